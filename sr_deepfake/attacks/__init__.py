@@ -1,0 +1,1 @@
+"""What attacks: transforms on batches of faces."""

@@ -1,0 +1,1 @@
+"""Videos → frames → face crops → batches: the FaceForensics++ layout, the sample, the manifest."""

@@ -1,0 +1,1 @@
+"""What is attacked: the LightningModule, its backbones, their training and the store of trained ones."""
