@@ -1,0 +1,190 @@
+"""Face crops on disk → batches: shuffled and augmented for training, one side a batch for evaluation."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from sr_deepfake.data.augmentation import Augmentation
+from sr_deepfake.data.images import read_face, resize_faces
+
+# A batch of evaluation holds at most this many pixels, whatever its faces' side: memory stays bounded.
+MAX_PIXELS = 32 * 224 * 224
+
+
+@dataclass(frozen=True)
+class FaceBatch:
+    """Faces of one side with their rows of the manifest.
+
+    Attributes:
+        faces: float32 tensor of shape B×3×S×S, RGB in [0, 1].
+        labels: float32 tensor of shape B; 1 is fake.
+        rows: the B rows of the manifest, in the same order.
+    """
+
+    faces: Tensor
+    labels: Tensor
+    rows: pd.DataFrame
+
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> "FaceBatch":
+        """The batch with its faces and labels on a device."""
+        return FaceBatch(
+            self.faces.to(device, non_blocking=non_blocking),
+            self.labels.to(device, non_blocking=non_blocking),
+            self.rows,
+        )
+
+
+class TrainingFaces(Dataset[tuple[Tensor, Tensor]]):
+    """Faces for training: resized, then augmented.
+
+    An item's key is `(epoch, index)`: the augmentation depends on the seed, the epoch and the index alone, so the
+    number of workers, an interruption and the order of loading change nothing.
+    """
+
+    def __init__(self, rows: pd.DataFrame, folder: Path, size: int, augmentation: Augmentation, seed: int) -> None:
+        self.paths = [str(path) for path in rows["path"]]
+        self.labels = rows["label"].to_numpy(dtype=np.float32)
+        self.folder = folder
+        self.size = size
+        self.augmentation = augmentation
+        self.seed = seed
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, key: tuple[int, int]) -> tuple[Tensor, Tensor]:
+        """Return one face (float32 3×S×S, RGB in [0, 1]) and its label (float32 scalar)."""
+        epoch, index = key
+        face = read_face(self.folder / self.paths[index])
+        resized = resize_faces(face[None].float(), self.size)[0].round().clamp(0, 255).to(torch.uint8)
+        augmented = self.augmentation(resized, np.random.default_rng([self.seed, epoch, index]))
+        return augmented.float() / 255, torch.tensor(self.labels[index])
+
+
+class EpochSampler(Sampler[tuple[int, int]]):
+    """A shuffle of `length` faces that depends on the seed and the epoch alone; yields `(epoch, index)`.
+
+    Example:
+        >>> sampler = EpochSampler(3, seed=0)
+        >>> first = list(sampler); sampler.set_epoch(1); second = list(sampler)
+        >>> sorted(first), sorted(second)
+        ([(0, 0), (0, 1), (0, 2)], [(1, 0), (1, 1), (1, 2)])
+    """
+
+    def __init__(self, length: int, seed: int) -> None:
+        self.length = length
+        self.seed = seed
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch of the next pass (the training loop calls this, after a resumption too)."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        order = np.random.default_rng([self.seed, self.epoch]).permutation(self.length)
+        return iter([(self.epoch, int(index)) for index in order])
+
+
+class SideBatches(Sampler[list[int]]):
+    """Batches of faces of one side, each of at most `max_pixels` pixels, in a fixed order.
+
+    Example:
+        >>> list(SideBatches([96, 48, 96, 48], max_pixels=96 * 96))
+        [[1, 3], [0], [2]]
+    """
+
+    def __init__(self, sides: list[int], max_pixels: int = MAX_PIXELS) -> None:
+        self.batches: list[list[int]] = []
+        for side in sorted(set(sides)):
+            members = [index for index, other in enumerate(sides) if other == side]
+            count = max(1, max_pixels // side**2)
+            self.batches += [members[start : start + count] for start in range(0, len(members), count)]
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        return iter(self.batches)
+
+
+class _StoredFaces(Dataset[int]):
+    """Whole batches of faces as they lie on disk."""
+
+    def __init__(self, rows: pd.DataFrame, folder: Path) -> None:
+        self.rows = rows.reset_index(drop=True)
+        self.folder = folder
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitems__(self, indices: list[int]) -> FaceBatch:
+        rows = self.rows.iloc[indices]
+        faces = torch.stack([read_face(self.folder / str(path)) for path in rows["path"]])
+        labels = torch.tensor(rows["label"].to_numpy(dtype=np.float32))
+        return FaceBatch(faces.float() / 255, labels, rows)
+
+
+def _as_is(batch: FaceBatch) -> FaceBatch:
+    return batch
+
+
+def training_loader(
+    rows: pd.DataFrame,
+    folder: Path,
+    *,
+    size: int,
+    augmentation: Augmentation,
+    batch_size: int,
+    seed: int = 0,
+    workers: int = 0,
+) -> "DataLoader[tuple[Tensor, Tensor]]":
+    """Batches for training: B×3×size×size faces in [0, 1] and B labels, shuffled anew every epoch.
+
+    Args:
+        rows: the manifest's rows to train on.
+        folder: the manifest's folder.
+        size: the detector's input side, in pixels.
+        augmentation: what happens to each face.
+        batch_size: faces a batch; a last smaller batch is left out (a batch of one breaks batch normalisation).
+        seed: of the shuffle and the augmentation.
+        workers: processes that load; 0 loads in this one. The batches are the same for any number.
+    """
+    dataset = TrainingFaces(rows, folder, size, augmentation, seed)
+    return DataLoader(
+        dataset,
+        batch_size=batch_size,
+        sampler=EpochSampler(len(dataset), seed),  # type: ignore[arg-type]  # its keys are (epoch, index)
+        drop_last=len(dataset) > batch_size,
+        num_workers=workers,
+        persistent_workers=workers > 0,
+        pin_memory=torch.cuda.is_available(),
+    )
+
+
+def face_loader(
+    rows: pd.DataFrame, folder: Path, *, workers: int = 0, max_pixels: int = MAX_PIXELS
+) -> "DataLoader[FaceBatch]":
+    """`FaceBatch`es for evaluation: every face once, at its own size, one side a batch.
+
+    Args:
+        rows: the manifest's rows to go through.
+        folder: the manifest's folder.
+        workers: processes that load; 0 loads in this one.
+        max_pixels: the most pixels of a batch (at least one face is in it).
+    """
+    dataset = _StoredFaces(rows, folder)
+    return DataLoader(
+        dataset,  # type: ignore[arg-type]  # __getitems__ gives whole batches
+        batch_sampler=SideBatches([int(side) for side in rows["side"]], max_pixels),
+        collate_fn=_as_is,
+        num_workers=workers,
+    )

@@ -1,0 +1,132 @@
+"""Where faces come from: the embedded sample, or FaceForensics++ on the user's disk."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from sr_deepfake.data.extraction import ExtractionSettings, ExtractionSummary, extract_faces
+from sr_deepfake.data.layout import FORGERY_METHODS, PRISTINE, find_splits, list_videos
+from sr_deepfake.data.manifest import MANIFEST, read_manifest, select
+from sr_deepfake.data.sample.build import COMPRESSION, build_sample, sample_folder
+from sr_deepfake.errors import UserError
+
+
+@dataclass(frozen=True)
+class FaceSet:
+    """Face crops of a data set.
+
+    Attributes:
+        name: of the data set.
+        folder: where the manifest and the crops are.
+        rows: the manifest.
+    """
+
+    name: str
+    folder: Path
+    rows: pd.DataFrame
+
+    def of(self, split: str, forgery: str) -> pd.DataFrame:
+        """Rows of a split: the pristine faces and those of one forgery method.
+
+        Raises:
+            UserError: either class is missing.
+        """
+        rows = select(self.rows, split, [PRISTINE, forgery])
+        if rows["label"].nunique() < 2:
+            raise UserError(
+                f"{self.folder / MANIFEST} has {int((rows['label'] == 0).sum())} pristine and "
+                f"{int(rows['label'].sum())} {forgery} faces for {split}; both are needed. "
+                f"`python -m sr_deepfake.prepare data={self.name}` with your data options makes them"
+            )
+        return rows
+
+
+class Sample:
+    """The embedded miniature FaceForensics++ of generated people; makes itself in a cache, only what is asked for.
+
+    Args:
+        cache: folder of what is made once a machine; `~` is understood.
+        settings: of the face extraction.
+        workers: processes that make clips and find faces; None: one a core.
+    """
+
+    name = "sample"
+
+    def __init__(self, cache: str, settings: ExtractionSettings, workers: int | None = None) -> None:
+        self.root = sample_folder(Path(cache).expanduser())
+        self.settings = settings
+        self.workers = workers
+
+    def prepare(
+        self, methods: Sequence[str] | None = None, shard: tuple[int, int] = (0, 1), progress: bool = True
+    ) -> ExtractionSummary:
+        """Make the clips that are missing and find their faces; pristine ones and those of `methods` (default: all)."""
+        methods = list(FORGERY_METHODS if methods is None else methods)
+        build_sample(self.root, methods, workers=self.workers)
+        videos = list_videos(self.root, find_splits(self.root), methods, COMPRESSION)
+        return extract_faces(
+            videos, self.root / "faces", self.settings, workers=self.workers, shard=shard, progress=progress
+        )
+
+    def faces(self, methods: Sequence[str]) -> FaceSet:
+        """The faces of pristine clips and of some methods, made now if they are not there."""
+        summary = self.prepare(methods)
+        return FaceSet(self.name, summary.folder, read_manifest(summary.folder / MANIFEST))
+
+
+class FaceForensics:
+    """FaceForensics++ in its official layout.
+
+    Args:
+        root: of the data set, with `original_sequences/` and `manipulated_sequences/`.
+        compression: folder of the compression level: "raw" (= "c0"), "c23" or "c40".
+        crops: where the face crops and the manifest are kept.
+        settings: of the face extraction.
+        splits: folder of the three split files; None: looked for in the data set.
+        workers: processes that find faces; None: one a core.
+    """
+
+    name = "ffpp"
+
+    def __init__(
+        self,
+        root: str | None,
+        compression: str,
+        crops: str,
+        settings: ExtractionSettings,
+        splits: str | None = None,
+        workers: int | None = None,
+    ) -> None:
+        self.root = root
+        self.compression = compression
+        self.crops = Path(crops).expanduser()
+        self.settings = settings
+        self.splits = splits
+        self.workers = workers
+
+    def prepare(
+        self, methods: Sequence[str] | None = None, shard: tuple[int, int] = (0, 1), progress: bool = True
+    ) -> ExtractionSummary:
+        """Find the faces of the pristine videos and those of `methods` (default: all) that are not done yet."""
+        if self.root is None:
+            raise UserError("data=ffpp needs to know where FaceForensics++ is: data.root=/path/to/FaceForensics++")
+        methods = list(FORGERY_METHODS if methods is None else methods)
+        root = Path(self.root).expanduser()
+        splits = find_splits(root, Path(self.splits).expanduser() if self.splits else None)
+        videos = list_videos(root, splits, methods, self.compression)
+        return extract_faces(
+            videos, self.crops, self.settings, workers=self.workers, shard=shard, progress=progress
+        )
+
+    def faces(self, methods: Sequence[str]) -> FaceSet:
+        """The faces that `prepare` found; the videos themselves are not needed any more."""
+        manifest = self.crops / MANIFEST
+        if not manifest.is_file():
+            raise UserError(
+                f"there are no face crops yet: {manifest} is missing. Make them once with "
+                f"`python -m sr_deepfake.prepare data=ffpp data.root={self.root or '/path/to/FaceForensics++'} "
+                f"data.compression={self.compression}`, or name the folder where they are with data.crops=..."
+            )
+        return FaceSet(self.name, self.crops, read_manifest(manifest))

@@ -1,0 +1,82 @@
+"""Which epoch is kept, when training stops, and files that appear whole or not at all."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import lightning
+import torch
+from lightning.pytorch.callbacks import Checkpoint
+
+from sr_deepfake.errors import choose
+
+LAST = "last.ckpt"
+BEST = "best.ckpt"
+
+
+class Checkpoints(Checkpoint):
+    """Writes `last.ckpt` after every epoch and `best.ckpt` when the validation loss improves; stops when it does not.
+
+    Args:
+        folder: where the two files go.
+        selection: "best": better than every epoch before (the paper); "previous": better than the epoch before, so
+            that the last improvement stays (what the published code does).
+        patience: epochs in a row without improvement after which training stops.
+    """
+
+    def __init__(self, folder: Path, selection: str = "best", patience: int = 5) -> None:
+        self.folder = folder
+        self.selection = choose(selection, ["best", "previous"], "protocol.selection")
+        self.patience = patience
+        self.reference = float("inf")
+        self.best_epoch = -1
+        self.best_loss = float("inf")
+        self.epochs_without_improvement = 0
+
+    def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Judge the epoch by its validation loss, then write the files."""
+        loss = float(trainer.callback_metrics["val/loss"])
+        improved = loss < self.reference
+        if improved:
+            self.best_epoch, self.best_loss = trainer.current_epoch, loss
+            self.epochs_without_improvement = 0
+        else:
+            self.epochs_without_improvement += 1
+        if improved or self.selection == "previous":
+            self.reference = loss
+        if self.epochs_without_improvement >= self.patience:
+            trainer.should_stop = True
+        # The state of this object travels in both files, so it is brought up to date first.
+        if improved or not (self.folder / BEST).exists():
+            self._save(trainer, BEST)
+        self._save(trainer, LAST)
+
+    def _save(self, trainer: lightning.Trainer, name: str) -> None:
+        part = self.folder / f"{name}.part"
+        trainer.save_checkpoint(part)
+        os.replace(part, self.folder / name)
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a resumed training has to know."""
+        return {
+            "reference": self.reference,
+            "best_epoch": self.best_epoch,
+            "best_loss": self.best_loss,
+            "epochs_without_improvement": self.epochs_without_improvement,
+        }
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on where an interrupted training was."""
+        for name, value in state_dict.items():
+            setattr(self, name, value)
+
+
+class EpochSeed(lightning.Callback):
+    """Seeds torch at the start of each epoch, so that dropout after a resumption is as if there had been none."""
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+
+    def on_train_epoch_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Seed from the run's seed and the epoch."""
+        torch.manual_seed(self.seed * 1_000_003 + trainer.current_epoch)

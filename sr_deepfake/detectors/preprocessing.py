@@ -1,0 +1,51 @@
+"""From faces as the project knows them to what a backbone expects."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from sr_deepfake.data.images import resize_faces
+from sr_deepfake.errors import choose
+
+INPUTS = ("normalised", "bgr255")
+
+
+class FaceInput(nn.Module):
+    """Resizes faces to the backbone's input size and puts them into its range.
+
+    Args:
+        image_size: the backbone's input side, in pixels.
+        input: "normalised": RGB in [0, 1] less the mean, over the standard deviation; "bgr255": raw 0–255 in BGR
+            order, as the scripts of the paper's authors fed it.
+        mean: of the backbone, RGB, for [0, 1].
+        std: likewise.
+
+    Example:
+        >>> face = torch.full((1, 3, 96, 96), 0.75)
+        >>> FaceInput(48, "normalised", mean=[0.5] * 3, std=[0.5] * 3)(face)[0, :, 0, 0]
+        tensor([0.5000, 0.5000, 0.5000])
+        >>> FaceInput(48, "bgr255", mean=[0.5] * 3, std=[0.5] * 3)(face).max()
+        tensor(191.2500)
+    """
+
+    def __init__(self, image_size: int, input: str, mean: Sequence[float], std: Sequence[float]) -> None:
+        super().__init__()
+        self.image_size = image_size
+        self.input = choose(input, INPUTS, "protocol.input")
+        self.register_buffer("mean", torch.tensor(list(mean)).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(list(std)).view(1, 3, 1, 1), persistent=False)
+
+    def forward(self, faces: Tensor) -> Tensor:
+        """Prepare faces.
+
+        Args:
+            faces: B×3×S×S, RGB in [0, 1], any S.
+
+        Returns:
+            B×3×image_size×image_size in the backbone's range.
+        """
+        resized = resize_faces(faces, self.image_size)
+        if self.input == "bgr255":
+            return resized.flip(1) * 255
+        return (resized - self.mean) / self.std

@@ -1,0 +1,106 @@
+"""Which device, precision and memory format a machine is fast in."""
+
+import os
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+
+import torch
+
+from sr_deepfake.errors import UserError, choose
+
+_AUTOCAST = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """How detectors run on this machine.
+
+    Attributes:
+        accelerator: Lightning's name: "cpu", "gpu" or "mps".
+        precision: Lightning's name: "bf16-mixed", "16-mixed" or "32-true".
+        channels_last: memory format of backbones.
+        workers: processes that load faces.
+        reason: why this device and precision, in words.
+    """
+
+    accelerator: str
+    precision: str
+    channels_last: bool
+    workers: int
+    reason: str
+
+    @property
+    def device(self) -> torch.device:
+        """The torch device."""
+        return torch.device({"gpu": "cuda"}.get(self.accelerator, self.accelerator))
+
+    def autocast(self) -> AbstractContextManager[object]:
+        """A context in which a detector runs in this precision outside of training."""
+        dtype = _AUTOCAST.get(self.precision)
+        return torch.autocast(self.device.type, dtype=dtype) if dtype else nullcontext()
+
+    def __str__(self) -> str:
+        memory = "channels_last" if self.channels_last else "contiguous"
+        return f"{self.device.type}, {self.precision}, {memory} ({self.reason})"
+
+
+def choose_runtime(
+    accelerator: object = "auto", precision: object = "auto", channels_last: bool = True, workers: object = "auto"
+) -> Runtime:
+    """Choose a runtime; what is not "auto" is taken as given.
+
+    Args:
+        accelerator: "auto", "cpu", "gpu" or "mps".
+        precision: "auto", "bf16-mixed", "16-mixed" or "32".
+        channels_last: use that memory format.
+        workers: "auto", or a number of processes.
+
+    Raises:
+        UserError: the accelerator is not there, or a word or number is no choice.
+
+    Example:
+        >>> choose_runtime("cpu", "32", workers=0).precision
+        '32-true'
+    """
+    wish = choose(accelerator, ["auto", "cpu", "gpu", "mps"], "trainer.accelerator")
+    if wish == "auto":
+        wish = "gpu" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    elif wish == "gpu" and not torch.cuda.is_available():
+        raise UserError("trainer.accelerator=gpu, but torch finds no CUDA device here. Use trainer=cpu or trainer=auto.")
+    elif wish == "mps" and not torch.backends.mps.is_available():
+        raise UserError("trainer.accelerator=mps, but torch finds no MPS device here. Use trainer=cpu or trainer=auto.")
+    number = choose(precision, ["auto", "bf16-mixed", "16-mixed", "32", "32-true"], "trainer.precision")
+    if number == "auto":
+        number, reason = _fast_precision(wish)
+    else:
+        number = "32-true" if number == "32" else number
+        reason = "as asked"
+    return Runtime(wish, number, channels_last, _workers(workers, wish), reason)
+
+
+def cpu_has_bf16() -> bool:
+    """Whether the processor multiplies bf16 in hardware (AVX-512 BF16, AMX); emulation would be slower than float32."""
+    probe = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
+    return bool(probe and probe())
+
+
+def _fast_precision(accelerator: str) -> tuple[str, str]:
+    if accelerator == "cpu":
+        return ("bf16-mixed", "this CPU has bf16") if cpu_has_bf16() else ("32-true", "this CPU has no bf16")
+    if accelerator == "mps":
+        return "32-true", "float32 on Apple GPUs"
+    name = torch.cuda.get_device_name()
+    if torch.cuda.is_bf16_supported(including_emulation=False):
+        return "bf16-mixed", f"{name} has bf16"
+    if torch.cuda.get_device_capability() >= (7, 0):
+        return "16-mixed", f"{name} has fast fp16 but no bf16"
+    return "32-true", f"{name} has no fast half precision"
+
+
+def _workers(wish: object, accelerator: str) -> int:
+    if wish == "auto":
+        # On a CPU the network needs every core: one process beside it is enough to keep it fed.
+        return 1 if accelerator == "cpu" else max(2, min(8, os.cpu_count() or 2))
+    if isinstance(wish, int) and wish >= 0:
+        return wish
+    raise UserError(f"trainer.workers={wish!r} is neither auto nor a number of processes (0 loads in this one)")

@@ -1,0 +1,21 @@
+"""Find the faces of FaceForensics++ videos: `python -m sr_deepfake.prepare data=ffpp data.root=/path/to/FaceForensics++`."""
+
+from omegaconf import DictConfig
+
+from sr_deepfake.cli import program
+
+
+@program("prepare")
+def main(cfg: DictConfig) -> None:
+    """Videos → face crops and their manifest; what is done already is not done again."""
+    import hydra
+
+    from sr_deepfake.data.extraction import parse_shard
+
+    source = hydra.utils.instantiate(cfg.data.source)
+    summary = source.prepare(cfg.prepare.methods, parse_shard(cfg.prepare.shard), cfg.prepare.progress)
+    print(summary.render())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,27 @@
+import pytest
+import torch
+import torchvision.transforms.v2.functional as F
+
+from sr_deepfake.detectors.preprocessing import FaceInput
+from sr_deepfake.errors import UserError
+
+MEAN, STD = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
+
+
+def test_normalised_input_equals_torchvisions():
+    faces = torch.rand(2, 3, 120, 120)
+    ours = FaceInput(64, "normalised", MEAN, STD)(faces)
+    theirs = F.normalize(F.resize(faces, [64, 64], antialias=True), MEAN, STD)
+    torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=0)
+
+
+def test_published_input_is_bgr_0_to_255():
+    faces = torch.zeros(1, 3, 64, 64)
+    faces[:, 0] = 1.0  # red
+    out = FaceInput(64, "bgr255", MEAN, STD)(faces)
+    assert out[0, :, 0, 0].tolist() == [0.0, 0.0, 255.0]
+
+
+def test_an_unknown_input_is_an_error():
+    with pytest.raises(UserError, match=r"protocol\.input='rgb'"):
+        FaceInput(64, "rgb", MEAN, STD)

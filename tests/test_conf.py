@@ -1,0 +1,70 @@
+"""Every YAML that ships composes, and its objects can be built."""
+
+import hydra
+import pytest
+from omegaconf import OmegaConf
+
+from sr_deepfake.cli import CONF
+
+GROUPS = sorted(folder.name for folder in CONF.iterdir() if folder.is_dir() and folder.name != "hydra")
+CHOICES = [(group, file.stem) for group in GROUPS for file in sorted((CONF / group).glob("*.yaml"))]
+PROGRAMS = ["train", "prepare", "evaluate"]
+
+
+def compose(program, overrides=()):
+    with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
+        return hydra.compose(program, list(overrides), return_hydra_config=True)
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_programs_compose(program):
+    cfg = compose(program)
+    assert cfg.data.name == "sample"
+    assert cfg.protocol.name == "quick"  # the sample brings it along
+
+
+@pytest.mark.parametrize(("group", "choice"), CHOICES)
+def test_every_choice_composes(group, choice):
+    extra = ["model.name=resnet18"] if (group, choice) == ("model", "timm") else []
+    cfg = compose("train", [f"{group}={choice}", *extra])
+    cfg.hydra.runtime.output_dir = "here"
+    hydra.core.hydra_config.HydraConfig.instance().set_config(cfg)
+    plain = OmegaConf.to_container(OmegaConf.masked_copy(cfg, [key for key in cfg if key != "hydra"]), resolve=True)
+    assert group in ("experiment", "forgery") or plain[group]
+
+
+def test_the_groups_that_users_type_exist():
+    expected = {
+        "model": {"resnet50", "swin", "xception", "efficientnet_lite0", "timm"},
+        "forgery_method": {"Deepfakes", "Face2Face", "FaceSwap", "FaceShifter", "NeuralTextures"},
+        "forgery": {"Deepfakes", "Face2Face", "FaceSwap", "FaceShifter", "NeuralTextures"},
+        "attack": {"none", "sr", "bicubic"},
+        "sr_model": {"edsr"},
+        "data": {"sample", "ffpp"},
+        "protocol": {"paper", "authors_code", "quick"},
+        "trainer": {"auto", "cpu", "gpu", "t4"},
+        "logger": {"csv", "wandb", "none"},
+        "experiment": {"demo", "paper"},
+    }
+    found = {group: {choice for name, choice in CHOICES if name == group} for group in GROUPS}
+    assert {group: names - found.get(group, set()) for group, names in expected.items()} == dict.fromkeys(expected, set())
+
+
+@pytest.mark.parametrize("way", ["forgery=FaceSwap", "forgery_method=FaceSwap"])
+def test_both_ways_to_name_a_forgery_method(way):
+    assert compose("train", [way]).forgery_method.name == "FaceSwap"
+
+
+def test_the_protocols_differ_as_documented():
+    paper, authors = (compose("train", [f"protocol={name}"]) for name in ("paper", "authors_code"))
+    assert paper.protocol.input == "normalised"
+    assert authors.protocol.input == "bgr255"
+    assert (paper.protocol.selection, authors.protocol.selection) == ("best", "previous")
+    assert (paper.protocol.epochs, paper.protocol.learning_rate, paper.protocol.batch_size) == (30, 0.01, 32)
+    swin = [compose("train", [f"protocol={name}", "model=swin"]).model.name for name in ("paper", "authors_code")]
+    assert swin == ["swin_small_patch4_window7_224", "swin_tiny_patch4_window7_224"]
+
+
+def test_the_command_line_wins_over_what_the_sample_brings():
+    assert compose("train", ["protocol=paper"]).protocol.name == "paper"
+    assert compose("train", ["data=ffpp"]).protocol.name == "paper"
