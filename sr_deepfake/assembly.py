@@ -13,6 +13,7 @@ import hydra
 import torch
 from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig, OmegaConf
+from tqdm import tqdm
 
 import sr_deepfake
 from sr_deepfake.data.loaders import face_loader
@@ -20,12 +21,13 @@ from sr_deepfake.data.manifest import fingerprint
 from sr_deepfake.data.sources import FaceSet
 from sr_deepfake.detectors.backbones import Weights
 from sr_deepfake.detectors.runtime import Runtime, choose_runtime
-from sr_deepfake.detectors.store import Recipe, load_detector, read_recipe, write_json
+from sr_deepfake.detectors.store import Recipe, load_detector, read_recipe
 from sr_deepfake.errors import UserError
+from sr_deepfake.files import write_json
 from sr_deepfake.metrics.predictions import write_predictions
 from sr_deepfake.metrics.scoring import score_faces
-from sr_deepfake.metrics.setups import cell_metrics
-from sr_deepfake.reporting.table import render_cell_table
+from sr_deepfake.metrics.setups import cell_metrics, write_metrics
+from sr_deepfake.reporting.table import print_cell_table
 
 
 def runtime(cfg: DictConfig) -> Runtime:
@@ -81,7 +83,7 @@ def find_detectors(wish: Any) -> list[Path]:
     Raises:
         UserError: there is none.
     """
-    wishes = [str(item) for item in OmegaConf.to_container(wish)] if OmegaConf.is_list(wish) else [str(wish)]
+    wishes = [str(item) for item in (wish if OmegaConf.is_list(wish) else [wish])]
     found: list[Path] = []
     for item in wishes:
         # A folder whose own name holds pattern characters is taken as it is.
@@ -97,7 +99,12 @@ def find_detectors(wish: Any) -> list[Path]:
 
 
 def evaluate_cell(
-    cfg: DictConfig, folder: Path, faces: FaceSet, forgery: str, machine: Runtime, logger: Logger | None = None
+    cfg: DictConfig,
+    folder: Path,
+    faces: FaceSet,
+    forgery: str,
+    machine: Runtime,
+    logger: Logger | None = None,
 ) -> dict[str, Any]:
     """Score the test faces with a stored detector, clean and attacked, write the results and show the table.
 
@@ -108,16 +115,17 @@ def evaluate_cell(
     trained = read_recipe(folder)
     detector = load_detector(folder).to(machine.device)
     if machine.channels_last:
-        detector.backbone.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        detector.backbone.to(memory_format=torch.channels_last)
     attack = hydra.utils.instantiate(cfg.attack.module)
-    predictions = score_faces(
-        detector,
-        attack if attack is None else attack.to(machine.device),
-        face_loader(test, faces.folder, workers=machine.workers),
-        device=machine.device,
-        autocast=machine.autocast,
-        progress=bool(cfg.trainer.progress),
-    )
+    with tqdm(total=len(test), desc="Testing", unit="face", disable=not cfg.trainer.progress) as bar:
+        predictions = score_faces(
+            detector,
+            attack if attack is None else attack.to(machine.device),
+            face_loader(test, faces.folder, workers=machine.workers),
+            device=machine.device,
+            autocast=machine.autocast,
+            progress=bar.update,
+        )
     metrics = cell_metrics(predictions)
     cell = {
         "model": trained.model,
@@ -133,19 +141,27 @@ def evaluate_cell(
     }
     out = _result_folder(cfg, folder, cell)
     write_predictions(out / "predictions.parquet", predictions)
-    write_json(out / "metrics.json", {"cell": cell, **metrics})
+    write_metrics(out / "metrics.json", {"cell": cell, **metrics})
     write_json(out / "config.json", _plain(cfg))
     if logger is not None:
         logger.log_metrics(_flat(metrics, "test/"))
-    title = f"{trained.model} on {forgery}, attack {cfg.attack.label} ({len(test)} test faces of {faces.name})"
-    print(render_cell_table(metrics, title, caption=cfg.data.get("illustration")))
-    print(f"Detector:    {folder}\nPredictions: {out / 'predictions.parquet'}\nMetrics:     {out / 'metrics.json'}")
+    title = (
+        f"{trained.model} on {forgery}, attack {cfg.attack.label} ({len(test)} test faces of {faces.name})"
+    )
+    print_cell_table(metrics, title, caption=cfg.data.get("illustration"))
+    print(
+        f"Detector:    {folder}\nPredictions: {out / 'predictions.parquet'}\nMetrics:     {out / 'metrics.json'}"
+    )
     return metrics
 
 
 def _result_folder(cfg: DictConfig, detector: Path, cell: dict[str, Any]) -> Path:
     """`outputs/results/<detector>-<attack>-<digits>/`; the digits differ with the attack's options and the test set."""
-    attack = {"module": _plain(cfg.attack.module), "test_faces": cell["test_faces"], "forgery": cell["forgery"]}
+    attack = {
+        "module": _plain(cfg.attack.module),
+        "test_faces": cell["test_faces"],
+        "forgery": cell["forgery"],
+    }
     digits = hashlib.sha256(json.dumps(attack, sort_keys=True).encode()).hexdigest()[:6]
     out = outputs(cfg) / "results" / f"{detector.name}-{cell['attack']}-{digits}"
     out.mkdir(parents=True, exist_ok=True)

@@ -16,7 +16,7 @@ from hydra._internal.utils import get_args_parser
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
-from hydra.errors import HydraException
+from hydra.errors import HydraException, InstantiationException
 from omegaconf import DictConfig, OmegaConf
 
 from sr_deepfake.errors import UserError, nearest
@@ -42,11 +42,17 @@ def program(config_name: str) -> Callable[[Task], Callable[[], Any]]:
         def report_errors(cfg: DictConfig) -> Any:
             try:
                 return task(cfg)
-            except UserError as error:
-                logger.error("error: %s", error)
+            except (UserError, InstantiationException) as error:
+                # Hydra wraps what goes wrong while it builds an object.
+                cause = error if isinstance(error, UserError) else error.__cause__
+                if not isinstance(cause, UserError):
+                    raise
+                logger.error("error: %s", cause)
                 raise SystemExit(1) from None
 
-        application = hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)(report_errors)
+        application = hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)(
+            report_errors
+        )
 
         def main() -> Any:
             sys.argv[1:] = with_default_data(sys.argv[1:])
@@ -134,7 +140,7 @@ def _unknown_key(cfg: DictConfig, key: str, groups: list[str]) -> str | None:
     for part in key.split("."):
         if not isinstance(node, DictConfig):
             return None  # a list index or a value; Hydra knows more about those
-        if part not in node:
+        if part not in node.keys():  # noqa: SIM118  # `in node` is false for a value that is still missing
             siblings = [".".join([*walked, str(name)]) for name in node]
             candidates = siblings + (groups if not walked else [])
             suggestion = nearest(key, candidates) or nearest(key, _leaves(cfg))
@@ -152,7 +158,11 @@ def _leaves(cfg: DictConfig) -> list[str]:
         for name in node:
             child = node._get_node(name)
             found.append(f"{path}{name}")
-            if isinstance(child, DictConfig) and not OmegaConf.is_missing(node, name) and not child._is_none():
+            if (
+                isinstance(child, DictConfig)
+                and not OmegaConf.is_missing(node, name)
+                and not child._is_none()
+            ):
                 walk(child, f"{path}{name}.")
 
     walk(cfg, "")

@@ -31,9 +31,9 @@ def choose(value: object, choices: Iterable[str], option: str) -> str:
     Example:
         >>> choose(True, ["auto", "true", "false"], "model.pretrained")
         'true'
-        >>> choose("atuo", ["auto", "true", "false"], "model.pretrained")
+        >>> choose("atuo", ["auto", "none"], "key")
         Traceback (most recent call last):
-        sr_deepfake.errors.UserError: model.pretrained='atuo' is not a choice. Did you mean 'auto'? Choices: auto, true, false.
+        sr_deepfake.errors.UserError: key='atuo' is not a choice. Did you mean 'auto'? Choices: auto, none.
     """
     known = list(choices)
     word = str(value).lower() if isinstance(value, bool) else str(value)

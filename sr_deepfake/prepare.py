@@ -1,4 +1,4 @@
-"""Find the faces of FaceForensics++ videos: `python -m sr_deepfake.prepare data=ffpp data.root=/path/to/FaceForensics++`."""
+"""Find the faces of videos: `python -m sr_deepfake.prepare data=ffpp data.root=/path/to/FaceForensics++`."""
 
 from omegaconf import DictConfig
 

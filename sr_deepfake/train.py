@@ -1,4 +1,4 @@
-"""Train a detector on pristine and forged faces, then attack it: `python -m sr_deepfake.train model=swin forgery=FaceSwap`."""
+"""Train a detector, then attack it: `python -m sr_deepfake.train model=swin forgery=FaceSwap`."""
 
 from omegaconf import DictConfig
 

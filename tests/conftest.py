@@ -32,7 +32,9 @@ def no_settings_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
 def make_faces(tmp_path: Path) -> FaceMaker:
     """Write face crops of noise and their manifest; fakes carry a reddish patch, so that a network can learn."""
 
-    def make(per_class: dict[str, int], method: str = "FaceSwap", sides: tuple[int, ...] = (48, 72), seed: int = 0):
+    def make(
+        per_class: dict[str, int], method: str = "FaceSwap", sides: tuple[int, ...] = (48, 72), seed: int = 0
+    ):
         rng = np.random.default_rng(seed)
         rows = []
         for split, count in per_class.items():
@@ -50,7 +52,8 @@ def make_faces(tmp_path: Path) -> FaceMaker:
                     cv2.imwrite(str(path), face.clip(0, 255).astype(np.uint8))
                     rows.append(
                         {
-                            "face_id": f"{video}/0000", "video_id": video, "method": name, "label": label, "split": split,
+                            "face_id": f"{video}/0000", "video_id": video, "method": name, "label": label,
+                            "split": split,
                             "target": f"{index:03d}", "source": "" if label == 0 else f"{index + 1:03d}", "frame": 0,
                             "side": side, "path": path.relative_to(tmp_path).as_posix(),
                             "box_left": 0.0, "box_top": 0.0, "box_right": float(side), "box_bottom": float(side),

@@ -36,6 +36,7 @@ def test_a_typo_is_answered_with_the_nearest_choice(argument, suggestion):
         ["data=ffpp", "data.root=/somewhere with a space"],
         ["experiment=demo", "model.pretrained=false"],
         ["sr_model.weights=a=b.safetensors"],
+        ["model=timm", "model.name=convnext_tiny"],
     ],
 )
 def test_right_command_lines_pass(arguments):
@@ -52,7 +53,12 @@ def test_the_environment_changes_the_default_data_set(monkeypatch):
 
 def python(*arguments, cwd, **environment):
     return subprocess.run(
-        [sys.executable, *arguments], cwd=cwd, env=os.environ | environment, capture_output=True, text=True, timeout=120
+        [sys.executable, *arguments],
+        cwd=cwd,
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
     )
 
 

@@ -29,7 +29,9 @@ def test_every_choice_composes(group, choice):
     cfg = compose("train", [f"{group}={choice}", *extra])
     cfg.hydra.runtime.output_dir = "here"
     hydra.core.hydra_config.HydraConfig.instance().set_config(cfg)
-    plain = OmegaConf.to_container(OmegaConf.masked_copy(cfg, [key for key in cfg if key != "hydra"]), resolve=True)
+    plain = OmegaConf.to_container(
+        OmegaConf.masked_copy(cfg, [key for key in cfg if key != "hydra"]), resolve=True
+    )
     assert group in ("experiment", "forgery") or plain[group]
 
 
@@ -47,7 +49,9 @@ def test_the_groups_that_users_type_exist():
         "experiment": {"demo", "paper"},
     }
     found = {group: {choice for name, choice in CHOICES if name == group} for group in GROUPS}
-    assert {group: names - found.get(group, set()) for group, names in expected.items()} == dict.fromkeys(expected, set())
+    assert {group: names - found.get(group, set()) for group, names in expected.items()} == {
+        group: set() for group in expected
+    }
 
 
 @pytest.mark.parametrize("way", ["forgery=FaceSwap", "forgery_method=FaceSwap"])
@@ -61,7 +65,9 @@ def test_the_protocols_differ_as_documented():
     assert authors.protocol.input == "bgr255"
     assert (paper.protocol.selection, authors.protocol.selection) == ("best", "previous")
     assert (paper.protocol.epochs, paper.protocol.learning_rate, paper.protocol.batch_size) == (30, 0.01, 32)
-    swin = [compose("train", [f"protocol={name}", "model=swin"]).model.name for name in ("paper", "authors_code")]
+    swin = [
+        compose("train", [f"protocol={name}", "model=swin"]).model.name for name in ("paper", "authors_code")
+    ]
     assert swin == ["swin_small_patch4_window7_224", "swin_tiny_patch4_window7_224"]
 
 

@@ -35,7 +35,9 @@ def imported(file: Path) -> set[str]:
 @pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(PACKAGE)))
 def test_rooms_import_only_what_is_below_them(file):
     room = file.relative_to(PACKAGE).parts[0]
-    rooms = {name.split(".")[1] for name in imported(file) if name.startswith("sr_deepfake.")} - {"__version__"}
+    rooms = {name.split(".")[1] for name in imported(file) if name.startswith("sr_deepfake.")} - {
+        "__version__"
+    }
     assert rooms <= MAY_IMPORT[room] | {room} | COMMON
 
 

@@ -70,7 +70,7 @@ class Augmentation:
 
     def _affine(self, face: Tensor, rng: np.random.Generator) -> Tensor:
         side = face.shape[-1]
-        shift = [int(round(float(rng.uniform(-SHIFT, SHIFT)) * side)) for _ in range(2)]
+        shift = [round(float(rng.uniform(-SHIFT, SHIFT)) * side) for _ in range(2)]
         # Mirrored margins wide enough for the largest shift, shrinking and rotation together.
         padded = F.pad(face, [side // 3] * 4, padding_mode="reflect")
         moved = F.affine(

@@ -47,7 +47,9 @@ class TrainingFaces(Dataset[tuple[Tensor, Tensor]]):
     number of workers, an interruption and the order of loading change nothing.
     """
 
-    def __init__(self, rows: pd.DataFrame, folder: Path, size: int, augmentation: Augmentation, seed: int) -> None:
+    def __init__(
+        self, rows: pd.DataFrame, folder: Path, size: int, augmentation: Augmentation, seed: int
+    ) -> None:
         self.paths = [str(path) for path in rows["path"]]
         self.labels = rows["label"].to_numpy(dtype=np.float32)
         self.folder = folder

@@ -1,4 +1,4 @@
-"""Where faces come from: the embedded sample, or FaceForensics++ on the user's disk."""
+"""Where faces come from: FaceForensics++ on the user's disk (the embedded sample is in `sample_source`)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,6 @@ import pandas as pd
 from sr_deepfake.data.extraction import ExtractionSettings, ExtractionSummary, extract_faces
 from sr_deepfake.data.layout import FORGERY_METHODS, PRISTINE, find_splits, list_videos
 from sr_deepfake.data.manifest import MANIFEST, read_manifest, select
-from sr_deepfake.data.sample.build import COMPRESSION, build_sample, sample_folder
 from sr_deepfake.errors import UserError
 
 
@@ -31,7 +30,7 @@ class FaceSet:
         """Rows of a split: the pristine faces and those of one forgery method.
 
         Raises:
-            UserError: either class is missing.
+            UserError: either class is missing; the message names the command that makes it.
         """
         rows = select(self.rows, split, [PRISTINE, forgery])
         if rows["label"].nunique() < 2:
@@ -41,39 +40,6 @@ class FaceSet:
                 f"`python -m sr_deepfake.prepare data={self.name}` with your data options makes them"
             )
         return rows
-
-
-class Sample:
-    """The embedded miniature FaceForensics++ of generated people; makes itself in a cache, only what is asked for.
-
-    Args:
-        cache: folder of what is made once a machine; `~` is understood.
-        settings: of the face extraction.
-        workers: processes that make clips and find faces; None: one a core.
-    """
-
-    name = "sample"
-
-    def __init__(self, cache: str, settings: ExtractionSettings, workers: int | None = None) -> None:
-        self.root = sample_folder(Path(cache).expanduser())
-        self.settings = settings
-        self.workers = workers
-
-    def prepare(
-        self, methods: Sequence[str] | None = None, shard: tuple[int, int] = (0, 1), progress: bool = True
-    ) -> ExtractionSummary:
-        """Make the clips that are missing and find their faces; pristine ones and those of `methods` (default: all)."""
-        methods = list(FORGERY_METHODS if methods is None else methods)
-        build_sample(self.root, methods, workers=self.workers)
-        videos = list_videos(self.root, find_splits(self.root), methods, COMPRESSION)
-        return extract_faces(
-            videos, self.root / "faces", self.settings, workers=self.workers, shard=shard, progress=progress
-        )
-
-    def faces(self, methods: Sequence[str]) -> FaceSet:
-        """The faces of pristine clips and of some methods, made now if they are not there."""
-        summary = self.prepare(methods)
-        return FaceSet(self.name, summary.folder, read_manifest(summary.folder / MANIFEST))
 
 
 class FaceForensics:
@@ -111,7 +77,9 @@ class FaceForensics:
     ) -> ExtractionSummary:
         """Find the faces of the pristine videos and those of `methods` (default: all) that are not done yet."""
         if self.root is None:
-            raise UserError("data=ffpp needs to know where FaceForensics++ is: data.root=/path/to/FaceForensics++")
+            raise UserError(
+                "data=ffpp needs to know where FaceForensics++ is: data.root=/path/to/FaceForensics++"
+            )
         methods = list(FORGERY_METHODS if methods is None else methods)
         root = Path(self.root).expanduser()
         splits = find_splits(root, Path(self.splits).expanduser() if self.splits else None)

@@ -7,6 +7,7 @@ import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import huggingface_hub
 import timm
@@ -107,18 +108,28 @@ def load_weights(backbone: nn.Module, weights: Weights) -> None:
     classifier = {f"{name}." for name in _classifier_names(backbone)}
     missing = [name for name in missing if not name.startswith(tuple(classifier))]
     if missing or unexpected:
-        raise ValueError(f"weights from {weights.origin} do not fit: missing {missing}, unexpected {unexpected}")
+        raise ValueError(
+            f"weights from {weights.origin} do not fit: missing {missing}, unexpected {unexpected}"
+        )
 
 
-def _create(name: str, image_size: int, pretrained: bool, classes: int = 1, overlay: Mapping[str, str] | None = None) -> nn.Module:
+def _create(
+    name: str, image_size: int, pretrained: bool, classes: int = 1, overlay: Mapping[str, str] | None = None
+) -> nn.Module:
     reason = _unknown(name)
     if reason:
         raise UserError(reason)
     config = timm.get_pretrained_cfg(name)
     # Swin and its kin are built for one input size; convolutional networks take any.
     fixed = config is not None and config.fixed_input_size and image_size != config.input_size[-1]
-    options = {"img_size": image_size} if fixed else {}
-    model: nn.Module = timm.create_model(name, pretrained=pretrained, num_classes=classes, pretrained_cfg_overlay=dict(overlay or {}), **options)
+    options: dict[str, Any] = {"img_size": image_size} if fixed else {}
+    model: nn.Module = timm.create_model(
+        name,
+        pretrained=pretrained,
+        num_classes=classes,
+        pretrained_cfg_overlay=dict(overlay or {}),
+        **options,
+    )
     return model
 
 
@@ -132,7 +143,7 @@ def _unknown(name: str) -> str | None:
 
 
 def _classifier_names(backbone: nn.Module) -> list[str]:
-    config = backbone.pretrained_cfg
+    config: Any = backbone.pretrained_cfg
     names = config.get("classifier") or ()
     return [names] if isinstance(names, str) else list(names)
 
@@ -180,7 +191,9 @@ def _downloaded(name: str, image_size: int) -> Weights:
         # Asked without network, the hub's client tries again for most of a minute before it looks at its cache.
         overlay = {"file": _cached_file(config.hf_hub_id)}
     backbone = _create(name, image_size, pretrained=True, overlay=overlay)
-    return Weights(f"ImageNet (timm {config.architecture}.{config.tag or 'default'})", _without_classifier(backbone))
+    return Weights(
+        f"ImageNet (timm {config.architecture}.{config.tag or 'default'})", _without_classifier(backbone)
+    )
 
 
 def _hub_is_reachable() -> bool:
@@ -199,7 +212,9 @@ def _cached_file(hub_id: str) -> str:
         found = huggingface_hub.try_to_load_from_cache(hub_id, file)
         if isinstance(found, str):
             return found
-    raise UserError(f"{huggingface_hub.constants.ENDPOINT} cannot be reached and {hub_id} is not in its cache")
+    raise UserError(
+        f"{huggingface_hub.constants.ENDPOINT} cannot be reached and {hub_id} is not in its cache"
+    )
 
 
 def _remedy(name: str) -> str:

@@ -1,6 +1,5 @@
 """Which epoch is kept, when training stops, and files that appear whole or not at all."""
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +8,7 @@ import torch
 from lightning.pytorch.callbacks import Checkpoint
 
 from sr_deepfake.errors import choose
+from sr_deepfake.files import replacing
 
 LAST = "last.ckpt"
 BEST = "best.ckpt"
@@ -52,9 +52,8 @@ class Checkpoints(Checkpoint):
         self._save(trainer, LAST)
 
     def _save(self, trainer: lightning.Trainer, name: str) -> None:
-        part = self.folder / f"{name}.part"
-        trainer.save_checkpoint(part)
-        os.replace(part, self.folder / name)
+        with replacing(self.folder / name) as beside:
+            trainer.save_checkpoint(beside)
 
     def state_dict(self) -> dict[str, Any]:
         """What a resumed training has to know."""

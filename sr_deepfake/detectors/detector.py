@@ -55,7 +55,7 @@ class Detector(lightning.LightningModule):
         self.save_hyperparameters()
         self.optimiser = choose(optimiser, ["sgd", "adamw"], "protocol.optimiser")
         self.backbone = build_backbone(backbone, image_size)
-        config: dict[str, Any] = self.backbone.pretrained_cfg
+        config: Any = self.backbone.pretrained_cfg
         self.face_input = FaceInput(image_size, input, config["mean"], config["std"])
         self.auc = BinaryAUROC()
         self.accuracy = BinaryAccuracy()

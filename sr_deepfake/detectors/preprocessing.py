@@ -29,6 +29,9 @@ class FaceInput(nn.Module):
         tensor(191.2500)
     """
 
+    mean: Tensor
+    std: Tensor
+
     def __init__(self, image_size: int, input: str, mean: Sequence[float], std: Sequence[float]) -> None:
         super().__init__()
         self.image_size = image_size

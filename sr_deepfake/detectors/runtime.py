@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from sr_deepfake.errors import UserError, choose
+from sr_deepfake.hardware import cpu_has_bf16
 
 _AUTOCAST = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
 
@@ -45,7 +46,10 @@ class Runtime:
 
 
 def choose_runtime(
-    accelerator: object = "auto", precision: object = "auto", channels_last: bool = True, workers: object = "auto"
+    accelerator: object = "auto",
+    precision: object = "auto",
+    channels_last: bool = True,
+    workers: object = "auto",
 ) -> Runtime:
     """Choose a runtime; what is not "auto" is taken as given.
 
@@ -66,9 +70,13 @@ def choose_runtime(
     if wish == "auto":
         wish = "gpu" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     elif wish == "gpu" and not torch.cuda.is_available():
-        raise UserError("trainer.accelerator=gpu, but torch finds no CUDA device here. Use trainer=cpu or trainer=auto.")
+        raise UserError(
+            "trainer.accelerator=gpu, but torch finds no CUDA device here. Use trainer=cpu or trainer=auto."
+        )
     elif wish == "mps" and not torch.backends.mps.is_available():
-        raise UserError("trainer.accelerator=mps, but torch finds no MPS device here. Use trainer=cpu or trainer=auto.")
+        raise UserError(
+            "trainer.accelerator=mps, but torch finds no MPS device here. Use trainer=cpu or trainer=auto."
+        )
     number = choose(precision, ["auto", "bf16-mixed", "16-mixed", "32", "32-true"], "trainer.precision")
     if number == "auto":
         number, reason = _fast_precision(wish)
@@ -76,12 +84,6 @@ def choose_runtime(
         number = "32-true" if number == "32" else number
         reason = "as asked"
     return Runtime(wish, number, channels_last, _workers(workers, wish), reason)
-
-
-def cpu_has_bf16() -> bool:
-    """Whether the processor multiplies bf16 in hardware (AVX-512 BF16, AMX); emulation would be slower than float32."""
-    probe = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
-    return bool(probe and probe())
 
 
 def _fast_precision(accelerator: str) -> tuple[str, str]:
@@ -103,4 +105,6 @@ def _workers(wish: object, accelerator: str) -> int:
         return 1 if accelerator == "cpu" else max(2, min(8, os.cpu_count() or 2))
     if isinstance(wish, int) and wish >= 0:
         return wish
-    raise UserError(f"trainer.workers={wish!r} is neither auto nor a number of processes (0 loads in this one)")
+    raise UserError(
+        f"trainer.workers={wish!r} is neither auto nor a number of processes (0 loads in this one)"
+    )

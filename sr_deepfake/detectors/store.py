@@ -3,9 +3,7 @@
 import hashlib
 import json
 import logging
-import os
 import re
-import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -17,6 +15,7 @@ from filelock import FileLock, Timeout
 from sr_deepfake.detectors.checkpoints import BEST, LAST
 from sr_deepfake.detectors.detector import Detector
 from sr_deepfake.errors import UserError
+from sr_deepfake.files import write_json
 
 logger = logging.getLogger(__name__)
 
@@ -57,7 +56,10 @@ class Recipe:
     def fingerprint(self) -> str:
         """Ten hexadecimal digits that differ when anything in the recipe differs."""
         # The model's short name and the protocol's are labels: what they stand for is in the other fields.
-        content = asdict(self) | {"model": None, "protocol": {k: v for k, v in self.protocol.items() if k != "name"}}
+        content = asdict(self) | {
+            "model": None,
+            "protocol": {k: v for k, v in self.protocol.items() if k != "name"},
+        }
         canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()[:10]
 
@@ -138,20 +140,8 @@ def load_detector(folder: Path) -> Detector:
     """
     read_recipe(folder)
     if not is_finished(folder):
-        raise UserError(f"the training in {folder} is not finished; the command that began it, run again, resumes it")
+        raise UserError(
+            f"the training in {folder} is not finished; the command that began it, run again, resumes it"
+        )
     detector = Detector.load_from_checkpoint(folder / BEST, map_location="cpu", weights_only=True)
     return detector.eval()
-
-
-def write_json(path: Path, content: Any) -> None:
-    """Write a JSON file, whole or not at all."""
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    part.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n")
-    os.replace(part, path)
-
-
-def copy_text(source: Path, target: Path) -> None:
-    """Copy a small file, whole or not at all."""
-    part = target.with_name(f"{target.name}.{os.getpid()}.part")
-    shutil.copyfile(source, part)
-    os.replace(part, target)

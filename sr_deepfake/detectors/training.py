@@ -17,8 +17,9 @@ from sr_deepfake.detectors.backbones import Weights, load_weights
 from sr_deepfake.detectors.checkpoints import LAST, Checkpoints, EpochSeed
 from sr_deepfake.detectors.detector import Detector
 from sr_deepfake.detectors.runtime import Runtime
-from sr_deepfake.detectors.store import FINISHED, DetectorStore, Recipe, forget, is_finished, write_json
+from sr_deepfake.detectors.store import FINISHED, DetectorStore, Recipe, forget, is_finished
 from sr_deepfake.errors import UserError
+from sr_deepfake.files import write_json
 
 log = logging.getLogger(__name__)
 
@@ -101,7 +102,7 @@ def _fit(
     )
     load_weights(detector.backbone, weights)
     if runtime.channels_last:
-        detector.backbone.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        detector.backbone.to(memory_format=torch.channels_last)
 
     checkpoints = Checkpoints(folder, protocol["selection"], protocol["patience"])
     callbacks: list[Callback] = [EpochSeed(recipe.seed), checkpoints]
@@ -131,6 +132,8 @@ def _fit(
     with warnings.catch_warnings():
         # Lightning recommends more workers than a machine that trains on its CPU has cores to spare.
         warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+        warnings.filterwarnings("ignore", message=".*smaller than the logging interval.*")
+        warnings.filterwarnings("ignore", message=".*LeafSpec.*")
         trainer.fit(
             detector,
             training_loader(

@@ -15,7 +15,10 @@ def test_a_backbone_gives_one_logit_a_face(name):
 
 
 def test_models_of_one_size_are_built_for_another():
-    assert build_backbone("swin_tiny_patch4_window7_224", 112).eval()(torch.rand(1, 3, 112, 112)).shape == (1, 1)
+    assert build_backbone("swin_tiny_patch4_window7_224", 112).eval()(torch.rand(1, 3, 112, 112)).shape == (
+        1,
+        1,
+    )
 
 
 def test_an_unknown_model_names_the_nearest():
@@ -41,7 +44,11 @@ def test_packaged_weights_classify_a_photo_rightly():
     backbone = build_backbone("tf_efficientnet_lite0", 224)
     load_weights(backbone, weights)
     theirs = network.state_dict()
-    assert all(torch.equal(tensor, theirs[name]) for name, tensor in backbone.state_dict().items() if "classifier" not in name)
+    assert all(
+        torch.equal(tensor, theirs[name])
+        for name, tensor in backbone.state_dict().items()
+        if "classifier" not in name
+    )
 
 
 def test_false_asks_for_random_weights():
@@ -91,7 +98,9 @@ def test_weights_in_the_hubs_cache_are_found_without_network(monkeypatch, tmp_pa
     weights = find_weights("test_resnet", "true", 160)
     backbone = build_backbone("test_resnet", 160)
     load_weights(backbone, weights)
-    assert torch.equal(backbone.state_dict()["layer1.0.conv1.weight"], cached.state_dict()["layer1.0.conv1.weight"])
+    assert torch.equal(
+        backbone.state_dict()["layer1.0.conv1.weight"], cached.state_dict()["layer1.0.conv1.weight"]
+    )
 
 
 def test_a_wrong_word_for_pretrained_names_the_choices():

@@ -53,7 +53,13 @@ def train(faces, store, recipe=RECIPE, **options):
     folder, rows = faces
     options = {"runtime": CPU, "progress": False} | options
     return train_detector(
-        recipe, Weights("random", None), rows["train"], rows["val"], folder, store=DetectorStore(store), **options
+        recipe,
+        Weights("random", None),
+        rows["train"],
+        rows["val"],
+        folder,
+        store=DetectorStore(store),
+        **options,
     )
 
 
@@ -67,7 +73,9 @@ def same(one, other):
 
 def test_a_detector_learns_what_sets_fakes_apart(faces, tmp_path):
     folder, rows = faces
-    longer = replace(RECIPE, protocol={**RECIPE.protocol, "epochs": 12})
+    longer = replace(
+        RECIPE, protocol={**RECIPE.protocol, "epochs": 12, "learning_rate": 1e-2, "augmentation": {}}
+    )
     detector = load_detector(train(faces, tmp_path / "store", longer))
     scores, labels = [], []
     for batch in face_loader(rows["test"], folder):

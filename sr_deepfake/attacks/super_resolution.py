@@ -1,0 +1,147 @@
+"""The paper's attack (section 3): scale a face down by 1/K, enlarge it by K with a network."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from sr_deepfake.errors import UserError, choose
+from sr_deepfake.super_resolution.precision import fast_dtype
+
+_DTYPES = {"float32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+class SuperResolutionAttack(nn.Module):
+    """Hides what a forgery left in a face behind what a super-resolution network makes of it.
+
+    The face is scaled down by 1/K (area average, rounded to 8 bits as a saved picture is), enlarged by K,
+    clipped and rounded to 8 bits. With `Interpolation` in the network's place it is the control that has no
+    network.
+
+    Args:
+        sr_model: the network, B×3×h×w in [0, 1] → B×3×Kh×Kw; its attribute `scale` is K.
+        scale: K, an integer from 2 on.
+        convention: `"rgb"` gives the network RGB in [0, 1], as it was trained. `"authors_code"` does what the
+            published script does: BGR in [0, 255] into a network that multiplies by 255 itself.
+        precision: what the network computes in: `"float32"`, `"bf16"`, `"fp16"`, or `"auto"`: bf16 or fp16
+            where the device has it natively, else float32 (with `authors_code` always float32).
+        max_pixels: the most pixels of faces that go through the network at once: memory stays bounded.
+
+    Raises:
+        UserError: the network's scale is not K, a word is not a choice, or the precision does not fit the
+            convention.
+
+    Example:
+        >>> from sr_deepfake.super_resolution.bicubic import Interpolation
+        >>> attack = SuperResolutionAttack(Interpolation(scale=2), scale=2)
+        >>> attack(torch.full((4, 3, 24, 24), 0.2)).shape
+        torch.Size([4, 3, 24, 24])
+    """
+
+    def __init__(
+        self,
+        sr_model: nn.Module,
+        scale: int = 2,
+        convention: str = "rgb",
+        precision: str = "auto",
+        max_pixels: int = 4 * 240 * 240,
+    ) -> None:
+        super().__init__()
+        if scale < 2:
+            raise UserError(f"attack.scale={scale}: the attack scales down, so the scale is 2 or more")
+        if sr_model.scale != scale:
+            raise UserError(
+                f"attack.scale={scale}, but the super-resolution network enlarges {sr_model.scale} times; "
+                "choose the network or the scale so that they agree"
+            )
+        self.convention = choose(convention, ("rgb", "authors_code"), "attack.module.convention")
+        self.precision = choose(precision, ("auto", *_DTYPES), "attack.module.precision")
+        if self.convention == "authors_code" and self.precision in ("bf16", "fp16"):
+            # The network's first layer sees up to 65,025: fp16 overflows, bf16 is off by whole grey levels.
+            raise UserError(
+                f"attack.module.precision={self.precision} does not go with the convention authors_code; "
+                "choose attack.module.precision=float32"
+            )
+        self.sr_model = sr_model.requires_grad_(False).eval()
+        self.scale = scale
+        self.max_pixels = max_pixels
+
+    @torch.no_grad()
+    def forward(self, faces: Tensor) -> Tensor:
+        """Attack faces.
+
+        Args:
+            faces: float32 tensor of shape B×3×S×S (any height and width will do), RGB in [0, 1], on the
+                network's device. They are taken as 8-bit pictures: rounded to the grid k/255.
+
+        Returns:
+            New float32 tensor of the same shape, on the grid k/255, without gradient. A face's result depends
+            on no other face of the batch. A side that K does not divide comes back at its own size.
+
+        Raises:
+            ValueError: the shape, the type or the range is another.
+        """
+        _check(faces)
+        if len(faces) == 0:
+            return faces.clone()
+        height, width = faces.shape[-2:]
+        count = max(1, self.max_pixels // (height * width))
+        return torch.cat([self._attack(chunk) for chunk in faces.split(count)])
+
+    def _attack(self, faces: Tensor) -> Tensor:
+        height, width = faces.shape[-2:]
+        with torch.autocast(
+            faces.device.type, enabled=False
+        ):  # whatever the caller is in, this is in float32
+            small = shrink((faces * 255).round(), self.scale)
+            if self.convention == "authors_code":
+                levels = self._enlarge(small.flip(1)).flip(1)
+            else:
+                levels = self._enlarge(small / 255) * 255
+            return levels[..., :height, :width].clamp(0, 255).round() / 255
+
+    def _enlarge(self, small: Tensor) -> Tensor:
+        dtype = self._dtype(small.device)
+        with torch.autocast(small.device.type, dtype=dtype, enabled=dtype != torch.float32):
+            large: Tensor = self.sr_model(small.contiguous(memory_format=torch.channels_last))
+        return large.float()
+
+    def _dtype(self, device: torch.device) -> torch.dtype:
+        if self.precision != "auto":
+            return _DTYPES[self.precision]
+        return torch.float32 if self.convention == "authors_code" else fast_dtype(device)
+
+    def extra_repr(self) -> str:
+        """Say the settings in the module's printed form."""
+        return f"scale={self.scale}, convention={self.convention!r}, precision={self.precision!r}"
+
+
+def shrink(levels: Tensor, scale: int) -> Tensor:
+    """Scale pictures down by 1/K with OpenCV's `INTER_AREA`, to the same 8-bit result.
+
+    Args:
+        levels: float tensor of shape B×3×H×W of whole numbers in [0, 255].
+        scale: K. Where it does not divide a side, the last row or column is repeated up to the next multiple.
+
+    Returns:
+        B×3×⌈H/K⌉×⌈W/K⌉ of whole numbers in [0, 255].
+
+    Example:
+        >>> shrink(torch.tensor([[[[1.0, 2.0], [2.0, 1.0]]]]), 2)
+        tensor([[[[2.]]]])
+    """
+    height, width = levels.shape[-2:]
+    padded = F.pad(levels, (0, -width % scale, 0, -height % scale), mode="replicate")
+    means = F.avg_pool2d(padded, scale)
+    # OpenCV halves exact ties upwards where K is 2, and to the even number elsewhere.
+    return (means + 0.5).floor() if scale == 2 else means.round()
+
+
+def _check(faces: Tensor) -> None:
+    if faces.ndim != 4 or faces.shape[1] != 3 or 0 in faces.shape[2:]:
+        raise ValueError(f"faces have the shape B×3×S×S, not {'×'.join(map(str, faces.shape))}")
+    if faces.dtype != torch.float32:
+        raise ValueError(f"faces are float32 in [0, 1], not {faces.dtype}")
+    if faces.numel():
+        low, high = (float(value) for value in faces.aminmax())
+        if not (low >= 0 and high <= 1):
+            raise ValueError(f"faces lie in [0, 1], these in [{low:g}, {high:g}]")

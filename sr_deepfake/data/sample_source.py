@@ -1,0 +1,43 @@
+"""The embedded sample as a source of faces: it makes itself."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from sr_deepfake.data.extraction import ExtractionSettings, ExtractionSummary, extract_faces
+from sr_deepfake.data.layout import FORGERY_METHODS, find_splits, list_videos
+from sr_deepfake.data.manifest import MANIFEST, read_manifest
+from sr_deepfake.data.sample.build import COMPRESSION, build_sample, sample_folder
+from sr_deepfake.data.sources import FaceSet
+
+
+class Sample:
+    """The embedded miniature FaceForensics++ of generated people; makes itself in a cache, only what is asked for.
+
+    Args:
+        cache: folder of what is made once a machine; `~` is understood.
+        settings: of the face extraction.
+        workers: processes that make clips and find faces; None: one a core.
+    """
+
+    name = "sample"
+
+    def __init__(self, cache: str, settings: ExtractionSettings, workers: int | None = None) -> None:
+        self.root = sample_folder(Path(cache).expanduser())
+        self.settings = settings
+        self.workers = workers
+
+    def prepare(
+        self, methods: Sequence[str] | None = None, shard: tuple[int, int] = (0, 1), progress: bool = True
+    ) -> ExtractionSummary:
+        """Make the clips that are missing and find their faces; pristine ones and those of `methods` (default: all)."""
+        methods = list(FORGERY_METHODS if methods is None else methods)
+        build_sample(self.root, methods, workers=self.workers)
+        videos = list_videos(self.root, find_splits(self.root), methods, COMPRESSION)
+        return extract_faces(
+            videos, self.root / "faces", self.settings, workers=self.workers, shard=shard, progress=progress
+        )
+
+    def faces(self, methods: Sequence[str]) -> FaceSet:
+        """The faces of pristine clips and of some methods, made now if they are not there."""
+        summary = self.prepare(methods)
+        return FaceSet(self.name, summary.folder, read_manifest(summary.folder / MANIFEST))

@@ -1,0 +1,133 @@
+"""The paper's setups (which faces are attacked), and the metrics of a cell (model × forgery × attack)."""
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from sr_deepfake.errors import UserError
+from sr_deepfake.files import replacing
+from sr_deepfake.metrics.functional import classification_metrics
+from sr_deepfake.metrics.predictions import checked, is_attacked
+
+SETUPS = ("clean", "both", "fake")
+CLASSES = {"pristine": 0, "fake": 1}
+
+CellMetrics = dict[str, Any]
+
+
+def setup_scores(predictions: pd.DataFrame, setup: str) -> pd.Series:
+    """Return the score of each face in a setup.
+
+    Args:
+        predictions: the table of predictions.
+        setup: `"clean"` (no face attacked), `"both"` (all: the paper's table 1), `"fake"` (fakes: table 2).
+
+    Raises:
+        ValueError: the setup is none of these.
+
+    Example:
+        >>> faces = pd.DataFrame({"label": [1, 0], "score": [0.9, 0.1], "score_attacked": [0.4, 0.2]})
+        >>> [setup_scores(faces, setup).tolist() for setup in SETUPS]
+        [[0.9, 0.1], [0.4, 0.2], [0.4, 0.1]]
+    """
+    if setup == "clean":
+        return predictions["score"]
+    if setup == "both":
+        return predictions["score_attacked"]
+    if setup == "fake":
+        return predictions["score_attacked"].where(predictions["label"] == 1, predictions["score"])
+    raise ValueError(f"{setup!r} is no setup; these are: {', '.join(SETUPS)}")
+
+
+def cell_metrics(predictions: pd.DataFrame) -> CellMetrics:
+    """Every number of a cell.
+
+    Args:
+        predictions: the table of predictions.
+
+    Returns:
+        - `clean`, `both`, `fake`: the six of `classification_metrics`, fractions; NaN what is undefined.
+        - `similarity`: for `pristine` and `fake`, means over the class's faces of `ssim`, `psnr` (dB) and
+          `psnr_wrapped` (dB). Faces that the attack left identical have an infinite PSNR: they are left out
+          of its mean, and `identical` counts them. NaN for a class without faces or with identical ones only.
+        - `faces`: counts, `faces`, `pristine`, `fake` and `videos`.
+
+        `both`, `fake` and `similarity` are None where the faces were not attacked.
+
+    Raises:
+        ValueError: no faces, or a table that does not fit the schema.
+    """
+    table = checked(predictions)
+    attacked = is_attacked(table)
+    metrics: CellMetrics = {
+        setup: classification_metrics(setup_scores(table, setup).to_numpy(), table["label"].to_numpy())
+        if attacked or setup == "clean"
+        else None
+        for setup in SETUPS
+    }
+    metrics["similarity"] = (
+        {name: _similarity(table[table["label"] == label]) for name, label in CLASSES.items()}
+        if attacked
+        else None
+    )
+    counts = {name: int((table["label"] == label).sum()) for name, label in CLASSES.items()}
+    metrics["faces"] = {"faces": len(table), **counts, "videos": int(table["video_id"].nunique())}
+    return metrics
+
+
+def _similarity(faces: pd.DataFrame) -> dict[str, float | int]:
+    ratio = faces["psnr"].to_numpy(dtype=np.float64)
+    differs = np.isfinite(ratio)
+    return {
+        "ssim": _mean(faces["ssim"].to_numpy(dtype=np.float64)),
+        "psnr": _mean(ratio[differs]),
+        "psnr_wrapped": _mean(faces["psnr_wrapped"].to_numpy(dtype=np.float64)),
+        "identical": int((~differs).sum()),
+    }
+
+
+def _mean(values: "np.ndarray[Any, np.dtype[np.float64]]") -> float:
+    return float(values.mean()) if len(values) else math.nan
+
+
+def write_metrics(path: Path, metrics: dict[str, Any]) -> None:
+    """Write metrics as JSON, whole or not at all; what is not finite becomes null, which JSON has a word for.
+
+    Args:
+        path: the file.
+        metrics: nested dictionaries and lists of numbers, text and None.
+    """
+    text = json.dumps(_without_nan(metrics), indent=2, ensure_ascii=False, allow_nan=False)
+    with replacing(path) as beside:
+        beside.write_text(text + "\n", encoding="utf-8")
+
+
+def read_metrics(path: Path) -> dict[str, Any]:
+    """Read metrics that `write_metrics` wrote; what was not finite is None.
+
+    Raises:
+        UserError: the file is missing or damaged.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"no metrics can be read from {path} ({error}); `python -m sr_deepfake.evaluate` writes them"
+        ) from error
+    if not isinstance(content, dict):
+        raise UserError(f"{path} does not hold metrics; `python -m sr_deepfake.evaluate` writes them")
+    return content
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_nan(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(item) for item in value]
+    if isinstance(value, np.generic):
+        return _without_nan(value.item())
+    return None if isinstance(value, float) and not math.isfinite(value) else value

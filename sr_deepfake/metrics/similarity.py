@@ -1,0 +1,124 @@
+"""How alike two versions of a face are: SSIM and PSNR, and PSNR as the paper's script computed it (table 3).
+
+All take B×3×S×S faces in [0, 1] as 8-bit pictures (on the grid k/255) and return one float64 number a face.
+"""
+
+import torch
+from torch import Tensor
+
+WINDOW = 7  # scikit-image's default
+_C1, _C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+
+
+def ssim(first: Tensor, second: Tensor) -> Tensor:
+    """Structural similarity, as scikit-image's `structural_similarity` computes it on 8-bit pictures.
+
+    Uniform 7×7 window, sample covariance, data range 255, windows inside the picture only, mean over
+    positions and channels (the paper's section 5.2 gives the formula, its script calls scikit-image).
+
+    Args:
+        first: faces, B×3×S×S in [0, 1], S at least 7.
+        second: faces of the same shape.
+
+    Returns:
+        float64 tensor of shape B; 1 for identical faces.
+
+    Raises:
+        ValueError: the shapes differ, are not B×3×H×W, or a side is below 7.
+
+    Example:
+        >>> faces = torch.full((2, 3, 24, 24), 0.5)
+        >>> ssim(faces, faces)
+        tensor([1., 1.], dtype=torch.float64)
+    """
+    x, y = _levels(first, second)
+    if min(x.shape[2:]) < WINDOW:
+        raise ValueError(f"SSIM needs faces of at least {WINDOW} px a side, these have {min(x.shape[2:])}")
+    n = WINDOW**2
+    # Sums of whole numbers below 2^24 are exact in float32; only what follows needs float64.
+    sum_x, sum_y, sum_xx, sum_yy, sum_xy = (
+        _exact(_window_sums(values)) for values in (x, y, x * x, y * y, x * y)
+    )
+    mean_x, mean_y = sum_x / n, sum_y / n
+    var_x = (sum_xx - sum_x * mean_x) / (n - 1)
+    var_y = (sum_yy - sum_y * mean_y) / (n - 1)
+    cov = (sum_xy - sum_x * mean_y) / (n - 1)
+    luminance = (2 * mean_x * mean_y + _C1) / (mean_x**2 + mean_y**2 + _C1)
+    structure = (2 * cov + _C2) / (var_x + var_y + _C2)
+    return (luminance * structure).mean(dim=(1, 2, 3))
+
+
+def psnr(first: Tensor, second: Tensor) -> Tensor:
+    """Peak signal-to-noise ratio, 10·log10(255² / MSE), in dB (the paper's section 5.2).
+
+    Args:
+        first: faces, B×3×S×S in [0, 1].
+        second: faces of the same shape.
+
+    Returns:
+        float64 tensor of shape B; infinite for identical faces.
+
+    Raises:
+        ValueError: the shapes differ or are not B×3×H×W.
+
+    Example:
+        >>> psnr(torch.zeros(1, 3, 8, 8), torch.full((1, 3, 8, 8), 1 / 255))
+        tensor([48.1308], dtype=torch.float64)
+    """
+    x, y = _levels(first, second)
+    return _decibels(_exact((x - y) ** 2).mean(dim=(1, 2, 3)))
+
+
+def psnr_wrapped(first: Tensor, second: Tensor) -> Tensor:
+    """PSNR as the published script computes it, in dB: too high; to compare with the paper's table 3 only.
+
+    The script subtracts and squares uint8 arrays, which wrap modulo 256: a squared difference of 16² counts
+    as 0. Where the wrapped mean is 0 it says 100.
+
+    Args:
+        first: faces, B×3×S×S in [0, 1].
+        second: faces of the same shape.
+
+    Returns:
+        float64 tensor of shape B, always finite.
+
+    Raises:
+        ValueError: the shapes differ or are not B×3×H×W.
+
+    Example:
+        >>> black = torch.zeros(1, 3, 8, 8)
+        >>> psnr(black, black + 20 / 255), psnr_wrapped(black, black + 20 / 255)  # 400 wraps to 144
+        (tensor([22.1102], dtype=torch.float64), tensor([26.5472], dtype=torch.float64))
+    """
+    x, y = _levels(first, second)
+    # (d mod 256)² mod 256 = d² mod 256, so wrapping once is enough.
+    error = _exact(((x - y) ** 2) % 256).mean(dim=(1, 2, 3))
+    return torch.where(error == 0, 100.0, _decibels(error))
+
+
+def _levels(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
+    """Both pictures as whole numbers from 0 to 255, in float32."""
+    if first.shape != second.shape or first.ndim != 4 or first.shape[1] != 3:
+        raise ValueError(
+            f"faces to compare have one shape B×3×S×S, not {tuple(first.shape)} and {tuple(second.shape)}"
+        )
+    return (first.float() * 255).round(), (second.float() * 255).round()
+
+
+def _window_sums(values: Tensor) -> Tensor:
+    """Sums over all 7×7 windows, by adding shifted copies: several times as fast as pooling."""
+    for dim in (2, 3):
+        count = values.shape[dim] - WINDOW + 1
+        two = values.narrow(dim, 0, count + 5) + values.narrow(dim, 1, count + 5)
+        four = two.narrow(dim, 0, count + 3) + two.narrow(dim, 2, count + 3)
+        values = four.narrow(dim, 0, count) + two.narrow(dim, 4, count) + values.narrow(dim, 6, count)
+    return values
+
+
+def _exact(values: Tensor) -> Tensor:
+    """The values in float64, on the CPU where the device has no float64."""
+    return (values.cpu() if values.device.type == "mps" else values).double()
+
+
+def _decibels(mean_squared_error: Tensor) -> Tensor:
+    return 10 * torch.log10(255**2 / mean_squared_error)

@@ -1,0 +1,159 @@
+"""A cell's metrics as a table like the paper's, for the terminal."""
+
+import io
+import math
+import sys
+from collections.abc import Mapping
+from typing import Any, TextIO
+
+from rich import box
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+WIDTH = 80
+UNDEFINED = "–"
+HEADINGS = {
+    "fnr": "FNR",
+    "fpr": "FPR",
+    "recall": "Recall",
+    "precision": "Precision",
+    "auc": "AUC",
+    "accuracy": "Accuracy",
+}
+# What the two lines of a setup are called: the first beside the clean row, the second beside the attacked.
+SETUPS = {"both": ("both (table 1)", "all faces attacked"), "fake": ("fake (table 2)", "only fakes attacked")}
+# For output that cannot show them; a result must never be lost to an encoding.
+_ASCII = str.maketrans({"–": "-", "×": "x", "─": "-", "━": "-"})
+
+
+def cell_table(metrics: Mapping[str, Any], title: str, caption: str | None = None) -> RenderableType:
+    """Lay out a cell's metrics.
+
+    Args:
+        metrics: what `cell_metrics` returns, or `read_metrics` reads: fractions, dB; NaN or None what is
+            undefined. Without an attack there is a clean row only.
+        title: stands above; shown as it is, square brackets included.
+        caption: stands below, also as it is.
+
+    Returns:
+        A rich renderable that fits into 80 columns: percentages with one decimal, SSIM with three.
+    """
+    parts: list[RenderableType] = [Text(title, style="bold"), Text(), _rates(metrics)]
+    if metrics.get("similarity") is not None:
+        parts += [Text(), _similarity(metrics["similarity"])]
+    parts += [Text(), Text(_counts(metrics))]
+    if caption:
+        parts.append(Text(caption, style="italic"))
+    return Group(*parts)
+
+
+def render_cell_table(metrics: Mapping[str, Any], title: str, caption: str | None = None) -> str:
+    """Return a cell's metrics as plain text of at most 80 columns, for a file or a log.
+
+    Args:
+        metrics: what `cell_metrics` returns, or `read_metrics` reads.
+        title: stands above, as it is.
+        caption: stands below, as it is.
+
+    Example:
+        >>> row = dict(fnr=0.055, fpr=0.032, recall=0.945, precision=0.967, auc=0.992, accuracy=float("nan"))
+        >>> faces = dict(faces=4, pristine=2, fake=2, videos=2)
+        >>> print(render_cell_table({"clean": row, "faces": faces}, "ResNet-50 [1]"))
+        ResNet-50 [1]
+        <BLANKLINE>
+        SR     FNR  FPR  Recall  Precision   AUC  Accuracy
+        ──────────────────────────────────────────────────
+        clean  5.5  3.2    94.5       96.7  99.2         –
+        <BLANKLINE>
+        4 faces of 2 videos: 2 pristine, 2 fake. Rates in %.
+    """
+    # A file of its own, so that no setting for terminals (FORCE_COLOR, COLUMNS) reaches what is written down.
+    text = io.StringIO()
+    Console(file=text, width=WIDTH, color_system=None, force_terminal=False, legacy_windows=False).print(
+        cell_table(metrics, title, caption)
+    )
+    return "\n".join(line.rstrip() for line in text.getvalue().splitlines())
+
+
+def print_cell_table(
+    metrics: Mapping[str, Any], title: str, caption: str | None = None, file: TextIO | None = None
+) -> None:
+    """Print a cell's metrics: styled on a terminal, as plain text into a pipe or a file.
+
+    Args:
+        metrics: what `cell_metrics` returns, or `read_metrics` reads.
+        title: stands above, as it is.
+        caption: stands below, as it is.
+        file: where to; standard output unless told.
+    """
+    target = sys.stdout if file is None else file
+    if target.isatty() and _is_unicode(target):
+        Console(file=target, highlight=False).print(cell_table(metrics, title, caption))
+        return
+    text = render_cell_table(metrics, title, caption)
+    if not _is_unicode(target):
+        text = text.translate(_ASCII).encode("ascii", "replace").decode("ascii")
+    print(text, file=target)
+
+
+def _is_unicode(file: TextIO) -> bool:
+    encoding = getattr(file, "encoding", None) or "utf-8"  # an in-memory file has none and takes everything
+    return encoding.lower().replace("-", "").startswith("utf")
+
+
+def _rates(metrics: Mapping[str, Any]) -> Table:
+    attacked = metrics.get("both") is not None and metrics.get("fake") is not None
+    table = _table()
+    if attacked:
+        table.add_column("Setup", no_wrap=True)
+    table.add_column("SR", no_wrap=True)
+    for heading in HEADINGS.values():
+        table.add_column(heading, justify="right", no_wrap=True)
+    if not attacked:
+        table.add_row("clean", *_percentages(metrics["clean"]))
+        return table
+    for setup, (name, meaning) in SETUPS.items():
+        table.add_row(name, "clean", *_percentages(metrics["clean"]))
+        table.add_row(meaning, "attacked", *_percentages(metrics[setup]), end_section=True)
+    return table
+
+
+def _similarity(similarity: Mapping[str, Any]) -> Table:
+    table = _table()
+    table.add_column("Clean to attacked", no_wrap=True)
+    for heading in ("SSIM", "PSNR (dB)", "PSNR wrapped (dB)", "Identical faces"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for name, values in similarity.items():
+        table.add_row(
+            Text(name),
+            _number(values["ssim"], 3),
+            _number(values["psnr"], 1),
+            _number(values["psnr_wrapped"], 1),
+            str(values["identical"]),
+        )
+    return table
+
+
+def _table() -> Table:
+    return Table(
+        box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True, header_style="bold"
+    )
+
+
+def _counts(metrics: Mapping[str, Any]) -> str:
+    faces = metrics["faces"]
+    return (
+        f"{faces['faces']} faces of {faces['videos']} videos: "
+        f"{faces['pristine']} pristine, {faces['fake']} fake. Rates in %."
+    )
+
+
+def _percentages(row: Mapping[str, float | None]) -> list[str]:
+    return [_number(row[name], 1, 100) for name in HEADINGS]
+
+
+def _number(value: float | None, decimals: int, factor: int = 1) -> str:
+    if value is None or not math.isfinite(value):
+        return UNDEFINED
+    return f"{value * factor:.{decimals}f}"

@@ -1,0 +1,51 @@
+"""Which number format a super-resolution network runs in, and which layers keep float32 whatever it is."""
+
+import torch
+from torch import Tensor, nn
+
+from sr_deepfake.hardware import cpu_has_bf16
+
+
+def fast_dtype(device: torch.device) -> torch.dtype:
+    """Return the fastest format that a device multiplies natively.
+
+    bf16 on CPUs with bf16 instructions and on CUDA devices from Ampere on, fp16 on older CUDA devices (T4),
+    float32 elsewhere.
+
+    Example:
+        >>> fast_dtype(torch.device("meta"))
+        torch.float32
+    """
+    if device.type == "cpu":
+        return torch.bfloat16 if cpu_has_bf16() else torch.float32
+    if device.type == "cuda":
+        ampere_or_later = torch.cuda.get_device_capability(device)[0] >= 8
+        return torch.bfloat16 if ampere_or_later else torch.float16
+    return torch.float32
+
+
+class InFloat32(nn.Module):
+    """A layer that computes in float32 inside `torch.autocast` too.
+
+    bf16 has 8 significant bits, as many as a picture, so a network's last layer has to stay in float32:
+    otherwise its rounding shows in the picture.
+
+    Args:
+        layer: any module of one tensor argument, with float32 weights.
+
+    Example:
+        >>> layer = InFloat32(nn.Conv2d(1, 1, 1))
+        >>> with torch.autocast("cpu", dtype=torch.bfloat16):
+        ...     layer(torch.zeros(1, 1, 2, 2, dtype=torch.bfloat16)).dtype
+        torch.float32
+    """
+
+    def __init__(self, layer: nn.Module) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, values: Tensor) -> Tensor:
+        """Return what the layer makes of `values`, as float32."""
+        with torch.autocast(values.device.type, enabled=False):
+            result: Tensor = self.layer(values.float())
+        return result

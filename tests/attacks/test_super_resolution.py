@@ -1,0 +1,290 @@
+import cv2
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from sr_deepfake.attacks import super_resolution as module
+from sr_deepfake.attacks.super_resolution import SuperResolutionAttack, shrink
+from sr_deepfake.errors import UserError
+from sr_deepfake.super_resolution.basicsr_compat import architecture
+from sr_deepfake.super_resolution.bicubic import Interpolation
+from sr_deepfake.super_resolution.edsr import edsr
+from sr_deepfake.super_resolution.weights import find_weights, read_weights
+
+
+@pytest.fixture(scope="module")
+def network():
+    return edsr()
+
+
+def pictures(count=2, side=48, seed=0):
+    """uint8 B×S×S×3 with edges, gradients and a little noise, as photos have."""
+    random = np.random.default_rng(seed)
+    result = np.empty((count, side, side, 3), np.uint8)
+    for picture in result:
+        coarse = random.integers(0, 256, (4, 4, 3), dtype=np.uint8)
+        smooth = cv2.resize(coarse, (side, side), interpolation=cv2.INTER_CUBIC).astype(np.int64)
+        smooth[side // 3 : side // 2, side // 4 : side // 2] += 60
+        picture[:] = np.clip(smooth + random.integers(-6, 7, smooth.shape), 0, 255)
+    return result
+
+
+def as_faces(images):
+    return torch.from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2))).float() / 255
+
+
+def as_pictures(faces):
+    levels = faces.permute(0, 2, 3, 1).double() * 255
+    assert (levels - levels.round()).abs().max() < 1e-4
+    return levels.round().to(torch.uint8).numpy()
+
+
+def assert_rounded(picture, values):
+    """The picture is the values, clipped and rounded; which way a tie goes is a matter of float32 sums."""
+    assert np.abs(picture - np.clip(values.astype(np.float64), 0, 255)).max() <= 0.5 + 1e-2
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+@pytest.mark.parametrize("side", [12, 24, 96, 168, 240])
+def test_shrinking_is_opencvs_area_average_to_the_level(side, scale):
+    random = np.random.default_rng(side)
+    noise = random.integers(0, 256, (side, side, 3), dtype=np.uint8)
+    ties = random.integers(0, 3, (side, side, 3), dtype=np.uint8)
+    for picture in (noise, ties, 255 - ties, pictures(1, side)[0]):
+        size = (side // scale, side // scale)
+        theirs = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+        ours = shrink((as_faces(picture[None]) * 255).round(), scale)[0].permute(1, 2, 0)
+        np.testing.assert_array_equal(ours.numpy(), theirs)
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_the_control_is_opencv_down_and_up(scale):
+    images = pictures(2, 48)
+    attacked = as_pictures(SuperResolutionAttack(Interpolation(scale), scale)(as_faces(images)))
+    for image, result in zip(images, attacked, strict=True):
+        small = cv2.resize(image, (48 // scale, 48 // scale), interpolation=cv2.INTER_AREA).astype(np.float32)
+        assert_rounded(result, cv2.resize(small, (48, 48), interpolation=cv2.INTER_CUBIC))
+
+
+def test_with_a_network_it_is_a_plain_loop_over_faces(network):
+    images = pictures(2, 48)
+    attacked = as_pictures(SuperResolutionAttack(network, 2, precision="float32")(as_faces(images)))
+    for image, result in zip(images, attacked, strict=True):
+        small = cv2.resize(image, (24, 24), interpolation=cv2.INTER_AREA)
+        with torch.no_grad():
+            large = network(as_faces(small[None]))[0].permute(1, 2, 0).double().numpy()
+        assert_rounded(result, large * 255)
+
+
+def test_authors_code_gives_the_network_bgr_from_0_to_255():
+    original = architecture("edsr_arch", "EDSR")(3, 3, 64, 16, 2).eval()
+    bundled = find_weights(None, "edsr_baseline_x2.safetensors", "EDSR")
+    original.load_state_dict({name: tensor.float() for name, tensor in read_weights(bundled).items()})
+    images = pictures(2, 48)
+    attacked = as_pictures(SuperResolutionAttack(edsr(), 2, convention="authors_code")(as_faces(images)))
+    rgb = as_pictures(SuperResolutionAttack(edsr(), 2)(as_faces(images)))
+    for image, result, normal in zip(images, attacked, rgb, strict=True):
+        bgr = np.ascontiguousarray(image[:, :, ::-1])
+        small = cv2.resize(bgr, (24, 24), interpolation=cv2.INTER_AREA)
+        with torch.no_grad():
+            large = (
+                original(torch.from_numpy(small).float().permute(2, 0, 1)[None])[0].permute(1, 2, 0).numpy()
+            )
+        assert_rounded(result, large[:, :, ::-1])
+        assert (result != normal).mean() > 0.01  # the protocol's difference is a real one
+
+
+class Watch(nn.Module):
+    """A network that notes what it is given."""
+
+    def __init__(self, scale=2):
+        super().__init__()
+        self.scale = scale
+        self.seen = []
+
+    def forward(self, images):
+        self.seen.append((images.clone(), torch.is_autocast_enabled("cpu"), torch.get_autocast_dtype("cpu")))
+        return images.repeat_interleave(self.scale, 2).repeat_interleave(self.scale, 3)
+
+
+def test_what_the_network_sees_in_either_convention():
+    faces = torch.zeros(1, 3, 4, 4)
+    faces[:, 0], faces[:, 1] = 1.0, 51 / 255
+    watch = Watch()
+    for convention, expected in (("rgb", [1.0, 0.2, 0.0]), ("authors_code", [0.0, 51.0, 255.0])):
+        result = SuperResolutionAttack(watch, convention=convention)(faces)
+        assert watch.seen[-1][0][0, :, 0, 0].tolist() == pytest.approx(expected)
+        torch.testing.assert_close(result, faces, rtol=0, atol=1e-7)
+
+
+@pytest.mark.parametrize(("make", "scale"), [("edsr", 2), ("bicubic", 2), ("bicubic", 3), ("bicubic", 4)])
+def test_the_result_is_on_the_8_bit_grid_and_in_range(network, make, scale):
+    faces = as_faces(pictures(3, 48))
+    faces[0] = torch.rand(3, 48, 48).round()  # black and white noise: networks overshoot here
+    result = SuperResolutionAttack(network if make == "edsr" else Interpolation(scale), scale)(faces)
+    assert result.shape == faces.shape
+    assert result.dtype == torch.float32
+    grid = torch.arange(256).float() / 255
+    assert torch.isin(result, grid).all()
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(1, 31), st.integers(1, 31), st.sampled_from([2, 3, 4]))
+def test_any_size_comes_back_at_its_own(height, width, scale):
+    faces = torch.full((2, 3, height, width), 100 / 255)
+    result = SuperResolutionAttack(Interpolation(scale), scale)(faces)
+    torch.testing.assert_close(result, faces, rtol=0, atol=1e-7)
+
+
+def test_a_side_that_k_does_not_divide_keeps_its_picture_in_place():
+    ramp = (torch.arange(25.0) * 8 / 255).expand(1, 3, 25, 25).contiguous()
+    result = SuperResolutionAttack(Interpolation(2), 2)(ramp)
+    difference = ((result - ramp).abs() * 255).round()
+    assert difference.max() <= 8  # one pixel of the ramp, at the border
+    assert difference[..., 2:-3].max() <= 1
+
+
+def test_identical_faces_of_a_batch_have_identical_results(network):
+    faces = as_faces(pictures(1, 48)).repeat(7, 1, 1, 1)
+    for precision in ("auto", "float32", "bf16"):
+        result = SuperResolutionAttack(network, precision=precision, max_pixels=3 * 48 * 48)(faces)
+        assert (result[0] == result[:3]).all()
+        assert ((result[0] - result[1:]).abs() * 255).max() <= 1  # the last chunk is smaller
+
+
+@pytest.mark.parametrize("precision", ["auto", "float32", "bf16"])
+def test_a_face_does_not_depend_on_its_neighbours(network, precision):
+    attack = SuperResolutionAttack(network, precision=precision)
+    faces, others = as_faces(pictures(4, 48)), as_faces(pictures(4, 48, seed=1))
+    others[2] = faces[2]
+    assert torch.equal(attack(faces)[2], attack(others)[2])
+    others[1] = 1.0
+    assert torch.equal(attack(faces)[2], attack(others)[2])
+
+
+def test_batches_are_split_by_pixels_and_stay_in_order():
+    watch = Watch()
+    faces = as_faces(pictures(5, 24))
+    whole = SuperResolutionAttack(Watch())(faces)
+    assert torch.equal(SuperResolutionAttack(watch, max_pixels=2 * 24 * 24)(faces), whole)
+    assert [len(images) for images, *_ in watch.seen] == [2, 2, 1]
+    watch.seen.clear()
+    assert torch.equal(SuperResolutionAttack(watch, max_pixels=1)(faces), whole)
+    assert len(watch.seen) == 5
+
+
+def test_no_gradient_and_the_input_is_left_alone(network):
+    faces = as_faces(pictures(1, 24)).requires_grad_()
+    before = faces.detach().clone()
+    result = SuperResolutionAttack(network)(faces)
+    assert not result.requires_grad
+    assert torch.equal(faces.detach(), before)
+    result.add_(1)  # an ordinary tensor, also for use in training
+    assert not any(tensor.requires_grad for tensor in network.parameters())
+
+
+def test_memory_format_of_the_faces_changes_nothing(network):
+    attack = SuperResolutionAttack(network)
+    faces = as_faces(pictures(2, 24))
+    assert torch.equal(attack(faces), attack(faces.contiguous(memory_format=torch.channels_last)))
+
+
+def test_faces_between_levels_count_as_saved():
+    faces = as_faces(pictures(1, 24))
+    attack = SuperResolutionAttack(Interpolation())
+    assert torch.equal(attack((faces + 0.3 / 255).clamp(0, 1)), attack(faces))
+
+
+@pytest.mark.parametrize(
+    ("precision", "fast", "convention", "expected"),
+    [
+        ("auto", torch.bfloat16, "rgb", torch.bfloat16),
+        ("auto", torch.float32, "rgb", None),
+        ("auto", torch.bfloat16, "authors_code", None),
+        ("float32", torch.bfloat16, "rgb", None),
+        ("bf16", torch.float32, "rgb", torch.bfloat16),
+        ("fp16", torch.float32, "rgb", torch.float16),
+    ],
+)
+def test_the_networks_precision(monkeypatch, precision, fast, convention, expected):
+    monkeypatch.setattr(module, "fast_dtype", lambda device: fast)
+    watch = Watch()
+    attack = SuperResolutionAttack(watch, precision=precision, convention=convention)
+    for outer in (False, True):
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=outer):
+            attack(torch.rand(1, 3, 24, 24))
+        images, enabled, dtype = watch.seen[-1]
+        assert images.dtype == torch.float32
+        assert (dtype if enabled else None) == expected
+
+
+def test_the_control_is_the_same_in_every_precision():
+    faces = as_faces(pictures(1, 24))
+    results = [SuperResolutionAttack(Interpolation(), precision=name)(faces) for name in ("float32", "bf16")]
+    assert torch.equal(*results)
+
+
+def test_bf16_stays_within_a_level_of_float32(network):
+    faces = as_faces(pictures(4, 96))
+    exact = SuperResolutionAttack(network, precision="float32")(faces)
+    fast = SuperResolutionAttack(network, precision="bf16")(faces)
+    difference = ((fast - exact).abs() * 255).round()
+    assert difference.max() <= 2
+    assert (difference <= 1).float().mean() >= 0.999
+
+
+def test_scales_that_differ_are_an_error_with_both_numbers():
+    with pytest.raises(UserError, match=r"attack\.scale=3.*enlarges 2 times"):
+        SuperResolutionAttack(Interpolation(2), scale=3)
+    with pytest.raises(UserError, match=r"attack\.scale=1"):
+        SuperResolutionAttack(Interpolation(1), scale=1)
+
+
+def test_words_that_are_no_choice_are_named():
+    with pytest.raises(UserError, match="authors_code"):
+        SuperResolutionAttack(Interpolation(), convention="author_code")
+    with pytest.raises(UserError, match="float32"):
+        SuperResolutionAttack(Interpolation(), precision="fp32")
+    with pytest.raises(UserError, match="bf16 does not go with"):
+        SuperResolutionAttack(Interpolation(), precision="bf16", convention="authors_code")
+
+
+@pytest.mark.parametrize(
+    ("faces", "message"),
+    [
+        (torch.zeros(3, 24, 24), "B×3×S×S, not 3×24×24"),
+        (torch.zeros(1, 1, 24, 24), "B×3×S×S"),
+        (torch.zeros(1, 3, 0, 24), "B×3×S×S"),
+        (torch.zeros(1, 3, 24, 24, dtype=torch.uint8), r"torch\.uint8"),
+        (torch.zeros(1, 3, 24, 24, dtype=torch.float64), r"torch\.float64"),
+        (torch.full((1, 3, 24, 24), 255.0), r"in \[0, 1\], these in \[255, 255\]"),
+        (torch.full((1, 3, 24, 24), -0.1), r"in \[0, 1\]"),
+        (torch.full((1, 3, 24, 24), float("nan")), r"in \[0, 1\]"),
+    ],
+)
+def test_what_is_no_batch_of_faces_is_refused(faces, message):
+    with pytest.raises(ValueError, match=message):
+        SuperResolutionAttack(Interpolation())(faces)
+
+
+def test_an_empty_batch_comes_back_empty():
+    assert SuperResolutionAttack(Interpolation())(torch.zeros(0, 3, 24, 24)).shape == (0, 3, 24, 24)
+
+
+def test_it_says_its_settings():
+    assert "scale=2, convention='rgb', precision='auto'" in repr(SuperResolutionAttack(Interpolation()))
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("precision", ["auto", "bf16", "fp16"])
+def test_a_gpu_stays_within_a_level_of_the_cpus_float32(precision):
+    faces = as_faces(pictures(4, 96))
+    exact = SuperResolutionAttack(edsr(), precision="float32")(faces)
+    fast = SuperResolutionAttack(edsr(), precision=precision).cuda()(faces.cuda()).cpu()
+    difference = ((fast - exact).abs() * 255).round()
+    assert difference.max() <= 2
+    assert (difference <= 1).float().mean() >= 0.999

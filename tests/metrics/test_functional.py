@@ -1,0 +1,140 @@
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn import metrics as sk
+
+from sr_deepfake.metrics.functional import (
+    area_under_roc,
+    classification_metrics,
+    confusion_counts,
+    false_negative_rate,
+    false_positive_rate,
+)
+
+TOLERANCE = 1e-9
+
+
+def reference(scores, labels):
+    """scikit-learn's numbers, NaN where it calls them undefined."""
+    scores, labels = np.asarray(scores, dtype=np.float64), np.asarray(labels)
+    guesses = scores > 0.5
+    both = 0 < labels.sum() < len(labels)
+    recall = sk.recall_score(labels, guesses, zero_division=np.nan)
+    return {
+        "fnr": 1 - recall,
+        "fpr": 1 - sk.recall_score(labels, guesses, pos_label=0, zero_division=np.nan),
+        "recall": recall,
+        "precision": sk.precision_score(labels, guesses, zero_division=np.nan),
+        "auc": sk.roc_auc_score(labels, scores) if both else np.nan,
+        "accuracy": sk.accuracy_score(labels, guesses),
+    }
+
+
+def assert_agrees(scores, labels):
+    ours, theirs = classification_metrics(scores, labels), reference(scores, labels)
+    assert list(ours) == ["fnr", "fpr", "recall", "precision", "auc", "accuracy"]
+    np.testing.assert_allclose(
+        [ours[name] for name in ours], [theirs[name] for name in ours], rtol=0, atol=TOLERANCE, equal_nan=True
+    )
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("count", [2, 37, 5_003])
+def test_agrees_with_scikit_learn_on_random_scores(seed, count):
+    random = np.random.default_rng(seed)
+    labels = random.integers(0, 2, count)
+    labels[:2] = (0, 1)
+    assert_agrees(np.clip(0.2 * labels + random.random(count), 0, 1), labels)
+
+
+def test_agrees_where_float32_would_round():
+    random = np.random.default_rng(0)
+    scores = 0.5 + 1e-12 * random.random(3_001)  # one number in float32
+    assert_agrees(scores, random.integers(0, 2, 3_001))
+
+
+@pytest.mark.parametrize(
+    ("scores", "labels"),
+    [
+        ([0.1, 0.9, 0.4], [1, 1, 1]),
+        ([0.1, 0.9, 0.4], [0, 0, 0]),
+        ([0.5] * 6, [0, 1, 0, 1, 1, 1]),
+        ([0.7] * 6, [0, 1, 0, 1, 1, 1]),
+        ([0.0, 1.0, 0.0, 1.0], [0, 1, 1, 0]),
+        ([0.9, 0.8, 0.1, 0.2], [1, 1, 0, 0]),
+        ([0.9, 0.8, 0.1, 0.2], [0, 0, 1, 1]),
+        ([0.3, 0.2], [1, 0]),
+        ([0.5000000001], [1]),
+        ([0.5], [0]),
+    ],
+    ids=["fakes only", "pristine only", "ties at the threshold", "ties above", "certain", "perfect", "reversed",
+         "none called fake", "one face", "one face at the threshold"],
+)  # fmt: skip
+def test_agrees_with_scikit_learn_on_edge_cases(scores, labels):
+    assert_agrees(scores, labels)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.sampled_from([0.0, 0.25, 0.5, 0.5 + 2**-40, 0.75, 1.0]), st.integers(0, 1)), min_size=1
+    )
+)
+def test_agrees_with_scikit_learn_on_many_ties(faces):
+    scores, labels = zip(*faces, strict=True)
+    assert_agrees(list(scores), list(labels))
+
+
+def test_all_ties_give_an_auc_of_one_half():
+    assert classification_metrics([0.3] * 10, [1, 0] * 5)["auc"] == 0.5
+
+
+def test_a_score_at_the_threshold_is_not_fake():
+    counts = confusion_counts(torch.tensor([0.5, 0.5]), torch.tensor([1, 0]))
+    assert [int(count) for count in counts] == [0, 0, 1, 1]
+
+
+def test_the_threshold_can_be_chosen():
+    scores, labels = torch.tensor([0.5, 0.2, 0.4]), torch.tensor([1, 1, 0])
+    assert float(false_negative_rate(scores, labels, threshold=0.3)) == 0.5
+    assert float(false_positive_rate(scores, labels, threshold=0.3)) == 1.0
+
+
+def test_half_precision_scores_are_counted_as_they_are():
+    scores = torch.tensor([0.75, 0.25], dtype=torch.bfloat16)
+    assert float(false_negative_rate(scores, torch.tensor([1, 1]))) == 0.5
+
+
+def test_rates_of_an_absent_class_are_nan():
+    assert false_negative_rate(torch.tensor([0.1]), torch.tensor([0])).isnan()
+    assert false_positive_rate(torch.tensor([0.1]), torch.tensor([1])).isnan()
+    assert area_under_roc(torch.tensor([0.1]), torch.tensor([1])).isnan()
+
+
+def test_columns_of_a_table_are_taken():
+    table = pd.DataFrame({"score": [0.9, 0.2], "label": [1, 0]})
+    assert classification_metrics(table["score"], table["label"])["auc"] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("scores", "labels", "message"),
+    [
+        ([1.5, 0.2], [1, 0], "in \\[0, 1\\]"),
+        ([-0.1, 0.2], [1, 0], "in \\[0, 1\\]"),
+        ([float("nan"), 0.2], [1, 0], "NaN"),
+        ([0.1, 0.2], [1, 2], "labels are 1"),
+        ([0.1, 0.2], [1], "2,.*1,"),
+        ([], [], "no scores"),
+    ],
+)
+def test_what_is_no_score_or_label_is_refused(scores, labels, message):
+    with pytest.raises(ValueError, match=message):
+        classification_metrics(scores, labels)
+
+
+def test_whole_numbers_are_no_probabilities():
+    with pytest.raises(ValueError, match=r"torch\.int64"):
+        confusion_counts(torch.tensor([1, 0]), torch.tensor([1, 0]))

@@ -1,0 +1,99 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from sr_deepfake.errors import UserError
+from sr_deepfake.metrics.predictions import (
+    COLUMNS,
+    checked,
+    is_attacked,
+    read_predictions,
+    replacing,
+    write_predictions,
+)
+
+
+@pytest.fixture
+def table():
+    return pd.DataFrame(
+        {
+            "face_id": ["pristine/000/0001", "FaceSwap/000_003/0001"],
+            "video_id": ["pristine/000", "FaceSwap/000_003"],
+            "method": ["pristine", "FaceSwap"],
+            "label": [0, 1],
+            "side": [168, 192],
+            "score": [0.1, 0.8],
+            "score_attacked": [0.2, 0.4],
+            "ssim": [0.97, 0.96],
+            "psnr": [40.0, np.inf],
+            "psnr_wrapped": [41.0, 100.0],
+        }
+    )
+
+
+def test_what_is_written_is_read(table, tmp_path):
+    path = tmp_path / "run" / "predictions.parquet"
+    write_predictions(path, table[list(reversed(COLUMNS))].astype({"side": "int32", "score": "float32"}))
+    again = read_predictions(path)
+    assert tuple(again.columns) == COLUMNS
+    pd.testing.assert_frame_equal(again, checked(table), atol=1e-7, rtol=0)
+    assert (str(again["side"].dtype), str(again["score"].dtype)) == ("int64", "float64")
+    assert [entry.name for entry in path.parent.iterdir()] == ["predictions.parquet"]
+
+
+def test_scores_survive_bit_by_bit(table, tmp_path):
+    table["score"] = [np.nextafter(0, 1), np.nextafter(1, 0)]
+    write_predictions(tmp_path / "predictions.parquet", table)
+    assert read_predictions(tmp_path / "predictions.parquet")["score"].tolist() == table["score"].tolist()
+
+
+def test_faces_that_were_not_attacked(table):
+    assert is_attacked(table)
+    table[["score_attacked", "ssim", "psnr", "psnr_wrapped"]] = np.nan
+    assert not is_attacked(checked(table))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda t: t.drop(columns="ssim"), "ssim"),
+        (lambda t: t.assign(extra=1), "extra"),
+        (lambda t: t.assign(face_id="a"), "appear twice, the first is a"),
+        (lambda t: t.assign(label=[0, 2]), "labels"),
+        (lambda t: t.assign(score=[0.1, 1.2]), "scores"),
+        (lambda t: t.assign(score=[0.1, np.nan]), "scores"),
+        (lambda t: t.assign(score_attacked=[0.1, np.nan]), "attacked scores"),
+    ],
+)
+def test_tables_that_do_not_fit_are_refused_and_not_written(table, tmp_path, change, message):
+    path = tmp_path / "predictions.parquet"
+    with pytest.raises(ValueError, match=message):
+        write_predictions(path, change(table))
+    assert not path.exists()
+
+
+def test_missing_and_damaged_files_say_what_mends_them(table, tmp_path):
+    path = tmp_path / "predictions.parquet"
+    with pytest.raises(UserError, match=r"no predictions at .*predictions\.parquet.*sr_deepfake\.evaluate"):
+        read_predictions(path)
+    path.write_bytes(b"PAR1 not really")
+    with pytest.raises(UserError, match=r"predictions\.parquet does not hold predictions"):
+        read_predictions(path)
+    pd.DataFrame({"a": [1]}).to_parquet(path)
+    with pytest.raises(UserError, match="lack the columns"):
+        read_predictions(path)
+
+
+def test_an_error_while_writing_leaves_the_old_file(tmp_path):
+    path = tmp_path / "file"
+    path.write_text("old")
+
+    def fail():
+        with replacing(path) as beside:
+            beside.write_text("half")
+            raise RuntimeError("disk full")
+
+    with pytest.raises(RuntimeError, match="disk full"):
+        fail()
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]

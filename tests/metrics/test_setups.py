@@ -1,0 +1,127 @@
+import json
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from sr_deepfake.errors import UserError
+from sr_deepfake.metrics.setups import cell_metrics, read_metrics, setup_scores, write_metrics
+
+
+@pytest.fixture
+def table():
+    random = np.random.default_rng(0)
+    count = 60
+    label = random.integers(0, 2, count)
+    return pd.DataFrame(
+        {
+            "face_id": [f"face{index}" for index in range(count)],
+            "video_id": [f"video{index // 10}" for index in range(count)],
+            "method": np.where(label == 1, "FaceSwap", "pristine"),
+            "label": label,
+            "side": 168,
+            "score": random.random(count),
+            "score_attacked": random.random(count),
+            "ssim": random.random(count),
+            "psnr": random.uniform(30, 45, count),
+            "psnr_wrapped": random.uniform(30, 45, count),
+        }
+    )
+
+
+def test_each_setup_is_a_plain_loop_over_the_faces(table):
+    metrics = cell_metrics(table)
+    for setup in ("clean", "both", "fake"):
+        scores, fakes, missed, accused = [], 0, 0, 0
+        for row in table.itertuples():
+            attacked = setup == "both" or (setup == "fake" and row.label == 1)
+            score = row.score_attacked if attacked else row.score
+            scores.append(score)
+            fakes += row.label
+            missed += row.label == 1 and score <= 0.5
+            accused += row.label == 0 and score > 0.5
+        found, pristine = fakes - missed, len(table) - fakes
+        assert setup_scores(table, setup).tolist() == scores
+        assert metrics[setup] == pytest.approx(
+            {
+                "fnr": missed / fakes,
+                "fpr": accused / pristine,
+                "recall": found / fakes,
+                "precision": found / (found + accused),
+                "auc": roc_auc_score(table["label"], scores),
+                "accuracy": (found + pristine - accused) / len(table),
+            },
+            abs=1e-12,
+        )
+
+
+def test_attacking_fakes_only_leaves_the_fpr_as_it_was(table):
+    metrics = cell_metrics(table)
+    assert metrics["fake"]["fpr"] == metrics["clean"]["fpr"]
+    assert metrics["fake"]["fnr"] == metrics["both"]["fnr"]
+
+
+def test_similarity_is_the_mean_of_each_class_and_counts_identical_faces(table):
+    fakes = table.index[table["label"] == 1]
+    table.loc[fakes[:3], "psnr"] = np.inf
+    similarity = cell_metrics(table)["similarity"]
+    assert similarity["fake"] == {
+        "ssim": pytest.approx(table.loc[fakes, "ssim"].mean()),
+        "psnr": pytest.approx(table.loc[fakes[3:], "psnr"].mean()),
+        "psnr_wrapped": pytest.approx(table.loc[fakes, "psnr_wrapped"].mean()),
+        "identical": 3,
+    }
+    assert similarity["pristine"]["identical"] == 0
+
+
+def test_counts(table):
+    fakes = int(table["label"].sum())
+    assert cell_metrics(table)["faces"] == {"faces": 60, "pristine": 60 - fakes, "fake": fakes, "videos": 6}
+
+
+def test_faces_that_were_not_attacked_have_a_clean_row_only(table):
+    table[["score_attacked", "ssim", "psnr", "psnr_wrapped"]] = np.nan
+    metrics = cell_metrics(table)
+    assert metrics["clean"]["auc"] == pytest.approx(roc_auc_score(table["label"], table["score"]))
+    assert (metrics["both"], metrics["fake"], metrics["similarity"]) == (None, None, None)
+
+
+def test_one_class_only_is_undefined_and_null_in_the_file(table, tmp_path):
+    metrics = cell_metrics(table[table["label"] == 1])
+    assert math.isnan(metrics["clean"]["fpr"])
+    assert math.isnan(metrics["similarity"]["pristine"]["psnr"])
+    path = tmp_path / "metrics.json"
+    write_metrics(path, metrics)
+
+    def refuse(constant):
+        raise AssertionError(f"{constant} is no JSON")
+
+    json.loads(path.read_text(), parse_constant=refuse)
+    again = read_metrics(path)
+    assert again["clean"]["fpr"] is None
+    assert again["clean"]["fnr"] == metrics["clean"]["fnr"]
+    assert again["faces"] == metrics["faces"]
+
+
+def test_numbers_of_numpy_are_written(tmp_path):
+    path = tmp_path / "metrics.json"
+    write_metrics(path, {"a": np.float64(0.5), "b": [np.int64(2), np.float32("nan")], "c": "–"})
+    assert read_metrics(path) == {"a": 0.5, "b": [2, None], "c": "–"}
+
+
+def test_no_faces_and_unknown_setups_are_refused(table):
+    with pytest.raises(ValueError, match="no scores"):
+        cell_metrics(table.iloc[:0])
+    with pytest.raises(ValueError, match="clean, both, fake"):
+        setup_scores(table, "pristine")
+
+
+@pytest.mark.parametrize("content", [None, "{", "[1]"])
+def test_missing_and_damaged_metrics_say_what_mends_them(tmp_path, content):
+    path = tmp_path / "metrics.json"
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(UserError, match=r"metrics\.json.*sr_deepfake\.evaluate"):
+        read_metrics(path)

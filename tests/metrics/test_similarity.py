@@ -1,0 +1,102 @@
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis.extra import numpy as hnp
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+
+from sr_deepfake.metrics.similarity import psnr, psnr_wrapped, ssim
+
+
+def as_faces(pictures):
+    """uint8 B×H×W×3 → float32 B×3×H×W in [0, 1]."""
+    return torch.from_numpy(np.ascontiguousarray(pictures.transpose(0, 3, 1, 2))).float() / 255
+
+
+def pairs():
+    random = np.random.default_rng(0)
+    smooth = np.clip(np.cumsum(random.normal(0, 3, (4, 48, 48, 3)), axis=1) + 128, 0, 255).astype(np.uint8)
+    close = np.clip(smooth + random.integers(-4, 5, smooth.shape), 0, 255).astype(np.uint8)
+    noise = random.integers(0, 256, smooth.shape, dtype=np.uint8)
+    black, white = np.zeros_like(smooth), np.full_like(smooth, 255)
+    yield from (
+        pytest.param(smooth, close, id="close"),
+        pytest.param(smooth, noise, id="noise"),
+        pytest.param(black, white, id="black and white"),
+        pytest.param(white, close, id="white and close"),
+        pytest.param(black, black, id="black twice"),
+        pytest.param(smooth, 255 - smooth, id="negative"),
+        pytest.param(noise[:, :7, :7], smooth[:, :7, :7], id="one window"),
+        pytest.param(noise[:, :24, :31], smooth[:, :24, :31], id="not square"),
+    )
+
+
+@pytest.mark.parametrize(("first", "second"), pairs())
+def test_ssim_agrees_with_scikit_image(first, second):
+    ours = ssim(as_faces(first), as_faces(second))
+    theirs = [structural_similarity(a, b, channel_axis=2) for a, b in zip(first, second, strict=True)]
+    assert ours.dtype == torch.float64
+    np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize(("first", "second"), pairs())
+@pytest.mark.filterwarnings("ignore:divide by zero")
+def test_psnr_agrees_with_scikit_image(first, second):
+    ours = psnr(as_faces(first), as_faces(second))
+    theirs = [peak_signal_noise_ratio(a, b) for a, b in zip(first, second, strict=True)]
+    np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-9)
+
+
+def published_psnr(original, edited):
+    """The published script's arithmetic, on uint8 arrays."""
+    error = np.mean((original - edited) ** 2)
+    return 100 if error == 0 else 20 * np.log10(255.0 / np.sqrt(error))
+
+
+@pytest.mark.parametrize(("first", "second"), pairs())
+def test_psnr_wrapped_is_what_uint8_arrays_give(first, second):
+    ours = psnr_wrapped(as_faces(first), as_faces(second))
+    theirs = [published_psnr(a, b) for a, b in zip(first, second, strict=True)]
+    np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-9)
+
+
+def test_psnr_wrapped_of_every_difference_is_a_plain_loop():
+    for difference in range(256):
+        first, second = np.zeros((1, 2, 2, 3), np.uint8), np.full((1, 2, 2, 3), difference, np.uint8)
+        expected = published_psnr(first, second)
+        for a, b in ((first, second), (second, first)):
+            assert float(psnr_wrapped(as_faces(a), as_faces(b))) == pytest.approx(expected, abs=1e-9)
+
+
+@settings(max_examples=25, deadline=None)
+@given(hnp.arrays(np.uint8, (2, 12, 12, 3)), hnp.arrays(np.uint8, (2, 12, 12, 3)))
+def test_measures_are_symmetric_and_per_face(first, second):
+    a, b = as_faces(first), as_faces(second)
+    for measure in (ssim, psnr, psnr_wrapped):
+        both = measure(a, b)
+        torch.testing.assert_close(both, measure(b, a), rtol=0, atol=1e-12)
+        torch.testing.assert_close(
+            both, torch.cat([measure(a[:1], b[:1]), measure(a[1:], b[1:])]), rtol=0, atol=1e-12
+        )
+        assert not both.isnan().any()
+    assert (ssim(a, b) <= 1 + 1e-12).all()
+
+
+def test_identical_faces():
+    faces = as_faces(np.random.default_rng(1).integers(0, 256, (3, 24, 24, 3), dtype=np.uint8))
+    assert torch.allclose(ssim(faces, faces), torch.ones(3, dtype=torch.float64), rtol=0, atol=1e-12)
+    assert psnr(faces, faces).isposinf().all()
+    assert (psnr_wrapped(faces, faces) == 100).all()
+
+
+@pytest.mark.parametrize("measure", [ssim, psnr, psnr_wrapped])
+def test_shapes_that_differ_are_refused(measure):
+    with pytest.raises(ValueError, match="one shape"):
+        measure(torch.zeros(1, 3, 24, 24), torch.zeros(1, 3, 24, 48))
+    with pytest.raises(ValueError, match="one shape"):
+        measure(torch.zeros(1, 1, 24, 24), torch.zeros(1, 1, 24, 24))
+
+
+def test_ssim_of_faces_below_the_window_is_refused():
+    with pytest.raises(ValueError, match="7 px"):
+        ssim(torch.zeros(1, 3, 6, 24), torch.zeros(1, 3, 6, 24))

@@ -1,0 +1,107 @@
+import io
+
+import pytest
+
+from sr_deepfake.reporting.table import print_cell_table, render_cell_table
+
+CLEAN = {"fnr": 0.055, "fpr": 0.032, "recall": 0.945, "precision": 0.967, "auc": 0.992, "accuracy": 0.956}
+BOTH = {"fnr": 0.069, "fpr": 0.101, "recall": 0.931, "precision": 0.902, "auc": 0.977, "accuracy": 0.915}
+FAKE = {"fnr": 0.069, "fpr": 0.032, "recall": 0.931, "precision": 0.967, "auc": 0.989, "accuracy": 0.95}
+SIMILARITY = {
+    "pristine": {"ssim": 0.9683, "psnr": 39.81, "psnr_wrapped": 42.3, "identical": 0},
+    "fake": {"ssim": 0.9701, "psnr": None, "psnr_wrapped": 43.0, "identical": 12},
+}
+FACES = {"faces": 1400, "pristine": 700, "fake": 700, "videos": 140}
+
+
+@pytest.fixture
+def metrics():
+    return {"clean": CLEAN, "both": BOTH, "fake": FAKE, "similarity": SIMILARITY, "faces": FACES}
+
+
+def cells(text, start):
+    return next(line for line in text.splitlines() if line.startswith(start)).removeprefix(start).split()
+
+
+def test_rows_are_the_papers_in_percent(metrics):
+    text = render_cell_table(metrics, "ResNet-50 on Deepfakes")
+    assert cells(text, "Setup") == ["SR", "FNR", "FPR", "Recall", "Precision", "AUC", "Accuracy"]
+    assert cells(text, "both (table 1)") == ["clean", "5.5", "3.2", "94.5", "96.7", "99.2", "95.6"]
+    assert cells(text, "all faces attacked") == ["attacked", "6.9", "10.1", "93.1", "90.2", "97.7", "91.5"]
+    assert cells(text, "fake (table 2)") == ["clean", "5.5", "3.2", "94.5", "96.7", "99.2", "95.6"]
+    assert cells(text, "only fakes attacked") == ["attacked", "6.9", "3.2", "93.1", "96.7", "98.9", "95.0"]
+    assert cells(text, "pristine  ") == ["0.968", "39.8", "42.3", "0"]
+    assert cells(text, "fake   ") == ["0.970", "–", "43.0", "12"]
+    assert "1400 faces of 140 videos: 700 pristine, 700 fake" in text
+
+
+def test_undefined_numbers_are_a_dash(metrics):
+    metrics["both"] = BOTH | {"fpr": float("nan"), "auc": None}
+    text = render_cell_table(metrics, "x")
+    assert cells(text, "all faces attacked") == ["attacked", "6.9", "–", "93.1", "90.2", "–", "91.5"]
+
+
+def test_without_an_attack_there_is_a_clean_row_only(metrics):
+    text = render_cell_table(metrics | {"both": None, "fake": None, "similarity": None}, "x")
+    assert cells(text, "clean") == ["5.5", "3.2", "94.5", "96.7", "99.2", "95.6"]
+    assert "attacked" not in text
+    assert "SSIM" not in text
+
+
+def test_it_fits_into_80_columns_even_at_its_widest(metrics):
+    full = dict.fromkeys(CLEAN, 1.0)
+    text = render_cell_table(
+        metrics | {"clean": full, "both": full, "fake": full}, "long title " * 20, "caption " * 30
+    )
+    assert max(len(line) for line in text.splitlines()) <= 80
+    assert "…" not in text
+    assert text.count("100.0") == 24
+    assert text.count("caption") == 30
+
+
+@pytest.mark.parametrize("name", ["[bold]x[/bold]", "[/]", "run [red", ":smile:", "\\[x]"])
+def test_names_are_shown_as_they_are(metrics, name):
+    text = render_cell_table(metrics, name, caption=name)
+    assert text.splitlines()[0] == name
+    assert text.splitlines()[-1] == name
+
+
+def test_settings_for_terminals_do_not_reach_plain_text(metrics, monkeypatch):
+    plain = render_cell_table(metrics, "title")
+    for name, value in (("FORCE_COLOR", "1"), ("COLUMNS", "40"), ("TERM", "xterm-256color")):
+        monkeypatch.setenv(name, value)
+    assert render_cell_table(metrics, "title") == plain
+    assert "\x1b" not in plain
+
+
+def test_into_a_file_it_is_plain_text(metrics):
+    file = io.StringIO()
+    print_cell_table(metrics, "title", "illustration", file=file)
+    assert file.getvalue() == render_cell_table(metrics, "title", "illustration") + "\n"
+
+
+class Terminal(io.StringIO):
+    encoding = "utf-8"
+
+    def isatty(self):
+        return True
+
+
+def test_on_a_terminal_it_is_styled(metrics, monkeypatch):
+    for name in ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "COLUMNS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    file = Terminal()
+    print_cell_table(metrics, "title [x]", file=file)
+    assert "\x1b[1mtitle [x]" in file.getvalue()
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252"])
+def test_an_encoding_that_lacks_the_signs_loses_no_number(metrics, encoding):
+    raw = io.BytesIO()
+    file = io.TextIOWrapper(raw, encoding=encoding)
+    print_cell_table(metrics, "ResNet × 日本", file=file)
+    file.flush()
+    text = raw.getvalue().decode("ascii")
+    assert text.startswith("ResNet x ??")
+    assert cells(text, "fake   ") == ["0.970", "-", "43.0", "12"]

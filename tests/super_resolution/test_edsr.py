@@ -1,0 +1,150 @@
+import copy
+import threading
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from sr_deepfake.errors import UserError
+from sr_deepfake.super_resolution import edsr as module
+from sr_deepfake.super_resolution.basicsr_compat import architecture
+from sr_deepfake.super_resolution.edsr import edsr
+from sr_deepfake.super_resolution.weights import find_weights
+
+BUNDLED = find_weights(None, "edsr_baseline_x2.safetensors", "EDSR")
+
+
+@pytest.fixture(scope="module")
+def network():
+    return edsr()
+
+
+def small_weights(path, scale=2, blocks=1, features=4, dtype=torch.float32):
+    torch.manual_seed(0)
+    original = architecture("edsr_arch", "EDSR")(3, 3, features, blocks, scale)
+    save_file({name: tensor.to(dtype).contiguous() for name, tensor in original.state_dict().items()}, path)
+    return original.eval()
+
+
+def test_it_is_frozen_float32_and_says_its_scale(network):
+    assert network.scale == 2
+    assert not network.training
+    assert {tensor.dtype for tensor in network.parameters()} == {torch.float32}
+    assert not any(tensor.requires_grad for tensor in network.parameters())
+    assert sum(tensor.numel() for tensor in network.parameters()) == 1_369_859
+
+
+def test_it_computes_what_basicsr_computes(network):
+    original = architecture("edsr_arch", "EDSR")(3, 3, 64, 16, 2).eval()
+    original.load_state_dict({name: tensor.float() for name, tensor in load_file(BUNDLED).items()})
+    torch.manual_seed(0)
+    images = torch.rand(2, 3, 20, 28)
+    with torch.no_grad():
+        torch.testing.assert_close(network(images), original(images), rtol=0, atol=2e-5)
+
+
+def test_the_bundled_weights_enlarge_better_than_bicubic():
+    from skimage import data
+
+    photo = torch.from_numpy(data.astronaut()[128:256, 160:288].copy()).permute(2, 0, 1)[None].float() / 255
+    small = torch.nn.functional.interpolate(photo, scale_factor=0.5, mode="bicubic", antialias=True).clamp(
+        0, 1
+    )
+    bicubic = torch.nn.functional.interpolate(small, scale_factor=2, mode="bicubic")
+    with torch.no_grad():
+        gain = ((bicubic - photo) ** 2).mean() / ((edsr()(small) - photo) ** 2).mean()
+    assert 10 * torch.log10(gain) > 0.5  # dB
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_other_sizes_need_a_file_and_take_it(tmp_path, scale):
+    path = tmp_path / "own.safetensors"
+    original = small_weights(path, scale)
+    network = edsr(scale=scale, blocks=1, features=4, weights=str(path))
+    images = torch.rand(1, 3, 7, 9)
+    with torch.no_grad():
+        assert network(images).shape == (1, 3, 7 * scale, 9 * scale)
+        torch.testing.assert_close(network(images), original(images), rtol=0, atol=1e-5)
+
+
+def test_the_residual_scale_is_used(tmp_path):
+    path = tmp_path / "own.safetensors"
+    small_weights(path)
+    images = torch.rand(1, 3, 8, 8)
+    kind = {"blocks": 1, "features": 4, "weights": str(path)}
+    assert not torch.allclose(edsr(**kind)(images), edsr(**kind, res_scale=0.1)(images))
+
+
+def test_sizes_without_bundled_weights_say_so():
+    with pytest.raises(UserError, match=r"EDSR \(32 blocks, 256 features, scale 2\).*sr_model\.weights=FILE"):
+        edsr(blocks=32, features=256)
+    with pytest.raises(UserError, match=r"EDSR \(16 blocks, 64 features, scale 3\).*sr_model\.weights=FILE"):
+        edsr(scale=3)
+    with pytest.raises(UserError, match="2, 3 or 4 times, not 5 times"):
+        edsr(scale=5)
+
+
+def test_half_precision_files_become_float32(tmp_path):
+    path = tmp_path / "half.safetensors"
+    small_weights(path, dtype=torch.float16)
+    network = edsr(blocks=1, features=4, weights=str(path))
+    assert {tensor.dtype for tensor in network.parameters()} == {torch.float32}
+    assert network(torch.rand(1, 3, 8, 8)).dtype == torch.float32
+
+
+def test_autocast_leaves_the_last_layer_in_float32(network):
+    images = torch.rand(1, 3, 16, 16)
+    with torch.no_grad():
+        exact = network(images)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            fast = network(images)
+    assert fast.dtype == torch.float32
+    difference = (fast - exact).abs().max() * 255
+    assert (
+        0 < difference < 1
+    )  # bf16 was used, and a bf16 picture would be off by up to half of 255 / 256 alone
+
+
+def test_memory_format_and_copies_change_nothing(network):
+    images = torch.rand(2, 3, 16, 16)
+    with torch.no_grad():
+        plain = network(images)
+        last = network(images.contiguous(memory_format=torch.channels_last))
+        copied = copy.deepcopy(network)(images)
+    torch.testing.assert_close(last, plain, rtol=0, atol=1e-5)
+    assert torch.equal(copied, plain)
+
+
+def test_a_forward_pass_leaves_the_network_as_it_was(network):
+    before = network.mean
+    with torch.inference_mode():
+        network(torch.rand(1, 3, 8, 8))
+    assert network.mean is before
+    assert not network.mean.is_inference()
+    assert network.to(torch.float64).mean.dtype == torch.float64
+    network.to(torch.float32)
+
+
+def test_threads_get_the_same_result(network):
+    images = torch.rand(1, 3, 16, 16)
+    results = []
+
+    def run():
+        with torch.inference_mode():
+            results.append(network(images))
+
+    threads = [threading.Thread(target=run) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(results) == 4
+    assert all(torch.equal(result, results[0]) for result in results)
+
+
+def test_importing_the_module_does_not_import_basicsr():
+    import subprocess
+    import sys
+
+    code = f"import sys, {module.__name__}; sys.exit('basicsr' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,181 @@
+import pickle
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from sr_deepfake.errors import UserError
+from sr_deepfake.super_resolution.edsr import edsr
+from sr_deepfake.super_resolution.weights import find_weights, load_weights, read_weights
+
+
+def make_network():
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Conv2d(3, 4, 3), nn.Conv2d(4, 3, 3))
+
+
+@pytest.fixture
+def state():
+    torch.manual_seed(1)
+    return {name: torch.randn_like(tensor) for name, tensor in make_network().state_dict().items()}
+
+
+def load(path):
+    network = make_network()
+    load_weights(network, path, "the test's network")
+    return network
+
+
+def refusal(path):
+    """The message that a file is refused with: one line that names the file and the option."""
+    with pytest.raises(UserError) as caught:
+        load(path)
+    message = str(caught.value)
+    assert "\n" not in message
+    assert str(path) in message
+    assert "sr_model.weights=FILE" in message
+    return message
+
+
+@pytest.mark.parametrize(
+    "layout", ["safetensors", "bare", "params", "params_ema", "both", "legacy", "ordered"]
+)
+def test_every_layout_is_read_whatever_the_file_is_called(tmp_path, state, layout):
+    path = tmp_path / "weights.bin"
+    if layout == "safetensors":
+        save_file(state, path)
+    elif layout == "bare":
+        torch.save(state, path)
+    elif layout == "legacy":
+        torch.save(state, path, _use_new_zipfile_serialization=False)
+    elif layout == "ordered":
+        network = make_network()
+        network.load_state_dict(state)
+        torch.save(network.state_dict(), path)
+    elif layout == "both":
+        torch.save(
+            {"params": {name: tensor * 0 for name, tensor in state.items()}, "params_ema": state}, path
+        )
+    else:
+        torch.save({layout: state}, path)
+    for name, tensor in load(path).state_dict().items():
+        assert torch.equal(tensor, state[name])
+
+
+def test_the_network_keeps_its_number_format(tmp_path, state):
+    path = tmp_path / "half.pt"
+    torch.save({name: tensor.half() for name, tensor in state.items()}, path)
+    network = load(path)
+    assert network[0].weight.dtype == torch.float32
+    assert torch.equal(network[0].weight, state["0.weight"].half().float())
+
+
+def test_a_missing_file_is_named_with_the_option(tmp_path):
+    path = tmp_path / "not_here.pth"
+    with pytest.raises(UserError, match=r"no weights file at .*not_here\.pth.*sr_model\.weights=FILE"):
+        edsr(weights=str(path))
+    with pytest.raises(UserError, match=r"no weights file at"):
+        find_weights(str(tmp_path), "any", "EDSR")
+
+
+def test_files_that_are_no_weights(tmp_path, state):
+    path = tmp_path / "file.pth"
+    for content in (
+        b"",
+        b"<html>404</html>",
+        b"\x00" * 100,
+        b"\x80",
+        b"\x80\x02}",
+        b"PK\x03\x04",
+        b"\xff" * 64,
+    ):
+        path.write_bytes(content)
+        assert "is not a weights file" in refusal(path)
+    for thing in ([1, 2], torch.zeros(3), {"a": 1}, {}, {"params": {}}, {1: torch.zeros(1)}):
+        torch.save(thing, path)
+        assert "is not a weights file" in refusal(path)
+
+
+@pytest.mark.parametrize("kind", ["safetensors", "zip", "legacy"])
+def test_truncated_files(tmp_path, state, kind):
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    if kind == "safetensors":
+        save_file(state, whole)
+    else:
+        torch.save(state, whole, _use_new_zipfile_serialization=kind == "zip")
+    content = whole.read_bytes()
+    for length in range(1, len(content), max(1, len(content) // 40)):
+        cut.write_bytes(content[:length])
+        assert "is not a weights file" in refusal(cut)
+
+
+class Code:
+    """A pickle of it runs a command when it is loaded carelessly."""
+
+    def __init__(self, marker):
+        self.marker = marker
+
+    def __reduce__(self):
+        return (exec, (f"open({str(self.marker)!r}, 'w').close()",))
+
+
+@pytest.mark.filterwarnings("ignore:Detected pickle protocol")
+@pytest.mark.parametrize("kind", ["zip", "legacy", "pickle"])
+def test_code_in_a_file_is_refused_and_never_run(tmp_path, state, kind):
+    marker, path = tmp_path / "was_run", tmp_path / "evil.pth"
+    if kind == "pickle":
+        path.write_bytes(pickle.dumps(Code(marker)))
+        pickle.loads(path.read_bytes())  # noqa: S301 - to show that the file is dangerous
+        assert marker.exists()
+        marker.unlink()
+    else:
+        torch.save(state | {"code": Code(marker)}, path, _use_new_zipfile_serialization=kind == "zip")
+    message = refusal(path)
+    assert not marker.exists()
+    if kind != "pickle":
+        assert "holds code or Python objects" in message
+
+
+def test_a_whole_network_instead_of_its_tensors_is_refused(tmp_path):
+    path = tmp_path / "network.pt"
+    torch.save(make_network(), path)
+    assert "holds code or Python objects" in refusal(path)
+
+
+def test_weights_of_another_network_are_named(tmp_path, state):
+    path = tmp_path / "other.safetensors"
+    save_file({name: tensor for name, tensor in state.items() if name != "1.weight"}, path)
+    assert "does not hold weights of the test's network: its tensor '1.weight' is missing" in refusal(path)
+    save_file(state | {"2.weight": torch.zeros(1)}, path)
+    assert "a tensor '2.weight' that the network has not" in refusal(path)
+    save_file(state | {"1.bias": torch.zeros(5)}, path)
+    assert "'1.bias' has shape (5,) instead of (3,)" in refusal(path)
+    save_file(state | {"1.bias": torch.zeros(3, dtype=torch.int64)}, path)
+    assert "'1.bias' is torch.int64" in refusal(path)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+def test_numbers_that_are_none_are_refused(tmp_path, state, value):
+    path = tmp_path / "damaged.pt"
+    state["1.weight"][0, 0, 0, 0] = value
+    torch.save(state, path)
+    assert "its tensor '1.weight' holds NaN or infinite numbers" in refusal(path)
+
+
+def test_a_refused_file_leaves_the_network_as_it_was(tmp_path, state):
+    path = tmp_path / "damaged.pt"
+    state["1.bias"][0] = float("nan")
+    torch.save(state, path)
+    network = make_network()
+    with pytest.raises(UserError):
+        load_weights(network, path, "it")
+    for name, tensor in make_network().state_dict().items():
+        assert torch.equal(network.state_dict()[name], tensor)
+
+
+def test_the_bundled_file_is_small_whole_and_has_its_card():
+    path = find_weights(None, "edsr_baseline_x2.safetensors", "EDSR")
+    assert path.stat().st_size <= 3_000_000
+    assert all(tensor.isfinite().all() for tensor in read_weights(path).values())
+    assert path.name in (path.parent / "README.md").read_text(encoding="utf-8")

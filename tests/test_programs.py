@@ -1,0 +1,150 @@
+"""The programs, as a user types them, on small face crops."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+TINY = [
+    "data=ffpp",
+    "data.crops=.",
+    "model=timm",
+    "model.name=test_resnet",
+    "model.pretrained=false",
+    "protocol=quick",
+    "protocol.image_size=48",
+    "protocol.batch_size=8",
+    "protocol.epochs=2",
+    "trainer=cpu",
+    "trainer.workers=0",
+    "trainer.progress=false",
+]
+
+
+def run(program, *arguments, cwd, status=0):
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "WANDB_MODE": "offline", "COLUMNS": "100"}
+    ended = subprocess.run(
+        [sys.executable, "-m", f"sr_deepfake.{program}", *arguments],
+        cwd=cwd,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert ended.returncode == status, ended.stdout + ended.stderr
+    return ended.stdout + ended.stderr
+
+
+@pytest.fixture
+def crops(make_faces, tmp_path):
+    make_faces({"train": 8, "val": 4, "test": 6}, method="FaceSwap")
+    return tmp_path
+
+
+def results(folder):
+    return sorted((folder / "outputs" / "results").glob("*/metrics.json"))
+
+
+def test_train_ends_with_the_table_and_what_it_wrote(crops):
+    shown = run("train", *TINY, "forgery=FaceSwap", cwd=crops)
+    assert "Recall" in shown
+    assert "both" in shown
+    assert "Illustration" not in shown  # not the sample
+    (file,) = results(crops)
+    metrics = json.loads(file.read_text())
+    assert metrics["cell"]["forgery"] == "FaceSwap"
+    assert metrics["faces"]["faces"] == 12
+    predictions = pd.read_parquet(file.with_name("predictions.parquet"))
+    assert len(predictions) == 12
+    assert predictions["score_attacked"].notna().all()
+    for path in (file, file.with_name("predictions.parquet"), Path(metrics["cell"]["detector"])):
+        assert str(path.relative_to(crops) if path.is_absolute() else path) in shown
+    assert metrics["fake"]["fpr"] == metrics["clean"]["fpr"]
+
+
+def test_a_second_attack_reuses_the_detector(crops):
+    run("train", *TINY, "forgery=FaceSwap", "attack=none", cwd=crops)
+    shown = run("train", *TINY, "forgery=FaceSwap", "attack=bicubic", cwd=crops)
+    assert "Reusing the finished detector" in shown
+    assert len(list((crops / "outputs" / "detectors").glob("timm*/finished.json"))) == 0
+    assert len(list((crops / "outputs" / "detectors").glob("*/finished.json"))) == 1
+    assert len(results(crops)) == 2
+
+
+@pytest.mark.slow
+def test_a_sweep_trains_each_detector_once(make_faces, tmp_path):
+    one = make_faces({"train": 8, "val": 4, "test": 6}, method="FaceSwap")
+    other = make_faces({"train": 8, "val": 4, "test": 6}, method="Deepfakes")
+    both = pd.concat([one, other[other["label"] == 1]])
+    from sr_deepfake.data.manifest import write_manifest
+
+    write_manifest(both.to_dict("records"), tmp_path / "faces.parquet")
+    options = [option for option in TINY if not option.startswith("model=")]
+    options = [option for option in options if not option.startswith("model.name")]
+    shown = run(
+        "train", "-m", "model=resnet50,xception", "forgery=Deepfakes,FaceSwap", "attack=none,sr", *options,
+        "protocol.epochs=1", cwd=tmp_path,
+    )  # fmt: skip
+    detectors = sorted(
+        path.parent.name for path in (tmp_path / "outputs" / "detectors").glob("*/finished.json")
+    )
+    assert [name.rsplit("-", 1)[0] for name in detectors] == [
+        "resnet50-Deepfakes", "resnet50-FaceSwap", "xception-Deepfakes", "xception-FaceSwap",
+    ]  # fmt: skip
+    assert shown.count("Training ") == 4
+    assert shown.count("Reusing the finished detector") == 4
+    assert len(results(tmp_path)) == 8
+
+
+def test_evaluate_repeats_what_train_measured(crops):
+    run("train", *TINY, "forgery=FaceSwap", cwd=crops)
+    (file,) = results(crops)
+    before = json.loads(file.read_text())
+    file.unlink()
+    shown = run("evaluate", *TINY, "detector=outputs/detectors/*FaceSwap*", cwd=crops)
+    assert "Training" not in shown
+    assert json.loads(file.read_text()) == before
+
+
+def test_evaluate_without_a_detector_says_how_to_make_one(crops):
+    shown = run("evaluate", *TINY, "detector=outputs/detectors/none", cwd=crops, status=1)
+    assert "sr_deepfake.train" in shown
+    assert "Traceback" not in shown
+
+
+def test_a_missing_method_names_the_command(crops):
+    shown = run("train", *TINY, "forgery=NeuralTextures", cwd=crops, status=1)
+    assert "NeuralTextures" in shown
+    assert "sr_deepfake.prepare" in shown
+    assert "Traceback" not in shown
+
+
+def test_wandb_works_without_a_network(crops):
+    run("train", *TINY, "forgery=FaceSwap", "logger=wandb", cwd=crops)
+    assert list(crops.glob("outputs/runs/train/*/wandb/offline-run-*/*.wandb"))
+
+
+def test_losses_and_test_metrics_are_logged_beside_the_run(crops):
+    run("train", *TINY, "forgery=FaceSwap", cwd=crops)
+    (log,) = crops.glob("outputs/runs/train/*/csv/metrics.csv")
+    columns = set(pd.read_csv(log).columns)
+    assert {"train/loss_epoch", "val/loss", "test/both/fnr", "test/clean/auc"} <= columns
+
+
+def test_prepare_names_what_is_missing(tmp_path):
+    shown = run("prepare", "data=ffpp", f"data.root={tmp_path / 'nowhere'}", cwd=tmp_path, status=1)
+    assert "nowhere" in shown
+    assert "Traceback" not in shown
+    assert "data.root" in run("prepare", "data=ffpp", cwd=tmp_path, status=1)
+
+
+def test_missing_sr_weights_are_told_in_one_line(crops):
+    shown = run(
+        "train", *TINY, "forgery=FaceSwap", "sr_model.weights=nowhere.safetensors", cwd=crops, status=1
+    )
+    assert "nowhere.safetensors" in shown
+    assert "Traceback" not in shown
