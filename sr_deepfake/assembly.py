@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import hydra
+import pandas as pd
 import torch
 from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig, OmegaConf
@@ -36,20 +37,26 @@ def runtime(cfg: DictConfig) -> Runtime:
     return choose_runtime(**options)
 
 
-def recipe(cfg: DictConfig, weights: Weights, faces: FaceSet, machine: Runtime) -> Recipe:
-    """Everything that changes the training which the configuration describes."""
-    forgery = str(cfg.forgery_method.name)
+def recipe(
+    cfg: DictConfig, weights: Weights, machine: Runtime, data: str, train: pd.DataFrame, val: pd.DataFrame
+) -> Recipe:
+    """Everything that changes the training which the configuration describes.
+
+    Args:
+        cfg: the configuration.
+        weights: what the backbone starts from.
+        machine: device and precision.
+        data: name of the data set.
+        train: the faces to train on.
+        val: the faces that choose the epoch.
+    """
     return Recipe(
         model=str(cfg.model.label),
         backbone=str(cfg.model.name),
         weights=weights.origin,
-        forgery=forgery,
+        forgery=str(cfg.forgery_method.name),
         protocol=_plain(cfg.protocol),
-        data={
-            "name": faces.name,
-            "train": fingerprint(faces.of("train", forgery)),
-            "val": fingerprint(faces.of("val", forgery)),
-        },
+        data={"name": data, "train": fingerprint(train), "val": fingerprint(val)},
         seed=int(cfg.seed),
         precision=machine.precision,
     )

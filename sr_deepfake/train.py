@@ -19,13 +19,15 @@ def main(cfg: DictConfig) -> None:
     forgery = cfg.forgery_method.name
     faces = hydra.utils.instantiate(cfg.data.source).faces([forgery])
     weights = find_weights(cfg.model.name, cfg.model.pretrained, cfg.protocol.image_size)
-    recipe = assembly.recipe(cfg, weights, faces, machine)
+    train = faces.of("train", forgery, cfg.protocol.train_frames)
+    val = faces.of("val", forgery, cfg.protocol.train_frames)
+    recipe = assembly.recipe(cfg, weights, machine, faces.name, train, val)
     with assembly.training_logger(cfg) as logger:
         detector = train_detector(
             recipe,
             weights,
-            faces.of("train", forgery),
-            faces.of("val", forgery),
+            train,
+            val,
             faces.folder,
             store=DetectorStore(assembly.outputs(cfg) / "detectors"),
             runtime=machine,

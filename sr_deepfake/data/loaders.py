@@ -187,6 +187,6 @@ def face_loader(
     return DataLoader(
         dataset,  # type: ignore[arg-type]  # __getitems__ gives whole batches
         batch_sampler=SideBatches([int(side) for side in rows["side"]], max_pixels),
-        collate_fn=_as_is,
+        collate_fn=_as_is,  # type: ignore[arg-type]  # what it gets is a batch already
         num_workers=workers,
     )

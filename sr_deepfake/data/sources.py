@@ -26,8 +26,13 @@ class FaceSet:
     folder: Path
     rows: pd.DataFrame
 
-    def of(self, split: str, forgery: str) -> pd.DataFrame:
+    def of(self, split: str, forgery: str, frames: int | None = None) -> pd.DataFrame:
         """Rows of a split: the pristine faces and those of one forgery method.
+
+        Args:
+            split: "train", "val" or "test".
+            forgery: the method.
+            frames: at most so many faces a video, see `thin`; None: all.
 
         Raises:
             UserError: either class is missing; the message names the command that makes it.
@@ -39,7 +44,22 @@ class FaceSet:
                 f"{int(rows['label'].sum())} {forgery} faces for {split}; both are needed. "
                 f"`python -m sr_deepfake.prepare data={self.name}` with your data options makes them"
             )
-        return rows
+        return rows if frames is None else thin(rows, frames)
+
+
+def thin(rows: pd.DataFrame, frames: int) -> pd.DataFrame:
+    """Keep at most `frames` faces of each video, spread over its length.
+
+    Example:
+        >>> rows = pd.DataFrame({"video_id": ["a"] * 5 + ["b"], "frame": [0, 10, 20, 30, 40, 7]})
+        >>> thin(rows, 2)["frame"].tolist()
+        [0, 30, 7]
+    """
+    place = rows.groupby("video_id")["frame"].rank(method="first") - 1
+    count = rows.groupby("video_id")["frame"].transform("size")
+    # Of n faces, those are kept where place × frames / n passes a whole number.
+    kept = (count <= frames) | ((place * frames) % count < frames)
+    return rows[kept].reset_index(drop=True)
 
 
 class FaceForensics:

@@ -41,7 +41,13 @@ def test_faces_come_as_they_lie_on_disk(make_faces, tmp_path):
 
 def batches(rows, folder, workers, epoch):
     loader = training_loader(
-        rows, folder, size=48, augmentation=Augmentation({"noise": 0.5, "flip": 0.5}), batch_size=4, seed=3, workers=workers
+        rows,
+        folder,
+        size=48,
+        augmentation=Augmentation({"noise": 0.5, "flip": 0.5}),
+        batch_size=4,
+        seed=3,
+        workers=workers,
     )
     loader.sampler.set_epoch(epoch)
     return list(loader)

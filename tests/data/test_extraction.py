@@ -1,0 +1,364 @@
+import hashlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+from video_files import clips, damage, frames_of
+
+from sr_deepfake.data import extraction
+from sr_deepfake.data.extraction import ExtractionSettings, extract_faces, parse_shard
+from sr_deepfake.data.extraction_summary import ExtractionError, ExtractionSummary, OutputFolderError
+from sr_deepfake.data.layout import PACKAGED_SPLITS, SPLITS, Video, find_splits, list_videos
+from sr_deepfake.data.manifest import SCHEMA, read_manifest
+from sr_deepfake.errors import UserError
+
+SETTINGS = ExtractionSettings(frames=3)
+
+
+def official_pairs(count: int) -> dict[str, list[list[str]]]:
+    """The first pairs of each of the official lists."""
+    return {split: json.loads((PACKAGED_SPLITS / f"{split}.json").read_text())[:count] for split in SPLITS}
+
+
+def make_tree(root: Path, methods: tuple[str, ...] = ("FaceSwap",), pairs: int = 1) -> Path:
+    """A small tree in the official layout; its videos are clips of people."""
+    files = clips()
+    pairs_of_splits = official_pairs(pairs)
+    (root / "splits").mkdir(parents=True)
+    place = 0
+    for split, content in pairs_of_splits.items():
+        (root / "splits" / f"{split}.json").write_text(json.dumps(content))
+        for a, b in content:
+            names = [("original_sequences/youtube", name) for name in (a, b)]
+            names += [
+                (f"manipulated_sequences/{method}", f"{x}_{y}")
+                for method in methods
+                for x, y in ((a, b), (b, a))
+            ]
+            for sequence, name in names:
+                path = root / sequence / "c23" / "videos" / f"{name}.mp4"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(files[place % len(files)], path)
+                path.chmod(0o644)
+                place += 1
+    return root
+
+
+def videos_of(root: Path, methods: tuple[str, ...] = ("FaceSwap",)) -> list[Video]:
+    return list_videos(root, find_splits(root), methods, "c23")
+
+
+def extract(root: Path, out: Path, workers: int = 0, **options) -> ExtractionSummary:
+    return extract_faces(
+        videos_of(root), out, options.pop("settings", SETTINGS), workers, progress=False, **options
+    )
+
+
+def contents(out: Path) -> dict[str, bytes]:
+    """All files that a run leaves."""
+    files = (path for path in out.rglob("*") if path.is_file() and ".partial" not in path.parts)
+    return {path.relative_to(out).as_posix(): path.read_bytes() for path in files}
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory) -> Path:
+    return make_tree(tmp_path_factory.mktemp("tree"))
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tree, tmp_path_factory) -> Path:
+    out = tmp_path_factory.mktemp("undisturbed")
+    extract(tree, out)
+    return out
+
+
+def test_manifest_tells_what_the_crops_are(tree, undisturbed):
+    faces = read_manifest(undisturbed)
+    assert len(faces) == 12 * 3
+    assert list(faces.columns) == SCHEMA.names
+    sources = {video.video_id: video for video in videos_of(tree)}
+    for row in faces.itertuples():
+        png = (undisturbed / row.path).read_bytes()
+        assert hashlib.sha256(png).hexdigest() == row.sha256
+        assert row.path == f"{row.face_id}.png" == f"{row.video_id}/{row.frame:04d}.png"
+        video = sources[row.video_id]
+        assert (row.method, row.label, row.split) == (video.method, video.label, video.split)
+        assert (row.target, row.source) == (video.target, video.source)
+        frame = frames_of(video.path)[row.frame]
+        assert (row.frame_height, row.frame_width) == frame.shape[:2]
+        assert row.side % 24 == 0
+        crop = frame[row.crop_top : row.crop_top + row.side, row.crop_left : row.crop_left + row.side]
+        image = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_UNCHANGED)
+        np.testing.assert_array_equal(image[:, :, ::-1], crop)  # lossless, RGB, not resampled
+        assert row.crop_left < (row.box_left + row.box_right) / 2 < row.crop_left + row.side
+        assert row.probability > 0.8
+
+
+def test_order_of_the_manifest(undisturbed):
+    faces = read_manifest(undisturbed)
+    keys = list(
+        zip(faces["split"].map(SPLITS.index), faces["label"], faces["video_id"], faces["frame"], strict=True)
+    )
+    assert keys == sorted(keys)
+
+
+def test_a_finished_video_is_not_repeated(tree, tmp_path, monkeypatch):
+    first = extract(tree, tmp_path)
+    assert (first.videos, first.extracted, first.reused, first.faces) == (12, 12, 0, 36)
+    before = contents(tmp_path)
+    monkeypatch.setattr(extraction, "read_frames", lambda *_: pytest.fail("a video was read again"))
+    second = extract(tree, tmp_path)
+    assert (second.videos, second.extracted, second.reused, second.faces) == (12, 0, 12, 36)
+    assert contents(tmp_path) == before
+
+
+def test_processes_change_nothing(tree, undisturbed, tmp_path):
+    extract(tree, tmp_path, workers=2)
+    assert contents(tmp_path) == contents(undisturbed)
+
+
+def test_other_settings_or_another_source_are_extracted_again(tree, tmp_path):
+    root = shutil.copytree(tree, tmp_path / "tree")
+    out = tmp_path / "out"
+    extract(root, out)
+    again = extract(root, out, settings=ExtractionSettings(frames=2))
+    assert (again.extracted, again.faces) == (12, 24)
+    assert len(read_manifest(out)) == 24
+    assert len(list(out.rglob("*.png"))) == 24
+
+    video = videos_of(root)[0]
+    shutil.copy(clips()[20], video.path)
+    again = extract(root, out, settings=ExtractionSettings(frames=2))
+    assert (again.extracted, again.reused) == (1, 11)
+
+
+def test_a_lost_crop_is_made_again(tree, undisturbed, tmp_path):
+    out = shutil.copytree(undisturbed, tmp_path / "out")
+    next(out.rglob("*.png")).unlink()
+    assert extract(tree, out).extracted == 1
+    assert contents(out) == contents(undisturbed)
+
+
+def test_faces_outlive_their_videos(tree, undisturbed, tmp_path):
+    root, out = shutil.copytree(tree, tmp_path / "tree"), shutil.copytree(undisturbed, tmp_path / "out")
+    videos = videos_of(root)
+    shutil.rmtree(root)
+    summary = extract_faces(videos, out, SETTINGS, workers=0, progress=False)
+    assert summary.reused == 12
+    assert contents(out) == contents(undisturbed)
+
+
+def test_runs_for_different_methods_extend_the_manifest(tmp_path):
+    root = make_tree(tmp_path / "tree", ("FaceSwap", "Deepfakes"))
+    for method in ("FaceSwap", "Deepfakes"):
+        extract_faces(videos_of(root, (method,)), tmp_path / "out", SETTINGS, workers=0, progress=False)
+    extract_faces(
+        videos_of(root, ("FaceSwap", "Deepfakes")), tmp_path / "both", SETTINGS, workers=0, progress=False
+    )
+    assert contents(tmp_path / "out") == contents(tmp_path / "both")
+    assert set(read_manifest(tmp_path / "out")["method"]) == {"pristine", "FaceSwap", "Deepfakes"}
+
+
+def test_shards_together_make_the_whole(tree, undisturbed, tmp_path):
+    counts = [extract(tree, tmp_path, shard=(i, 5)).videos for i in range(5)]
+    assert counts == [3, 3, 2, 2, 2]
+    assert contents(tmp_path) == contents(undisturbed)
+
+
+def test_two_runs_at_once_in_one_folder(tree, undisturbed, tmp_path):
+    errors = []
+
+    def run() -> None:
+        try:
+            extract(tree, tmp_path)
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=run) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not errors
+    assert contents(tmp_path) == contents(undisturbed)
+    assert [path.name for path in (tmp_path / ".partial").iterdir() if path.is_dir()] == []
+
+
+def test_faces_of_other_splits_are_not_mixed_in(tree, tmp_path):
+    extract(tree, tmp_path)
+    other = [
+        Video(
+            v.video_id,
+            v.method,
+            v.label,
+            {"train": "test", "test": "train"}.get(v.split, v.split),
+            v.target,
+            "",
+            v.path,
+        )
+        for v in videos_of(tree)
+        if v.method == "pristine"
+    ]
+    with pytest.raises(ExtractionError, match="other split files: identity"):
+        extract_faces(other, tmp_path, SETTINGS, workers=0, progress=False)
+
+
+def test_damaged_videos_are_skipped_and_listed(tmp_path):
+    good, folder = clips()[1], tmp_path / "damaged"
+    reasons = damage(folder, clips()[0])
+    shutil.copy(good, folder / "good.mp4")
+    videos = [
+        Video(f"FaceSwap/{name}", "FaceSwap", 1, "train", "000", "003", folder / f"{name}.mp4")
+        for name in ["good", *reasons]
+    ]
+    summary = extract_faces(videos, tmp_path / "out", ExtractionSettings(), workers=0, progress=False)
+    assert (summary.videos, summary.extracted, summary.faces) == (len(reasons) + 1, 1, 10)
+    assert sum(summary.skipped.values()) == len(reasons) >= 10
+    assert summary.frames_skipped == {"no face": 10}
+    assert set(read_manifest(tmp_path / "out")["video_id"]) == {"FaceSwap/good"}
+
+    table = pd.read_csv(tmp_path / "out" / "skipped.csv", keep_default_na=False)
+    assert list(table.columns) == ["video_id", "split", "frame", "reason", "detail"]
+    listed = table[table["frame"] == ""]
+    assert dict(zip(listed["video_id"], listed["reason"], strict=True)) == {
+        f"FaceSwap/{name}": reason for name, reason in reasons.items()
+    }
+    assert list(table[table["frame"] != ""]["video_id"].unique()) == ["FaceSwap/black"]
+    text = summary.render()
+    assert "10 from 1 of" in text
+    assert "2 truncated" in text
+    assert "skipped.csv" in text
+    assert str(summary) == text
+
+
+def test_a_repaired_video_is_tried_again_and_a_broken_one_is_not(tmp_path, monkeypatch):
+    shutil.copy(clips()[0], tmp_path / "000.mp4")
+    (tmp_path / "001.mp4").write_text("broken")
+    videos = [
+        Video(f"pristine/{name}", "pristine", 0, "train", name, "", tmp_path / f"{name}.mp4")
+        for name in ("000", "001", "002")
+    ]
+    out = tmp_path / "out"
+    assert extract_faces(videos, out, SETTINGS, 0, progress=False).skipped == {"unreadable": 1, "missing": 1}
+    with monkeypatch.context() as patch:
+        patch.setattr(extraction, "read_frames", lambda *_: pytest.fail("read again"))
+        assert extract_faces(videos, out, SETTINGS, 0, progress=False).skipped == {
+            "unreadable": 1,
+            "missing": 1,
+        }
+    shutil.copy(clips()[1], tmp_path / "001.mp4")
+    shutil.copy(clips()[2], tmp_path / "002.mp4")
+    summary = extract_faces(videos, out, SETTINGS, 0, progress=False)
+    assert (summary.extracted, summary.reused, summary.skipped) == (2, 1, {})
+    assert len(pd.read_csv(out / "skipped.csv")) == 0
+
+
+def test_the_official_lists_on_a_tree_of_a_few_videos(tree, undisturbed, tmp_path):
+    root = shutil.copytree(tree, tmp_path / "tree")
+    shutil.rmtree(root / "splits")
+    videos = videos_of(root)
+    summary = extract_faces(videos, tmp_path / "out", SETTINGS, workers=0, progress=False)
+    assert (summary.videos, summary.extracted, summary.skipped) == (2000, 12, {"missing": 1988})
+    assert (tmp_path / "out/faces.parquet").read_bytes() == (undisturbed / "faces.parquet").read_bytes()
+    assert len(pd.read_csv(tmp_path / "out/skipped.csv")) == 1988
+
+
+def test_missing_videos_only_is_an_error_that_says_why(tmp_path):
+    videos = [Video("pristine/000", "pristine", 0, "train", "000", "", tmp_path / "000.mp4")]
+    with pytest.raises(ExtractionError, match=r"Not one face(.|\n)*1 missing") as error:
+        extract_faces(videos, tmp_path / "out", SETTINGS, workers=0, progress=False)
+    assert isinstance(error.value, UserError)
+
+
+def test_an_output_folder_that_cannot_be_is_an_error_that_names_it(tree, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(OutputFolderError, match=r"Extracting faces into .*file.*same command again"):
+        extract(tree, tmp_path / "file" / "out")
+
+
+def test_a_full_disk_ends_the_run_and_the_next_one_goes_on(tree, undisturbed, tmp_path, monkeypatch):
+    publish, calls = extraction.publish, []
+
+    def full(*arguments) -> None:
+        calls.append(arguments)
+        if len(calls) == 4:
+            raise OSError(28, "No space left on device")
+        publish(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(extraction, "publish", full)
+        with pytest.raises(OutputFolderError, match="No space left"):
+            extract(tree, tmp_path)
+    assert extract(tree, tmp_path).reused == 3
+    assert contents(tmp_path) == contents(undisturbed)
+
+
+@pytest.mark.parametrize("text", ["2/2", "1", "-1/3", "a/b", "0/0", ""])
+def test_a_shard_that_is_none_is_an_error(text):
+    with pytest.raises(UserError, match="is no part of a whole"):
+        parse_shard(text)
+
+
+def test_senseless_settings_are_errors():
+    with pytest.raises(UserError, match="at least 1"):
+        ExtractionSettings(frames=0)
+    assert ExtractionSettings(seed=1).fingerprint != ExtractionSettings().fingerprint
+    assert ExtractionSettings(min_face=20.0, thresholds=0.8).fingerprint == ExtractionSettings().fingerprint
+
+
+RUN = """
+import sys
+from pathlib import Path
+from sr_deepfake.data.extraction import ExtractionSettings, extract_faces
+from sr_deepfake.data.layout import find_splits, list_videos
+
+if __name__ == "__main__":
+    root, out = map(Path, sys.argv[1:])
+    videos = list_videos(root, find_splits(root), ["FaceSwap"], "c23")
+    print(extract_faces(videos, out, ExtractionSettings(frames=10), workers=2, progress=False).render())
+"""
+
+
+@pytest.mark.slow
+def test_killed_three_times_in_the_middle_and_run_again(tmp_path):
+    root, out, whole = make_tree(tmp_path / "tree", pairs=3), tmp_path / "out", tmp_path / "whole"
+    script = tmp_path / "run.py"
+    script.write_text(RUN)
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    done = 0
+    for _ in range(3):
+        process = subprocess.Popen([sys.executable, str(script), str(root), str(out)], env=environment)
+        target, deadline = done + 3, time.monotonic() + 120
+        while len(list(out.glob("*/*/video.json"))) < target:
+            assert process.poll() is None, "it ended before it was killed"
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        done = len(list(out.glob("*/*/video.json")))
+    assert done < 36
+    assert not (out / "faces.parquet").exists()
+    kept = {path: path.stat().st_mtime_ns for path in out.glob("*/*/video.json")}
+    last = subprocess.run(
+        [sys.executable, str(script), str(root), str(out)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "360 from 36 of 36 videos" in last.stdout
+    assert {path: path.stat().st_mtime_ns for path in kept} == kept
+    assert [path.name for path in (out / ".partial").iterdir() if path.is_dir()] == []
+
+    extract_faces(videos_of(root), whole, ExtractionSettings(frames=10), workers=0, progress=False)
+    assert contents(out) == contents(whole)

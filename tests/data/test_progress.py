@@ -1,0 +1,43 @@
+import logging
+
+import pytest
+
+from sr_deepfake.data import progress
+from sr_deepfake.data.progress import track
+
+
+@pytest.mark.parametrize("terminal", ["1", ""])
+@pytest.mark.parametrize("show", [True, False])
+def test_passes_everything_through(monkeypatch, terminal, show):
+    if terminal:
+        monkeypatch.setenv("FORCE_COLOR", terminal)  # rich takes this for a terminal
+    assert list(track(iter("abc"), 3, "Reading", "letters", show)) == ["a", "b", "c"]
+
+
+def test_terminal_shows_count_and_rate(monkeypatch, capsys):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "200")
+    list(track(range(7), 7, "Reading", "letters"))
+    shown = capsys.readouterr().err
+    assert "Reading" in shown
+    assert "7/7" in shown
+
+
+def test_logs_now_and_then_without_a_terminal(monkeypatch, caplog):
+    caplog.set_level(logging.INFO)
+    monkeypatch.setattr(progress, "LOG_EVERY", 0.0)
+    list(track(range(3), 3, "Reading", "letters"))
+    assert [record.message.split(",")[0] for record in caplog.records] == [
+        "Reading: 1 of 3 letters",
+        "Reading: 2 of 3 letters",
+    ]
+    assert all("/s" in record.message and "min left" in record.message for record in caplog.records)
+
+
+def test_an_error_of_the_job_is_the_callers():
+    def job():
+        yield 1
+        raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        list(track(job(), 2, "Reading", "letters"))

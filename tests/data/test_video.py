@@ -1,0 +1,135 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from video_files import clips, damage, encode, frames_of, number_of, numbered_frames
+
+from sr_deepfake.data.video import REASONS, VideoError, draw_frame_indices, read_frames
+
+
+@given(st.text(max_size=8), st.integers(0, 400), st.integers(1, 20), st.integers(0, 3))
+def test_drawn_frames_are_distinct_sorted_and_as_many_as_there_can_be(name, n_frames, count, seed):
+    indices = draw_frame_indices(name, n_frames, count, seed)
+    assert len(indices) == min(count, n_frames)
+    assert indices == sorted(set(indices))
+    assert all(0 <= i < n_frames for i in indices)
+    assert indices == draw_frame_indices(name, n_frames, count, seed)
+
+
+def test_draw_depends_on_name_and_seed_and_covers_all_frames_evenly():
+    assert draw_frame_indices("000", 300, 10) != draw_frame_indices("001", 300, 10)
+    assert draw_frame_indices("000", 300, 10) != draw_frame_indices("000", 300, 10, seed=1)
+    drawn = np.bincount(np.ravel([draw_frame_indices(f"{i:03d}", 20, 5) for i in range(1000)]), minlength=20)
+    assert drawn.min() > 190  # 250 expected, deviation 14
+    assert drawn.max() < 310
+
+
+def test_reads_exactly_the_drawn_frames(tmp_path):
+    path = encode(tmp_path / "000_003.mp4", numbered_frames(50))
+    drawn = read_frames(path, count=10)
+    assert drawn.n_frames == 50
+    assert drawn.indices == draw_frame_indices("000_003", 50, 10)
+    assert [number_of(image) for image in drawn.images] == drawn.indices
+    assert all(image.shape == (48, 64, 3) and image.dtype == np.uint8 for image in drawn.images)
+
+
+def test_pixels_are_those_of_a_plain_decoding():
+    path = clips()[0]
+    plain = frames_of(path)
+    drawn = read_frames(path, count=4)
+    for i, image in zip(drawn.indices, drawn.images, strict=True):
+        np.testing.assert_array_equal(image, plain[i])
+
+
+def test_takes_all_frames_of_a_short_video(tmp_path):
+    assert read_frames(encode(tmp_path / "a.mp4", numbered_frames(3)), count=10).indices == [0, 1, 2]
+
+
+def test_counts_frames_when_the_container_does_not(tmp_path):
+    path = encode(tmp_path / "a.ts", numbered_frames(40), codec="mpeg2video")
+    drawn = read_frames(path, count=40)
+    assert drawn.n_frames == 40
+    assert drawn.indices == list(range(40))
+
+
+def test_believes_the_frames_rather_than_a_declared_number(tmp_path, monkeypatch):
+    path = encode(tmp_path / "a.mp4", numbered_frames(20))
+    packets_and_more = []
+
+    # An edit list hides frames whose packets are there: declare what the packets say, and hide the last frames.
+    import sr_deepfake.data.video as video
+
+    decode = video._decode
+
+    def hiding(path: Path, wanted: list[int]) -> "video._Pass":
+        result = decode(path, [])
+        packets_and_more.append(result.packets)
+        visible = [i for i in wanted if i < 15]
+        return video._Pass(
+            images=decode(path, visible).images if visible else [], decoded=15, packets=result.packets
+        )
+
+    monkeypatch.setattr(video, "_decode", hiding)
+    drawn = read_frames(path, count=20)
+    assert drawn.n_frames == 15
+    assert drawn.indices == list(range(15))
+    assert packets_and_more == [20, 20]
+
+
+@pytest.mark.parametrize(
+    ("matrix", "quarter_turns"),
+    [  # a, b, c, d of the QuickTime display matrix; turns of the picture, counter-clockwise
+        ((0, 1, -1, 0), -1),
+        ((-1, 0, 0, -1), 2),
+        ((0, -1, 1, 0), 1),
+    ],
+)
+def test_turns_frames_upright(tmp_path, matrix, quarter_turns):
+    frame = np.zeros((48, 64, 3), np.uint8)
+    frame[:24, :16] = 255
+    path = encode(tmp_path / "a.mp4", [frame] * 3)
+    content = path.read_bytes()
+    track = content.index(b"tkhd")
+    identity = b"".join(n.to_bytes(4, "big") for n in (0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000))
+    place = content.index(identity, track)
+    a, b, c, d = (n * 0x10000 for n in matrix)
+    turned = b"".join(n.to_bytes(4, "big", signed=True) for n in (a, b, 0, c, d, 0, 0, 0, 0x40000000))
+    path.write_bytes(content[:place] + turned + content[place + 36 :])
+    image = read_frames(path, count=1).images[0]
+    expected = np.rot90(frame, quarter_turns)
+    assert image.shape == expected.shape
+    assert np.abs(image.astype(int) - expected).mean() < 5
+
+
+def test_every_kind_of_damage_has_its_reason(tmp_path):
+    reasons = damage(tmp_path, clips()[0])
+    assert reasons.pop("black") == "no face"  # a sound video
+    assert len(reasons) >= 10
+    found = {}
+    for name in reasons:
+        with pytest.raises(VideoError) as error:
+            read_frames(tmp_path / f"{name}.mp4")
+        assert error.value.reason in REASONS
+        assert error.value.detail
+        found[name] = error.value.reason
+    assert found == reasons
+
+
+def test_one_damaged_byte_is_not_smoothed_over(tmp_path):
+    content = bytearray(encode(tmp_path / "a.mp4", frames_of(clips()[0]) * 6).read_bytes())
+    assert len(read_frames(tmp_path / "a.mp4", count=60).images) == 60
+    place = content.index(b"mdat") + 4
+    for _ in range(30):  # units of the stream, each behind its length
+        place += 4 + int.from_bytes(content[place : place + 4], "big")
+    content[place] ^= 0xFF
+    (tmp_path / "a.mp4").write_bytes(content)
+    with pytest.raises(VideoError, match="unreadable: damaged after"):
+        read_frames(tmp_path / "a.mp4", count=60)
+
+
+def test_a_trailer_behind_the_video_does_no_harm(tmp_path):
+    path = encode(tmp_path / "a.mp4", numbered_frames(10))
+    path.write_bytes(path.read_bytes() + b"\xff\xff\xff\xffjunk and more junk")
+    assert len(read_frames(path).images) == 10
