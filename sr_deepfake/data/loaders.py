@@ -164,7 +164,7 @@ def training_loader(
     return DataLoader(
         dataset,
         batch_size=batch_size,
-        sampler=EpochSampler(len(dataset), seed),  # type: ignore[arg-type]  # its keys are (epoch, index)
+        sampler=EpochSampler(len(dataset), seed),  # its keys are (epoch, index)
         drop_last=len(dataset) > batch_size,
         num_workers=workers,
         persistent_workers=workers > 0,

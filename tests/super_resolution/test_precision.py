@@ -4,24 +4,14 @@ import pytest
 import torch
 from torch import nn
 
-from sr_deepfake import hardware
+from sr_deepfake.super_resolution import precision
 from sr_deepfake.super_resolution.precision import InFloat32, fast_dtype
 
 
-@pytest.mark.parametrize(
-    ("capabilities", "expected"),
-    [
-        ({"avx512_bf16": True}, torch.bfloat16),
-        ({"amx_bf16": True, "avx512_bf16": False}, torch.bfloat16),
-        ({"sve_bf16": True}, torch.bfloat16),
-        ({"avx2": True, "avx512_f": True}, torch.float32),
-    ],
-)
-def test_cpus(monkeypatch, capabilities, expected):
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities, raising=False)
-    hardware.cpu_has_bf16.cache_clear()
+@pytest.mark.parametrize(("bf16", "expected"), [(True, torch.bfloat16), (False, torch.float32)])
+def test_cpus(monkeypatch, bf16, expected):
+    monkeypatch.setattr(precision, "cpu_has_bf16", lambda: bf16)
     assert fast_dtype(torch.device("cpu")) == expected
-    hardware.cpu_has_bf16.cache_clear()
 
 
 @pytest.mark.parametrize(
