@@ -58,7 +58,7 @@ def test_polygon_shrinks_and_pulls_in_the_forehead_only():
     oval, pulled = face_polygon(points, 1.0), face_polygon(points, 1.0, top=0.3)
     moved = np.linalg.norm(oval - pulled, axis=1)
     assert moved[18] == 0  # the chin
-    assert moved[0] == moved.max() > 5
+    assert moved[:3].max() == moved.max() > 5
     area = cv2.contourArea(face_polygon(points, 0.5).astype(np.float32))
     assert np.isclose(area, cv2.contourArea(oval.astype(np.float32)) / 4, rtol=1e-3)
     assert 0 < core_mask(points, 240).mean() < 0.4

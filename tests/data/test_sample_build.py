@@ -70,7 +70,6 @@ def test_pristine_and_forged_videos_are_encoded_alike(built):
                     codec.pix_fmt,
                     stream.average_rate,
                     stream.time_base,
-                    codec.gop_size,
                 ),
                 (codec.width, codec.height, stream.frames, stream.duration, len(container.streams)),
                 (dict(container.metadata), dict(stream.metadata), container.format.name),
@@ -121,7 +120,7 @@ def test_what_a_killed_build_left_is_out_of_sight_and_cleared(tmp_path, monkeypa
         patch.setattr(building, "write_clip", dies)
         with pytest.raises(KeyboardInterrupt):
             _build(root, [], pairs, workers=1)
-    assert not [path for path in root.rglob("videos/*")]
+    assert not list(root.rglob("videos/*"))
     assert list((root / ".unfinished").iterdir())
     _build(root, [], pairs, workers=1)
     assert not (root / ".unfinished").exists()

@@ -71,6 +71,19 @@ def test_reenactment_keeps_the_targets_identity(method, pair):
     assert _distance(swapped, target, points, NOSE_TIP) > _distance(made, target, points, NOSE_TIP)
 
 
+@pytest.mark.parametrize("method", FORGERIES)
+def test_forging_a_person_with_themselves_moves_nothing(method, pair):
+    # A shift of a pixel, or colours turned by a conversion, would show here.
+    target, points = pair[:2]
+    made = FORGERIES[method](target, points, target, points)
+    before, after = (cv2.GaussianBlur(clip[0].astype(np.float32), (0, 0), 3) for clip in (target, made))
+    assert np.abs(after - before).max() < 12
+    grey = [cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) for image in (before, after)]
+    x, y = points[0, NOSE_TIP].astype(int)
+    (dx, dy), _ = cv2.phaseCorrelate(*(image[y - 48 : y + 48, x - 48 : x + 48] for image in grey))
+    assert max(abs(dx), abs(dy)) < 0.3
+
+
 def test_neural_textures_leaves_the_eyes_alone(pair):
     target, points = pair[:2]
     made = FORGERIES["NeuralTextures"](*pair)

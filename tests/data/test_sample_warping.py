@@ -54,8 +54,9 @@ def test_warping_a_face_onto_itself_changes_nothing(person, frame):
 
 def test_warp_shows_a_shifted_face_shifted(points):
     image = np.random.default_rng(0).random((304, 304, 3), dtype=np.float32)
-    shifted = warp_face(image, points, points + [5, 3], triangulate(points), 304)
-    _, inside = piecewise_affine_map(points, points + [5, 3], triangulate(points), 304)
+    moved = points + np.array([5, 3])
+    shifted = warp_face(image, points, moved, triangulate(points), 304)
+    _, inside = piecewise_affine_map(points, moved, triangulate(points), 304)
     expected = np.roll(image, (3, 5), axis=(0, 1))
     np.testing.assert_allclose(shifted[inside], expected[inside], atol=1e-3)
 

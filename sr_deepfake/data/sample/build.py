@@ -1,0 +1,180 @@
+"""Builds the sample: a miniature FaceForensics++ in the official layout, only what is asked for, once."""
+
+import contextlib
+import logging
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import cv2
+from filelock import FileLock, Timeout
+
+from sr_deepfake.data.layout import FORGERY_METHODS, PRISTINE
+from sr_deepfake.data.process_pool import run_in_processes
+from sr_deepfake.data.sample.assets import identity_table, read_identity
+from sr_deepfake.data.sample.encoding import write_clip
+from sr_deepfake.data.sample.forgeries import FORGERIES
+from sr_deepfake.data.sample.pairs import Pair, draw_pairs, split_file
+from sr_deepfake.errors import choose
+
+log = logging.getLogger(__name__)
+
+SAMPLE_VERSION = 1  # to be raised by whatever changes a pixel, a pair or an encoder setting
+COMPRESSION = "c23"
+_UNFINISHED = ".unfinished"  # folder of files that are being written
+
+Progress = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True)
+class _Clip:
+    """A file to be made: the target's clip, forged with the source unless `source` is empty."""
+
+    path: Path
+    method: str
+    target: str
+    source: str = ""
+
+
+def sample_folder(cache: Path) -> Path:
+    """Where the sample of this version belongs in a cache folder, so that another version's is not reused.
+
+    >>> sample_folder(Path("cache")).as_posix()
+    'cache/sample-v1'
+    """
+    return cache / f"sample-v{SAMPLE_VERSION}"
+
+
+def build_sample(
+    root: Path,
+    methods: Sequence[str] = FORGERY_METHODS,
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> Path:
+    """Make the pristine clips and those of some forgery methods, as far as they are not there yet.
+
+    Files appear whole or not at all, a build that was killed is taken up where it stopped, and two processes
+    may ask for the same sample at once. With the same versions of OpenCV, SciPy and FFmpeg the files are the
+    same byte for byte, whatever the number of workers.
+
+    Args:
+        root: folder in FaceForensics++'s layout, made if it is missing; see `sample_folder`.
+        methods: some of `Deepfakes`, `Face2Face`, `FaceSwap`, `FaceShifter`, `NeuralTextures`; `pristine` is
+            understood and always built.
+        workers: number of processes; None: one a core; 0 or 1: this process.
+        progress: called with the number of clips made, of clips to make, and the last one's name.
+
+    Returns:
+        `root`.
+
+    Raises:
+        UserError: when a method is unknown; the message names the valid ones.
+    """
+    return _build(Path(root), methods, draw_pairs(), workers, progress)
+
+
+def _build(
+    root: Path,
+    methods: Sequence[str],
+    pairs: Mapping[str, Sequence[Pair]],
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> Path:
+    for method in methods:
+        choose(method, (PRISTINE, *FORGERY_METHODS), "forgery method")
+    clips = _clips(root, methods, [pair for split in pairs.values() for pair in split])
+    splits = {root / "splits" / f"{split}.json": split_file(list(chosen)) for split, chosen in pairs.items()}
+    if not _missing(clips) and all(path.exists() for path in splits):
+        return root
+    root.mkdir(parents=True, exist_ok=True)
+    with _alone(root):
+        unfinished = root / _UNFINISHED
+        shutil.rmtree(unfinished, ignore_errors=True)  # of a build that was killed
+        unfinished.mkdir()
+        for path, content in splits.items():
+            _write_text(path, content, unfinished)
+        _make_all(_missing(clips), unfinished, _count(workers), progress)
+        unfinished.rmdir()
+    return root
+
+
+def _clips(root: Path, methods: Sequence[str], pairs: Sequence[Pair]) -> list[_Clip]:
+    """All clips that are wanted, in the order in which they are made."""
+    folder = root / "original_sequences" / "youtube" / COMPRESSION / "videos"
+    clips = [_Clip(folder / f"{name}.mp4", PRISTINE, name) for pair in pairs for name in pair]
+    for method in FORGERY_METHODS:
+        if method in methods:
+            folder = root / "manipulated_sequences" / method / COMPRESSION / "videos"
+            for a, b in pairs:
+                clips.append(_Clip(folder / f"{a}_{b}.mp4", method, a, b))
+                clips.append(_Clip(folder / f"{b}_{a}.mp4", method, b, a))
+    return clips
+
+
+def _missing(clips: Sequence[_Clip]) -> list[_Clip]:
+    return [clip for clip in clips if not clip.path.exists()]
+
+
+def _count(workers: int | None) -> int:
+    return (os.cpu_count() or 1) if workers is None else workers
+
+
+@contextlib.contextmanager
+def _alone(root: Path) -> Iterator[None]:
+    """Wait until no other process builds here. The system lets go of the lock when its holder dies."""
+    lock = FileLock(root / ".lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        log.info("Another process builds the sample in %s: waiting for it.", root)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _make_all(clips: Sequence[_Clip], unfinished: Path, workers: int, progress: Progress | None) -> None:
+    for folder in {clip.path.parent for clip in clips}:
+        folder.mkdir(parents=True, exist_ok=True)
+    make = partial(_make, unfinished)
+    if workers <= 1 or len(clips) <= 1:
+        finished = ((make(clip), clip)[1] for clip in clips)
+    else:
+        finished = (
+            _required(clip, done)
+            for clip, done in run_in_processes(make, clips, workers, cv2.setNumThreads, (1,))
+        )
+    for number, clip in enumerate(finished, start=1):
+        if progress is not None:
+            progress(number, len(clips), f"{clip.method}/{clip.path.stem}")
+
+
+def _required(clip: _Clip, done: bool) -> _Clip:
+    if not done:
+        raise RuntimeError(f"The process that made {clip.path} died twice. Is there memory for it?")
+    return clip
+
+
+def _make(unfinished: Path, clip: _Clip) -> None:
+    frames, table = read_identity(clip.target), identity_table()
+    if clip.method != PRISTINE:
+        frames = FORGERIES[clip.method](
+            frames,
+            table.landmarks_of(clip.target),
+            read_identity(clip.source),
+            table.landmarks_of(clip.source),
+        )
+    part = unfinished / f"{clip.method}-{clip.path.name}"
+    write_clip(part, frames)
+    part.replace(clip.path)
+
+
+def _write_text(path: Path, content: str, unfinished: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = unfinished / path.name
+    part.write_text(content, encoding="utf-8")
+    part.replace(path)

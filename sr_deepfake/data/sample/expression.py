@@ -1,0 +1,106 @@
+"""Moves one person's expression to another's face, as landmarks: mouth, eyelids, brows."""
+
+import numpy as np
+from scipy.interpolate import RBFInterpolator
+
+from sr_deepfake.data.sample.landmarks import (
+    EYE_CORNERS,
+    JAW,
+    LEFT_BROW,
+    LEFT_EYE,
+    LEFT_EYE_CORNERS,
+    LIPS,
+    LOWER_LIP,
+    MOUTH_CORNERS,
+    NOSE,
+    OVAL,
+    RIGHT_BROW,
+    RIGHT_EYE,
+    RIGHT_EYE_CORNERS,
+    UPPER_LIP,
+    Points,
+)
+from sr_deepfake.data.sample.warping import face_roll, face_size
+
+BROW_LIMIT = 0.06  # of the face size
+_EYES = ((RIGHT_EYE, RIGHT_EYE_CORNERS, RIGHT_BROW), (LEFT_EYE, LEFT_EYE_CORNERS, LEFT_BROW))
+
+
+def mouth_opening(points: Points) -> float:
+    """Distance between the lips' inner edges, in mouth widths (`P×2` landmarks)."""
+    right, left = points[MOUTH_CORNERS]
+    return float(np.linalg.norm(points[LOWER_LIP] - points[UPPER_LIP]) / np.linalg.norm(left - right))
+
+
+def transfer_expression(
+    target: Points, source: Points, mouth: float = 1.0, eyes: float = 1.0, brows: float = 1.0
+) -> Points:
+    """Give the target's face the source's expression.
+
+    Both faces are compared upright and in units of their size. The lips take the source's shape around the
+    middle between the mouth's corners, the eyelids its opening relative to the eye's width, the brows its
+    height over the eyes. Nose, forehead and outline stay, except that the chin follows the lower lip; what
+    lies between is interpolated by a thin-plate spline.
+
+    Args:
+        target: landmarks of the face that is changed, `P×2`.
+        source: landmarks of the face whose expression is taken, `P×2`.
+        mouth: how far lips go to the source's shape, 0 to 1.
+        eyes: likewise for eyelids.
+        brows: likewise for brows.
+
+    Returns:
+        The target's landmarks with the new expression, `P×2`.
+    """
+    ours, theirs = _upright(target), _upright(source)
+    moved = ours.copy()
+    # A turned head shows a narrower mouth; the distance of the eyes says how much.
+    narrower = np.array([_eye_distance(ours) / _eye_distance(theirs), 1.0])
+    middle_ours, middle_theirs = ours[MOUTH_CORNERS].mean(axis=0), theirs[MOUTH_CORNERS].mean(axis=0)
+    wanted = middle_ours + (theirs[LIPS] - middle_theirs) * narrower
+    moved[LIPS] += mouth * (wanted - ours[LIPS])
+    for eye, corners, brow in _EYES:
+        moved[eye] += eyes * _eyelid_shift(ours, theirs, eye, corners)
+        raised = _brow_height(theirs, corners, brow) - _brow_height(ours, corners, brow)
+        moved[brow, 1] += brows * np.clip(raised, -BROW_LIMIT, BROW_LIMIT)
+
+    lip_drop = moved[LOWER_LIP, 1] - ours[LOWER_LIP, 1]
+    below = (ours[JAW, 1] - middle_ours[1]) / (ours[JAW, 1].max() - middle_ours[1])
+    moved[JAW, 1] += 0.5 * lip_drop * np.clip(below, 0, 1) ** 2
+
+    known = np.concatenate([LIPS, *(np.concatenate([eye, brow]) for eye, _, brow in _EYES), NOSE, OVAL])
+    unknown = np.setdiff1d(np.arange(len(ours)), known)
+    spline = RBFInterpolator(ours[known], (moved - ours)[known], kernel="thin_plate_spline", smoothing=1e-4)
+    moved[unknown] += spline(ours[unknown])
+    return _back(moved, target)
+
+
+def _upright(points: Points) -> Points:
+    cos, sin = np.cos(face_roll(points)), np.sin(face_roll(points))
+    return np.asarray(points @ np.array([[cos, -sin], [sin, cos]])) / face_size(points)
+
+
+def _back(upright: Points, like: Points) -> Points:
+    cos, sin = np.cos(face_roll(like)), np.sin(face_roll(like))
+    return np.asarray(upright @ np.array([[cos, sin], [-sin, cos]])) * face_size(like)
+
+
+def _eye_distance(points: Points) -> float:
+    return float(np.ptp(points[EYE_CORNERS, 0]))
+
+
+def _eyelid_shift(ours: Points, theirs: Points, eye: np.ndarray, corners: np.ndarray) -> Points:
+    """How the lids move when an eye opens as far as the other's, relative to its width."""
+    heights, directions = [], []
+    for face in (ours, theirs):
+        right, left = face[corners]
+        along = (left - right) / np.linalg.norm(left - right)
+        across = np.array([-along[1], along[0]])
+        heights.append((face[eye] - right) @ across / np.linalg.norm(left - right))
+        directions.append(across * np.linalg.norm(left - right))
+    shift = np.outer(heights[1] - heights[0], directions[0])
+    return np.asarray(shift)
+
+
+def _brow_height(points: Points, corners: np.ndarray, brow: np.ndarray) -> float:
+    return float(points[brow, 1].mean() - points[corners, 1].mean())
