@@ -84,6 +84,12 @@ def training_logger(cfg: DictConfig) -> Iterator[Logger | None]:
             sys.modules["wandb"].finish(exit_code=int(status != "success"))
 
 
+def protocol_is_given() -> bool:
+    """Whether the command line names a protocol; otherwise a detector is attacked under the one it was trained with."""
+    given = hydra.core.hydra_config.HydraConfig.get().overrides.task
+    return any(override.startswith("protocol") for override in given)
+
+
 def find_detectors(wish: Any) -> list[Path]:
     """Folders of trained detectors: one folder, a pattern, or a list of either.
 
@@ -118,7 +124,7 @@ def evaluate_cell(
     Returns:
         The metrics, as in `metrics.json`.
     """
-    test = faces.of("test", forgery)
+    test = faces.of("test", forgery, cfg.protocol.frames)
     trained = read_recipe(folder)
     detector = load_detector(folder).to(machine.device)
     if machine.channels_last:

@@ -49,6 +49,9 @@ def program(config_name: str) -> Callable[[Task], Callable[[], Any]]:
                     raise
                 logger.error("error: %s", cause)
                 raise SystemExit(1) from None
+            except KeyboardInterrupt:
+                logger.error("Interrupted. The same command, run again, goes on where this one ended.")
+                raise SystemExit(130) from None
 
         application = hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)(
             report_errors

@@ -17,7 +17,10 @@ def main(cfg: DictConfig) -> None:
     source = hydra.utils.instantiate(cfg.data.source)
     with assembly.training_logger(cfg) as logger:
         for folder in assembly.find_detectors(cfg.detector):
-            forgery = cfg.forgery_method.name if "forgery_method" in cfg else read_recipe(folder).forgery
+            trained = read_recipe(folder)
+            forgery = cfg.forgery_method.name if "forgery_method" in cfg else trained.forgery
+            if not assembly.protocol_is_given():
+                cfg.protocol = trained.protocol
             assembly.evaluate_cell(cfg, folder, source.faces([forgery]), forgery, machine, logger)
 
 

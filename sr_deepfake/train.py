@@ -19,8 +19,8 @@ def main(cfg: DictConfig) -> None:
     forgery = cfg.forgery_method.name
     faces = hydra.utils.instantiate(cfg.data.source).faces([forgery])
     weights = find_weights(cfg.model.name, cfg.model.pretrained, cfg.protocol.image_size)
-    train = faces.of("train", forgery, cfg.protocol.train_frames)
-    val = faces.of("val", forgery, cfg.protocol.train_frames)
+    train = faces.of("train", forgery, cfg.protocol.frames)
+    val = faces.of("val", forgery, cfg.protocol.frames)
     recipe = assembly.recipe(cfg, weights, machine, faces.name, train, val)
     with assembly.training_logger(cfg) as logger:
         detector = train_detector(

