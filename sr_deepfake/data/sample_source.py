@@ -31,7 +31,7 @@ class Sample:
     ) -> ExtractionSummary:
         """Make the clips that are missing and find their faces; pristine ones and those of `methods` (default: all)."""
         methods = list(FORGERY_METHODS if methods is None else methods)
-        build_sample(self.root, methods, workers=self.workers)
+        build_sample(self.root, methods, workers=self.workers, progress=progress)
         videos = list_videos(self.root, find_splits(self.root), methods, COMPRESSION)
         return extract_faces(
             videos, self.root / "faces", self.settings, workers=self.workers, shard=shard, progress=progress

@@ -101,8 +101,9 @@ def _fast_precision(accelerator: str) -> tuple[str, str]:
 
 def _workers(wish: object, accelerator: str) -> int:
     if wish == "auto":
-        # On a CPU the network needs every core: one process beside it is enough to keep it fed.
-        return 1 if accelerator == "cpu" else max(2, min(8, os.cpu_count() or 2))
+        # On a CPU the network needs every core; on two of them, a process beside it slows it by more than it helps.
+        cores = os.cpu_count() or 2
+        return cores // 4 if accelerator == "cpu" else max(2, min(8, cores))
     if isinstance(wish, int) and wish >= 0:
         return wish
     raise UserError(

@@ -40,7 +40,9 @@ def test_whatever_changes_training_changes_the_fingerprint(change):
 
 
 def test_names_alone_do_not():
-    renamed = replace(RECIPE, model="mine", protocol={**RECIPE.protocol, "name": "mine", "sr_convention": "rgb"})
+    renamed = replace(
+        RECIPE, model="mine", protocol={**RECIPE.protocol, "name": "mine", "sr_convention": "rgb"}
+    )
     assert renamed.fingerprint == RECIPE.fingerprint
 
 

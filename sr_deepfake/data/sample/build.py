@@ -4,7 +4,7 @@ import contextlib
 import logging
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,6 +14,7 @@ from filelock import FileLock, Timeout
 
 from sr_deepfake.data.layout import FORGERY_METHODS, PRISTINE
 from sr_deepfake.data.process_pool import run_in_processes
+from sr_deepfake.data.progress import track
 from sr_deepfake.data.sample.assets import identity_table, read_identity
 from sr_deepfake.data.sample.encoding import write_clip
 from sr_deepfake.data.sample.forgeries import FORGERIES
@@ -25,8 +26,6 @@ log = logging.getLogger(__name__)
 SAMPLE_VERSION = 1  # to be raised by whatever changes a pixel, a pair or an encoder setting
 COMPRESSION = "c23"
 _UNFINISHED = ".unfinished"  # folder of files that are being written
-
-Progress = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,7 @@ def build_sample(
     root: Path,
     methods: Sequence[str] = FORGERY_METHODS,
     workers: int | None = None,
-    progress: Progress | None = None,
+    progress: bool = False,
 ) -> Path:
     """Make the pristine clips and those of some forgery methods, as far as they are not there yet.
 
@@ -65,7 +64,7 @@ def build_sample(
         methods: some of `Deepfakes`, `Face2Face`, `FaceSwap`, `FaceShifter`, `NeuralTextures`; `pristine` is
             understood and always built.
         workers: number of processes; None: one a core; 0 or 1: this process.
-        progress: called with the number of clips made, of clips to make, and the last one's name.
+        progress: show a progress bar, or log lines where there is no terminal.
 
     Returns:
         `root`.
@@ -81,7 +80,7 @@ def _build(
     methods: Sequence[str],
     pairs: Mapping[str, Sequence[Pair]],
     workers: int | None = None,
-    progress: Progress | None = None,
+    progress: bool = False,
 ) -> Path:
     for method in methods:
         choose(method, (PRISTINE, *FORGERY_METHODS), "forgery method")
@@ -137,7 +136,7 @@ def _alone(root: Path) -> Iterator[None]:
         lock.release()
 
 
-def _make_all(clips: Sequence[_Clip], unfinished: Path, workers: int, progress: Progress | None) -> None:
+def _make_all(clips: Sequence[_Clip], unfinished: Path, workers: int, progress: bool) -> None:
     for folder in {clip.path.parent for clip in clips}:
         folder.mkdir(parents=True, exist_ok=True)
     make = partial(_make, unfinished)
@@ -148,9 +147,8 @@ def _make_all(clips: Sequence[_Clip], unfinished: Path, workers: int, progress: 
             _required(clip, done)
             for clip, done in run_in_processes(make, clips, workers, cv2.setNumThreads, (1,))
         )
-    for number, clip in enumerate(finished, start=1):
-        if progress is not None:
-            progress(number, len(clips), f"{clip.method}/{clip.path.stem}")
+    for _ in track(finished, len(clips), "Making the sample's clips", "clips", progress):
+        pass
 
 
 def _required(clip: _Clip, done: bool) -> _Clip:
