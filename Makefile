@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.sr_deepfake-installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast lint format benchmark clean
+.PHONY: help install demo test test-fast lint format benchmark clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
