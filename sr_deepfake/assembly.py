@@ -12,6 +12,7 @@ from typing import Any
 import hydra
 import pandas as pd
 import torch
+from hydra.core.hydra_config import HydraConfig
 from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig, OmegaConf
 from tqdm import tqdm
@@ -86,7 +87,7 @@ def training_logger(cfg: DictConfig) -> Iterator[Logger | None]:
 
 def protocol_is_given() -> bool:
     """Whether the command line names a protocol; otherwise a detector is attacked under the one it was trained with."""
-    given = hydra.core.hydra_config.HydraConfig.get().overrides.task
+    given = HydraConfig.get().overrides.task
     return any(override.startswith("protocol") for override in given)
 
 
