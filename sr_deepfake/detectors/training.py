@@ -134,23 +134,27 @@ def _fit(
         warnings.filterwarnings("ignore", message=".*does not have many workers.*")
         warnings.filterwarnings("ignore", message=".*smaller than the logging interval.*")
         warnings.filterwarnings("ignore", message=".*LeafSpec.*")
-        trainer.fit(
-            detector,
-            training_loader(
-                train,
-                faces,
-                size=protocol["image_size"],
-                augmentation=Augmentation(protocol["augmentation"]),
-                batch_size=protocol["batch_size"],
-                seed=recipe.seed,
-                workers=runtime.workers,
-            ),
-            face_loader(val, faces, workers=runtime.workers),
-            ckpt_path=interrupted if interrupted.exists() else None,
-            weights_only=True,
-        )
-    if trainer.interrupted:
-        raise KeyboardInterrupt
+        try:
+            trainer.fit(
+                detector,
+                training_loader(
+                    train,
+                    faces,
+                    size=protocol["image_size"],
+                    augmentation=Augmentation(protocol["augmentation"]),
+                    batch_size=protocol["batch_size"],
+                    seed=recipe.seed,
+                    workers=runtime.workers,
+                ),
+                face_loader(val, faces, workers=runtime.workers),
+                ckpt_path=interrupted if interrupted.exists() else None,
+                weights_only=True,
+            )
+        except SystemExit:
+            # What Lightning makes of Ctrl-C; the program says how to go on.
+            if trainer.interrupted:
+                raise KeyboardInterrupt from None
+            raise
     write_json(folder / FINISHED, _summary(trainer, checkpoints))
 
 

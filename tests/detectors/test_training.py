@@ -1,5 +1,6 @@
 import csv
 import logging
+import signal
 from dataclasses import replace
 
 import lightning
@@ -87,12 +88,13 @@ def test_a_detector_learns_what_sets_fakes_apart(faces, tmp_path):
 class Interrupt(lightning.Callback):
     """Stops the process's training in the middle of an epoch, as a kill would."""
 
-    def __init__(self, epoch):
+    def __init__(self, epoch, error=RuntimeError):
         self.epoch = epoch
+        self.error = error
 
     def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
         if trainer.current_epoch == self.epoch and batch_idx == 2:
-            raise RuntimeError("killed")
+            raise self.error("killed")
 
 
 @pytest.mark.parametrize("workers", [0, 1])
@@ -106,6 +108,16 @@ def test_an_interrupted_training_ends_as_if_undisturbed(faces, tmp_path, monkeyp
     resumed = train(faces, tmp_path / "two", runtime=replace(CPU, workers=workers))
     assert same(weights_of(undisturbed), weights_of(resumed))
     assert (undisturbed / "finished.json").read_text() == (resumed / "finished.json").read_text()
+
+
+def test_ctrl_c_reaches_the_program_and_the_training_goes_on_later(faces, tmp_path, monkeypatch):
+    handler = signal.getsignal(signal.SIGINT)  # Lightning ignores further signals from then on
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "EpochSeed", lambda seed: Interrupt(1, KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            train(faces, tmp_path / "store")
+    signal.signal(signal.SIGINT, handler)
+    assert is_finished(train(faces, tmp_path / "store"))
 
 
 def test_a_finished_detector_is_reused_unless_forced(faces, tmp_path, caplog):
