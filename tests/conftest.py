@@ -5,12 +5,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 import cv2
+import hypothesis
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 
 from sr_deepfake.data.manifest import read_manifest, write_manifest
+
+# No test depends on how fast the machine is.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 FaceMaker = Callable[..., pd.DataFrame]
 
