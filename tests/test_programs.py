@@ -70,7 +70,6 @@ def test_a_second_attack_reuses_the_detector(crops):
     run("train", *TINY, "forgery=FaceSwap", "attack=none", cwd=crops)
     shown = run("train", *TINY, "forgery=FaceSwap", "attack=bicubic", cwd=crops)
     assert "Reusing the finished detector" in shown
-    assert len(list((crops / "outputs" / "detectors").glob("timm*/finished.json"))) == 0
     assert len(list((crops / "outputs" / "detectors").glob("*/finished.json"))) == 1
     assert len(results(crops)) == 2
 
