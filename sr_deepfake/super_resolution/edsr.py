@@ -1,21 +1,36 @@
 """EDSR, the paper's super-resolution network (Lim et al., CVPR Workshops 2017), from basicsr."""
 
-from typing import Any
-
-import torch
 from torch import nn
 
 from sr_deepfake.errors import UserError
-from sr_deepfake.super_resolution.basicsr_compat import architecture
-from sr_deepfake.super_resolution.precision import InFloat32
-from sr_deepfake.super_resolution.weights import find_weights, load_weights
+from sr_deepfake.super_resolution.basicsr_compat import adapt, architecture
+from sr_deepfake.super_resolution.basicsr_compat import basicsr_state as basicsr_state
+from sr_deepfake.super_resolution.download import Published
+from sr_deepfake.super_resolution.weights import CACHE, find_weights, load_weights
 
 SCALES = (2, 3, 4)  # what EDSR's authors trained
 BASELINE = (16, 64)  # blocks and features of EDSR-baseline, the paper's network
+LARGE = (32, 256)
+
+# Their files carry the start of their SHA-256 in the name.
+_SITE = "https://cv.snu.ac.kr/research/EDSR/models"
+PUBLISHED = {
+    (*size, scale): Published(f"{_SITE}/{name}_x{scale}-{sha256}.pt", sha256)
+    for size, name, hashes in (
+        (BASELINE, "edsr_baseline", ("1bc95232", "abf2a44e", "6b446fab")),
+        (LARGE, "edsr", ("0edfb8a3", "ea3ef2c6", "4f62e9ef")),
+    )
+    for scale, sha256 in zip(SCALES, hashes, strict=True)
+}
 
 
 def edsr(
-    scale: int = 2, blocks: int = 16, features: int = 64, res_scale: float = 1.0, weights: str | None = None
+    scale: int = 2,
+    blocks: int = 16,
+    features: int = 64,
+    res_scale: float = 1.0,
+    weights: str | None = None,
+    cache: str = CACHE,
 ) -> nn.Module:
     """Build EDSR with its weights, frozen and in evaluation mode.
 
@@ -25,39 +40,61 @@ def edsr(
 
     Args:
         scale: K, 2, 3 or 4.
-        blocks: residual blocks (EDSR-baseline: 16).
-        features: channels of the features (EDSR-baseline: 64).
-        res_scale: what a block's residual is multiplied by (EDSR-baseline: 1).
-        weights: a file in basicsr's tensor names, safetensors or PyTorch, any float format; None takes the
-            file that comes with the package (EDSR-baseline, K = 2).
+        blocks: residual blocks (EDSR-baseline: 16, EDSR: 32).
+        features: channels of the features (EDSR-baseline: 64, EDSR: 256).
+        res_scale: what a block's residual is multiplied by (EDSR-baseline: 1, EDSR: 0.1).
+        weights: a file, safetensors or PyTorch, in basicsr's tensor names or those of EDSR-PyTorch and torchSR,
+            any float format. None takes the file that comes with the package (EDSR-baseline, K = 2), else
+            the authors', downloaded once; `"official"` takes the authors' in any case.
+        cache: folder of downloaded files.
 
     Raises:
         UserError: the scale is not one of EDSR's, there are no weights, or the file does not hold this
             network's.
 
     Example:
+        >>> import torch
         >>> network = edsr()
         >>> network.scale, network(torch.full((1, 3, 12, 12), 0.5)).shape
         (2, torch.Size([1, 3, 24, 24]))
     """
+    name = f"EDSR ({blocks} blocks, {features} features, scale {scale})"
+    size = {BASELINE: "baseline", LARGE: "large"}.get((blocks, features), f"{blocks}x{features}")
+    network = _bare(scale, blocks, features, res_scale)
+    published = PUBLISHED.get((blocks, features, scale))
+    path = find_weights(weights, f"edsr_{size}_x{scale}.safetensors", name, published, cache)
+    load_weights(network, path, name)
+    return adapt(network, scale, last="conv_last").requires_grad_(False).eval()
+
+
+def edsr_network(scale: int = 2, blocks: int = 16, features: int = 64, res_scale: float = 1.0) -> nn.Module:
+    """Build EDSR with random weights, to be trained; `edsr` is the one with weights.
+
+    The network takes B×3×h×w RGB in [0, 1] and returns B×3×Kh×Kw around [0, 1], not clipped. Its attribute
+    `scale` is K. It is channels-last, and its last convolution stays in float32 inside `torch.autocast`.
+    `basicsr_state` gives its tensors as a file holds them.
+
+    Args:
+        scale: K, 2, 3 or 4.
+        blocks: residual blocks (EDSR-baseline: 16).
+        features: channels of the features (EDSR-baseline: 64).
+        res_scale: what a block's residual is multiplied by (EDSR-baseline: 1).
+
+    Raises:
+        UserError: the scale is not one of EDSR's.
+
+    Example:
+        >>> network = edsr_network(scale=3, blocks=1, features=4)
+        >>> sorted(basicsr_state(network))[-3:]
+        ['conv_last.weight', 'upsample.0.bias', 'upsample.0.weight']
+    """
+    return adapt(_bare(scale, blocks, features, res_scale), scale, last="conv_last")
+
+
+def _bare(scale: int, blocks: int, features: int, res_scale: float) -> nn.Module:
     if scale not in SCALES:
         raise UserError(f"EDSR enlarges 2, 3 or 4 times, not {scale} times; choose attack.scale from these")
-    name = f"EDSR ({blocks} blocks, {features} features, scale {scale})"
-    size = "baseline" if (blocks, features) == BASELINE else f"{blocks}x{features}"
-    path = find_weights(weights, f"edsr_{size}_x{scale}.safetensors", name)
     network: nn.Module = architecture("edsr_arch", "EDSR")(
         num_in_ch=3, num_out_ch=3, num_feat=features, num_block=blocks, upscale=scale, res_scale=res_scale
     )
-    load_weights(network, path, name)
-    _prepare(network)
-    network.scale = scale  # type: ignore[assignment]
     return network
-
-
-def _prepare(network: Any) -> None:
-    # basicsr converts `mean` anew and stores it in every forward pass. A buffer moves with the network.
-    mean = network.mean
-    del network.mean
-    network.register_buffer("mean", mean, persistent=False)
-    network.conv_last = InFloat32(network.conv_last)
-    network.to(memory_format=torch.channels_last).requires_grad_(False).eval()

@@ -1,5 +1,6 @@
 """Weights of super-resolution networks: finding the file, reading it safely, refusing what does not fit."""
 
+import logging
 import pickle
 from pathlib import Path
 from typing import Any
@@ -10,73 +11,137 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from sr_deepfake.errors import UserError
+from sr_deepfake.super_resolution.download import Published, fetch
+from sr_deepfake.super_resolution.layouts import basicsr_names, scale_of
 
 OPTION = "sr_model.weights=FILE"
+OFFICIAL = "official"  # in the place of FILE: the published weights even where the package brings its own
+CACHE = "~/.cache/sr_deepfake/weights"
 _FOLDER = Path(__file__).with_name("weights")
-# basicsr stores a network below one of these names; the averaged weights are the better ones.
-_WRAPPERS = ("params_ema", "params")
+# Programs store a network below one of these names; the averaged weights (ema) are the better ones.
+_WRAPPERS = ("params_ema", "params-ema", "params", "state_dict", "model_state_dict", "model", "net")
+_PREFIXES = ("module.", "netG.")  # of every name, where a network was saved from within another
 _SIGNS_OF_CODE = ("GLOBAL", "Unsupported", "class")  # in torch's message when it meets more than tensors
+_log = logging.getLogger(__name__)
 
 
-def find_weights(weights: str | None, bundled: str, network: str) -> Path:
-    """Return the file that a network's weights are read from.
+def find_weights(
+    weights: str | None,
+    bundled: str,
+    network: str,
+    published: Published | None = None,
+    cache: str | Path = CACHE,
+) -> Path:
+    """Return the file that a network's weights are read from, and say in the log which one it is.
+
+    In this order: the user's own; the one that comes with the package; the published one, downloaded once into
+    the cache if its hash is known.
 
     Args:
-        weights: a file of the user's own; None takes the one that comes with the package.
+        weights: a file of the user's own; None for the others; `"official"` for the published one even where
+            the package brings one.
         bundled: name that the package's file has if there is one.
         network: what the network is called in messages.
+        published: what its authors offer, if anything.
+        cache: folder of downloaded files.
 
     Raises:
-        UserError: the file does not exist, or the package brings none for this network.
+        UserError: the file does not exist, cannot be downloaded, or there is none for this network; the
+            message has the address and the place to put it.
 
     Example:
         >>> find_weights(None, "edsr_baseline_x2.safetensors", "EDSR").name
         'edsr_baseline_x2.safetensors'
     """
-    if weights is not None:
-        path = Path(weights).expanduser()
-        if not path.is_file():
-            raise UserError(f"no weights file at {path}; name one that exists with {OPTION}")
-        return path
-    path = _FOLDER / bundled
-    if not path.is_file():
-        raise UserError(f"no weights come with the package for {network}; name a file of them with {OPTION}")
+    path, source = _find(weights, bundled, network, published, Path(cache).expanduser())
+    _log.info("Weights of %s: %s (%s)", network, path, source)
     return path
 
 
+def _find(
+    weights: str | None, bundled: str, network: str, published: Published | None, cache: Path
+) -> tuple[Path, str]:
+    if weights not in (None, OFFICIAL):
+        path = Path(weights).expanduser()
+        if not path.is_file():
+            raise UserError(f"no weights file at {path}; name one that exists with {OPTION}")
+        return path, "sr_model.weights"
+    path = _FOLDER / bundled
+    if weights is None and path.is_file():
+        return path, "bundled with the package"
+    if published is None:
+        raise UserError(
+            f"no published weights of {network} are known to this program; name a file with {OPTION}"
+        )
+    path = cache / published.name
+    if published.sha256:
+        fetch(published, path, OPTION)
+    elif not path.is_file():
+        raise UserError(
+            f"no weights of {network} are here; download {published.url} and put the file at {path}, "
+            f"or name it with {OPTION}"
+        )
+    return path, f"published at {published.url}"
+
+
 def load_weights(network: nn.Module, path: Path, name: str) -> None:
-    """Copy the weights of a file into a network, which keeps its own number format.
+    """Copy the weights of a file into a network of basicsr, which keeps its own number format.
 
     Args:
         network: receives the weights; every one of its tensors must be in the file, and no other.
-        path: safetensors, or a PyTorch file of tensors only (bare, or below `params_ema` or `params`).
+        path: safetensors, or a PyTorch file of tensors only, in one of the layouts of `layouts`.
         name: what the network is called in messages.
 
     Raises:
         UserError: in one line that names the file: not a weights file, damaged, with code in it, of another
-            network, or with NaN or infinite numbers in it.
+            network or another scale, or with NaN or infinite numbers in it.
     """
-    state = read_weights(path)
-    mismatch = _first_mismatch(network.state_dict(), state)
-    if mismatch:
+    fill(network, read_weights(path), path, name)
+
+
+def fill(network: nn.Module, state: dict[str, Tensor], path: Path, name: str) -> None:
+    """Copy the tensors that `read_weights` read into a network: the second half of `load_weights`."""
+    try:
+        state = basicsr_names(state)
+    except ValueError as error:
+        raise _another_network(path, name, str(error)) from None
+    expected = network.state_dict()
+    enlarges, wanted = scale_of(state), scale_of(expected)
+    if enlarges and wanted and enlarges != wanted:
         raise UserError(
-            f"{path} does not hold weights of {name}: {mismatch}; name another file with {OPTION}"
+            f"{path} holds weights of a network that enlarges {enlarges} times, but attack.scale={wanted}; "
+            f"choose attack.scale={enlarges}, or name another file with {OPTION}"
         )
+    mismatch = _first_mismatch(expected, state)
+    if mismatch:
+        raise _another_network(path, name, mismatch)
+    check_finite(state, path)
+    network.load_state_dict(state, strict=True)
+
+
+def check_finite(state: dict[str, Tensor], path: Path) -> None:
+    """Refuse weights with NaN or infinite numbers in them.
+
+    Raises:
+        UserError: names the file and the tensor.
+    """
     for key, tensor in state.items():
         if not torch.isfinite(tensor).all():
             raise UserError(
                 f"{path} is damaged: its tensor {key!r} holds NaN or infinite numbers; "
                 f"name another file with {OPTION}"
             )
-    network.load_state_dict(state, strict=True)
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
     """Read the named tensors of a weights file; nothing in the file is ever run.
 
     Args:
-        path: safetensors, or a PyTorch file of tensors only (bare, or below `params_ema` or `params`). The
-            content tells which, not the name.
+        path: safetensors, or a PyTorch file of tensors only (bare, or below `params_ema`, `params` and the
+            like). The content tells which, not the name.
+
+    Returns:
+        Name → tensor, as in the file, but without the prefix `module.` that data-parallel training leaves.
 
     Raises:
         UserError: in one line that names the file and says why it was refused.
@@ -99,6 +164,9 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     for key, value in content.items():
         if not isinstance(key, str) or not isinstance(value, Tensor):
             raise _not_weights(path, f"its entry {key!r} is {type(value).__name__}, not a tensor")
+    for prefix in _PREFIXES:
+        if all(key.startswith(prefix) for key in content):
+            content = {key.removeprefix(prefix): value for key, value in content.items()}
     return content
 
 
@@ -125,6 +193,10 @@ def _read_pytorch(path: Path) -> Any:
 
 def _not_weights(path: Path, why: str) -> UserError:
     return UserError(f"{path} is not a weights file: {why}; name another file with {OPTION}")
+
+
+def _another_network(path: Path, name: str, why: str) -> UserError:
+    return UserError(f"{path} does not hold weights of {name}: {why}; name another file with {OPTION}")
 
 
 def _first_mismatch(expected: dict[str, Tensor], found: dict[str, Tensor]) -> str:

@@ -7,8 +7,9 @@ from safetensors.torch import load_file, save_file
 
 from sr_deepfake.errors import UserError
 from sr_deepfake.super_resolution import edsr as module
+from sr_deepfake.super_resolution import weights as weights_module
 from sr_deepfake.super_resolution.basicsr_compat import architecture
-from sr_deepfake.super_resolution.edsr import edsr
+from sr_deepfake.super_resolution.edsr import basicsr_state, edsr, edsr_network
 from sr_deepfake.super_resolution.weights import find_weights
 
 BUNDLED = find_weights(None, "edsr_baseline_x2.safetensors", "EDSR")
@@ -75,13 +76,52 @@ def test_the_residual_scale_is_used(tmp_path):
     assert not torch.allclose(edsr(**kind)(images), edsr(**kind, res_scale=0.1)(images))
 
 
-def test_sizes_without_bundled_weights_say_so():
-    with pytest.raises(UserError, match=r"EDSR \(32 blocks, 256 features, scale 2\).*sr_model\.weights=FILE"):
-        edsr(blocks=32, features=256)
-    with pytest.raises(UserError, match=r"EDSR \(16 blocks, 64 features, scale 3\).*sr_model\.weights=FILE"):
-        edsr(scale=3)
+def test_sizes_without_published_weights_say_so():
+    with pytest.raises(UserError, match=r"EDSR \(8 blocks, 64 features, scale 2\).*sr_model\.weights=FILE"):
+        edsr(blocks=8)
     with pytest.raises(UserError, match="2, 3 or 4 times, not 5 times"):
         edsr(scale=5)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        ({"scale": 2, "weights": "official"}, "edsr_baseline_x2-1bc95232.pt"),
+        ({"scale": 3}, "edsr_baseline_x3-abf2a44e.pt"),
+        ({"scale": 4}, "edsr_baseline_x4-6b446fab.pt"),
+        ({"scale": 2, "blocks": 32, "features": 256}, "edsr_x2-0edfb8a3.pt"),
+        ({"scale": 3, "blocks": 32, "features": 256}, "edsr_x3-ea3ef2c6.pt"),
+        ({"scale": 4, "blocks": 32, "features": 256}, "edsr_x4-4f62e9ef.pt"),
+    ],
+)
+def test_the_authors_files_are_asked_for_by_their_names_and_hashes(monkeypatch, tmp_path, kind, name):
+    asked = []
+
+    def no_network(published, path, option):
+        asked.append((published.url, published.sha256, path))
+        raise UserError("no network")
+
+    monkeypatch.setattr(weights_module, "fetch", no_network)
+    with pytest.raises(UserError, match="no network"):
+        edsr(**kind, cache=str(tmp_path))
+    digits = name[:-3].rpartition("-")[2]
+    assert asked == [(f"https://cv.snu.ac.kr/research/EDSR/models/{name}", digits, tmp_path / name)]
+
+
+def test_a_network_to_train_has_random_weights_and_basicsrs_names():
+    torch.manual_seed(0)
+    network = edsr_network(scale=3, blocks=2, features=8, res_scale=0.5)
+    original = architecture("edsr_arch", "EDSR")(3, 3, 8, 2, 3, 0.5)
+    assert list(basicsr_state(network)) == list(original.state_dict())
+    original.load_state_dict(basicsr_state(network))
+    images = torch.rand(1, 3, 8, 8)
+    torch.testing.assert_close(network(images), original(images), rtol=0, atol=1e-5)
+    assert all(tensor.requires_grad for tensor in network.parameters())
+    network(images).sum().backward()
+    assert all(tensor.grad.isfinite().all() for tensor in network.parameters())
+    with torch.no_grad():  # what was trained is what is stored
+        network.conv_last.layer.bias.fill_(7)
+    assert basicsr_state(network)["conv_last.bias"].tolist() == [7, 7, 7]
 
 
 def test_half_precision_files_become_float32(tmp_path):

@@ -1,3 +1,6 @@
+import functools
+import hashlib
+import logging
 import pickle
 
 import pytest
@@ -6,7 +9,9 @@ from safetensors.torch import save_file
 from torch import nn
 
 from sr_deepfake.errors import UserError
-from sr_deepfake.super_resolution.edsr import edsr
+from sr_deepfake.super_resolution import weights as weights_module
+from sr_deepfake.super_resolution.download import Published
+from sr_deepfake.super_resolution.edsr import basicsr_state, edsr, edsr_network
 from sr_deepfake.super_resolution.weights import find_weights, load_weights, read_weights
 
 
@@ -172,6 +177,66 @@ def test_a_refused_file_leaves_the_network_as_it_was(tmp_path, state):
         load_weights(network, path, "it")
     for name, tensor in make_network().state_dict().items():
         assert torch.equal(network.state_dict()[name], tensor)
+
+
+def test_weights_of_another_scale_name_both_scales(tmp_path):
+    path = tmp_path / "x3.safetensors"
+    save_file(basicsr_state(edsr_network(scale=3, blocks=1, features=4)), path)
+    with pytest.raises(
+        UserError, match=r"enlarges 3 times, but attack\.scale=2; choose attack\.scale=3"
+    ) as caught:
+        edsr(scale=2, blocks=1, features=4, weights=str(path))
+    assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize("prefix", ["module.", "netG."])
+def test_the_prefix_of_parallel_training_is_dropped(tmp_path, state, prefix):
+    path = tmp_path / "parallel.pt"
+    torch.save({"params": {f"{prefix}{name}": tensor for name, tensor in state.items()}}, path)
+    assert torch.equal(load(path)[0].weight, state["0.weight"])
+
+
+@pytest.fixture
+def offered():
+    content = b"weights"
+    return Published("https://example.org/files/net_x2.pth", hashlib.sha256(content).hexdigest()[:8]), content
+
+
+def test_the_order_in_which_weights_are_looked_for(tmp_path, monkeypatch, caplog, offered):
+    published, content = offered
+    bundled, own = "edsr_baseline_x2.safetensors", tmp_path / "own.pth"
+    own.write_bytes(b"")
+    monkeypatch.setattr(weights_module, "fetch", lambda published, path, option: path.write_bytes(content))
+    find = functools.partial(find_weights, network="the network", published=published, cache=tmp_path)
+    with caplog.at_level(logging.INFO):
+        assert find(str(own), bundled) == own
+        assert find(None, bundled).parent.name == "weights"
+        assert find(None, "none.safetensors") == tmp_path / "net_x2.pth"
+        assert find("official", bundled) == tmp_path / "net_x2.pth"
+    assert [record.getMessage() for record in caplog.records] == [
+        f"Weights of the network: {own} (sr_model.weights)",
+        f"Weights of the network: {find_weights(None, bundled, 'the network')} (bundled with the package)",
+        *2 * [f"Weights of the network: {tmp_path / 'net_x2.pth'} (published at {published.url})"],
+    ]
+
+
+def test_the_cache_may_be_below_the_home_folder(tmp_path, monkeypatch, offered):
+    published, content = offered
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache" / published.name).write_bytes(content)
+    assert find_weights(None, "none", "it", published, "~/cache") == tmp_path / "cache" / published.name
+
+
+def test_a_file_without_a_known_hash_is_never_downloaded(tmp_path):
+    published = Published("https://example.org/files/net_x2.pth")
+    with pytest.raises(UserError) as caught:
+        find_weights(None, "none", "the network", published, tmp_path)
+    message = str(caught.value)
+    assert f"download {published.url} and put the file at {tmp_path / 'net_x2.pth'}" in message
+    assert "sr_model.weights=FILE" in message
+    (tmp_path / "net_x2.pth").write_bytes(b"")
+    assert find_weights(None, "none", "the network", published, tmp_path) == tmp_path / "net_x2.pth"
 
 
 def test_the_bundled_file_is_small_whole_and_has_its_card():

@@ -1,0 +1,167 @@
+"""Any published super-resolution network that spandrel knows, from its file alone."""
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from sr_deepfake.errors import UserError
+from sr_deepfake.super_resolution.padding import Padded
+from sr_deepfake.super_resolution.precision import InFloat32
+from sr_deepfake.super_resolution.weights import OPTION, check_finite, find_weights, read_weights
+
+_log = logging.getLogger(__name__)
+
+
+def from_checkpoint(weights: str | None = None) -> nn.Module:
+    """Build the network that a file of weights belongs to; the file tells which one and its scale.
+
+    Known are the networks of spandrel: ESRGAN and Real-ESRGAN, SwinIR, Swin2SR, HAT, DAT, RGT, GRL, OmniSR, SPAN
+    and others. EDSR is not among them: `sr_model=edsr` reads its files.
+
+    Args:
+        weights: safetensors, or a PyTorch file of tensors only. It is read by `read_weights`: nothing in it is
+            ever run.
+
+    Returns:
+        B×3×h×w RGB in [0, 1] → B×3×Kh×Kw, for any h and w, not clipped; frozen, in evaluation mode, with K as its
+        attribute `scale`. Inside `torch.autocast` its last convolution stays in float32, and so does all of it
+        where the network does not bear autocast's number format.
+
+    Raises:
+        UserError: in one line: there is no file, or it holds no super-resolution network for RGB pictures that
+            spandrel knows.
+
+    Example:
+        >>> import tempfile
+        >>> from sr_deepfake.super_resolution.basicsr_compat import architecture
+        >>> file = tempfile.NamedTemporaryFile(suffix=".pth")
+        >>> small = architecture("srvgg_arch", "SRVGGNetCompact")(num_feat=4, num_conv=2, upscale=3)
+        >>> torch.save(small.state_dict(), file.name)
+        >>> network = from_checkpoint(file.name)
+        >>> network.scale, network(torch.rand(1, 3, 5, 7)).shape
+        (3, torch.Size([1, 3, 15, 21]))
+    """
+    if weights is None:
+        raise UserError(
+            f"sr_model=spandrel builds the network that a file holds; name the file with {OPTION}"
+        )
+    path = find_weights(weights, "", "a network that spandrel knows")
+    state = read_weights(path)
+    check_finite(state, path)
+    found = _recognised(state, path)
+    sizes = found.size_requirements
+    # The descriptor's own call would also clip, and give tensors of inference mode.
+    core = Called(found.model, found._call_fn, found.supports_bfloat16, found.supports_half)
+    network = Padded(core, found.scale, sizes.multiple_of, max(1, sizes.minimum), sizes.square)
+    network.eval()
+    try:
+        last = last_convolutions(network)
+    except RuntimeError as error:
+        raise _refused(
+            path, f"its network, {found.architecture.name}, fails ({_first_line(error)})"
+        ) from None
+    for name in last:
+        network.set_submodule(name, InFloat32(network.get_submodule(name)))
+    _log.info("%s holds %s, which enlarges %d times", path, found.architecture.name, found.scale)
+    return network.requires_grad_(False).eval()
+
+
+class Called(nn.Module):
+    """A network of spandrel, called as its architecture asks, in a number format that it bears.
+
+    Args:
+        network: the network itself.
+        call: how it is called: (network, images) → images.
+        bears_bf16: whether it computes properly in bf16; otherwise it is kept out of autocast to it.
+        bears_fp16: the same for fp16.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        call: Callable[[nn.Module, Tensor], Tensor],
+        bears_bf16: bool,
+        bears_fp16: bool,
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self.call = call
+        self.bears = {torch.bfloat16: bears_bf16, torch.float16: bears_fp16}
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Enlarge B×3×h×w in [0, 1] to B×3×Kh×Kw; h and w suit the network."""
+        kind = images.device.type
+        fast = torch.is_autocast_enabled(kind) and self.bears.get(torch.get_autocast_dtype(kind), False)
+        # spandrel promises a result for one picture: SeemoRe chooses its layers by the first of a batch. RCAN
+        # changes the picture that it is given, and not all code can do with channels-last tensors, hence copies.
+        alone = (image.clone(memory_format=torch.contiguous_format) for image in images.split(1))
+        with torch.autocast(kind, enabled=fast):
+            return torch.cat([self.call(self.network, image) for image in alone])
+
+
+def last_convolutions(network: nn.Module) -> list[str]:
+    """Return the names of the layers, at the end of a network's run, that make the picture.
+
+    These are the last convolution (or linear layer) that combines features and those after it that only
+    change the picture's colours, as RCAN's mean shift does.
+
+    Args:
+        network: takes B×3×h×w for any h and w.
+
+    Example:
+        >>> last_convolutions(nn.Sequential(nn.Conv2d(3, 8, 3), nn.Conv2d(8, 3, 3), nn.Conv2d(3, 3, 1)))
+        ['1', '2']
+    """
+    names: dict[nn.Module, str] = {
+        module: name
+        for name, module in network.named_modules()
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear)
+    }
+    ran: list[Any] = []
+    hooks = [layer.register_forward_hook(lambda module, *_: ran.append(module)) for layer in names]
+    try:
+        with torch.no_grad():
+            network(torch.full((1, 3, 16, 16), 0.5))
+    finally:
+        for hook in hooks:
+            hook.remove()
+    first = max((index for index, layer in enumerate(ran) if layer.weight.shape[1] != 3), default=0)
+    return list(dict.fromkeys(names[layer] for layer in ran[first:]))
+
+
+def _recognised(state: dict[str, Tensor], path: Path) -> Any:
+    from spandrel import (
+        ImageModelDescriptor,
+        ModelLoader,
+        UnsupportedModelError,
+    )  # it loads 40 networks' code
+
+    try:
+        found = ModelLoader().load_from_state_dict(state)
+    except UnsupportedModelError:
+        raise _refused(path, "spandrel does not know the network that it belongs to") from None
+    except Exception as error:  # a network's own code, run on tensors that resemble its own
+        raise _refused(path, f"spandrel cannot build its network ({_first_line(error)})") from None
+    name = found.architecture.name
+    if not isinstance(found, ImageModelDescriptor) or found.purpose != "SR" or found.scale < 2:
+        raise _refused(
+            path, f"its network, {name}, does not enlarge pictures (purpose {found.purpose}, {found.scale}x)"
+        )
+    if (found.input_channels, found.output_channels) != (3, 3):
+        raise _refused(
+            path,
+            f"its network, {name}, makes {found.output_channels} channels of {found.input_channels}, not RGB of RGB",
+        )
+    return found
+
+
+def _refused(path: Path, why: str) -> UserError:
+    return UserError(f"{path} cannot be used for super resolution: {why}; name another file with {OPTION}")
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
