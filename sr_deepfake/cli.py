@@ -113,7 +113,10 @@ def _find_mistake(config_name: str, overrides: list[Override]) -> str | None:
     keys: list[str] = []
     for override in overrides:
         key = override.key_or_group
-        if key == "hydra" or key.startswith(("hydra.", "hydra/")) or override.package is not None:
+        if key == "hydra" or key.startswith(("hydra.", "hydra/")):
+            continue
+        if override.package is not None:
+            choices.append(str(override.input_line))
             continue
         if key not in groups:
             if not override.is_add() and not override.is_delete():

@@ -4,10 +4,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from sr_deepfake.attacks.faces import check_faces
 from sr_deepfake.errors import UserError, choose
 from sr_deepfake.super_resolution.precision import fast_dtype
 
 _DTYPES = {"float32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+# Features of EDSR-baseline for one face of 224 px fill a core's cache; a second face beside it only makes it overflow.
+_CPU_PIXELS = 240 * 240
+_GPU_PIXELS = 64 * 240 * 240
 
 
 class SuperResolutionAttack(nn.Module):
@@ -24,14 +28,16 @@ class SuperResolutionAttack(nn.Module):
             published script does: BGR in [0, 255] into a network that multiplies by 255 itself.
         precision: what the network computes in: `"float32"`, `"bf16"`, `"fp16"`, or `"auto"`: bf16 or fp16
             where the device has it natively, else float32 (with `authors_code` always float32).
-        max_pixels: the most pixels of faces that go through the network at once: memory stays bounded.
+        max_pixels: the most pixels of faces that go through the network at once (at least one face does):
+            memory stays bounded, whatever the faces' sides. None: what the device is fastest with.
+        compile: hand the network to `torch.compile` (the first faces of a kind then take a minute longer).
 
     Raises:
         UserError: the network's scale is not K, a word is not a choice, or the precision does not fit the
             convention.
 
     Example:
-        >>> from sr_deepfake.super_resolution.bicubic import Interpolation
+        >>> from sr_deepfake.super_resolution.interpolation import Interpolation
         >>> attack = SuperResolutionAttack(Interpolation(scale=2), scale=2)
         >>> attack(torch.full((4, 3, 24, 24), 0.2)).shape
         torch.Size([4, 3, 24, 24])
@@ -43,7 +49,8 @@ class SuperResolutionAttack(nn.Module):
         scale: int = 2,
         convention: str = "rgb",
         precision: str = "auto",
-        max_pixels: int = 4 * 240 * 240,
+        max_pixels: int | None = None,
+        compile: bool = False,
     ) -> None:
         super().__init__()
         if scale < 2:
@@ -64,6 +71,10 @@ class SuperResolutionAttack(nn.Module):
         self.sr_model = sr_model.requires_grad_(False).eval()
         self.scale = scale
         self.max_pixels = max_pixels
+        # The compiled function shares the network's tensors and is no module of its own: names stay as they are.
+        self._network = (
+            torch.compile(self.sr_model.forward, dynamic=True) if compile else self.sr_model.forward
+        )
 
     @torch.no_grad()
     def forward(self, faces: Tensor) -> Tensor:
@@ -80,12 +91,15 @@ class SuperResolutionAttack(nn.Module):
         Raises:
             ValueError: the shape, the type or the range is another.
         """
-        _check(faces)
+        check_faces(faces)
         if len(faces) == 0:
             return faces.clone()
         height, width = faces.shape[-2:]
-        count = max(1, self.max_pixels // (height * width))
-        return torch.cat([self._attack(chunk) for chunk in faces.split(count)])
+        most = self.max_pixels or (_CPU_PIXELS if faces.device.type == "cpu" else _GPU_PIXELS)
+        count = max(1, most // (height * width))
+        attacked = torch.cat([self._attack(chunk) for chunk in faces.split(count)])
+        # A true division: by a number, a GPU multiplies with 1/255, which is not always on the grid to the last bit.
+        return (attacked / attacked.new_tensor(255.0)).contiguous()
 
     def _attack(self, faces: Tensor) -> Tensor:
         height, width = faces.shape[-2:]
@@ -97,12 +111,12 @@ class SuperResolutionAttack(nn.Module):
                 levels = self._enlarge(small.flip(1)).flip(1)
             else:
                 levels = self._enlarge(small / 255) * 255
-            return levels[..., :height, :width].clamp(0, 255).round() / 255
+            return levels[..., :height, :width].clamp(0, 255).round()
 
     def _enlarge(self, small: Tensor) -> Tensor:
         dtype = self._dtype(small.device)
         with torch.autocast(small.device.type, dtype=dtype, enabled=dtype != torch.float32):
-            large: Tensor = self.sr_model(small.contiguous(memory_format=torch.channels_last))
+            large: Tensor = self._network(small.contiguous(memory_format=torch.channels_last))
         return large.float()
 
     def _dtype(self, device: torch.device) -> torch.dtype:
@@ -134,14 +148,3 @@ def shrink(levels: Tensor, scale: int) -> Tensor:
     means = F.avg_pool2d(padded, scale)
     # OpenCV halves exact ties upwards where K is 2, and to the even number elsewhere.
     return (means + 0.5).floor() if scale == 2 else means.round()
-
-
-def _check(faces: Tensor) -> None:
-    if faces.ndim != 4 or faces.shape[1] != 3 or 0 in faces.shape[2:]:
-        raise ValueError(f"faces have the shape B×3×S×S, not {'×'.join(map(str, faces.shape))}")
-    if faces.dtype != torch.float32:
-        raise ValueError(f"faces are float32 in [0, 1], not {faces.dtype}")
-    if faces.numel():
-        low, high = (float(value) for value in faces.aminmax())
-        if not (low >= 0 and high <= 1):
-            raise ValueError(f"faces lie in [0, 1], these in [{low:g}, {high:g}]")

@@ -1,0 +1,76 @@
+import numpy as np
+import pytest
+import torch
+from photo_faces import as_faces, photos
+
+from sr_deepfake.attacks.faces import attack_pictures, check_faces
+
+
+@pytest.mark.parametrize(
+    ("faces", "message"),
+    [
+        (torch.zeros(3, 24, 24), "B×3×S×S, not 3×24×24"),
+        (torch.zeros(1, 1, 24, 24), "B×3×S×S"),
+        (torch.zeros(1, 3, 0, 24), "B×3×S×S"),
+        (torch.zeros(1, 3, 24, 24, dtype=torch.uint8), r"torch\.uint8"),
+        (torch.zeros(1, 3, 24, 24, dtype=torch.float64), r"torch\.float64"),
+        (torch.full((1, 3, 24, 24), 255.0), r"in \[0, 1\], these in \[255, 255\]"),
+        (torch.full((1, 3, 24, 24), -0.1), r"in \[0, 1\]"),
+        (torch.full((1, 3, 24, 24), float("nan")), r"in \[0, 1\]"),
+    ],
+)
+def test_what_is_no_batch_of_faces_is_refused(faces, message):
+    with pytest.raises(ValueError, match=message):
+        check_faces(faces)
+    with pytest.raises(ValueError, match=message):
+        attack_pictures(faces, lambda picture: picture)
+
+
+def test_the_attack_gets_each_face_as_a_contiguous_8_bit_picture():
+    seen = []
+
+    def note(picture):
+        seen.append(picture)
+        assert picture.flags.c_contiguous
+        return picture
+
+    pictures = photos(3, 20, 31)
+    for memory_format in (torch.contiguous_format, torch.channels_last):
+        seen.clear()
+        faces = as_faces(pictures).contiguous(memory_format=memory_format)
+        assert torch.equal(attack_pictures(faces, note), faces)
+        assert [picture.dtype for picture in seen] == [np.uint8] * 3
+        np.testing.assert_array_equal(np.stack(seen), pictures)
+
+
+def test_all_256_levels_come_back_to_the_last_bit():
+    ramp = (torch.arange(256.0) / 255).expand(1, 3, 2, 256)
+    assert torch.equal(attack_pictures(ramp, lambda picture: picture), ramp)
+
+
+def test_values_are_rounded_and_clipped_at_both_ends():
+    faces = torch.full((1, 3, 1, 4), 100 / 255)
+    values = np.array([-300.0, 99.4, 99.6, 300.0], np.float32)
+    result = attack_pictures(faces, lambda picture: picture * 0 + values[None, :, None])
+    assert (result[0, 0, 0] * 255).round().tolist() == [0, 99, 100, 255]
+
+
+def test_writing_on_the_picture_leaves_the_faces_alone():
+    faces = as_faces(photos(2))
+    before = faces.clone()
+
+    def blacken(picture):
+        picture[:] = 0
+        return picture
+
+    assert attack_pictures(faces, blacken).max() == 0
+    assert torch.equal(faces, before)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_faces_on_a_gpu_come_back_to_it_with_the_same_bits():
+    faces = as_faces(photos(2))
+    result = attack_pictures(faces.cuda(), lambda picture: 255 - picture)
+    assert result.is_cuda
+    assert torch.equal(result.cpu(), attack_pictures(faces, lambda picture: 255 - picture))

@@ -1,0 +1,93 @@
+import av
+import numpy as np
+import pytest
+import torch
+from photo_faces import as_faces, as_pictures, photos, psnr
+
+from sr_deepfake.attacks import h264 as module
+from sr_deepfake.attacks.h264 import H264Attack, from_yuv420, to_yuv420
+from sr_deepfake.errors import UserError
+
+
+@pytest.mark.parametrize(
+    ("colour", "expected"),
+    [  # ITU-R BT.601 in video range, as in tables of colour bars
+        ((0, 0, 0), (16, 128, 128)),
+        ((255, 255, 255), (235, 128, 128)),
+        ((255, 0, 0), (81, 90, 240)),
+        ((0, 255, 0), (145, 54, 34)),
+        ((0, 0, 255), (41, 240, 110)),
+        ((255, 255, 0), (210, 16, 146)),
+    ],
+)
+def test_colours_are_those_of_bt601(colour, expected):
+    planes = to_yuv420(np.full((4, 6, 3), colour, np.uint8))
+    assert planes.shape == (6, 6)
+    values = planes.ravel()
+    assert [set(part.tolist()) for part in (values[:24], values[24:30], values[30:])] == [
+        {level} for level in expected
+    ]
+    assert np.abs(from_yuv420(planes) - colour).max() < 2
+
+
+def test_ffmpeg_reads_the_planes_as_the_same_colours():
+    planes = to_yuv420(photos(1, 64)[0])
+    theirs = av.VideoFrame.from_ndarray(planes, format="yuv420p").to_ndarray(format="rgb24")
+    ours = from_yuv420(planes)
+    assert np.abs(ours - theirs).mean() < 2  # it cuts off fractions, and places chroma in another way
+
+
+def test_without_quantisation_only_the_conversion_of_colours_is_lost():
+    pictures = photos(2, 64, 48)
+    attacked = as_pictures(H264Attack(crf=0)(as_faces(pictures)))
+    for picture, result in zip(pictures, attacked, strict=True):
+        np.testing.assert_array_equal(result, np.rint(from_yuv420(to_yuv420(picture))).clip(0, 255))
+    grey = np.repeat(photos(2, 64)[..., :1], 3, -1)
+    error = as_pictures(H264Attack(crf=0)(as_faces(grey))).astype(int) - grey
+    assert np.abs(error).max() <= 1  # video range has 220 levels of grey
+
+
+def test_a_low_crf_is_near_the_picture_and_a_higher_one_is_further_away():
+    picture = photos(1, 96)
+    losses = [
+        psnr(as_pictures(H264Attack(crf)(as_faces(picture))), picture) for crf in (0, 5, 17, 23, 40, 51)
+    ]
+    assert losses == sorted(losses, reverse=True)
+    assert losses[0] > 38
+    assert losses[1] > 37
+
+
+def test_it_is_what_a_video_file_of_one_frame_holds(tmp_path):
+    picture = photos(1, 64, 48)[0]
+    with av.open(str(tmp_path / "face.mp4"), "w") as container:
+        stream = container.add_stream("libx264", rate=25, options={"crf": "30", "threads": "1"})
+        stream.width, stream.height, stream.pix_fmt = 48, 64, "yuv420p"
+        for frame in (av.VideoFrame.from_ndarray(to_yuv420(picture), format="yuv420p"), None):
+            container.mux(stream.encode(frame))
+    with av.open(str(tmp_path / "face.mp4")) as container:
+        (frame,) = container.decode(video=0)
+    assert frame.key_frame
+    expected = np.rint(from_yuv420(frame.to_ndarray(format="yuv420p"))).clip(0, 255)
+    np.testing.assert_array_equal(as_pictures(H264Attack(30)(as_faces(picture[None])))[0], expected)
+
+
+def test_the_same_face_has_the_same_result_every_time():
+    faces = as_faces(photos(2, 96))
+    first = H264Attack(35)(faces)
+    for _ in range(4):
+        assert torch.equal(H264Attack(35)(faces), first)
+
+
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (2, 3), (17, 33), (24, 25), (3, 200)])
+def test_odd_sides_come_back_as_they_were(height, width):
+    picture = photos(1, height, width)
+    attacked = as_pictures(H264Attack(0)(as_faces(picture)))
+    padded = np.pad(picture[0], ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+    expected = np.rint(from_yuv420(to_yuv420(padded))).clip(0, 255)[:height, :width]
+    np.testing.assert_array_equal(attacked[0], expected)
+
+
+def test_a_pyav_without_x264_is_told(monkeypatch):
+    monkeypatch.setattr(module.av, "codecs_available", {"h264", "mpeg4"})
+    with pytest.raises(UserError, match="x264"):
+        H264Attack(23)
