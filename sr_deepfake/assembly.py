@@ -3,6 +3,7 @@
 import glob
 import hashlib
 import json
+import logging
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,9 +16,11 @@ import torch
 from hydra.core.hydra_config import HydraConfig
 from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig, OmegaConf
+from torch import nn
 from tqdm import tqdm
 
 import sr_deepfake
+from sr_deepfake.attacks.cache import CachedAttack
 from sr_deepfake.data.loaders import face_loader
 from sr_deepfake.data.manifest import fingerprint
 from sr_deepfake.data.sources import FaceSet
@@ -30,6 +33,8 @@ from sr_deepfake.metrics.predictions import write_predictions
 from sr_deepfake.metrics.scoring import score_faces
 from sr_deepfake.metrics.setups import cell_metrics, write_metrics
 from sr_deepfake.reporting.table import print_cell_table
+
+log = logging.getLogger(__name__)
 
 
 def runtime(cfg: DictConfig) -> Runtime:
@@ -112,15 +117,34 @@ def find_detectors(wish: Any) -> list[Path]:
     return found
 
 
+def attack(cfg: DictConfig) -> nn.Module | None:
+    """The attack of `attack`, which remembers its faces if `cache.attacked`; None for attack=none."""
+    made: nn.Module | None = hydra.utils.instantiate(cfg.attack.module)
+    if made is None or not cfg.cache.attacked:
+        return made
+    settings = _without_files(_plain(cfg.attack.module))
+    return CachedAttack(made, Path(cfg.cache.folder).expanduser(), settings)
+
+
 def evaluate_cell(
     cfg: DictConfig,
     folder: Path,
     faces: FaceSet,
     forgery: str,
     machine: Runtime,
+    attack: nn.Module | None,
     logger: Logger | None = None,
 ) -> dict[str, Any]:
     """Score the test faces with a stored detector, clean and attacked, write the results and show the table.
+
+    Args:
+        cfg: the configuration.
+        folder: the detector's.
+        faces: with the test set.
+        forgery: the method whose fakes are tested.
+        machine: device and precision.
+        attack: of `attack`.
+        logger: of Lightning.
 
     Returns:
         The metrics, as in `metrics.json`.
@@ -130,7 +154,6 @@ def evaluate_cell(
     detector = load_detector(folder).to(machine.device)
     if machine.channels_last:
         detector.backbone.to(memory_format=torch.channels_last)
-    attack = hydra.utils.instantiate(cfg.attack.module)
     with tqdm(total=len(test), desc="Testing", unit="face", disable=not cfg.trainer.progress) as bar:
         predictions = score_faces(
             detector,
@@ -166,7 +189,33 @@ def evaluate_cell(
     print(
         f"Detector:    {folder}\nPredictions: {out / 'predictions.parquet'}\nMetrics:     {out / 'metrics.json'}"
     )
+    if isinstance(attack, CachedAttack):
+        _tell_what_was_cached(attack, machine.device)
     return metrics
+
+
+def _without_files(settings: Any) -> Any:
+    """Settings less where weights lie: the cache knows weights by what is in them."""
+    if isinstance(settings, dict):
+        return {
+            name: _without_files(value)
+            for name, value in settings.items()
+            if name not in ("weights", "cache")
+        }
+    if isinstance(settings, list):
+        return [_without_files(value) for value in settings]
+    return settings
+
+
+def _tell_what_was_cached(attack: CachedAttack, device: torch.device) -> None:
+    place = attack.place(device)
+    if attack.refused:
+        log.warning(
+            "Faces attacked anew, since their files in %s are damaged or not theirs: %d.",
+            place,
+            attack.refused,
+        )
+    print(f"Attacked:    {attack.found} faces from the cache, {attack.computed} computed ({place})")
 
 
 def _result_folder(cfg: DictConfig, detector: Path, cell: dict[str, Any]) -> Path:

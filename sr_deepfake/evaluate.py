@@ -21,7 +21,8 @@ def main(cfg: DictConfig) -> None:
             forgery = cfg.forgery_method.name if "forgery_method" in cfg else trained.forgery
             if not assembly.protocol_is_given():
                 cfg.protocol = trained.protocol
-            assembly.evaluate_cell(cfg, folder, source.faces([forgery]), forgery, machine, logger)
+            attack = assembly.attack(cfg)
+            assembly.evaluate_cell(cfg, folder, source.faces([forgery]), forgery, machine, attack, logger)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ def main(cfg: DictConfig) -> None:
     weights = find_weights(cfg.model.name, cfg.model.pretrained, cfg.protocol.image_size)
     train = faces.of("train", forgery, cfg.protocol.frames)
     val = faces.of("val", forgery, cfg.protocol.frames)
+    attack = assembly.attack(cfg)  # before the training: what is wrong with it is told at once
     recipe = assembly.recipe(cfg, weights, machine, faces.name, train, val)
     with assembly.training_logger(cfg) as logger:
         detector = train_detector(
@@ -35,7 +36,7 @@ def main(cfg: DictConfig) -> None:
             force=cfg.train.force,
             progress=cfg.trainer.progress,
         )
-        assembly.evaluate_cell(cfg, detector, faces, forgery, machine, logger)
+        assembly.evaluate_cell(cfg, detector, faces, forgery, machine, attack, logger)
 
 
 if __name__ == "__main__":

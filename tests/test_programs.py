@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+import sr_deepfake
+
+BUNDLED = Path(sr_deepfake.__file__).parent / "super_resolution" / "weights" / "edsr_baseline_x2.safetensors"
 TINY = [
     "data=ffpp",
     "data.crops=.",
@@ -51,6 +55,7 @@ def results(folder):
 
 def test_train_ends_with_the_table_and_what_it_wrote(crops):
     shown = run("train", *TINY, "forgery=FaceSwap", cwd=crops)
+    assert "Attacked:    0 faces from the cache, 12 computed (outputs/attacked_faces/" in shown
     assert "Recall" in shown
     assert "both" in shown
     assert "Illustration" not in shown  # not the sample
@@ -109,7 +114,26 @@ def test_evaluate_repeats_what_train_measured(crops):
     ]  # those of the training are kept
     shown = run("evaluate", *options, "detector=outputs/detectors/*FaceSwap*", cwd=crops)
     assert "Training" not in shown
+    assert "12 faces from the cache, 0 computed" in shown
     assert json.loads(file.read_text()) == before
+
+
+def test_attacked_faces_are_kept_by_what_is_in_them(crops):
+    run("train", *TINY, "forgery=FaceSwap", cwd=crops)
+    predictions = results(crops)[0].with_name("predictions.parquet")
+    before = predictions.read_bytes()
+    copy = shutil.copy(BUNDLED, crops / "the_same_weights.safetensors")
+    damaged = next((crops / "outputs" / "attacked_faces").rglob("*.png"))
+    damaged.write_bytes(damaged.read_bytes()[:-100])
+    options = [option for option in TINY if not option.startswith("protocol")]
+    options.append("detector=outputs/detectors/*FaceSwap*")
+    shown = run("evaluate", *options, f"sr_model.weights={copy}", cwd=crops)
+    assert "11 faces from the cache, 1 computed" in shown
+    assert "damaged or not theirs: 1." in shown
+    predictions.unlink()
+    shown = run("evaluate", *options, "cache.attacked=false", cwd=crops)
+    assert "Attacked:" not in shown
+    assert predictions.read_bytes() == before
 
 
 def test_evaluate_without_a_detector_says_how_to_make_one(crops):

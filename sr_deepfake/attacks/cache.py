@@ -1,0 +1,200 @@
+"""Attacked faces kept on disk: every face is attacked once, for all detectors and all figures."""
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from sr_deepfake.attacks.faces import check_faces
+from sr_deepfake.attacks.fingerprint import describe_attack, fingerprint_of
+from sr_deepfake.errors import UserError
+from sr_deepfake.files import replacing, write_json
+
+SETTINGS = "settings.json"  # beside the faces, for people; never read
+_DIGEST_SIZE = hashlib.sha256().digest_size
+_COMPRESSION = 1  # of PNG: higher takes longer and saves next to nothing on photos
+
+Picture = NDArray[np.uint8]  # H×W×3, RGB
+
+
+class CachedAttack(nn.Module):
+    """An attack that remembers: faces that it met before, in this run or another, come from disk.
+
+    A face is known by its pixels, so that it does not matter which data set, batch or detector it comes with. The
+    faces of another attack are never met: what an attack made lies in a folder of its own, named after its settings,
+    weights, code and arithmetic (see `describe_attack`). Each face is a PNG that ends with a hash of all of these and
+    of its own bytes. A file that does not agree is not used but made anew: a damaged one, one that was renamed, one
+    copied from another attack's folder. The hash is a guard against damage and mix-ups, not against someone who
+    computes it for a forged face.
+
+    A killed run loses the batch that it was at. Several processes may use one folder at the same time.
+
+    Args:
+        attack: what to remember the results of; its weights do not change any more.
+        folder: where; each attack gets a sub-folder.
+        settings: the attack's settings as plain values, see `describe_attack`.
+
+    Attributes:
+        found: faces that came from disk (or from beside them in the same batch).
+        computed: faces that were attacked.
+        refused: how many of the computed ones had a file that could not be used.
+
+    Example:
+        >>> import tempfile
+        >>> from sr_deepfake.attacks.identity import Identity
+        >>> attack = CachedAttack(Identity(), Path(tempfile.mkdtemp()), settings={"name": "none"})
+        >>> faces = torch.arange(3.0).view(3, 1, 1, 1).expand(3, 3, 24, 24) / 255
+        >>> torch.equal(attack(faces[:2]), faces[:2]), torch.equal(attack(faces), faces)
+        (True, True)
+        >>> attack.found, attack.computed, attack.refused
+        (2, 3, 0)
+    """
+
+    def __init__(self, attack: nn.Module, folder: Path, settings: Mapping[str, Any]) -> None:
+        super().__init__()
+        self.attack = attack
+        self.folder = folder
+        self.settings = settings
+        self.found = self.computed = self.refused = 0
+        self._stores: dict[torch.device, _Store] = {}
+
+    @torch.no_grad()
+    def forward(self, faces: Tensor) -> Tensor:
+        """Attack faces, or remember what they became.
+
+        Args:
+            faces: float32 tensor of shape B×3×S×S, RGB in [0, 1], on the attack's device. They are taken as 8-bit
+                pictures: rounded to the grid k/255.
+
+        Returns:
+            What the attack returns: the same shape, k/255 to the last bit (which a division on a GPU can miss),
+            without gradient. Contiguous, whatever the attack's memory format, so that the last digits of what is
+            computed from it do not depend on what was found.
+
+        Raises:
+            UserError: the folder cannot be written to; the message says how to go on without it.
+            ValueError: these are no faces, or what the attack returns is not on the grid.
+        """
+        check_faces(faces)
+        store = self._store(faces.device)
+        levels = (faces * 255).round()
+        pictures = _pictures(levels)
+        keys = [_key(picture) for picture in pictures]
+        attacked: dict[str, Picture] = {}
+        missing: dict[str, int] = {}  # where in the batch; the same face twice is one
+        for index, key in enumerate(keys):
+            if key in attacked or key in missing:
+                continue
+            try:
+                attacked[key] = store.read(key)
+            except FileNotFoundError:
+                missing[key] = index
+            except (OSError, _NotTheFaceError):
+                missing[key] = index
+                self.refused += 1
+        if missing:
+            made = self._compute(levels[list(missing.values())] / 255)
+            for key, picture in zip(missing, made, strict=True):
+                store.write(key, picture)
+                attacked[key] = picture
+        self.computed += len(missing)
+        self.found += len(keys) - len(missing)
+        if not keys:
+            return faces.clone()
+        result = torch.from_numpy(np.stack([attacked[key] for key in keys])).permute(0, 3, 1, 2).contiguous()
+        # Divided here: a GPU multiplies by 1/255, which is not always k/255 to the last bit.
+        return (result.float() / 255).to(faces.device)
+
+    def place(self, device: torch.device) -> Path:
+        """The folder of this attack's faces, which differs with the device's type and fast number format."""
+        return self._store(device).folder
+
+    def extra_repr(self) -> str:
+        """Say the folder in the module's printed form."""
+        return f"folder={str(self.folder)!r}"
+
+    def _store(self, device: torch.device) -> "_Store":
+        if device not in self._stores:
+            description = describe_attack(self.attack, self.settings, device)
+            self._stores[device] = _Store(self.folder, description)
+        return self._stores[device]
+
+    def _compute(self, faces: Tensor) -> Picture:
+        """Attack faces and return them as B×H×W×3."""
+        result = self.attack(faces)
+        if result.shape != faces.shape:
+            raise ValueError(f"the attack made {tuple(result.shape)} of faces of shape {tuple(faces.shape)}")
+        levels = result * 255
+        rounded = levels.round().clamp(0, 255)
+        if not ((levels - rounded).abs() < 1e-3).all():  # NaN is not below either
+            raise ValueError("the attack's result is not on the 8-bit grid k/255 from 0 to 1")
+        return _pictures(rounded)
+
+
+class _NotTheFaceError(Exception):
+    """A file is not what was stored under its name."""
+
+
+class _Store:
+    """The attacked faces of one attack: `<root>/<16 digits>/<2 digits of the key>/<key>.png`."""
+
+    def __init__(self, root: Path, description: Mapping[str, Any]) -> None:
+        self.description = description
+        self.fingerprint = fingerprint_of(description)
+        self.folder = root / self.fingerprint[:16]
+
+    def read(self, key: str) -> Picture:
+        """Return the attacked face of a key.
+
+        Raises:
+            FileNotFoundError: it is not stored.
+            _NotTheFaceError: the file is damaged, or belongs to another face or attack.
+            OSError: the file cannot be read.
+        """
+        content = self._path(key).read_bytes()
+        png, digest = content[:-_DIGEST_SIZE], content[-_DIGEST_SIZE:]
+        if digest != self._digest(key, png):  # looked at first: no damaged file meets the decoder
+            raise _NotTheFaceError
+        bgr: Any = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR)
+        picture: Picture = bgr[:, :, ::-1]
+        return picture
+
+    def write(self, key: str, picture: Picture) -> None:
+        """Store the attacked face of a key, in the place of what is there."""
+        bgr = np.ascontiguousarray(picture[:, :, ::-1])
+        png = cv2.imencode(".png", bgr, [cv2.IMWRITE_PNG_COMPRESSION, _COMPRESSION])[1].tobytes()
+        try:
+            if not (self.folder / SETTINGS).exists():
+                write_json(self.folder / SETTINGS, self.description)
+            with replacing(self._path(key)) as beside:
+                # What follows a PNG's end is passed over by whatever shows it.
+                beside.write_bytes(png + self._digest(key, png))
+        except OSError as error:
+            raise UserError(
+                f"an attacked face cannot be kept in {self.folder} ({error.strerror}); make room there, name another "
+                "folder with cache.folder=FOLDER, or keep none with cache.attacked=false"
+            ) from error
+
+    def _path(self, key: str) -> Path:
+        return self.folder / key[:2] / f"{key}.png"
+
+    def _digest(self, key: str, png: bytes) -> bytes:
+        return hashlib.sha256(f"{self.fingerprint}{key}".encode() + png).digest()
+
+
+def _pictures(levels: Tensor) -> Picture:
+    """B×3×H×W whole numbers in [0, 255], on any device, as B×H×W×3 in memory."""
+    pictures: Picture = levels.to(torch.uint8).cpu().permute(0, 2, 3, 1).contiguous().numpy()
+    return pictures
+
+
+def _key(picture: Picture) -> str:
+    """What a face is known by: 64 hexadecimal digits of its size and pixels."""
+    height, width, _ = picture.shape
+    return hashlib.sha256(f"{height}×{width}\n".encode() + picture.tobytes()).hexdigest()

@@ -1,0 +1,504 @@
+import errno
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+from torch import nn
+
+from sr_deepfake.attacks import cache as module
+from sr_deepfake.attacks.cache import SETTINGS, CachedAttack
+from sr_deepfake.attacks.super_resolution import SuperResolutionAttack
+from sr_deepfake.errors import UserError
+from sr_deepfake.metrics.scoring import score_faces
+from sr_deepfake.super_resolution.edsr import edsr
+
+CPU = torch.device("cpu")
+
+
+class Shift(nn.Module):
+    """Adds a grey level to each, modulo 256, and notes how many faces it was given."""
+
+    def __init__(self, amount=7):
+        super().__init__()
+        self.amount = nn.Parameter(torch.tensor(float(amount)))
+        self.batches = []
+
+    def forward(self, faces):
+        self.batches.append(len(faces))
+        return ((faces * 255).round() + self.amount).remainder(256) / 255
+
+
+def random_faces(count=4, side=24, seed=0, width=None):
+    levels = np.random.default_rng(seed).integers(0, 256, (count, 3, side, width or side), dtype=np.uint8)
+    return torch.from_numpy(levels).float() / 255
+
+
+def cached(folder, amount=7):
+    return CachedAttack(Shift(amount), folder, {"name": "shift"})
+
+
+def forbidden(attack):
+    """The same attack, which may not be called."""
+
+    def refuse(faces):
+        raise AssertionError(f"the attack was called with {len(faces)} faces")
+
+    attack.attack.forward = refuse
+    return attack
+
+
+def stored(folder):
+    return sorted(folder.rglob("*.png"))
+
+
+@settings(max_examples=30)
+@given(
+    count=st.integers(1, 4),
+    height=st.integers(1, 40),
+    width=st.integers(1, 40),
+    seed=st.integers(0, 2**32),
+    amount=st.integers(0, 255),
+)
+def test_what_comes_back_is_the_attacks_result_to_the_bit(count, height, width, seed, amount):
+    faces = random_faces(count, height, seed, width)
+    expected = Shift(amount)(faces)
+    with tempfile.TemporaryDirectory() as folder:
+        computed = cached(Path(folder), amount)(faces)
+        found = forbidden(cached(Path(folder), amount))(faces)
+    for result in (computed, found):
+        assert torch.equal(result, expected)
+        assert result.dtype == torch.float32
+        assert not result.requires_grad
+
+
+def test_every_level_survives(tmp_path):
+    faces = (torch.arange(256).float() / 255).view(1, 1, 16, 16).repeat(1, 3, 1, 1)
+    for attack in (cached(tmp_path, 0), forbidden(cached(tmp_path, 0))):
+        assert torch.equal(attack(faces), faces)
+
+
+@pytest.mark.parametrize("convention", ["rgb", "authors_code"])
+def test_super_resolution_is_remembered_to_the_bit(tmp_path, convention):
+    faces = random_faces(3, 48)
+    network = edsr()
+    expected = SuperResolutionAttack(network, convention=convention)(faces)
+    attack = CachedAttack(SuperResolutionAttack(network, convention=convention), tmp_path, {})
+    assert torch.equal(attack(faces), expected)
+    assert torch.equal(forbidden(attack)(faces), expected)
+
+
+def test_only_faces_that_are_missing_are_attacked_in_one_batch(tmp_path):
+    faces = random_faces(6)
+    first, second = cached(tmp_path), cached(tmp_path)
+    first(faces[[1, 4]])
+    assert torch.equal(second(faces), Shift()(faces))
+    assert second.attack.batches == [4]
+    assert (second.found, second.computed, second.refused) == (2, 4, 0)
+    assert torch.equal(second(faces.flip(0)), Shift()(faces.flip(0)))
+    assert (second.found, second.computed, second.refused) == (8, 4, 0)
+
+
+def test_a_face_that_is_in_a_batch_twice_is_attacked_once(tmp_path):
+    faces = random_faces(2)[[0, 1, 0, 0]]
+    attack = cached(tmp_path)
+    assert torch.equal(attack(faces), Shift()(faces))
+    assert attack.attack.batches == [2]
+    assert (attack.found, attack.computed) == (2, 2)
+    assert len(stored(tmp_path)) == 2
+
+
+def test_faces_of_the_same_bytes_and_another_shape_are_others(tmp_path):
+    attack = cached(tmp_path)
+    wide, tall = (torch.zeros(1, 3, *size) for size in ((12, 24), (24, 12)))
+    assert attack(wide).shape == wide.shape
+    assert attack(tall).shape == tall.shape
+    assert attack.computed == 2
+
+
+def test_faces_between_levels_count_as_saved(tmp_path):
+    faces = random_faces(2)
+    attack = cached(tmp_path)
+    assert torch.equal(attack((faces + 0.3 / 255).clamp(0, 1)), Shift()(faces))
+    assert torch.equal(forbidden(attack)(faces), Shift()(faces))
+
+
+def test_the_memory_format_is_the_same_whatever_was_found(tmp_path):
+    faces = random_faces(3, 24).contiguous(memory_format=torch.channels_last)
+    assert not Shift()(faces).is_contiguous()
+    attack = cached(tmp_path)
+    for chosen in (faces[:2], faces, faces):
+        assert attack(chosen).is_contiguous()
+
+
+def test_an_empty_batch_comes_back_empty(tmp_path):
+    assert forbidden(cached(tmp_path))(torch.zeros(0, 3, 24, 24)).shape == (0, 3, 24, 24)
+    assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("faces", [torch.full((1, 3, 4, 4), 2.0), torch.zeros(3, 4, 4)])
+def test_what_is_no_batch_of_faces_is_refused(tmp_path, faces):
+    with pytest.raises(ValueError, match="faces"):
+        cached(tmp_path)(faces)
+
+
+class Broken(nn.Module):
+    def __init__(self, result):
+        super().__init__()
+        self.result = result
+
+    def forward(self, faces):
+        return self.result
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        torch.full((1, 3, 4, 4), 0.5),
+        torch.full((1, 3, 4, 4), float("nan")),
+        torch.full((1, 3, 4, 4), 256 / 255),
+        torch.full((1, 3, 4, 4), -1 / 255),
+        torch.zeros(1, 3, 8, 8),
+        torch.zeros(2, 3, 4, 4),
+    ],
+)
+def test_nothing_is_kept_of_an_attack_that_breaks_the_contract(tmp_path, result):
+    with pytest.raises(ValueError, match="the attack"):
+        CachedAttack(Broken(result), tmp_path, {})(torch.zeros(1, 3, 4, 4))
+    assert not stored(tmp_path)
+
+
+class Brightness(nn.Module):
+    """A detector: one logit a face."""
+
+    def __init__(self, factor):
+        super().__init__()
+        self.factor = factor
+
+    def forward(self, faces):
+        return (faces.mean((1, 2, 3)) - 0.5) * self.factor
+
+
+def test_detectors_and_similarity_figures_share_one_pass(tmp_path):
+    batches = []
+    for index, side in enumerate((24, 48)):
+        names = [f"pristine/{side}/{number:04d}" for number in range(3)]
+        rows = pd.DataFrame({"face_id": names, "video_id": f"pristine/{side}", "method": "pristine"})
+        batches.append(
+            SimpleNamespace(faces=random_faces(3, side, index), rows=rows.assign(label=0, side=side))
+        )
+    plain = [score_faces(Brightness(factor).eval(), Shift(), batches) for factor in (1, -3)]
+    first = cached(tmp_path)
+    tables = [score_faces(Brightness(1).eval(), first, batches)]
+    assert (first.found, first.computed) == (0, 6)
+    second = forbidden(cached(tmp_path))
+    tables.append(score_faces(Brightness(-3).eval(), second, batches))
+    assert (second.found, second.computed) == (6, 0)
+    for table, expected in zip(tables, plain, strict=True):
+        pd.testing.assert_frame_equal(table, expected, check_exact=True)
+    assert tables[0][["ssim", "psnr", "psnr_wrapped"]].equals(tables[1][["ssim", "psnr", "psnr_wrapped"]])
+
+
+def test_an_attack_that_fails_half_way_is_continued(tmp_path):
+    batches = [random_faces(3, 24, seed) for seed in range(5)]
+    attack = cached(tmp_path)
+    for faces in batches[:3]:
+        attack(faces)
+    with pytest.raises(AssertionError):
+        forbidden(attack)(batches[3])
+    again = cached(tmp_path)
+    for faces in batches:
+        assert torch.equal(again(faces), Shift()(faces))
+    assert (again.found, again.computed) == (9, 6)
+    assert again.attack.batches == [3, 3]
+
+
+# Tampering. Each leaves files that must not be used, and returns how many faces are to be computed again.
+
+
+def pixels_changed(folder, other):
+    """A whole PNG with one pixel changed, and the old digest behind it."""
+    path = stored(folder)[0]
+    with Image.open(path) as image:
+        picture = np.array(image)
+    picture[0, 0, 0] ^= 1
+    digest = path.read_bytes()[-32:]
+    Image.fromarray(picture).save(path, "png")
+    path.write_bytes(path.read_bytes() + digest)
+    return 1
+
+
+def plain_png(folder, other):
+    """The right picture, saved anew by another program."""
+    path = stored(folder)[0]
+    with Image.open(path) as image:
+        picture = np.array(image)
+    Image.fromarray(picture).save(path, "png")
+    return 1
+
+
+def one_bit(folder, other):
+    path = stored(folder)[1]
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 16
+    path.write_bytes(content)
+    return 1
+
+
+def truncated(folder, other):
+    for path, size in zip(stored(folder), (1, 40, -1), strict=False):
+        path.write_bytes(path.read_bytes()[:size])
+    return 3
+
+
+def emptied(folder, other):
+    stored(folder)[2].write_bytes(b"")
+    return 1
+
+
+def renamed(folder, other):
+    """Two faces change their names."""
+    first, second = stored(folder)[:2]
+    contents = first.read_bytes(), second.read_bytes()
+    first.write_bytes(contents[1])
+    second.write_bytes(contents[0])
+    return 2
+
+
+def of_other_weights(folder, other):
+    """All files of another attack, copied over ours: the same names, the same faces."""
+    shutil.copytree(cached(other, 8).place(CPU), cached(folder).place(CPU), dirs_exist_ok=True)
+    return 4
+
+
+def link_to_a_folder(folder, other):
+    """What is in the way cannot be read, and is no file to be replaced."""
+    path = stored(folder)[0]
+    path.unlink()
+    path.symlink_to(folder)
+    return 1
+
+
+KINDS = [pixels_changed, plain_png, one_bit, truncated, emptied, renamed, of_other_weights, link_to_a_folder]
+
+
+@pytest.mark.parametrize("tamper", KINDS, ids=lambda tamper: tamper.__name__)
+def test_what_was_tampered_with_is_made_anew(tmp_path, tamper):
+    faces = random_faces(4)
+    folder, other = tmp_path / "ours", tmp_path / "other"
+    cached(folder)(faces)
+    cached(other, 8)(faces)
+    before = [path.read_bytes() for path in stored(folder)]
+    damaged = tamper(folder, other)
+    attack = cached(folder)
+    assert torch.equal(attack(faces), Shift()(faces))
+    assert (attack.found, attack.computed, attack.refused) == (4 - damaged, damaged, damaged)
+    again = forbidden(cached(folder))
+    assert torch.equal(again(faces), Shift()(faces))
+    assert again.refused == 0
+    assert [path.read_bytes() for path in stored(folder)] == before
+
+
+def test_a_deleted_face_is_just_missing(tmp_path):
+    faces = random_faces(4)
+    attack = cached(tmp_path)
+    attack(faces)
+    stored(tmp_path)[0].unlink()
+    assert torch.equal(attack(faces), Shift()(faces))
+    assert (attack.found, attack.computed, attack.refused) == (3, 5, 0)
+    shutil.rmtree(tmp_path)
+    assert torch.equal(attack(faces), Shift()(faces))
+    assert (attack.computed, attack.refused) == (9, 0)
+
+
+def test_other_weights_have_another_folder(tmp_path):
+    faces = random_faces(4)
+    attacks = [cached(tmp_path, amount) for amount in (7, 8)]
+    for attack in attacks:
+        attack(faces)
+        assert attack.computed == 4
+    assert attacks[0].place(CPU) != attacks[1].place(CPU)
+    assert {path.parents[1] for path in stored(tmp_path)} == {attack.place(CPU) for attack in attacks}
+    for attack in attacks:
+        assert torch.equal(forbidden(attack)(faces), Shift(attack.attack.amount.item())(faces))
+
+
+def test_settings_that_no_weight_shows_have_another_folder(tmp_path):
+    places = {CachedAttack(Shift(), tmp_path, {"res_scale": value}).place(CPU) for value in (1.0, 0.1)}
+    assert len(places) == 2
+
+
+def test_the_settings_beside_the_faces_are_never_trusted(tmp_path):
+    faces = random_faces(2)
+    ours, other = cached(tmp_path, 7), cached(tmp_path, 8)
+    ours(faces), other(faces)
+    settings_file = ours.place(CPU) / SETTINGS
+    assert '"name": "shift"' in settings_file.read_text()
+    shutil.copy(other.place(CPU) / SETTINGS, settings_file)
+    assert torch.equal(forbidden(cached(tmp_path))(faces), Shift()(faces))
+    settings_file.unlink()
+    assert torch.equal(forbidden(cached(tmp_path))(faces), Shift()(faces))
+
+
+def test_people_can_look_at_the_faces(tmp_path):
+    faces = random_faces(1)
+    attack = CachedAttack(SuperResolutionAttack(edsr()), tmp_path, {})
+    expected = attack(faces)
+    (path,) = stored(tmp_path)
+    with Image.open(path) as image:
+        assert image.mode == "RGB"
+        np.testing.assert_array_equal(np.array(image), (expected[0] * 255).round().permute(1, 2, 0).numpy())
+
+
+def test_a_disk_that_is_full_is_told_with_the_way_out(tmp_path, monkeypatch):
+    attack = cached(tmp_path)
+
+    def full(source, target):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(
+        UserError, match=r"No space left on device.*cache\.folder=.*cache\.attacked=false"
+    ) as told:
+        attack(random_faces(1))
+    assert str(attack.place(CPU)) in str(told.value)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_a_folder_that_cannot_be_made_is_told(tmp_path):
+    blocked = tmp_path / "file"
+    blocked.write_text("not a folder")
+    with pytest.raises(UserError, match=r"file.*cache\.attacked=false"):
+        cached(blocked)(random_faces(1))
+
+
+def test_where_all_faces_are_found_nothing_is_written(tmp_path, monkeypatch):
+    faces = random_faces(3)
+    cached(tmp_path)(faces)
+
+    def read_only(*arguments):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(module, "replacing", read_only)
+    monkeypatch.setattr(module, "write_json", read_only)
+    assert torch.equal(forbidden(cached(tmp_path))(faces), Shift()(faces))
+    with pytest.raises(UserError, match="Read-only file system"):
+        cached(tmp_path)(random_faces(1, seed=9))
+
+
+# In processes of their own: they import the attack from a file, as programs do.
+
+SLOW = """
+import sys
+import time
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from sr_deepfake.attacks.cache import CachedAttack
+
+
+class Slow(nn.Module):
+    def forward(self, faces):
+        time.sleep(0.02)
+        return (255 - (faces * 255).round()) / 255
+
+
+def batches():
+    make = torch.Generator().manual_seed(0)
+    return [torch.randint(0, 256, (2, 3, 24, 24), generator=make).float() / 255 for _ in range(40)]
+
+
+def main():
+    attack = CachedAttack(Slow(), Path(sys.argv[1]), {})
+    for number, faces in enumerate(batches()):
+        if number == int(sys.argv[2]):
+            time.sleep(600)  # until it is killed
+        assert torch.equal(attack(faces), Slow()(faces))
+    print(attack.found, attack.computed, attack.refused)
+"""
+
+
+@pytest.fixture
+def slow(tmp_path, monkeypatch):
+    """The module above, and a function that runs its `main` in a process of its own."""
+    (tmp_path / "slow_attack.py").write_text(SLOW)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    paths = [str(tmp_path), str(Path(module.__file__).parents[2])]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"}
+
+    def start(folder, stop=-1):
+        return subprocess.Popen(
+            [sys.executable, "-c", "import slow_attack; slow_attack.main()", str(folder), str(stop)],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    import slow_attack
+
+    yield SimpleNamespace(module=slow_attack, start=start)
+    del sys.modules["slow_attack"]
+
+
+def test_a_run_that_was_killed_is_continued(tmp_path, slow):
+    folder = tmp_path / "faces"
+    process = slow.start(folder, stop=30)
+    try:
+        while len(stored(folder)) < 10:  # killed at some moment between the 10th and the 60th face
+            assert process.poll() is None, process.stdout.read()
+            time.sleep(0.01)
+    finally:
+        process.kill()
+        process.communicate()
+    assert process.returncode == -signal.SIGKILL
+    done = len(stored(folder))
+    assert 10 <= done <= 60
+    attack = CachedAttack(slow.module.Slow(), folder, {})
+    for faces in slow.module.batches():
+        assert torch.equal(attack(faces), slow.module.Slow()(faces))
+    assert (attack.found, attack.computed, attack.refused) == (done, 80 - done, 0)
+
+
+def test_two_processes_use_one_folder_at_the_same_time(tmp_path, slow):
+    folder = tmp_path / "faces"
+    processes = [slow.start(folder) for _ in range(2)]
+    shown = [process.communicate(timeout=120)[0] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], shown
+    for text in shown:
+        found, computed, refused = map(int, text.split())
+        assert found + computed == 80
+        assert refused == 0
+    attack = forbidden(CachedAttack(slow.module.Slow(), folder, {}))
+    for faces in slow.module.batches():
+        attack(faces)
+    assert attack.found == 80
+    assert len([path for path in folder.rglob("*") if path.is_file()]) == 81  # nothing but faces and settings
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_a_gpus_result_is_remembered_to_the_bit(tmp_path):
+    faces = random_faces(3, 48).cuda()
+    attack = CachedAttack(SuperResolutionAttack(edsr()), tmp_path, {}).cuda()
+    expected = attack.attack(faces)
+    computed = attack(faces)
+    assert computed.device == faces.device
+    assert torch.equal((computed * 255).round(), (expected * 255).round())
+    assert torch.isin(computed.cpu(), torch.arange(256).float() / 255).all()
+    assert torch.equal(forbidden(attack)(faces), computed)
+    assert attack.place(faces.device) != attack.place(CPU)
