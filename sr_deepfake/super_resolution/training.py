@@ -1,0 +1,302 @@
+"""Training a super-resolution network on photos: resumed when interrupted, its best weights kept."""
+
+import hashlib
+import json
+import logging
+import math
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import lightning
+import torch
+import torch.nn.functional as F
+from lightning.pytorch.callbacks import Callback, Checkpoint, EMAWeightAveraging, TQDMProgressBar
+from lightning.pytorch.loggers import Logger
+from safetensors.torch import save_file
+from timm.optim import Muon
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Sampler
+from torchmetrics.functional.image import peak_signal_noise_ratio
+
+from sr_deepfake.errors import UserError, choose
+from sr_deepfake.files import replacing, write_json
+from sr_deepfake.super_resolution.edsr import basicsr_state
+from sr_deepfake.super_resolution.photos import Patches, PatchSettings, ValidationPhotos
+
+FINISHED = "training.json"
+LAST, BEST = "last.ckpt", "best.ckpt"
+_LOSSES = {"l1": F.l1_loss, "l2": F.mse_loss}
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long and how fast.
+
+    Attributes:
+        steps: of the optimiser; rounded up to whole checks.
+        batch: pairs of patches a step.
+        optimiser: "muon" (Jordan et al., 2024) or "adam" (EDSR's). In 240 steps from given weights, Muon gained 0.4 dB
+            more here: a step of Adam's moves all outputs of a layer alike, and so shifts the colours.
+        learning_rate: after `warmup` steps; it falls along a cosine to `final_learning_rate` of itself.
+        warmup: steps in which it rises from nothing.
+        final_learning_rate: fraction.
+        loss: "l1" (EDSR's) or "l2" (PSNR's own).
+        average: decay of the running average of the weights that is validated and kept.
+        check: steps between validations; after each the state is written.
+        seed: of patches and initial weights.
+    """
+
+    steps: int = 10_000
+    batch: int = 16
+    optimiser: str = "muon"
+    learning_rate: float = 5e-4
+    warmup: int = 100
+    final_learning_rate: float = 0.01
+    loss: str = "l1"
+    average: float = 0.999
+    check: int = 250
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        choose(self.loss, _LOSSES, "schedule.loss")
+        choose(self.optimiser, ("muon", "adam"), "schedule.optimiser")
+        for name in ("steps", "batch", "check"):
+            if getattr(self, name) < 1:
+                raise UserError(f"schedule.{name}={getattr(self, name)}: it is 1 or more")
+
+
+class SuperResolutionTraining(lightning.LightningModule):
+    """One step of training, and the PSNR of validation photos.
+
+    Args:
+        network: B×3×h×w in [0, 1] → B×3×Kh×Kw.
+        schedule: the learning rate's course and the loss.
+    """
+
+    def __init__(self, network: nn.Module, schedule: Schedule) -> None:
+        super().__init__()
+        self.network = network
+        self.schedule = schedule
+        self._loss = _LOSSES[schedule.loss]
+
+    def training_step(self, batch: tuple[Tensor, Tensor], index: int) -> Tensor:
+        """Return the loss on a batch of patches (uint8 B×3×P×P and B×3×KP×KP)."""
+        small, large = (_as_input(patches) for patches in batch)
+        loss: Tensor = self._loss(self.network(small).float(), large)
+        self.log("train/loss", loss, prog_bar=True)
+        return loss
+
+    def validation_step(self, batch: dict[str, Any], index: int) -> None:
+        """Log a photo's PSNR in dB, of 8-bit RGB: the network's, and how much more it is than bicubic's."""
+        enlarged = (self.network(_as_input(batch["small"][None])).float() * 255).round().clamp(0, 255)
+        large = batch["large"][None].float()
+        psnr = peak_signal_noise_ratio(enlarged, large, data_range=255.0)
+        plain = peak_signal_noise_ratio(batch["bicubic"][None].float(), large, data_range=255.0)
+        self.log("val/psnr", psnr, batch_size=1, prog_bar=True)
+        self.log("val/gain", psnr - plain, batch_size=1, prog_bar=True)
+
+    def configure_optimizers(self) -> Any:
+        """The optimiser, its rate warmed up, then along a cosine."""
+        schedule = self.schedule
+        optimiser = self._optimiser()
+        warmup = min(schedule.warmup, schedule.steps // 2)
+        rise = torch.optim.lr_scheduler.LinearLR(optimiser, 1 / (warmup + 1), total_iters=warmup)
+        fall = torch.optim.lr_scheduler.CosineAnnealingLR(
+            optimiser, schedule.steps - warmup, schedule.learning_rate * schedule.final_learning_rate
+        )
+        rate = torch.optim.lr_scheduler.SequentialLR(optimiser, [rise, fall], milestones=[warmup])
+        return {"optimizer": optimiser, "lr_scheduler": {"scheduler": rate, "interval": "step"}}
+
+    def _optimiser(self) -> torch.optim.Optimizer:
+        rate = self.schedule.learning_rate
+        if self.schedule.optimiser == "adam":
+            return torch.optim.Adam(self.network.parameters(), lr=rate, betas=(0.9, 0.999))
+        # Muon is made for layers inside a network. The first and last one, and biases, are left to Adam.
+        colours = 3
+        inner: list[Tensor] = []
+        outer: list[Tensor] = []
+        for tensor in self.network.parameters():
+            (inner if tensor.ndim == 4 and colours not in tensor.shape[:2] else outer).append(tensor)
+        groups: list[dict[str, Any]] = [{"params": inner}, {"params": outer, "use_fallback": True}]
+        return Muon(groups, lr=rate, nesterov=True, fallback_lr_scale=0.3, betas=(0.9, 0.999))
+
+
+class _BestAndLast(Checkpoint):
+    """Writes `last.ckpt` after every validation, and `best.ckpt` when the PSNR is higher than ever before."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.best = float("-inf")
+
+    def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Judge by the validation that ended just before."""
+        psnr = float(trainer.callback_metrics["val/psnr"])
+        improved = psnr > self.best
+        # The best value travels in both files, so it is brought up to date first.
+        self.best = max(self.best, psnr)
+        for name in (BEST, LAST) if improved else (LAST,):
+            with replacing(self.folder / name) as beside:
+                trainer.save_checkpoint(beside)
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a resumed training has to know."""
+        return {"best": self.best}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on where an interrupted training was."""
+        self.best = state_dict["best"]
+
+
+class _Keys(Sampler[int]):
+    """The keys of one round's patches; every round has others."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the round (the training loop calls this, after a resumption too)."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(range(self.epoch * self.count, (self.epoch + 1) * self.count))
+
+
+def train_network(
+    network: nn.Module,
+    patches: Patches,
+    validation: ValidationPhotos,
+    schedule: Schedule,
+    folder: Path,
+    *,
+    accelerator: str = "cpu",
+    precision: str = "32-true",
+    workers: int = 0,
+    logger: Logger | None = None,
+    progress: bool = True,
+) -> Path:
+    """Train a network, or go on where a training in `folder` was interrupted.
+
+    Args:
+        network: the trainable network of EDSR (`edsr_network`).
+        patches: what it learns from.
+        validation: photos whose mean PSNR chooses the weights that are kept.
+        schedule: how long and how fast.
+        folder: where the state and the result go; one folder is one training.
+        accelerator: Lightning's name of the device.
+        precision: Lightning's name of the number format.
+        workers: processes that cut patches.
+        logger: of Lightning.
+        progress: show a progress bar.
+
+    Returns:
+        The weights: a safetensors file in half precision, in basicsr's names.
+    """
+    result = folder / "weights.safetensors"
+    if (folder / FINISHED).exists() and result.exists():
+        log.info("This training is finished already: %s", folder)
+        return result
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    lightning.seed_everything(schedule.seed, workers=True, verbose=False)
+    keeper = _BestAndLast(folder)
+    callbacks: list[Callback] = [EMAWeightAveraging(decay=schedule.average), keeper]
+    if progress:
+        callbacks.append(TQDMProgressBar(refresh_rate=1))
+    check = min(schedule.check, schedule.steps)
+    trainer = lightning.Trainer(
+        accelerator=accelerator,
+        devices=1,
+        precision=precision,  # type: ignore[arg-type]  # one of Lightning's names
+        max_epochs=math.ceil(schedule.steps / check),
+        logger=logger if logger is not None else False,
+        callbacks=callbacks,
+        enable_model_summary=False,
+        enable_progress_bar=progress,
+        num_sanity_val_steps=0,
+        log_every_n_steps=min(50, check),
+    )
+    interrupted = folder / LAST
+    log.info(
+        "%s %s: %d steps, on %s in %s.",
+        "Resuming" if interrupted.exists() else "Training", folder, schedule.steps, accelerator, precision,
+    )  # fmt: skip
+    module = SuperResolutionTraining(network, schedule)
+    loader = DataLoader(
+        patches,
+        batch_size=schedule.batch,
+        sampler=_Keys(check * schedule.batch),
+        num_workers=workers,
+        persistent_workers=workers > 0,
+    )
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+        warnings.filterwarnings("ignore", message=".*lr_scheduler.step.*")
+        warnings.filterwarnings("ignore", message=".*LeafSpec.*")
+        try:
+            trainer.fit(
+                module,
+                loader,
+                DataLoader(validation, batch_size=None),
+                ckpt_path=interrupted if interrupted.exists() else None,
+                weights_only=True,
+            )
+        except SystemExit:
+            # What Lightning makes of Ctrl-C; the program says how to go on.
+            if trainer.interrupted:
+                raise KeyboardInterrupt from None
+            raise
+    best = torch.load(folder / BEST, map_location="cpu", weights_only=True)
+    module.load_state_dict(best["state_dict"])
+    with replacing(result) as beside:
+        save_file(
+            {name: tensor.half().contiguous() for name, tensor in basicsr_state(network).items()}, beside
+        )
+    write_json(
+        folder / FINISHED,
+        {
+            "schedule": asdict(schedule),
+            "best_step": int(best["global_step"]),
+            "validation_psnr": keeper.best,
+        },
+    )
+    return result
+
+
+def training_folder(
+    parent: Path,
+    name: str,
+    network: nn.Module,
+    patches: PatchSettings,
+    schedule: Schedule,
+    photos: Sequence[Sequence[Path]],
+) -> Path:
+    """The folder of a training: `<name>-<digits>`, the digits differ with all that changes the result.
+
+    Args:
+        parent: where it lies.
+        name: what the training is called.
+        network: with the weights that the training starts from.
+        patches: how patches are cut.
+        schedule: how long and how fast.
+        photos: files, folder by folder; their names and sizes count.
+    """
+    digest = hashlib.sha256()
+    files = [[(path.name, path.stat().st_size) for path in group] for group in photos]
+    settings = {"patches": asdict(patches), "schedule": asdict(schedule), "photos": files}
+    digest.update(json.dumps(settings, sort_keys=True).encode())
+    for tensor in basicsr_state(network).values():
+        digest.update(repr(tuple(tensor.shape)).encode())
+        digest.update(tensor.cpu().contiguous().numpy().tobytes())
+    return parent / f"{name}-{digest.hexdigest()[:6]}"
+
+
+def _as_input(pictures: Tensor) -> Tensor:
+    return (pictures.float() / 255).contiguous(memory_format=torch.channels_last)

@@ -1,0 +1,54 @@
+"""Train EDSR on photos: `python -m sr_deepfake.train_sr photos=[DIR] validation=DIR`."""
+
+from omegaconf import DictConfig
+
+from sr_deepfake.cli import program
+
+
+@program("train_sr")
+def main(cfg: DictConfig) -> None:
+    """Photos → weights of EDSR, for `sr_model.weights=FILE`."""
+    from pathlib import Path
+
+    import hydra
+    import torch
+
+    from sr_deepfake import assembly
+    from sr_deepfake.super_resolution.edsr import edsr, edsr_network
+    from sr_deepfake.super_resolution.photos import Patches, ValidationPhotos, find_photos
+    from sr_deepfake.super_resolution.training import train_network, training_folder
+
+    machine = assembly.runtime(cfg)
+    photos = find_photos([Path(folder) for folder in cfg.photos], "photos")
+    validation = find_photos([Path(folder) for folder in cfg.validation], "validation")
+    schedule = hydra.utils.instantiate(cfg.schedule)
+    settings = hydra.utils.instantiate(cfg.patches)
+    torch.manual_seed(cfg.seed)
+    if cfg.init is None:
+        network = edsr_network(cfg.scale, **cfg.network)
+    else:
+        start = None if cfg.init == "bundled" else cfg.init
+        network = edsr(cfg.scale, **cfg.network, weights=start).requires_grad_(True).train()
+    folder = training_folder(
+        assembly.outputs(cfg) / "super_resolution", cfg.name, network, settings, schedule, photos
+    )
+    with assembly.training_logger(cfg) as logger:
+        weights = train_network(
+            network,
+            Patches(photos, settings, cfg.seed),
+            ValidationPhotos(
+                [path for group in validation for path in group], cfg.scale, max_side=settings.max_side
+            ),
+            schedule,
+            folder,
+            accelerator=machine.accelerator,
+            precision=machine.precision,
+            workers=machine.workers,
+            logger=logger,
+            progress=cfg.trainer.progress,
+        )
+    print(f"Weights: {weights}\nUse them with: sr_model.weights={weights}")
+
+
+if __name__ == "__main__":
+    main()
