@@ -5,7 +5,7 @@ import json
 import logging
 import math
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 import lightning
 import torch
 import torch.nn.functional as F
-from lightning.pytorch.callbacks import Callback, Checkpoint, EMAWeightAveraging, TQDMProgressBar
+from lightning.pytorch.callbacks import Callback, Checkpoint, TQDMProgressBar, WeightAveraging
 from lightning.pytorch.loggers import Logger
 from safetensors.torch import save_file
 from timm.optim import Muon
@@ -207,7 +207,7 @@ def train_network(
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     lightning.seed_everything(schedule.seed, workers=True, verbose=False)
     keeper = _BestAndLast(folder)
-    callbacks: list[Callback] = [EMAWeightAveraging(decay=schedule.average), keeper]
+    callbacks: list[Callback] = [WeightAveraging(avg_fn=_running_average(schedule.average)), keeper]
     if progress:
         callbacks.append(TQDMProgressBar(refresh_rate=1))
     check = min(schedule.check, schedule.steps)
@@ -296,6 +296,15 @@ def training_folder(
         digest.update(repr(tuple(tensor.shape)).encode())
         digest.update(tensor.cpu().contiguous().numpy().tobytes())
     return parent / f"{name}-{digest.hexdigest()[:6]}"
+
+
+def _running_average(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:
+    """An exponential average whose memory grows with its age: random first weights are soon forgotten."""
+
+    def average(averaged: Tensor, current: Tensor, age: Tensor | int) -> Tensor:
+        return averaged.lerp(current, 1 - min(decay, (1 + int(age)) / (10 + int(age))))
+
+    return average
 
 
 def _as_input(pictures: Tensor) -> Tensor:
