@@ -65,7 +65,7 @@ def main() -> None:
     network = edsr(arguments.scale, arguments.blocks, arguments.features, weights=arguments.weights)
     sets = {"scikit-image": {name: np.asarray(getattr(skimage.data, name)()) for name in PHOTOS}}
     if arguments.pictures is not None:
-        files = find_photos([arguments.pictures], "--pictures")[0]
+        files = find_photos(arguments.pictures, "--pictures")[0]
         sets[str(arguments.pictures)] = {file.name: read_photo(file) for file in files}
     print(f"{'':24}{'bicubic':>9}{'network':>9}{'gain':>8}   dB")
     for title, pictures in sets.items():

@@ -1,4 +1,4 @@
-"""Train EDSR on photos: `python -m sr_deepfake.train_sr photos=[DIR] validation=DIR`."""
+"""Train EDSR on photos: `python -m sr_deepfake.train_sr photos=DIR validation=DIR`."""
 
 from omegaconf import DictConfig
 
@@ -8,8 +8,6 @@ from sr_deepfake.cli import program
 @program("train_sr")
 def main(cfg: DictConfig) -> None:
     """Photos → weights of EDSR, for `sr_model.weights=FILE`."""
-    from pathlib import Path
-
     import hydra
     import torch
 
@@ -19,8 +17,7 @@ def main(cfg: DictConfig) -> None:
     from sr_deepfake.super_resolution.training import train_network, training_folder
 
     machine = assembly.runtime(cfg)
-    photos = find_photos([Path(folder) for folder in cfg.photos], "photos")
-    validation = find_photos([Path(folder) for folder in cfg.validation], "validation")
+    photos, validation = (find_photos(cfg[name], name) for name in ("photos", "validation"))
     schedule = hydra.utils.instantiate(cfg.schedule)
     settings = hydra.utils.instantiate(cfg.patches)
     torch.manual_seed(cfg.seed)

@@ -23,6 +23,16 @@ def test_programs_compose(program):
     assert cfg.protocol.name == "quick"  # the sample brings it along
 
 
+@pytest.mark.parametrize("logger", ["csv", "wandb", "none"])
+def test_the_training_of_a_network_composes_with_every_logger(logger):
+    cfg = compose("train_sr", [f"logger={logger}"])
+    cfg.hydra.runtime.output_dir = "here"
+    hydra.core.hydra_config.HydraConfig.instance().set_config(cfg)
+    assert OmegaConf.to_container(cfg.patches, resolve=True)["scale"] == 2
+    if logger == "wandb":
+        assert OmegaConf.to_container(cfg.logger, resolve=True)["module"]["name"] == "edsr_16x64_x2"
+
+
 @pytest.mark.parametrize(("group", "choice"), CHOICES)
 def test_every_choice_composes(group, choice):
     extra = ["model.name=resnet18"] if (group, choice) == ("model", "timm") else []

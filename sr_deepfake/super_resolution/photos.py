@@ -18,19 +18,27 @@ Picture = npt.NDArray[np.uint8]
 SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 
 
-def find_photos(folders: Sequence[Path], option: str) -> list[list[Path]]:
+def find_photos(wish: str | Path | Sequence[str | Path], option: str) -> list[list[Path]]:
     """List the photos below each folder, sorted.
 
+    Args:
+        wish: a folder, or several.
+        option: what they were given with, for messages.
+
+    Returns:
+        The photos, folder by folder.
+
     Raises:
-        UserError: no folder is given, or one is missing or has no photo in it; the message names the option.
+        UserError: no folder is given, or one is missing or has no photo in it.
 
     Example:
         >>> find_photos([], "photos")
         Traceback (most recent call last):
-        sr_deepfake.errors.UserError: no photos are given; name one or more folders with photos=[DIR,...]
+        sr_deepfake.errors.UserError: no folder is given; name one with photos=DIR, or several with photos=[DIR,DIR]
     """
+    folders = [Path(wish)] if isinstance(wish, str | Path) else [Path(folder) for folder in wish]
     if not folders:
-        raise UserError(f"no photos are given; name one or more folders with {option}=[DIR,...]")
+        raise UserError(f"no folder is given; name one with {option}=DIR, or several with {option}=[DIR,DIR]")
     found = []
     for folder in folders:
         if not folder.is_dir():
