@@ -21,6 +21,12 @@ def test_programs_compose(program):
     cfg = compose(program)
     assert cfg.data.name == "sample"
     assert cfg.protocol.name == "quick"  # the sample brings it along
+    cfg.hydra.runtime.output_dir = "here"
+    hydra.core.hydra_config.HydraConfig.instance().set_config(cfg)
+    for name in cfg:  # every interpolation resolves, as it must where a run's configuration is written
+        if name != "hydra" and not OmegaConf.is_missing(cfg, name) and OmegaConf.is_config(cfg[name]):
+            assert OmegaConf.to_container(cfg[name], resolve=True) is not None
+    assert cfg.run_name
 
 
 @pytest.mark.parametrize("logger", ["csv", "wandb", "none"])
