@@ -1,4 +1,4 @@
-"""Numbers from scores and labels: the six of the paper's tables 1 and 2, and the counts below them.
+"""Numbers from scores and labels: the six of the paper's tables 1 and 2, EER and AP, and the counts below them.
 
 Scores are probabilities of *fake*, fake (label 1) is the positive class, and a face counts as fake when its
 score is *above* the threshold of 0.5, which is torchmetrics' convention. A rate of a class without a face is
@@ -103,37 +103,81 @@ def area_under_roc(scores: Tensor, labels: Tensor) -> Tensor:
         >>> area_under_roc(torch.tensor([0.9, 0.4, 0.4, 0.1]), torch.tensor([1, 1, 0, 0]))
         tensor(0.8750, dtype=torch.float64)
     """
-    _check(scores, labels)
-    scores, labels = scores.flatten().cpu(), labels.flatten().cpu().long()
-    fakes = int(labels.sum())
-    pristine = len(labels) - fakes
-    if fakes == 0 or pristine == 0:
-        return torch.tensor(torch.nan, dtype=torch.float64)
-    accused_rate, found_rate, _ = binary_roc(scores, labels, thresholds=None, validate_args=False)
-    # The rates are float32, too coarse to integrate; rounding gives back the whole numbers they were made of.
-    accused = (accused_rate.double() * pristine).round()
-    found = (found_rate.double() * fakes).round()
-    return torch.trapezoid(found, accused) / (fakes * pristine)
+    found, accused = _operating_points(scores, labels)
+    return torch.trapezoid(found, accused) / (found[-1] * accused[-1])
+
+
+def average_precision(scores: Tensor, labels: Tensor) -> Tensor:
+    """Average precision: the precision at each threshold, weighted by the recall that the threshold adds.
+
+    The sum over thresholds that scikit-learn defines, without interpolation.
+
+    Args:
+        scores: probabilities of fake in [0, 1].
+        labels: 1 is fake, 0 pristine; same shape.
+
+    Returns:
+        float64 tensor without dimensions; NaN when one of the classes has no face.
+
+    Example:
+        >>> average_precision(torch.tensor([0.9, 0.4, 0.6, 0.1]), torch.tensor([1, 1, 0, 0]))
+        tensor(0.8333, dtype=torch.float64)
+    """
+    found, accused = _operating_points(scores, labels)
+    precision = found[1:] / (found[1:] + accused[1:])
+    return (precision * found.diff()).sum() / found[-1]
+
+
+def equal_error_rate(scores: Tensor, labels: Tensor) -> Tensor:
+    """Equal error rate: where FNR and FPR are the same as the threshold moves.
+
+    The operating points are those of every distinct score as the threshold (a score as high or higher means
+    fake) and the one where nothing is called fake. They are joined by straight lines, as in the ROC curve, and
+    the crossing with FNR = FPR is interpolated on the line where it lies.
+
+    Args:
+        scores: probabilities of fake in [0, 1].
+        labels: 1 is fake, 0 pristine; same shape.
+
+    Returns:
+        float64 tensor without dimensions; NaN when one of the classes has no face.
+
+    Example:
+        >>> equal_error_rate(torch.tensor([0.9, 0.4, 0.4, 0.1]), torch.tensor([1, 1, 0, 0]))
+        tensor(0.2500, dtype=torch.float64)
+    """
+    found, accused = _operating_points(scores, labels)
+    fakes, pristine = found[-1], accused[-1]
+    if fakes.isnan():
+        return fakes
+    # FNR - FPR in whole numbers; falls from fakes * pristine to the negative of it.
+    excess = (fakes - found) * pristine - accused * fakes
+    after = int((excess > 0).sum())
+    share = excess[after - 1] / (excess[after - 1] - excess[after])
+    missed = fakes - found[after - 1] - share * (found[after] - found[after - 1])
+    return missed / fakes
 
 
 def classification_metrics(scores: npt.ArrayLike, labels: npt.ArrayLike) -> dict[str, float]:
-    """The six numbers of a row of the paper's tables 1 and 2, as fractions.
+    """The six numbers of a row of the paper's tables 1 and 2, and EER and AP, as fractions.
 
     Args:
         scores: N probabilities of fake in [0, 1] (list, array, CPU tensor or column of a table).
         labels: N labels; 1 is fake, 0 pristine.
 
     Returns:
-        `fnr`, `fpr`, `recall`, `precision`, `auc`, `accuracy`. NaN is what is undefined: `fnr` and `recall`
-        without fakes, `fpr` without pristine faces, `auc` where one of the classes is absent,
-        `precision` where no face is called fake.
+        `fnr`, `fpr`, `recall`, `precision`, `auc`, `accuracy`, `eer` and `ap`. NaN is what is undefined:
+        `fnr` and `recall` without fakes, `fpr` without pristine faces, `auc`, `eer` and `ap` where one of the
+        classes is absent, `precision` where no face is called fake.
 
     Raises:
         ValueError: no faces, scores beyond [0, 1] or NaN, labels other than 0 and 1, or lengths that differ.
 
     Example:
-        >>> classification_metrics([0.9, 0.4, 0.6, 0.1], [1, 1, 0, 0])
-        {'fnr': 0.5, 'fpr': 0.5, 'recall': 0.5, 'precision': 0.5, 'auc': 0.75, 'accuracy': 0.5}
+        >>> metrics = classification_metrics([0.9, 0.4, 0.6, 0.1], [1, 1, 0, 0])
+        >>> {name: round(value, 3) for name, value in metrics.items()}
+        {'fnr': 0.5, 'fpr': 0.5, 'recall': 0.5, 'precision': 0.5, 'auc': 0.75, 'accuracy': 0.5, 'eer': 0.5,
+        'ap': 0.833}
     """
     # Copies: the columns of a table are read-only arrays, which torch would warn about.
     score, label = torch.from_numpy(np.array(scores, dtype=np.float64)), torch.from_numpy(np.array(labels))
@@ -147,6 +191,8 @@ def classification_metrics(scores: npt.ArrayLike, labels: npt.ArrayLike) -> dict
         "precision": ratio(found, found + accused),
         "auc": area_under_roc(score, label),
         "accuracy": ratio(found + passed, found + passed + accused + missed),
+        "eer": equal_error_rate(score, label),
+        "ap": average_precision(score, label),
     }
     return {name: float(value) for name, value in metrics.items()}
 
@@ -160,6 +206,20 @@ def ratio(part: Tensor, whole: Tensor) -> Tensor:
     """
     dtype = torch.float32 if part.device.type == "mps" else torch.float64
     return part.to(dtype) / whole.to(dtype)
+
+
+def _operating_points(scores: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """Fakes found and pristine faces accused as the threshold falls, from none to all; NaN without a class."""
+    _check(scores, labels)
+    scores, labels = scores.flatten().cpu(), labels.flatten().cpu().long()
+    fakes = int(labels.sum())
+    pristine = len(labels) - fakes
+    if fakes == 0 or pristine == 0:
+        undefined = torch.full((2,), torch.nan, dtype=torch.float64)
+        return undefined, undefined
+    accused_rate, found_rate, _ = binary_roc(scores, labels, thresholds=None, validate_args=False)
+    # The rates are float32, too coarse to integrate; rounding gives back the whole numbers they were made of.
+    return (found_rate.double() * fakes).round(), (accused_rate.double() * pristine).round()
 
 
 def _check(scores: Tensor, labels: Tensor) -> None:

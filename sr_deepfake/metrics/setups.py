@@ -10,8 +10,13 @@ import pandas as pd
 
 from sr_deepfake.errors import UserError
 from sr_deepfake.files import replacing
+from sr_deepfake.metrics.bootstrap import LEVEL, RESAMPLES, SEED
+from sr_deepfake.metrics.correlation import correlations
 from sr_deepfake.metrics.functional import classification_metrics
+from sr_deepfake.metrics.intervals import cell_intervals
 from sr_deepfake.metrics.predictions import checked, is_attacked
+from sr_deepfake.metrics.significance import decision_changes
+from sr_deepfake.metrics.videos import videos_of
 
 SETUPS = ("clean", "both", "fake")
 CLASSES = {"pristine": 0, "fake": 1}
@@ -43,32 +48,42 @@ def setup_scores(predictions: pd.DataFrame, setup: str) -> pd.Series:
     raise ValueError(f"{setup!r} is no setup; these are: {', '.join(SETUPS)}")
 
 
-def cell_metrics(predictions: pd.DataFrame) -> CellMetrics:
+def cell_metrics(predictions: pd.DataFrame, resamples: int = RESAMPLES, seed: int = SEED) -> CellMetrics:
     """Every number of a cell.
 
     Args:
         predictions: the table of predictions.
+        resamples: how many times videos are drawn for the intervals.
+        seed: of these draws.
 
     Returns:
-        - `clean`, `both`, `fake`: the six of `classification_metrics`, fractions; NaN what is undefined.
+        - `clean`, `both`, `fake`: the eight of `classification_metrics`, fractions; NaN what is undefined.
+        - `changes`: for `both` and `fake`, attacked − clean of each of the eight: positive where the attack
+          raises the figure.
         - `similarity`: for `pristine` and `fake`, means over the class's faces of `ssim`, `psnr` (dB) and
           `psnr_wrapped` (dB). Faces that the attack left identical have an infinite PSNR: they are left out
           of its mean, and `identical` counts them. NaN for a class without faces or with identical ones only.
         - `faces`: counts, `faces`, `pristine`, `fake` and `videos`.
+        - `video`: `clean`, `both`, `fake` and `changes` again, for videos whose score is the mean of their
+          frames' scores.
+        - `bootstrap`: `resamples`, `level` (0.95) and `seed` of the intervals.
+        - `intervals`: [low, high] over videos (see `bootstrap`), under the names of the figures they belong
+          to: `intervals/both/fnr`, `intervals/changes/both/fnr`, `intervals/video/both/fnr`,
+          `intervals/similarity/fake/ssim`, `intervals/correlation/pooled/ssim/score/pearson` and so on. NaN
+          for figures of a class with one video.
+        - `mcnemar`: tests of the changes of decisions, for `fnr` and `fpr` (see `decision_changes`); not yet
+          corrected for the number of cells (see `holm`).
+        - `correlation`: of SSIM and PSNR with the change of score and of absolute error (see `correlations`).
 
-        `both`, `fake` and `similarity` are None where the faces were not attacked.
+        What needs attacked faces is None where they were not attacked, and absent from `intervals`.
 
     Raises:
         ValueError: no faces, or a table that does not fit the schema.
     """
     table = checked(predictions)
     attacked = is_attacked(table)
-    metrics: CellMetrics = {
-        setup: classification_metrics(setup_scores(table, setup).to_numpy(), table["label"].to_numpy())
-        if attacked or setup == "clean"
-        else None
-        for setup in SETUPS
-    }
+    setups = {name: setup_scores(table, name).to_numpy() for name in (SETUPS if attacked else SETUPS[:1])}
+    metrics = _rows(setups, table["label"].to_numpy())
     metrics["similarity"] = (
         {name: _similarity(table[table["label"] == label]) for name, label in CLASSES.items()}
         if attacked
@@ -76,7 +91,25 @@ def cell_metrics(predictions: pd.DataFrame) -> CellMetrics:
     )
     counts = {name: int((table["label"] == label).sum()) for name, label in CLASSES.items()}
     metrics["faces"] = {"faces": len(table), **counts, "videos": int(table["video_id"].nunique())}
+    videos = videos_of(table)
+    metrics["video"] = _rows({name: videos.means(scores) for name, scores in setups.items()}, videos.labels)
+    metrics["bootstrap"] = {"resamples": resamples, "level": LEVEL, "seed": seed}
+    metrics["intervals"] = cell_intervals(table, setups, resamples, seed)
+    metrics["mcnemar"] = decision_changes(table) if attacked else None
+    metrics["correlation"] = correlations(table) if attacked else None
     return metrics
+
+
+def _rows(setups: dict[str, Any], labels: Any) -> CellMetrics:
+    """The metrics of each setup, None for those without scores, and how far attacked ones are from clean ones."""
+    rows: CellMetrics = {name: classification_metrics(scores, labels) for name, scores in setups.items()}
+    clean = rows["clean"]
+    changes = {
+        name: {metric: value - clean[metric] for metric, value in row.items()}
+        for name, row in rows.items()
+        if name != "clean"
+    }
+    return dict.fromkeys(SETUPS) | rows | {"changes": changes or None}
 
 
 def _similarity(faces: pd.DataFrame) -> dict[str, float | int]:

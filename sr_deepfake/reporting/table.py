@@ -23,6 +23,8 @@ HEADINGS = {
 }
 # What the two lines of a setup are called: the first beside the clean row, the second beside the attacked.
 SETUPS = {"both": ("both (table 1)", "all faces attacked"), "fake": ("fake (table 2)", "only fakes attacked")}
+# The figures whose intervals are shown, and those that are shown beside them; metrics.json has all.
+WITH_INTERVAL, WITHOUT = ("fnr", "fpr", "auc"), ("eer", "ap")
 # For output that cannot show them; a result must never be lost to an encoding.
 _ASCII = str.maketrans({"–": "-", "×": "x", "─": "-", "━": "-"})
 
@@ -32,7 +34,8 @@ def cell_table(metrics: Mapping[str, Any], title: str, caption: str | None = Non
 
     Args:
         metrics: what `cell_metrics` returns, or `read_metrics` reads: fractions, dB; NaN or None what is
-            undefined. Without an attack there is a clean row only.
+            undefined. Without an attack there is a clean row only. Intervals and tests are shown where the
+            metrics have them.
         title: stands above; shown as it is, square brackets included.
         caption: stands below, also as it is.
 
@@ -40,6 +43,10 @@ def cell_table(metrics: Mapping[str, Any], title: str, caption: str | None = Non
         A rich renderable that fits into 80 columns: percentages with one decimal, SSIM with three.
     """
     parts: list[RenderableType] = [Text(title, style="bold"), Text(), _rates(metrics)]
+    if metrics.get("intervals") is not None:
+        parts += [Text(), _intervals(metrics)]
+    if metrics.get("mcnemar") is not None:
+        parts += [Text(), Text(_tests(metrics["mcnemar"]))]
     if metrics.get("similarity") is not None:
         parts += [Text(), _similarity(metrics["similarity"])]
     parts += [Text(), Text(_counts(metrics))]
@@ -117,6 +124,40 @@ def _rates(metrics: Mapping[str, Any]) -> Table:
         table.add_row(name, "clean", *_percentages(metrics["clean"]))
         table.add_row(meaning, "attacked", *_percentages(metrics[setup]), end_section=True)
     return table
+
+
+def _intervals(metrics: Mapping[str, Any]) -> Table:
+    intervals, level = metrics["intervals"], metrics["bootstrap"]["level"]
+    table = _table()
+    table.add_column("Over videos", no_wrap=True)
+    for name in WITH_INTERVAL:
+        table.add_column(f"{HEADINGS[name]}, {level:.0%}", justify="right", no_wrap=True)
+    for name in WITHOUT:
+        table.add_column(name.upper(), justify="right", no_wrap=True)
+    rows = [("clean", metrics["clean"], intervals["clean"])]
+    for setup in SETUPS:
+        if metrics.get(setup) is not None:
+            changes = metrics["changes"][setup], intervals["changes"][setup]
+            rows += [(setup, metrics[setup], intervals[setup]), (f"{setup} change", *changes)]
+    for name, values, around in rows:
+        ends = [[_number(end, 1, 100) for end in around[figure]] for figure in WITH_INTERVAL]
+        table.add_row(
+            name,
+            *(low if low == high == UNDEFINED else f"{low} to {high}" for low, high in ends),
+            *(_number(values[figure], 1, 100) for figure in WITHOUT),
+        )
+    return table
+
+
+def _tests(mcnemar: Mapping[str, Any]) -> str:
+    shown = ", ".join(f"{rate.upper()} {_p(test['faces']['p_clustered'])}" for rate, test in mcnemar.items())
+    return f"Exact McNemar test of the changes, by video: {shown}."
+
+
+def _p(value: float | None) -> str:
+    if value is None or not math.isfinite(value):
+        return f"p {UNDEFINED}"
+    return "p < 0.0001" if value < 1e-4 else f"p = {value:.2g}"
 
 
 def _similarity(similarity: Mapping[str, Any]) -> Table:

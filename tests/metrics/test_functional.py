@@ -1,3 +1,5 @@
+from fractions import Fraction
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,13 +10,33 @@ from sklearn import metrics as sk
 
 from sr_deepfake.metrics.functional import (
     area_under_roc,
+    average_precision,
     classification_metrics,
     confusion_counts,
+    equal_error_rate,
     false_negative_rate,
     false_positive_rate,
 )
 
 TOLERANCE = 1e-9
+
+
+def loop_equal_error_rate(scores, labels):
+    """The crossing of FNR = FPR with the straight lines between operating points, in exact fractions."""
+    fakes = [score for score, label in zip(scores, labels, strict=True) if label == 1]
+    pristine = [score for score, label in zip(scores, labels, strict=True) if label == 0]
+    before = (Fraction(1), Fraction(0))  # nothing is called fake
+    for threshold in sorted({*fakes, *pristine}, reverse=True):
+        missed = Fraction(sum(score < threshold for score in fakes), len(fakes))
+        accused = Fraction(sum(score >= threshold for score in pristine), len(pristine))
+        if missed == accused:
+            return float(missed)
+        if missed < accused:
+            (x0, y0), (x1, y1) = before[::-1], (accused, missed)
+            # x = y on the line through both points
+            return float((x0 * y1 - y0 * x1) / ((x0 - x1) - (y0 - y1)))
+        before = (missed, accused)
+    raise AssertionError("the last point has FNR 0 and FPR 1")
 
 
 def reference(scores, labels):
@@ -30,12 +52,14 @@ def reference(scores, labels):
         "precision": sk.precision_score(labels, guesses, zero_division=np.nan),
         "auc": sk.roc_auc_score(labels, scores) if both else np.nan,
         "accuracy": sk.accuracy_score(labels, guesses),
+        "eer": loop_equal_error_rate(scores, labels) if both else np.nan,
+        "ap": sk.average_precision_score(labels, scores) if both else np.nan,
     }
 
 
 def assert_agrees(scores, labels):
     ours, theirs = classification_metrics(scores, labels), reference(scores, labels)
-    assert list(ours) == ["fnr", "fpr", "recall", "precision", "auc", "accuracy"]
+    assert list(ours) == list(theirs)
     np.testing.assert_allclose(
         [ours[name] for name in ours], [theirs[name] for name in ours], rtol=0, atol=TOLERANCE, equal_nan=True
     )
@@ -92,6 +116,27 @@ def test_all_ties_give_an_auc_of_one_half():
     assert classification_metrics([0.3] * 10, [1, 0] * 5)["auc"] == 0.5
 
 
+@pytest.mark.parametrize(
+    ("scores", "labels", "expected"),
+    [
+        ([0.9, 0.8, 0.1, 0.2], [1, 1, 0, 0], 0.0),
+        ([0.9, 0.8, 0.1, 0.2], [0, 0, 1, 1], 1.0),
+        ([0.5] * 6, [0, 1, 0, 1, 1, 1], 0.5),
+        ([0.9, 0.7, 0.5, 0.3, 0.8, 0.2, 0.1], [1, 1, 1, 1, 0, 0, 0], 1 / 3),  # crosses on a level stretch
+        ([0.9, 0.5, 0.5, 0.1], [1, 1, 0, 0], 0.25),  # crosses in the middle of a tie
+    ],
+)
+def test_equal_error_rates_that_can_be_worked_out_by_hand(scores, labels, expected):
+    assert classification_metrics(scores, labels)["eer"] == pytest.approx(expected, abs=1e-12)
+
+
+def test_mirrored_scores_and_labels_have_the_same_equal_error_rate():
+    random = np.random.default_rng(0)
+    labels, scores = random.integers(0, 2, 201), random.random(201).round(2)
+    mirrored = classification_metrics(1 - scores, 1 - labels)["eer"]
+    assert classification_metrics(scores, labels)["eer"] == pytest.approx(mirrored, abs=1e-12)
+
+
 def test_a_score_at_the_threshold_is_not_fake():
     counts = confusion_counts(torch.tensor([0.5, 0.5]), torch.tensor([1, 0]))
     assert [int(count) for count in counts] == [0, 0, 1, 1]
@@ -111,7 +156,9 @@ def test_half_precision_scores_are_counted_as_they_are():
 def test_rates_of_an_absent_class_are_nan():
     assert false_negative_rate(torch.tensor([0.1]), torch.tensor([0])).isnan()
     assert false_positive_rate(torch.tensor([0.1]), torch.tensor([1])).isnan()
-    assert area_under_roc(torch.tensor([0.1]), torch.tensor([1])).isnan()
+    for curve_metric in (area_under_roc, average_precision, equal_error_rate):
+        assert curve_metric(torch.tensor([0.1]), torch.tensor([1])).isnan()
+        assert curve_metric(torch.tensor([0.1]), torch.tensor([0])).isnan()
 
 
 def test_columns_of_a_table_are_taken():

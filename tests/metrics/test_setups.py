@@ -4,9 +4,10 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import average_precision_score, roc_auc_score
 
 from sr_deepfake.errors import UserError
+from sr_deepfake.metrics.functional import classification_metrics
 from sr_deepfake.metrics.setups import cell_metrics, read_metrics, setup_scores, write_metrics
 
 
@@ -52,6 +53,8 @@ def test_each_setup_is_a_plain_loop_over_the_faces(table):
                 "precision": found / (found + accused),
                 "auc": roc_auc_score(table["label"], scores),
                 "accuracy": (found + pristine - accused) / len(table),
+                "eer": classification_metrics(scores, table["label"])["eer"],
+                "ap": average_precision_score(table["label"], scores),
             },
             abs=1e-12,
         )
@@ -85,7 +88,60 @@ def test_faces_that_were_not_attacked_have_a_clean_row_only(table):
     table[["score_attacked", "ssim", "psnr", "psnr_wrapped"]] = np.nan
     metrics = cell_metrics(table)
     assert metrics["clean"]["auc"] == pytest.approx(roc_auc_score(table["label"], table["score"]))
-    assert (metrics["both"], metrics["fake"], metrics["similarity"]) == (None, None, None)
+    for name in ("both", "fake", "changes", "similarity", "mcnemar", "correlation"):
+        assert metrics[name] is None
+    assert metrics["video"] | {"clean": None} == dict.fromkeys(("clean", "both", "fake", "changes"))
+    assert list(metrics["intervals"]) == ["clean", "video"]
+    assert list(metrics["intervals"]["video"]) == ["clean"]
+
+
+def test_changes_are_attacked_less_clean(table):
+    metrics = cell_metrics(table, resamples=10)
+    for part in (metrics, metrics["video"]):
+        for setup in ("both", "fake"):
+            for name, change in part["changes"][setup].items():
+                assert change == part[setup][name] - part["clean"][name]
+    assert metrics["changes"]["fake"]["fpr"] == 0
+
+
+def test_videos_have_the_metrics_of_their_mean_scores(table):
+    metrics = cell_metrics(table, resamples=10)
+    means = table.groupby(["video_id", "label"])[["score", "score_attacked"]].mean().reset_index()
+    for setup in ("clean", "both", "fake"):
+        assert metrics["video"][setup] == pytest.approx(
+            classification_metrics(setup_scores(means, setup), means["label"]), abs=1e-12
+        )
+
+
+def leaves(tree, path=()):
+    """Every value of nested dictionaries, lists included."""
+    for name, value in tree.items():
+        if isinstance(value, dict):
+            yield from leaves(value, (*path, name))
+        else:
+            yield (*path, name), value
+
+
+def test_every_figure_has_an_interval_under_its_own_name(table):
+    metrics = cell_metrics(table, resamples=200)
+    values = dict(leaves(metrics))
+    intervals = dict(leaves(metrics["intervals"]))
+    assert set(intervals) < set(values)
+    for path in set(values) - set(intervals):
+        assert (
+            path[0] in ("intervals", "faces", "bootstrap", "mcnemar")
+            or path[-1] in ("faces", "infinite", "identical", "pearson_p", "spearman", "spearman_p")
+        ), path  # fmt: skip
+    for path, (low, high) in intervals.items():
+        assert low <= high
+        assert low - 0.2 < values[path] < high + 0.2 or path[0] == "similarity"
+
+
+def test_the_same_seed_gives_the_same_intervals(table):
+    first, again, other = (cell_metrics(table, resamples=100, seed=seed) for seed in (1, 1, 2))
+    assert first["intervals"] == again["intervals"]
+    assert first["intervals"] != other["intervals"]
+    assert first["bootstrap"] == {"resamples": 100, "level": 0.95, "seed": 1}
 
 
 def test_one_class_only_is_undefined_and_null_in_the_file(table, tmp_path):

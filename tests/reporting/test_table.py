@@ -35,6 +35,62 @@ def test_rows_are_the_papers_in_percent(metrics):
     assert "1400 faces of 140 videos: 700 pristine, 700 fake" in text
 
 
+def with_statistics(metrics, value=0.0325):
+    """The metrics with an interval of ±1 % around every figure."""
+    row = dict.fromkeys((*CLEAN, "eer", "ap"), value)
+    rows = {"clean": row, "both": row, "fake": row}
+    changes = {"both": row, "fake": row}
+    around = {name: {figure: [value - 0.01, value + 0.01] for figure in row} for name in rows}
+    tests = {"fnr": {"faces": {"p_clustered": 0.0312}}, "fpr": {"faces": {"p_clustered": None}}}
+    return metrics | rows | {
+        "changes": changes,
+        "intervals": {**around, "changes": {"both": around["both"], "fake": around["fake"]}},
+        "bootstrap": {"resamples": 2000, "level": 0.95, "seed": 0},
+        "mcnemar": tests,
+    }  # fmt: skip
+
+
+def test_intervals_and_tests_are_shown(metrics):
+    metrics = with_statistics(metrics)
+    metrics["changes"] = {"both": metrics["both"] | {"eer": -0.041}, "fake": metrics["fake"]}
+    metrics["intervals"]["fake"] = metrics["intervals"]["fake"] | {"auc": [None, None]}
+    text = render_cell_table(metrics, "x")
+    assert cells(text, "Over videos") == ["FNR,", "95%", "FPR,", "95%", "AUC,", "95%", "EER", "AP"]
+    assert cells(text, "both change") == ["2.2", "to", "4.2"] * 3 + ["-4.1", "3.2"]
+    row = next(line for line in text.splitlines() if line.startswith("fake ") and "to" in line)
+    assert row.split() == ["fake", *["2.2", "to", "4.2"] * 2, "–", "3.2", "3.2"]
+    assert "Exact McNemar test of the changes, by video: FNR p = 0.031, FPR p –." in text
+
+
+def test_without_an_attack_there_is_one_interval_a_figure(metrics):
+    metrics = with_statistics(metrics)
+    none = dict.fromkeys(("both", "fake", "changes", "mcnemar", "similarity"))
+    text = render_cell_table(metrics | none | {"intervals": {"clean": metrics["intervals"]["clean"]}}, "x")
+    assert text.count(" to ") == 3
+    assert "change" not in text
+    assert "McNemar" not in text
+
+
+def test_the_widest_intervals_fit_into_80_columns(metrics):
+    metrics = with_statistics(metrics)
+    widest = {"fnr": [-1.0, -1.0], "fpr": [-1.0, -1.0], "auc": [1.0, 1.0]}
+    metrics["intervals"]["changes"] = {"both": widest, "fake": widest}
+    metrics["changes"] = {setup: {"eer": -1.0, "ap": -1.0} for setup in ("both", "fake")}
+    text = render_cell_table(metrics, "x")
+    assert max(len(line) for line in text.splitlines()) <= 80
+    assert "…" not in text
+    assert text.count("-100.0 to -100.0") == 4
+
+
+@pytest.mark.parametrize(
+    ("p", "shown"), [(0.5, "p = 0.5"), (0.00012, "p = 0.00012"), (0.0, "p < 0.0001"), (1.0, "p = 1")]
+)
+def test_p_values_have_two_digits(metrics, p, shown):
+    metrics = with_statistics(metrics)
+    metrics["mcnemar"]["fpr"]["faces"]["p_clustered"] = p
+    assert f"FPR {shown}." in render_cell_table(metrics, "x")
+
+
 def test_undefined_numbers_are_a_dash(metrics):
     metrics["both"] = BOTH | {"fpr": float("nan"), "auc": None}
     text = render_cell_table(metrics, "x")
