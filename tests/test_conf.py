@@ -54,8 +54,8 @@ def test_every_choice_composes(group, choice):
 def test_the_groups_that_users_type_exist():
     expected = {
         "model": {"resnet50", "swin", "xception", "efficientnet_lite0", "timm"},
-        "forgery_method": {"Deepfakes", "Face2Face", "FaceSwap", "FaceShifter", "NeuralTextures"},
-        "forgery": {"Deepfakes", "Face2Face", "FaceSwap", "FaceShifter", "NeuralTextures"},
+        "forgery_method": {"Deepfakes", "Face2Face", "FaceSwap", "FaceShifter", "NeuralTextures", "fake"},
+        "forgery": {"Deepfakes", "Face2Face", "FaceSwap", "FaceShifter", "NeuralTextures", "fake"},
         "attack": {"none", "sr", "bicubic", "jpeg", "blur", "noise", "h264", "resize", "chain"},
         "sr_model": {
             "edsr",
@@ -68,7 +68,7 @@ def test_the_groups_that_users_type_exist():
             "bicubic",
             "lanczos",
         },
-        "data": {"sample", "ffpp"},
+        "data": {"sample", "ffpp", "folder"},
         "protocol": {"paper", "authors_code", "quick"},
         "trainer": {"auto", "cpu", "gpu", "t4"},
         "logger": {"csv", "wandb", "none"},

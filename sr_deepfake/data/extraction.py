@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from sr_deepfake.data.cropping import square_crop
+from sr_deepfake.data.duplicates import picture_print
 from sr_deepfake.data.extraction_summary import (
     ExtractionError,
     ExtractionSummary,
@@ -24,6 +25,7 @@ from sr_deepfake.data.extraction_summary import (
 )
 from sr_deepfake.data.face_detection import Detection, FaceDetector
 from sr_deepfake.data.layout import Video
+from sr_deepfake.data.photo import is_photo, read_photo
 from sr_deepfake.data.process_pool import run_in_processes
 from sr_deepfake.data.progress import track
 from sr_deepfake.data.video import VideoError, read_frames
@@ -59,6 +61,8 @@ class ExtractionSettings:
         min_face: side of the smallest face looked for, px.
         seed: of the draw of the frames.
         dataset: name of the data set (and compression level), so that faces of two never mix in one folder.
+        crop: find faces. False: take the middle of each frame, the largest square whose side is such a multiple,
+            without resampling; the probability in the manifest is then NaN.
 
     >>> ExtractionSettings(thresholds=0.8) == ExtractionSettings(thresholds=[0.8, 0.8, 0.8])
     True
@@ -72,6 +76,7 @@ class ExtractionSettings:
     min_face: float = 20
     seed: int = 0
     dataset: str = ""
+    crop: bool = True
 
     def __post_init__(self) -> None:
         if self.frames < 1 or self.min_frames < 1:
@@ -87,7 +92,10 @@ class ExtractionSettings:
     @property
     def fingerprint(self) -> str:
         """Hash of all settings."""
-        content = json.dumps({"recipe": RECIPE, **asdict(self)}, sort_keys=True)
+        settings = asdict(self)
+        if self.crop:
+            del settings["crop"]  # crops that were made before there was this setting stay good
+        content = json.dumps({"recipe": RECIPE, **settings}, sort_keys=True)
         return hashlib.sha256(content.encode()).hexdigest()[:16]
 
 
@@ -98,6 +106,7 @@ def extract_faces(
     workers: int | None = None,
     shard: tuple[int, int] = (0, 1),
     progress: bool = True,
+    own: bool = False,
 ) -> ExtractionSummary:
     """Extract the largest face of some frames of each video.
 
@@ -113,6 +122,8 @@ def extract_faces(
         workers: processes; None: one a core. 0: none, in this process, which a crash in a codec ends.
         shard: (i, n) to take every n-th video from the i-th on, for n machines with a common folder.
         progress: show a progress bar, or log lines where there is no terminal.
+        own: the files are the user's own, photos or videos: the manifest holds theirs only, and each record the prints
+            of its pictures (`prints`, see `duplicates`).
 
     Raises:
         ExtractionError: when no face is found at all, or `out` holds faces that were extracted with other
@@ -126,12 +137,13 @@ def extract_faces(
         workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     if workers < 0:
         raise UserError(f"The number of workers must be 0 or more, not {workers}: prepare.workers=…")
-    videos = list(videos)[index::count]
+    everything = list(videos)
+    videos = everything[index::count]
     try:
         with run_folder(out) as partial:
             todo = [video for video in videos if not _finished(video, out, settings)]
             log.info("%d videos, %d of them already done.", len(videos), len(videos) - len(todo))
-            job = functools.partial(_extract_one, out=out, partial=partial, settings=settings)
+            job = functools.partial(_extract_one, out=out, partial=partial, settings=settings, prints=own)
             outcomes = (
                 _in_this_process(job, todo) if workers == 0 else run_in_processes(job, todo, workers, _limit)
             )
@@ -141,7 +153,8 @@ def extract_faces(
                     record = new_record(video, settings.fingerprint)
                     detail = "the process that decoded it died, twice"
                     publish(skip(record, video, CRASHED, detail), {}, video_folder(out, video), partial)
-        summary = assemble(out, videos, settings.fingerprint, {video.video_id for video in todo})
+        extracted = {video.video_id for video in todo}
+        summary = assemble(out, videos, settings.fingerprint, extracted, only=everything if own else None)
     except OSError as error:
         raise OutputFolderError(
             f"Extracting faces into {out} failed: {error}. Mend it and run the same command again: "
@@ -197,26 +210,47 @@ def _detector(thresholds: Sequence[float], min_face: float) -> FaceDetector:
     return FaceDetector(thresholds, min_face)
 
 
-def _extract_one(video: Video, out: Path, partial: Path, settings: ExtractionSettings) -> None:
+def _extract_one(
+    video: Video, out: Path, partial: Path, settings: ExtractionSettings, prints: bool = False
+) -> None:
     if _finished(video, out, settings):
         return  # by another run, since this one began
     record = new_record(video, settings.fingerprint)
     crops: dict[str, bytes] = {}
     try:
-        drawn = read_frames(video.path, settings.frames, settings.min_frames, settings.seed)
+        if is_photo(video.path):
+            drawn = read_photo(video.path)
+        else:
+            drawn = read_frames(video.path, settings.frames, settings.min_frames, settings.seed)
     except VideoError as error:
         record = skip(record, video, error.reason, error.detail)
     except Exception as error:  # whatever else a damaged file makes a codec do must not end the run
         record = skip(record, video, "unreadable", f"{type(error).__name__}: {error}")
     else:
         record["n_frames"] = drawn.n_frames
-        detections = _detector(settings.thresholds, settings.min_face).largest(drawn.images)
+        if settings.crop:
+            detections = _detector(settings.thresholds, settings.min_face).largest(drawn.images)
+        else:
+            detections = [_whole(image) for image in drawn.images]
         for frame, image, detection in zip(drawn.indices, drawn.images, detections, strict=True):
             _add_face(record, crops, video, frame, image, detection, settings)
         if not crops:
-            record = skip(record, video, "no face", f"in any of {len(drawn.indices)} frames")
+            first = record["frames_skipped"][
+                0
+            ]  # without a search for faces, only their size is against frames
+            detail = f"in any of {len(drawn.indices)} frames" if settings.crop else first["detail"]
+            record = skip(record, video, "no face" if settings.crop else first["reason"], detail)
+        if prints:
+            pictures = zip(drawn.indices, drawn.images, strict=True)
+            record["prints"] = {str(frame): picture_print(image) for frame, image in pictures}
     if not _finished(video, out, settings):
         publish(record, crops, video_folder(out, video), partial)
+
+
+def _whole(image: NDArray[np.uint8]) -> Detection:
+    """A frame of which no face is looked for, as a face that fills it."""
+    height, width = image.shape[:2]
+    return Detection((0.0, 0.0, float(width), float(height)), float("nan"))
 
 
 def _add_face(

@@ -66,7 +66,13 @@ class ExtractionSummary:
     __str__ = render
 
 
-def assemble(out: Path, videos: Sequence[Video], settings: str, extracted: set[str]) -> ExtractionSummary:
+def assemble(
+    out: Path,
+    videos: Sequence[Video],
+    settings: str,
+    extracted: set[str],
+    only: Sequence[Video] | None = None,
+) -> ExtractionSummary:
     """Write `faces.parquet` and `skipped.csv` from all records in a folder, and sum up some videos.
 
     Args:
@@ -74,12 +80,16 @@ def assemble(out: Path, videos: Sequence[Video], settings: str, extracted: set[s
         videos: those of this run.
         settings: fingerprint; records of other settings are left out.
         extracted: ids of the videos that this run worked on.
+        only: records of other videos than these, or of another split, are left out; None: none are.
 
     Raises:
         ExtractionError: when a video of this run has no record, or an identity is in two splits.
     """
     with FileLock(out / PARTIAL / "manifest.lock"):
         records = {record["video"]["video_id"]: record for record in _records(out, settings)}
+        if only is not None:
+            known = {video.video_id: video for video in only}
+            records = {name: record for name, record in records.items() if _is_of(record, known.get(name))}
         lost = [video.video_id for video in videos if video.video_id not in records]
         if lost:
             raise ExtractionError(
@@ -114,6 +124,10 @@ def _records(out: Path, settings: str) -> list[Record]:
     return [record for record in records if record is not None and record.get("settings") == settings]
 
 
+def _is_of(record: Record, video: Video | None) -> bool:
+    return video is not None and all(getattr(video, name) == fact for name, fact in record["video"].items())
+
+
 def _order(row: Record) -> tuple[int, int, str, str]:
     method = row["method"]
     return SPLITS.index(row["split"]), _METHOD_ORDER.get(method, len(_METHOD_ORDER)), method, row["video_id"]
@@ -132,7 +146,11 @@ def _check_splits(out: Path, records: list[Record]) -> None:
 
 
 def _write_skipped(records: list[Record], path: Path) -> None:
-    with replacing(path) as beside, beside.open("w", newline="", encoding="utf-8") as file:
+    # "backslashreplace", since names of the user's own files need not be UTF-8.
+    with (
+        replacing(path) as beside,
+        beside.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file,
+    ):
         table = csv.writer(file, lineterminator="\n")
         table.writerow(["video_id", "split", "frame", "reason", "detail"])
         for record in sorted(records, key=lambda record: _order(record["video"])):
