@@ -1,6 +1,6 @@
 """Speed and memory of the super-resolution attack, with the bundled EDSR-baseline ×2.
 
-    python benchmarks/attack.py                    on the CPU, one thread
+    python benchmarks/attack.py                    on the CPU, with all of its cores
     python benchmarks/attack.py --device cuda      on a GPU, with the fraction of its measured fp16 or bf16 rate
 
 The references are written here and run in the same process, in turn with the project's attack: one face at a time, in
@@ -174,7 +174,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
-    parser.add_argument("--threads", type=int, default=1, help="threads of torch on a CPU")
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="of torch, on a CPU")
     parser.add_argument("--side", type=int, default=224)
     parser.add_argument("--count", type=int, default=16, help="faces of one side")
     parser.add_argument("--rounds", type=int, default=5)
