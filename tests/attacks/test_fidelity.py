@@ -1,5 +1,6 @@
 """What the fast path costs in exactness, on the bundled weights and 100 faces of the embedded sample."""
 
+import shutil
 from pathlib import Path
 
 import av
@@ -9,7 +10,7 @@ import torch
 
 import sr_deepfake
 from sr_deepfake.attacks.super_resolution import SuperResolutionAttack
-from sr_deepfake.super_resolution.edsr import edsr
+from sr_deepfake.super_resolution.edsr import edsr, edsr_network
 
 IDENTITIES = Path(sr_deepfake.__file__).parent / "data" / "sample" / "assets" / "identities"
 SIDE = 120
@@ -68,3 +69,13 @@ def test_a_gpu_is_as_close(faces, exact, precision):
     difference = levels_between(attack(faces.cuda()).cpu(), exact)
     assert (difference <= 1).double().mean() >= 0.999
     assert difference.max() <= 2
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
+def test_a_compiled_network_gives_the_same_faces(faces):
+    torch.manual_seed(0)
+    network = edsr_network(scale=2, blocks=1, features=8).requires_grad_(False).eval()
+    plain, compiled = (SuperResolutionAttack(network, 2, compile=compile) for compile in (False, True))
+    for few in (faces[:2], faces[:3, :, :96, :96]):
+        assert levels_between(plain(few), compiled(few)).max() <= 1
