@@ -8,6 +8,10 @@ class UserError(Exception):
     """Something that the user can mend; the message says what is wrong and what to do."""
 
 
+class MissingWeightsError(UserError):
+    """Weights of a super-resolution network are neither here nor to be had."""
+
+
 def nearest(word: str, choices: Iterable[str]) -> str:
     """Return " Did you mean 'x'?" for the choice nearest to `word`, or "" when none is near.
 

@@ -4,52 +4,6 @@ import sys
 
 import pytest
 
-from sr_deepfake.cli import find_mistake, with_default_data
-
-
-@pytest.mark.parametrize(
-    ("argument", "suggestion"),
-    [
-        ("model=resnet51", "'resnet50'"),
-        ("model=resnet50,xceptio", "'xception'"),
-        ("forgery=faceswap", "'FaceSwap'"),
-        ("modl=swin", "'model'"),
-        ("model.nme=x", "'model.name'"),
-        ("protocol.epcohs=2", "'protocol.epochs'"),
-        ("learning_rate=3", "'protocol.learning_rate'"),
-        ("train.froce=true", "'train.force'"),
-        ("experiment=dmo", "'demo'"),
-    ],
-)
-def test_a_typo_is_answered_with_the_nearest_choice(argument, suggestion):
-    assert f"Did you mean {suggestion}?" in find_mistake("train", [argument])
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        [],
-        ["model=swin", "forgery=FaceSwap"],
-        ["forgery_method=FaceSwap"],
-        ["-m", "model=resnet50,xception", "attack=none,sr"],
-        ["protocol.epochs=2", "protocol.augmentation.jpeg=0", "hydra.run.dir=x", "+own.key=1", "seed=3"],
-        ["data=ffpp", "data.root=/somewhere with a space"],
-        ["experiment=demo", "model.pretrained=false"],
-        ["sr_model.weights=a=b.safetensors"],
-        ["model=timm", "model.name=convnext_tiny"],
-    ],
-)
-def test_right_command_lines_pass(arguments):
-    assert find_mistake("train", arguments) is None
-
-
-def test_the_environment_changes_the_default_data_set(monkeypatch):
-    monkeypatch.setenv("SR_DEEPFAKE_DATA", "ffpp")
-    assert with_default_data(["model=swin"]) == ["model=swin", "data=ffpp"]
-    assert with_default_data(["data=sample"]) == ["data=sample"]
-    monkeypatch.delenv("SR_DEEPFAKE_DATA")
-    assert with_default_data(["model=swin"]) == ["model=swin"]
-
 
 def python(*arguments, cwd, **environment):
     return subprocess.run(

@@ -115,6 +115,10 @@ class CachedAttack(nn.Module):
         """The folder of this attack's faces, which differs with the device's type and fast number format."""
         return self._store(device).folder
 
+    def recall(self, device: torch.device) -> "Recall":
+        """What gives the attacked selves of faces that this kind of device attacked; may go to other processes."""
+        return Recall(self._store(device))
+
     def extra_repr(self) -> str:
         """Say the folder in the module's printed form."""
         return f"folder={str(self.folder)!r}"
@@ -135,6 +139,45 @@ class CachedAttack(nn.Module):
         if not ((levels - rounded).abs() < 1e-3).all():  # NaN is not below either
             raise ValueError("the attack's result is not on the 8-bit grid k/255 from 0 to 1")
         return _pictures(rounded)
+
+
+class Recall:
+    """The attacked self of a face that a `CachedAttack` met before: without the attack, and on any device.
+
+    Example:
+        >>> import tempfile
+        >>> from sr_deepfake.attacks.identity import Identity
+        >>> attack = CachedAttack(Identity(), Path(tempfile.mkdtemp()), settings={"name": "none"})
+        >>> recall = attack.recall(torch.device("cpu"))
+        >>> face = torch.full((3, 24, 24), 7, dtype=torch.uint8)
+        >>> attacked = attack(face[None].float() / 255)
+        >>> torch.equal(recall(face), face)
+        True
+    """
+
+    def __init__(self, store: "_Store") -> None:
+        self._store = store
+
+    def __call__(self, face: Tensor) -> Tensor:
+        """Look up a face.
+
+        Args:
+            face: uint8 tensor of shape 3×S×S, RGB.
+
+        Returns:
+            Its attacked self, of the same shape and type.
+
+        Raises:
+            UserError: it is not kept (any more), or its file is damaged.
+        """
+        try:
+            picture = self._store.read(_key(face.permute(1, 2, 0).contiguous().numpy()))
+        except (OSError, _NotTheFaceError):
+            raise UserError(
+                f"{self._store.folder} was changed while its attacked faces were in use: one is gone or damaged; "
+                "the same command, run again, attacks it anew and goes on"
+            ) from None
+        return torch.from_numpy(np.ascontiguousarray(picture.transpose(2, 0, 1)))
 
 
 class _NotTheFaceError(Exception):

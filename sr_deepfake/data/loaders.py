@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from sr_deepfake.data.augmentation import Augmentation
+from sr_deepfake.data.defence import Defence
 from sr_deepfake.data.images import read_face, resize_faces
 
 # A batch of evaluation holds at most this many pixels, whatever its faces' side: memory stays bounded.
@@ -41,14 +42,20 @@ class FaceBatch:
 
 
 class TrainingFaces(Dataset[tuple[Tensor, Tensor]]):
-    """Faces for training: resized, then augmented.
+    """Faces for training: attacked as the defence wants, resized, then augmented.
 
-    An item's key is `(epoch, index)`: the augmentation depends on the seed, the epoch and the index alone, so the
-    number of workers, an interruption and the order of loading change nothing.
+    An item's key is `(epoch, index)`: defence and augmentation depend on the seed, the epoch and the index alone,
+    so the number of workers, an interruption and the order of loading change nothing.
     """
 
     def __init__(
-        self, rows: pd.DataFrame, folder: Path, size: int, augmentation: Augmentation, seed: int
+        self,
+        rows: pd.DataFrame,
+        folder: Path,
+        size: int,
+        augmentation: Augmentation,
+        seed: int,
+        defence: Defence | None = None,
     ) -> None:
         self.paths = [str(path) for path in rows["path"]]
         self.labels = rows["label"].to_numpy(dtype=np.float32)
@@ -56,6 +63,7 @@ class TrainingFaces(Dataset[tuple[Tensor, Tensor]]):
         self.size = size
         self.augmentation = augmentation
         self.seed = seed
+        self.defence = defence
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -64,6 +72,8 @@ class TrainingFaces(Dataset[tuple[Tensor, Tensor]]):
         """Return one face (float32 3×S×S, RGB in [0, 1]) and its label (float32 scalar)."""
         epoch, index = key
         face = read_face(self.folder / self.paths[index])
+        if self.defence is not None:  # at the face's own size, where the attack acts
+            face = self.defence(face, seed=self.seed, epoch=epoch, index=index)
         resized = resize_faces(face[None].float(), self.size)[0].round().clamp(0, 255).to(torch.uint8)
         augmented = self.augmentation(resized, np.random.default_rng([self.seed, epoch, index]))
         return augmented.float() / 255, torch.tensor(self.labels[index])
@@ -148,6 +158,7 @@ def training_loader(
     batch_size: int,
     seed: int = 0,
     workers: int = 0,
+    defence: Defence | None = None,
 ) -> "DataLoader[tuple[Tensor, Tensor]]":
     """Batches for training: B×3×size×size faces in [0, 1] and B labels, shuffled anew every epoch.
 
@@ -157,10 +168,11 @@ def training_loader(
         size: the detector's input side, in pixels.
         augmentation: what happens to each face.
         batch_size: faces a batch; a last smaller batch is left out (a batch of one breaks batch normalisation).
-        seed: of the shuffle and the augmentation.
+        seed: of the shuffle, the augmentation and the defence.
         workers: processes that load; 0 loads in this one. The batches are the same for any number.
+        defence: puts attacked faces among the others.
     """
-    dataset = TrainingFaces(rows, folder, size, augmentation, seed)
+    dataset = TrainingFaces(rows, folder, size, augmentation, seed, defence)
     return DataLoader(
         dataset,
         batch_size=batch_size,

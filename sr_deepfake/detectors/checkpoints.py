@@ -32,6 +32,12 @@ class Checkpoints(Checkpoint):
         self.best_epoch = -1
         self.best_loss = float("inf")
         self.epochs_without_improvement = 0
+        self.epochs = 0
+        self.last_auc = float("nan")
+
+    def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Train no further where an interrupted training had come to its end already."""
+        self._stop_if_patience_ended(trainer)
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Judge the epoch by its validation loss, then write the files."""
@@ -44,12 +50,17 @@ class Checkpoints(Checkpoint):
             self.epochs_without_improvement += 1
         if improved or self.selection == "previous":
             self.reference = loss
-        if self.epochs_without_improvement >= self.patience:
-            trainer.should_stop = True
+        self.epochs = trainer.current_epoch + 1
+        self.last_auc = float(trainer.callback_metrics["val/auc"])
+        self._stop_if_patience_ended(trainer)
         # The state of this object travels in both files, so it is brought up to date first.
         if improved or not (self.folder / BEST).exists():
             self._save(trainer, BEST)
         self._save(trainer, LAST)
+
+    def _stop_if_patience_ended(self, trainer: lightning.Trainer) -> None:
+        if self.epochs_without_improvement >= self.patience:
+            trainer.should_stop = True
 
     def _save(self, trainer: lightning.Trainer, name: str) -> None:
         with replacing(self.folder / name) as beside:
@@ -62,6 +73,8 @@ class Checkpoints(Checkpoint):
             "best_epoch": self.best_epoch,
             "best_loss": self.best_loss,
             "epochs_without_improvement": self.epochs_without_improvement,
+            "epochs": self.epochs,
+            "last_auc": self.last_auc,
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:

@@ -27,6 +27,7 @@ _NOT_TRAINING = ("name", "swin", "frames", "sr_convention")
 
 RECIPE = "recipe.json"
 FINISHED = "finished.json"
+PROVENANCE = "provenance.json"
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,8 @@ class Recipe:
         seed: of everything random.
         precision: Lightning's name of the precision.
         version: of the training code.
+        defence: attacked faces among the training faces: `name`, `probability`, `attack` (its fingerprint); None
+            without a defence.
     """
 
     model: str
@@ -54,12 +57,15 @@ class Recipe:
     seed: int
     precision: str
     version: int = RECIPE_VERSION
+    defence: Mapping[str, Any] | None = None
 
     @property
     def fingerprint(self) -> str:
         """Ten hexadecimal digits that differ when anything in the recipe differs."""
         training = {key: value for key, value in self.protocol.items() if key not in _NOT_TRAINING}
         content = asdict(self) | {"model": None, "protocol": training}  # its short name is a label
+        if self.defence is None:
+            del content["defence"]  # as it was before there were defences
         canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()[:10]
 

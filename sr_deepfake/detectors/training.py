@@ -2,6 +2,7 @@
 
 import logging
 import warnings
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,13 @@ from lightning.pytorch.callbacks import Callback, LearningRateMonitor, TQDMProgr
 from lightning.pytorch.loggers import Logger
 
 from sr_deepfake.data.augmentation import Augmentation
+from sr_deepfake.data.defence import Defence
 from sr_deepfake.data.loaders import face_loader, training_loader
 from sr_deepfake.detectors.backbones import Weights, load_weights
 from sr_deepfake.detectors.checkpoints import LAST, Checkpoints, EpochSeed
 from sr_deepfake.detectors.detector import Detector
 from sr_deepfake.detectors.runtime import Runtime
-from sr_deepfake.detectors.store import FINISHED, DetectorStore, Recipe, forget, is_finished
+from sr_deepfake.detectors.store import FINISHED, PROVENANCE, DetectorStore, Recipe, forget, is_finished
 from sr_deepfake.errors import UserError
 from sr_deepfake.files import write_json
 
@@ -33,9 +35,11 @@ def train_detector(
     *,
     store: DetectorStore,
     runtime: Runtime,
+    provenance: Callable[[], Mapping[str, Any]] = dict,
     logger: Logger | None = None,
     force: bool = False,
     progress: bool = True,
+    defence: Callable[[], Defence] | None = None,
 ) -> Path:
     """Train the detector of a recipe, or find it trained.
 
@@ -47,9 +51,12 @@ def train_detector(
         faces: the manifest's folder.
         store: where detectors are kept.
         runtime: device and precision.
+        provenance: asked, once the training has ended, for what is to be remembered of it beside the recipe.
         logger: of Lightning.
         force: train again although there is a finished one.
         progress: show a progress bar.
+        defence: of `recipe.defence`; asked for only if there is something to train, since it attacks all training
+            faces first.
 
     Returns:
         The detector's folder.
@@ -69,7 +76,9 @@ def train_detector(
         if is_finished(folder):
             log.info("Reusing the finished detector %s (train.force=true trains it again).", folder)
             return folder
-        _fit(recipe, weights, train, val, faces, folder, runtime, logger, progress)
+        summary = _fit(recipe, weights, train, val, faces, folder, runtime, logger, progress, defence)
+        write_json(folder / PROVENANCE, provenance())
+        write_json(folder / FINISHED, summary)
     return folder
 
 
@@ -83,7 +92,8 @@ def _fit(
     runtime: Runtime,
     logger: Logger | None,
     progress: bool,
-) -> None:
+    defence: Callable[[], Defence] | None,
+) -> dict[str, Any]:
     protocol = recipe.protocol
     # What Lightning finds worth telling (devices that are absent, its own services) is told above or not of use.
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
@@ -145,6 +155,7 @@ def _fit(
                     batch_size=protocol["batch_size"],
                     seed=recipe.seed,
                     workers=runtime.workers,
+                    defence=None if defence is None else defence(),
                 ),
                 face_loader(val, faces, workers=runtime.workers),
                 ckpt_path=interrupted if interrupted.exists() else None,
@@ -155,13 +166,9 @@ def _fit(
             if trainer.interrupted:
                 raise KeyboardInterrupt from None
             raise
-    write_json(folder / FINISHED, _summary(trainer, checkpoints))
-
-
-def _summary(trainer: lightning.Trainer, checkpoints: Checkpoints) -> dict[str, Any]:
     return {
-        "epochs": trainer.current_epoch,
+        "epochs": checkpoints.epochs,
         "best_epoch": checkpoints.best_epoch,
         "best_validation_loss": checkpoints.best_loss,
-        "last_validation_auc": float(trainer.callback_metrics["val/auc"]),
+        "last_validation_auc": checkpoints.last_auc,
     }

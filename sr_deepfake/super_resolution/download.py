@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlparse
 from filelock import FileLock
 from tqdm import tqdm
 
-from sr_deepfake.errors import UserError
+from sr_deepfake.errors import MissingWeightsError, UserError
 from sr_deepfake.files import replacing
 
 TIMEOUT = 30.0  # seconds without an answer
@@ -84,7 +84,7 @@ def fetch(published: Published, path: Path, option: str) -> None:
             if not is_whole(path, published):
                 _download(published, path)
     except _DownloadError as error:
-        raise UserError(
+        raise MissingWeightsError(
             f"{published.url} could not be downloaded: {error}; "
             f"put the file at {path} or name it with {option}"
         ) from None

@@ -10,7 +10,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from sr_deepfake.errors import UserError
+from sr_deepfake.errors import MissingWeightsError, UserError
 from sr_deepfake.super_resolution.download import Published, fetch
 from sr_deepfake.super_resolution.layouts import basicsr_names, scale_of
 
@@ -70,14 +70,14 @@ def _find(
     if weights is None and path.is_file():
         return path, "bundled with the package"
     if published is None:
-        raise UserError(
+        raise MissingWeightsError(
             f"no published weights of {network} are known to this program; name a file with {OPTION}"
         )
     path = cache / published.name
     if published.sha256:
         fetch(published, path, OPTION)
     elif not path.is_file():
-        raise UserError(
+        raise MissingWeightsError(
             f"no weights of {network} are here; download {published.url} and put the file at {path}, "
             f"or name it with {OPTION}"
         )

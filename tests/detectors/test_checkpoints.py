@@ -27,7 +27,7 @@ def test_a_resumed_training_knows_what_the_interrupted_one_knew(tmp_path):
     class Trainer:
         def __init__(self, epoch):
             self.current_epoch, self.should_stop = epoch, False
-            self.callback_metrics = {"val/loss": torch.tensor(losses[epoch])}
+            self.callback_metrics = {"val/loss": torch.tensor(losses[epoch]), "val/auc": torch.tensor(0.5)}
 
         def save_checkpoint(self, path):
             path.write_text(str(self.current_epoch))
@@ -46,6 +46,12 @@ def test_a_resumed_training_knows_what_the_interrupted_one_knew(tmp_path):
     second.load_state_dict(first.state_dict())
     assert epochs(second, [3]) == [True]
     assert (second.best_epoch, second.best_loss) == (1, 2.0)
+    # Killed right after that, before it was written down that the training is finished:
+    third, trainer = Checkpoints(tmp_path, patience=2), Trainer(4 - 1)
+    third.load_state_dict(second.state_dict())
+    third.on_train_start(trainer, None)
+    assert trainer.should_stop
+    assert third.epochs == 4
     assert (tmp_path / "best.ckpt").read_text() == "1"
     assert (tmp_path / "last.ckpt").read_text() == "3"
 

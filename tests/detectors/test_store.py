@@ -33,10 +33,22 @@ RECIPE = Recipe(
         {"seed": 1},
         {"precision": "bf16-mixed"},
         {"version": RECIPE.version + 1},
+        {"defence": {"name": "sr-edsr-x2", "probability": 0.5, "attack": "ab"}},
     ],
 )
 def test_whatever_changes_training_changes_the_fingerprint(change):
     assert replace(RECIPE, **change).fingerprint != RECIPE.fingerprint
+
+
+def test_detectors_of_before_there_were_defences_are_found_still():
+    assert RECIPE.fingerprint == "ac8842e6be"  # what the code without defences gave this recipe
+
+
+@pytest.mark.parametrize("change", [{"probability": 0.25}, {"attack": "cd"}])
+def test_defences_are_told_apart(change):
+    defence = {"name": "sr-edsr-x2", "probability": 0.5, "attack": "ab"}
+    changed = replace(RECIPE, defence=defence | change)
+    assert changed.fingerprint != replace(RECIPE, defence=defence).fingerprint
 
 
 def test_names_alone_do_not():

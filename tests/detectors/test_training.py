@@ -1,4 +1,5 @@
 import csv
+import json
 import logging
 import signal
 from dataclasses import replace
@@ -162,6 +163,39 @@ def test_which_epoch_is_kept(faces, tmp_path, monkeypatch, selection, losses, be
     assert kept["epoch"] == best
     assert torch.load(folder / "last.ckpt", weights_only=True)["epoch"] == epochs - 1
     assert is_finished(folder)
+
+
+@pytest.mark.parametrize("patience", [1, 9])
+def test_killed_before_it_is_marked_finished_no_epoch_is_added(faces, tmp_path, monkeypatch, patience):
+    losses = [3.0, 3.5, 0.5]  # patience 1 ends before the third, which would have been the best
+    monkeypatch.setattr(
+        training.Detector,
+        "validation_step",
+        lambda self, batch, index: self.log_dict(
+            {"val/loss": losses[self.current_epoch], "val/auc": 0.5}, batch_size=len(batch.labels)
+        ),
+    )
+    recipe = replace(RECIPE, protocol={**RECIPE.protocol, "epochs": 3, "patience": patience})
+    undisturbed = train(faces, tmp_path / "one", recipe)
+    with monkeypatch.context() as patch:
+
+        def killed(path, content):
+            raise RuntimeError("killed")
+
+        patch.setattr(training, "write_json", killed)
+        with pytest.raises(RuntimeError, match="killed"):
+            train(faces, tmp_path / "two", recipe)
+    resumed = train(faces, tmp_path / "two", recipe)
+    assert same(weights_of(undisturbed), weights_of(resumed))
+    summary = json.loads((resumed / "finished.json").read_text())
+    assert summary == json.loads((undisturbed / "finished.json").read_text())
+    assert summary["epochs"] == (2 if patience == 1 else 3)
+
+
+def test_provenance_is_written_by_the_training_alone(faces, tmp_path):
+    folder = train(faces, tmp_path / "store", provenance=lambda: {"command": "the first"})
+    train(faces, tmp_path / "store", provenance=lambda: {"command": "one that reuses it"})
+    assert json.loads((folder / "provenance.json").read_text()) == {"command": "the first"}
 
 
 def test_losses_rate_and_validation_are_logged(faces, tmp_path):

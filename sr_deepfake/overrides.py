@@ -1,0 +1,180 @@
+"""The command line before Hydra sees it: defaults of the machine, an earlier run's overrides, mistakes."""
+
+import os
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import hydra
+from hydra._internal.utils import get_args_parser
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+
+from sr_deepfake.errors import UserError, nearest
+from sr_deepfake.provenance import read_provenance
+
+_PACKAGE = Path(__file__).resolve().parent
+# A wheel carries the configuration inside the package; in a checkout it stands beside it.
+CONF = next(folder for folder in (_PACKAGE / "conf", _PACKAGE.parent / "conf") if folder.is_dir())
+
+FROM_RUN = "from_run="
+
+
+def with_default_data(arguments: list[str]) -> list[str]:
+    """Put `data=$SR_DEEPFAKE_DATA` before the overrides when the variable is set and no `data=` is given.
+
+    Example:
+        >>> os.environ["SR_DEEPFAKE_DATA"] = "ffpp"
+        >>> with_default_data(["model=swin"]), with_default_data(["data=sample"])
+        (['model=swin', 'data=ffpp'], ['data=sample'])
+        >>> del os.environ["SR_DEEPFAKE_DATA"]
+    """
+    data = os.environ.get("SR_DEEPFAKE_DATA")
+    if not data or any(argument.startswith("data=") for argument in arguments):
+        return arguments
+    return [*arguments, f"data={data}"]
+
+
+def with_earlier_run(program: str, arguments: list[str]) -> list[str]:
+    """Put the overrides of an earlier run in the place of `from_run=FOLDER`; what is typed beside it wins.
+
+    Args:
+        program: as in `python -m sr_deepfake.<program>`.
+        arguments: the command line without the program's name.
+
+    Raises:
+        UserError: the folder tells no run, or one of another program.
+
+    Example:
+        >>> with_earlier_run("train", ["model=swin"])
+        ['model=swin']
+    """
+    folders = [argument.removeprefix(FROM_RUN) for argument in arguments if argument.startswith(FROM_RUN)]
+    typed = [argument for argument in arguments if not argument.startswith(FROM_RUN)]
+    if not folders:
+        return arguments
+    if len(folders) > 1:
+        raise UserError(f"from_run= repeats one run; {len(folders)} are given")
+    earlier = read_provenance(Path(folders[0]))
+    if earlier["program"] != program:
+        raise UserError(
+            f"{folders[0]} is of another program; `python -m sr_deepfake.{earlier['program']} from_run="
+            f"{shlex.quote(folders[0])}` repeats it"
+        )
+    return [*without_replaced(earlier["overrides"], typed), *typed]
+
+
+def without_replaced(earlier: Sequence[str], typed: Sequence[str]) -> list[str]:
+    """Leave out what later overrides replace: the same key, and the options of a group that is chosen anew.
+
+    Example:
+        >>> without_replaced(["model=timm", "model.name=resnet18", "seed=1"], ["model=swin"])
+        ['seed=1']
+        >>> without_replaced(["model=timm", "model.name=resnet18", "seed=1"], ["-m", "seed=2,3"])
+        ['model=timm', 'model.name=resnet18']
+    """
+    keys = {_key(argument) for argument in typed if "=" in argument or argument.startswith("~")}
+    return [
+        override
+        for override in earlier
+        if not any(_key(override) == key or _key(override).startswith(f"{key}.") for key in keys)
+    ]
+
+
+def _key(override: str) -> str:
+    key = override.split("=", 1)[0].lstrip("+~")
+    return "forgery" if key == "forgery_method" else key  # two names of one choice
+
+
+def find_mistake(config_name: str, arguments: list[str]) -> str | None:
+    """Say what is mistyped in a command line, or None.
+
+    Only what Hydra would refuse without naming an alternative is looked at here: unknown choices of a group
+    and unknown keys. All else (syntax, interpolation, a configuration folder of one's own) is left to Hydra.
+
+    Args:
+        config_name: the program's configuration, without `.yaml`.
+        arguments: the command line without the program's name.
+    """
+    args = get_args_parser().parse_args(arguments)
+    if args.config_dir or args.config_path or args.config_name:
+        return None
+    try:
+        overrides = OverridesParser.create().parse_overrides(args.overrides)
+        with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
+            return _find_mistake(config_name, overrides)
+    except HydraException:
+        return None  # Hydra meets the same error again and tells it better
+
+
+def _find_mistake(config_name: str, overrides: list[Override]) -> str | None:
+    loader = GlobalHydra.instance().config_loader()
+    groups = [group for group in loader.list_groups("") if group != "hydra"]
+    choices: list[str] = []
+    keys: list[str] = []
+    for override in overrides:
+        key = override.key_or_group
+        if key == "hydra" or key.startswith(("hydra.", "hydra/")):
+            continue
+        if override.package is not None:
+            choices.append(str(override.input_line))
+            continue
+        if key not in groups:
+            if not override.is_add() and not override.is_delete():
+                keys.append(key)
+            continue
+        options = loader.get_group_options(key)
+        for word in _words(override):
+            if word not in options:
+                return f"{key}={word} is not a choice.{nearest(word, options)} Choices: {', '.join(options)}."
+        if words := _words(override):
+            choices.append(f"{key}={words[0]}")
+    if not keys:
+        return None
+    cfg = hydra.compose(config_name, choices)
+    return next((mistake for key in keys if (mistake := _unknown_key(cfg, key, groups))), None)
+
+
+def _words(override: Override) -> list[str]:
+    """The choices that an override of a group names: one, or several in a sweep."""
+    values = override.sweep_string_iterator() if override.is_sweep_override() else [override.value()]
+    return [value for value in values if isinstance(value, str)]
+
+
+def _unknown_key(cfg: DictConfig, key: str, groups: list[str]) -> str | None:
+    node: Any = cfg
+    walked: list[str] = []
+    for part in key.split("."):
+        if not isinstance(node, DictConfig):
+            return None  # a list index or a value; Hydra knows more about those
+        if part not in node.keys():  # noqa: SIM118  # `in node` is false for a value that is still missing
+            siblings = [".".join([*walked, str(name)]) for name in node]
+            candidates = siblings + (groups if not walked else [])
+            suggestion = nearest(key, candidates) or nearest(key, _leaves(cfg))
+            here = f" {'.'.join(walked)} has: {', '.join(str(name) for name in node)}." if walked else ""
+            return f"there is no option {key!r}.{suggestion}{here}"
+        walked.append(part)
+        node = node._get_node(part)
+    return None
+
+
+def _leaves(cfg: DictConfig) -> list[str]:
+    found: list[str] = []
+
+    def walk(node: Any, path: str) -> None:
+        for name in node:
+            child = node._get_node(name)
+            found.append(f"{path}{name}")
+            if (
+                isinstance(child, DictConfig)
+                and not OmegaConf.is_missing(node, name)
+                and not child._is_none()
+            ):
+                walk(child, f"{path}{name}.")
+
+    walk(cfg, "")
+    return found

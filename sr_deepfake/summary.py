@@ -1,0 +1,130 @@
+"""The table and the figure of an experiment: `python -m sr_deepfake.summary experiment=transfer`."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import hydra
+from hydra._internal.utils import get_args_parser
+from hydra.errors import HydraException
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+
+from sr_deepfake.cell import Cell
+from sr_deepfake.cells import CellStore
+from sr_deepfake.errors import UserError
+from sr_deepfake.grid import Grid, grid_of
+from sr_deepfake.overrides import CONF, find_mistake, with_default_data
+from sr_deepfake.provenance import command_of
+
+if TYPE_CHECKING:
+    from sr_deepfake.reporting.summary import Result
+
+NOTHING, MISUSE, INCOMPLETE = 1, 2, 3
+PREDICTIONS = "predictions.parquet"
+
+
+@hydra.main(version_base="1.3", config_path=str(CONF), config_name="summary")
+def _hydra(cfg: DictConfig) -> None:
+    """Answer --help, --cfg and the like, as the other programs do."""
+
+
+def main() -> None:
+    """Show and write what an experiment comes to; the exit status is 0, 1, 2 or 3, as `--help` says."""
+    typed = sys.argv[1:]
+    args = get_args_parser().parse_args(with_default_data(typed))
+    if args.help or args.hydra_help or args.cfg or args.info or args.shell_completion:
+        _hydra()
+        return
+    try:
+        mistake = find_mistake("train", with_default_data(typed))
+        if mistake:
+            raise HydraException(mistake)
+        grid = grid_of("train", args.overrides, Path(args.config_dir) if args.config_dir else None)
+        cfg = _configuration(grid, args.config_dir)
+    except (HydraException, OmegaConfBaseException) as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise SystemExit(MISUSE) from None
+    try:
+        complete = summarise(cfg, grid)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise SystemExit(NOTHING) from None
+    raise SystemExit(0 if complete else INCOMPLETE)
+
+
+def _configuration(grid: Grid, search: str | None) -> DictConfig:
+    """That of the first cell: what all cells share."""
+    extra = [f"hydra.searchpath=[{Path(search).resolve().as_uri()}]"] if search else []
+    with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
+        return hydra.compose("train", [*grid.cells[0].overrides, *extra])
+
+
+def summarise(cfg: DictConfig, grid: Grid) -> bool:
+    """Make an experiment's table and figure, print and write them.
+
+    Args:
+        cfg: the configuration; `summary.make` is what makes them.
+        grid: the experiment's cells.
+
+    Returns:
+        Whether no cell is missing.
+
+    Raises:
+        UserError: the configuration names no summary, or there is nothing to show.
+    """
+    if "summary" not in cfg:
+        names = [file.stem for file in sorted((CONF / "experiment").glob("*.yaml")) if _has_summary(file)]
+        raise UserError(f"there is no summary of this; choose one with experiment=, from {', '.join(names)}")
+    # Imported here, since pandas and torch take seconds: --help and mistakes answer at once.
+    from sr_deepfake.reporting.summary import Missing, print_summary, write_summary
+
+    make = hydra.utils.instantiate(cfg.summary.make)
+    store = CellStore(grid.outputs)
+    found = [store.like(cell) or cell for cell in grid.cells]
+    results = [result_of(cell, grid.outputs) for cell in found]
+    missing = [
+        Missing(command_of(cell.program, wanted.overrides), cell.error or cell.state)
+        for cell, wanted, result in zip(found, grid.cells, results, strict=True)
+        if result.predictions is None
+    ]
+    summary = make(results)
+    caption = cfg.data.get("illustration")
+    folder = grid.outputs / "experiments" / f"{cfg.summary.name}-{cfg.data.name}"
+    files = write_summary(folder, summary, caption, missing)
+    print_summary(summary, caption, missing)
+    print("\nWritten:", *[f"  {file}" for file in files], sep="\n")
+    return not missing
+
+
+def _has_summary(file: Path) -> bool:
+    return "\nsummary:" in file.read_text(encoding="utf-8")
+
+
+def result_of(cell: Cell, outputs: Path) -> "Result":
+    """What an experiment's summary sees of a cell.
+
+    Args:
+        cell: with what became of it.
+        outputs: where its results are.
+    """
+    from sr_deepfake.metrics.predictions import read_predictions
+    from sr_deepfake.reporting.summary import Result
+
+    settings = cell.settings
+    attack, defence = settings["attack"], settings["defence"]
+    defended = defence["module"] is not None
+    return Result(
+        model=cell.model,
+        trained_on=cell.forgery,
+        tested_on=settings["tested_on"],
+        attack=cell.attack,
+        network=settings["sr_model"]["name"] if attack["name"] == "sr" else attack["name"],
+        scale=int(attack["scale"]),
+        defence=f"{defence['label']} p={defence['probability']:g}" if defended else "none",
+        predictions=read_predictions(outputs / cell.result / PREDICTIONS) if cell.state == "done" else None,
+    )
+
+
+if __name__ == "__main__":
+    main()

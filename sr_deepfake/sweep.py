@@ -1,0 +1,132 @@
+"""What a sweep does about its jobs: a failed one stops no other, and is told again at the end."""
+
+import json
+import logging
+import shlex
+import sys
+import traceback
+from pathlib import Path
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import InstantiationException
+from hydra.experimental.callback import Callback
+from hydra.types import RunMode
+from omegaconf import DictConfig
+
+from sr_deepfake.errors import UserError
+from sr_deepfake.files import write_json
+from sr_deepfake.outputs import check_writable, explain
+
+FAILED = "failed.json"
+
+logger = logging.getLogger(__name__)
+
+# Of jobs in this process, by their number: where the disk is full there may be no file of them.
+_failures: dict[int, dict[str, str]] = {}
+
+
+def is_job_of_a_sweep() -> bool:
+    """Whether this is one job of `-m`, wherever it runs."""
+    return bool(HydraConfig.get().mode == RunMode.MULTIRUN)
+
+
+def last_line(error: BaseException) -> str:
+    r"""What an error says, in one line: the message alone of a mistake that can be mended, else with its type.
+
+    Example:
+        >>> last_line(UserError("name it with data.root=")), last_line(ValueError("no faces\nat all"))
+        ('name it with data.root=', 'ValueError: no faces')
+    """
+    text = (str(error).strip().splitlines() or [""])[0]
+    return text if isinstance(error, UserError) else f"{type(error).__name__}: {text}".removesuffix(": ")
+
+
+def forget_failure() -> None:
+    """Remove what an earlier sweep in the same folder wrote about this job."""
+    (Path(HydraConfig.get().runtime.output_dir) / FAILED).unlink(missing_ok=True)
+
+
+def mendable(error: BaseException, outputs: Path) -> UserError | None:
+    """The error as one that the user can mend, or None.
+
+    Args:
+        error: of a job.
+        outputs: the folder where every run writes.
+    """
+    if isinstance(error, UserError):
+        return error
+    if isinstance(error, OSError) and (message := explain(error, outputs)):
+        return UserError(message).with_traceback(error.__traceback__)
+    if isinstance(error, InstantiationException) and error.__cause__ is not None:
+        # Hydra wraps what goes wrong while it builds an object.
+        return mendable(error.__cause__, outputs)
+    return None
+
+
+def record_failure(error: BaseException) -> None:
+    """Tell in one line that this job failed; with its traceback in the job's log; and for the end of the sweep.
+
+    Args:
+        error: what is told.
+    """
+    hydra = HydraConfig.get()
+    folder = Path(hydra.runtime.output_dir)
+    message = last_line(error)
+    logger.error("error: %s", message)
+    log = _write_traceback(error)
+    failure = {"job": shlex.join(hydra.overrides.task), "error": message, "log": log}
+    _failures[int(hydra.job.num)] = failure
+    try:
+        write_json(folder / FAILED, failure)
+    except OSError as unwritable:
+        logger.error("%s could not be written: %s", folder / FAILED, unwritable)
+
+
+def _write_traceback(error: BaseException) -> str:
+    """Write it to the files that the job logs to, not to the terminal, and return the first one's name."""
+    text = "".join(traceback.format_exception(error))
+    record = logger.makeRecord(logger.name, logging.ERROR, __file__, 0, text, (), None)
+    files = [handler for handler in logging.getLogger().handlers if isinstance(handler, logging.FileHandler)]
+    for handler in files:
+        handler.handle(record)
+    return files[0].baseFilename if files else ""
+
+
+class Watch(Callback):
+    """Hydra's callback of every program: looks at the outputs before the work, lists failed jobs after a sweep."""
+
+    def on_run_start(self, config: DictConfig, **kwargs: object) -> None:
+        """End at once, with status 1, where nothing can be written."""
+        _end_if_unwritable(config)
+
+    def on_multirun_start(self, config: DictConfig, **kwargs: object) -> None:
+        """End at once, with status 1, where nothing can be written."""
+        _failures.clear()
+        _end_if_unwritable(config)
+
+    def on_multirun_end(self, config: DictConfig, **kwargs: object) -> None:
+        """List the jobs that failed, in whatever process they ran, and end with status 1 if any did."""
+        failures = {str(number): failure for number, failure in _failures.items()}
+        for file in sorted(Path(config.hydra.sweep.dir).glob(f"**/{FAILED}")):
+            failure = json.loads(file.read_text())
+            if failure not in failures.values():
+                failures[str(file)] = failure
+        if failures:
+            print(_listing(list(failures.values())), file=sys.stderr)
+            raise SystemExit(1)
+
+
+def _end_if_unwritable(config: DictConfig) -> None:
+    try:
+        check_writable(Path(config.paths.outputs))
+    except UserError as error:
+        # Hydra turns an exception of a callback into a warning.
+        print(f"error: {error}", file=sys.stderr)
+        raise SystemExit(1) from None
+
+
+def _listing(failures: list[dict[str, str]]) -> str:
+    lines = [f"{len(failures)} job(s) of the sweep failed, the others did not:"]
+    for failure in failures:
+        lines += [f"  {failure['job']}", f"    {failure['error']}", f"    log: {failure['log']}"]
+    return "\n".join([*lines, "The same command, run again, does only what is missing."])

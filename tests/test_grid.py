@@ -1,0 +1,46 @@
+import hydra
+import pytest
+
+from sr_deepfake.grid import grid_of
+
+
+def test_the_papers_grid():
+    grid = grid_of("train", ["experiment=paper", "data.root=/videos"])
+    assert len(grid.cells) == len({cell.name for cell in grid.cells}) == 30
+    assert {cell.model for cell in grid.cells} == {"resnet50", "swin", "xception"}
+    assert grid.is_sweep
+    assert all("data.root=/videos" in cell.overrides for cell in grid.cells)
+    assert not any(grid.varied)
+
+
+def test_the_command_line_wins_over_the_experiment():
+    grid = grid_of("train", ["experiment=paper", "model=swin", "attack=sr", "attack.scale=2,4"])
+    assert {cell.model for cell in grid.cells} == {"swin"}
+    assert len(grid.cells) == 5 * 2
+    assert {cell.attack for cell in grid.cells} == {"sr-edsr-x2", "sr-edsr-x4"}
+    assert [row["attack.scale"] for row in grid.varied[:2]] == ["2", "4"]
+
+
+def test_one_cell_is_no_sweep():
+    grid = grid_of("train", ["experiment=demo", "paths.outputs=/elsewhere"])
+    assert len(grid.cells) == 1
+    assert not grid.is_sweep
+    assert str(grid.outputs) == "/elsewhere"
+
+
+def test_launchers_need_not_be_there():
+    assert len(grid_of("train", ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "seed=0,1"]).cells) == 2
+
+
+def test_configuration_of_ones_own(tmp_path):
+    (tmp_path / "experiment").mkdir()
+    (tmp_path / "experiment" / "mine.yaml").write_text(
+        "# @package _global_\nhydra:\n  sweeper:\n    params:\n      seed: range(0,3)\n"
+    )
+    grid = grid_of("train", ["experiment=mine"], search=tmp_path)
+    assert [row["seed"] for row in grid.varied] == ["0", "1", "2"]
+
+
+def test_an_unknown_choice_is_hydras_error():
+    with pytest.raises(hydra.errors.HydraException):
+        grid_of("train", ["model=resnet51"])
