@@ -9,12 +9,8 @@ from safetensors.torch import load_file
 from sr_deepfake.errors import UserError
 from sr_deepfake.super_resolution.edsr import edsr, edsr_network
 from sr_deepfake.super_resolution.photos import Patches, PatchSettings, ValidationPhotos, bicubic_enlarged
-from sr_deepfake.super_resolution.training import (
-    Schedule,
-    SuperResolutionTraining,
-    train_network,
-    training_folder,
-)
+from sr_deepfake.super_resolution.training import train_network, training_folder
+from sr_deepfake.super_resolution.training_step import Schedule, SuperResolutionTraining
 
 SETTINGS = PatchSettings(patch=8, sizes=(1.0,))
 SCHEDULE = Schedule(steps=8, batch=2, check=2, learning_rate=1e-3, warmup=2)
