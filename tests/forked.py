@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Callable
@@ -64,6 +65,8 @@ class Process:
                 os.chdir(cwd)
                 sys.argv = [program, *arguments]
                 GlobalHydra.instance().clear()
+                # Tests that were started in the background ignore Ctrl-C, and their forks would with them.
+                signal.signal(signal.SIGINT, signal.default_int_handler)
                 before()
                 importlib.import_module(f"sr_deepfake.{program}").main()
             except SystemExit as end:
