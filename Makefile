@@ -1,12 +1,15 @@
-# `make` lists the targets. VENV=/path uses another virtual environment, PYTHON=python3.12 another Python.
+# `make` lists the targets. VENV=/path uses another virtual environment, PYTHON=python3.12 another Python,
+# TEST_PROCESSES=8 more processes for the tests.
 VENV ?= .venv
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
   $$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$python && break; done)
 BIN := $(VENV)/bin
+TEST_PROCESSES ?= 2
+PYTEST_OPTIONS = --numprocesses $(TEST_PROCESSES) --dist loadscope --no-loadscope-reorder
 STAMP := $(VENV)/.sr_deepfake-installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-fast lint format benchmark clean
+.PHONY: help install demo sweep test test-fast lint format benchmark clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -27,11 +30,15 @@ $(STAMP): pyproject.toml
 demo: $(STAMP)  ## train a detector on the sample, attack it, print the paper's table row (minutes, on a CPU)
 	$(BIN)/python -m sr_deepfake.train experiment=demo
 
+sweep: $(STAMP)  ## the paper's grid on the sample, small: models x forgery methods x attacked or not (45 minutes, on a CPU)
+	$(BIN)/python -m sr_deepfake.train -m experiment=sample_sweep
+	$(BIN)/python -m sr_deepfake.status experiment=sample_sweep
+
 test: $(STAMP)  ## run all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(PYTEST_OPTIONS)
 
 test-fast: $(STAMP)  ## run the tests that take seconds
-	$(BIN)/python -m pytest -m 'not slow'
+	$(BIN)/python -m pytest $(PYTEST_OPTIONS) -m 'not slow'
 
 lint: $(STAMP)  ## ruff and mypy
 	$(BIN)/ruff check .

@@ -1,6 +1,7 @@
 """Fixtures that several test files share."""
 
 import hashlib
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,9 +21,19 @@ hypothesis.settings.load_profile("untimed")
 FaceMaker = Callable[..., pd.DataFrame]
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    # Two processes with two spinning OpenMP threads each starve each other on a small machine.
+    os.environ["OMP_NUM_THREADS"] = "1"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with slow tests come first, so that no test process is left with a long one at the end."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: ("end_to_end" not in item.path.name, item.path not in slow))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def few_threads() -> None:
-    # Two processes with two spinning OpenMP threads each starve each other on a small machine.
     torch.set_num_threads(1)
     cv2.setNumThreads(0)
 

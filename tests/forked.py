@@ -1,6 +1,11 @@
-"""Programs in processes of their own that start in no time: forks of the test, which has imported all they need."""
+"""Programs in processes of their own that start in no time: forks of a server, which has imported all they need.
+
+The server is a process that has done nothing else: a fork of the test's own process could not train, since autograd's
+threads may have been started there.
+"""
 
 import importlib
+import multiprocessing
 import os
 import signal
 import sys
@@ -8,11 +13,20 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
+import cloudpickle
+import cv2
+import torch
 from hydra.core.global_hydra import GlobalHydra
 
-import sr_deepfake.attacks.super_resolution
-import sr_deepfake.detectors.training
-import sr_deepfake.results  # noqa: F401
+FORKS = multiprocessing.get_context("forkserver")
+FORKS.set_forkserver_preload(
+    [
+        "sr_deepfake.attacks.super_resolution",
+        "sr_deepfake.detectors.training",
+        "sr_deepfake.results",
+        "pytest",
+    ]
+)
 
 TINY = [
     "data=ffpp",
@@ -36,6 +50,30 @@ def nothing() -> None:
     """What a process does before its program, as a rule."""
 
 
+def perform(program: str, arguments: tuple[str, ...], cwd: Path, before: bytes, shown: Path) -> None:
+    """What a process does; ends with the program's exit status."""
+    status = 0
+    with open(shown, "w", buffering=1) as sys.stdout:
+        sys.stderr = sys.stdout
+        try:
+            os.chdir(cwd)
+            sys.argv = [program, *arguments]
+            GlobalHydra.instance().clear()
+            torch.set_num_threads(1)
+            cv2.setNumThreads(0)
+            # Tests that were started in the background ignore Ctrl-C, and their children would with them.
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            cloudpickle.loads(before)()
+            importlib.import_module(f"sr_deepfake.{program}").main()
+        except SystemExit as end:
+            status = end.code if isinstance(end.code, int) else int(end.code is not None)
+        except BaseException:
+            traceback.print_exc()
+            status = 70
+        sys.stdout.flush()
+        os._exit(status)
+
+
 class Process:
     """`python -m sr_deepfake.<program> <arguments>` in a folder.
 
@@ -53,32 +91,15 @@ class Process:
     ) -> None:
         Process.count += 1
         self.file = cwd / f"shown-{Process.count}.txt"
-        self.pid = os.fork()
-        if self.pid == 0:
-            os._exit(self._run(program, arguments, cwd, before))
-
-    def _run(self, program, arguments, cwd, before):
-        status = 0
-        with open(self.file, "w", buffering=1) as sys.stdout:
-            sys.stderr = sys.stdout
-            try:
-                os.chdir(cwd)
-                sys.argv = [program, *arguments]
-                GlobalHydra.instance().clear()
-                # Tests that were started in the background ignore Ctrl-C, and their forks would with them.
-                signal.signal(signal.SIGINT, signal.default_int_handler)
-                before()
-                importlib.import_module(f"sr_deepfake.{program}").main()
-            except SystemExit as end:
-                status = end.code if isinstance(end.code, int) else int(end.code is not None)
-            except BaseException:
-                traceback.print_exc()
-                status = 70
-        return status
+        self.file.touch()
+        patches = cloudpickle.dumps(before)
+        self.process = FORKS.Process(target=perform, args=(program, arguments, cwd, patches, self.file))
+        self.process.start()
 
     def wait(self) -> int:
         """Wait for the end; the exit status, negative for a signal."""
-        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+        self.process.join()
+        return self.process.exitcode
 
     @property
     def shown(self) -> str:
