@@ -72,7 +72,16 @@ def test_the_groups_that_users_type_exist():
         "protocol": {"paper", "authors_code", "quick"},
         "trainer": {"auto", "cpu", "gpu", "t4"},
         "logger": {"csv", "wandb", "none"},
-        "experiment": {"demo", "paper", "resolution", "sr_models", "defence", "transfer"},
+        "experiment": {
+            "demo",
+            "paper",
+            "authors_code",
+            "sample_sweep",
+            "resolution",
+            "sr_models",
+            "defence",
+            "transfer",
+        },
         "defence": {"none", "sr", "bicubic"},
     }
     found = {group: {choice for name, choice in CHOICES if name == group} for group in GROUPS}

@@ -4,13 +4,33 @@ import pytest
 from sr_deepfake.grid import grid_of
 
 
-def test_the_papers_grid():
-    grid = grid_of("train", ["experiment=paper", "data.root=/videos"])
+@pytest.mark.parametrize(
+    ("experiment", "swin"),
+    [("paper", "swin_small_patch4_window7_224"), ("authors_code", "swin_tiny_patch4_window7_224")],
+)
+def test_the_papers_grid(experiment, swin):
+    grid = grid_of("train", [f"experiment={experiment}", "data.root=/videos"])
     assert len(grid.cells) == len({cell.name for cell in grid.cells}) == 30
     assert {cell.model for cell in grid.cells} == {"resnet50", "swin", "xception"}
+    assert {cell.attack for cell in grid.cells} == {"none", "sr-edsr-x2"}
+    for cell in grid.cells:
+        assert cell.settings["protocol"]["name"] == experiment
+        assert cell.settings["model"]["pretrained"] is True
+        assert cell.settings["sr_model"]["weights"] == "official"
+    assert {cell.settings["model"]["name"] for cell in grid.cells} == {"resnet50", swin, "legacy_xception"}
     assert grid.is_sweep
     assert all("data.root=/videos" in cell.overrides for cell in grid.cells)
     assert not any(grid.varied)
+
+
+def test_the_same_grid_on_the_sample():
+    grid = grid_of("train", ["experiment=sample_sweep"])
+    assert {cell.model for cell in grid.cells} == {"resnet50", "swin", "xception", "efficientnet_lite0"}
+    assert (
+        len({(cell.model, cell.forgery, cell.attack) for cell in grid.cells}) == len(grid.cells) == 4 * 5 * 2
+    )
+    assert {cell.settings["protocol"]["name"] for cell in grid.cells} == {"quick"}
+    assert {cell.data for cell in grid.cells} == {"sample"}
 
 
 def test_the_command_line_wins_over_the_experiment():
