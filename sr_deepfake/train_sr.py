@@ -12,6 +12,7 @@ def main(cfg: DictConfig) -> None:
     import torch
 
     from sr_deepfake import assembly
+    from sr_deepfake.provenance import PROVENANCE, write_provenance
     from sr_deepfake.super_resolution.edsr import edsr, edsr_network
     from sr_deepfake.super_resolution.photos import Patches, ValidationPhotos, find_photos
     from sr_deepfake.super_resolution.training import train_network, training_folder
@@ -44,6 +45,9 @@ def main(cfg: DictConfig) -> None:
             logger=logger,
             progress=cfg.trainer.progress,
         )
+    if not (folder / PROVENANCE).exists():  # else it was finished before
+        data = {"name": "photos", "files": str(sum(map(len, photos))), "training": folder.name}
+        write_provenance(folder, assembly.provenance_of(cfg, machine, data))
     print(f"Weights: {weights}\nUse them with: sr_model.weights={weights}")
 
 

@@ -1,5 +1,6 @@
 """The program that trains EDSR, as a user types it."""
 
+import json
 import re
 import subprocess
 import sys
@@ -42,10 +43,15 @@ def test_it_trains_prints_the_weights_and_finds_them_finished_again(photos):
     assert first.returncode == 0, first.stderr
     weights = photos / re.findall(r"Use them with: sr_model\.weights=(.+)", first.stdout)[0]
     assert weights.is_file()
+    provenance = json.loads((weights.parent / "provenance.json").read_text())
+    assert provenance["program"] == "train_sr"
+    assert provenance["config"]["photos"] == "train"
+    assert provenance["data"]["files"] == "2"
     assert "Training outputs/super_resolution/edsr_1x4_x2-" in first.stdout
     second = run(photos, *arguments)
     assert second.returncode == 0, second.stderr
     assert "This training is finished already" in second.stdout
+    assert json.loads((weights.parent / "provenance.json").read_text()) == provenance
 
     started = run(photos, *arguments, f"init={weights.relative_to(photos)}", "run_tags=[mine]")
     assert started.returncode == 0, started.stderr
