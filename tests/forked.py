@@ -42,7 +42,6 @@ TINY = [
     "trainer.precision=32",
     "trainer.workers=0",
     "trainer.progress=false",
-    "logger=none",
 ]
 
 
@@ -57,6 +56,7 @@ def perform(program: str, arguments: tuple[str, ...], cwd: Path, before: bytes, 
         sys.stderr = sys.stdout
         try:
             os.chdir(cwd)
+            os.environ |= {"COLUMNS": "100", "WANDB_MODE": "offline"}
             sys.argv = [program, *arguments]
             GlobalHydra.instance().clear()
             torch.set_num_threads(1)

@@ -1,13 +1,13 @@
 """The experiments that the paper left as future work, as a user types them, on small face crops."""
 
 import json
-import os
 import subprocess
 import sys
 
 import hydra
 import pandas as pd
 import pytest
+from forked import TINY, run
 from omegaconf import OmegaConf
 
 from sr_deepfake.data.manifest import write_manifest
@@ -17,34 +17,7 @@ from sr_deepfake.errors import UserError
 from sr_deepfake.grid import grid_of
 from sr_deepfake.overrides import CONF
 
-TINY = [
-    "data=ffpp",
-    "data.crops=.",
-    "model=timm",
-    "model.name=test_resnet",
-    "model.pretrained=false",
-    "protocol=quick",
-    "protocol.image_size=48",
-    "protocol.batch_size=8",
-    "protocol.epochs=2",
-    "trainer=cpu",
-    "trainer.workers=0",
-    "trainer.progress=false",
-    "paths.cache=cache",
-]
-
-
-def run(program, *arguments, cwd, status=0):
-    ended = subprocess.run(
-        [sys.executable, "-m", f"sr_deepfake.{program}", *arguments],
-        cwd=cwd,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "100"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert ended.returncode == status, ended.stdout + ended.stderr
-    return ended.stdout + ended.stderr
+TINY = [*TINY, "paths.cache=cache"]
 
 
 @pytest.fixture

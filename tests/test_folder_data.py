@@ -6,7 +6,7 @@ import shutil
 import cv2
 import pandas as pd
 import pytest
-from test_programs import TINY, run
+from forked import TINY, run
 
 from sr_deepfake.data.sample.assets import ASSETS, read_identity
 

@@ -1,46 +1,16 @@
 """The programs, as a user types them, on small face crops."""
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from forked import TINY, run
 
 import sr_deepfake
 
 BUNDLED = Path(sr_deepfake.__file__).parent / "super_resolution" / "weights" / "edsr_baseline_x2.safetensors"
-TINY = [
-    "data=ffpp",
-    "data.crops=.",
-    "model=timm",
-    "model.name=test_resnet",
-    "model.pretrained=false",
-    "protocol=quick",
-    "protocol.image_size=48",
-    "protocol.batch_size=8",
-    "protocol.epochs=2",
-    "trainer=cpu",
-    "trainer.workers=0",
-    "trainer.progress=false",
-]
-
-
-def run(program, *arguments, cwd, status=0):
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "WANDB_MODE": "offline", "COLUMNS": "100"}
-    ended = subprocess.run(
-        [sys.executable, "-m", f"sr_deepfake.{program}", *arguments],
-        cwd=cwd,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert ended.returncode == status, ended.stdout + ended.stderr
-    return ended.stdout + ended.stderr
 
 
 @pytest.fixture

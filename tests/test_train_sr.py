@@ -2,28 +2,16 @@
 
 import json
 import re
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
+from forked import run
 from PIL import Image
 
 TINY = [
     "network.blocks=1", "network.features=4", "patches.patch=8", "schedule.steps=4", "schedule.batch=2",
     "schedule.check=2", "trainer=cpu", "trainer.progress=false",
 ]  # fmt: skip
-
-
-def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "sr_deepfake.train_sr", *arguments],
-        capture_output=True,
-        text=True,
-        cwd=folder,
-        check=False,
-    )
 
 
 @pytest.fixture
@@ -39,22 +27,18 @@ def photos(tmp_path):
 
 def test_it_trains_prints_the_weights_and_finds_them_finished_again(photos):
     arguments = ["photos=train", "validation='held out'", *TINY]
-    first = run(photos, *arguments)
-    assert first.returncode == 0, first.stderr
-    weights = photos / re.findall(r"Use them with: sr_model\.weights=(.+)", first.stdout)[0]
+    first = run("train_sr", *arguments, cwd=photos)
+    weights = photos / re.findall(r"Use them with: sr_model\.weights=(.+)", first)[0]
     assert weights.is_file()
     provenance = json.loads((weights.parent / "provenance.json").read_text())
     assert provenance["program"] == "train_sr"
     assert provenance["config"]["photos"] == "train"
     assert provenance["data"]["files"] == "2"
-    assert "Training outputs/super_resolution/edsr_1x4_x2-" in first.stdout
-    second = run(photos, *arguments)
-    assert second.returncode == 0, second.stderr
-    assert "This training is finished already" in second.stdout
+    assert "Training outputs/super_resolution/edsr_1x4_x2-" in first
+    assert "This training is finished already" in run("train_sr", *arguments, cwd=photos)
     assert json.loads((weights.parent / "provenance.json").read_text()) == provenance
 
-    started = run(photos, *arguments, f"init={weights.relative_to(photos)}", "run_tags=[mine]")
-    assert started.returncode == 0, started.stderr
+    run("train_sr", *arguments, f"init={weights.relative_to(photos)}", "run_tags=[mine]", cwd=photos)
     assert len(list((photos / "outputs" / "super_resolution").iterdir())) == 2
 
 
@@ -65,8 +49,6 @@ def test_mistakes_are_told_in_one_line(photos):
         (["photos=train", "validation=train", "init=none.pt", *TINY], "error: no weights file at none.pt"),
         (["photos=train", "validation=train"], "is 64×64 px; patches of 48 px enlarged 2 times need 96 px"),
     ):
-        done = run(photos, *arguments)
-        assert done.returncode == 1, (arguments, done.stdout, done.stderr)
-        told = done.stdout + done.stderr
+        told = run("train_sr", *arguments, cwd=photos, status=1)
         assert message in told
         assert "Traceback" not in told
