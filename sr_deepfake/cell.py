@@ -22,6 +22,7 @@ _NO_FIGURES = (
     "run_name",
     "run_tags",
     "from_run",
+    "input",
     "summary",
 )
 _NO_DATA = ("source", "illustration")

@@ -46,7 +46,7 @@ def program(config_name: str) -> Callable[[Task], Callable[[], Any]]:
         def main() -> Any:
             typed[:] = sys.argv[1:]
             try:
-                sys.argv[1:] = with_default_data(with_earlier_run(config_name, sys.argv[1:]))
+                sys.argv[1:] = with_default_data(with_earlier_run(config_name, sys.argv[1:]), config_name)
             except UserError as error:
                 _misuse(str(error))
             mistake = find_mistake(config_name, sys.argv[1:])

@@ -24,8 +24,16 @@ CONF = next(folder for folder in (_PACKAGE / "conf", _PACKAGE.parent / "conf") i
 FROM_RUN = "from_run="
 
 
-def with_default_data(arguments: list[str]) -> list[str]:
-    """Put `data=$SR_DEEPFAKE_DATA` before the overrides when the variable is set and no `data=` is given.
+# Programs that know no data set.
+_WITHOUT_DATA = ("attack", "report", "train_sr")
+
+
+def with_default_data(arguments: list[str], program: str = "train") -> list[str]:
+    """Add `data=$SR_DEEPFAKE_DATA` to the overrides when the variable is set and no `data=` is given.
+
+    Args:
+        arguments: the command line without the program's name.
+        program: as in `python -m sr_deepfake.<program>`; one that knows no data set gets none.
 
     Example:
         >>> os.environ["SR_DEEPFAKE_DATA"] = "ffpp"
@@ -34,7 +42,7 @@ def with_default_data(arguments: list[str]) -> list[str]:
         >>> del os.environ["SR_DEEPFAKE_DATA"]
     """
     data = os.environ.get("SR_DEEPFAKE_DATA")
-    if not data or any(argument.startswith("data=") for argument in arguments):
+    if not data or program in _WITHOUT_DATA or any(argument.startswith("data=") for argument in arguments):
         return arguments
     return [*arguments, f"data={data}"]
 

@@ -46,6 +46,11 @@ def start(program: str, command: str) -> None:
     _Started.program, _Started.command, _Started.at = program, command, time.time()
 
 
+def started_command() -> str:
+    """The command that `start` was told, as it was typed."""
+    return _Started.command
+
+
 def describe(config: Mapping[str, Any], device: str, data: Mapping[str, str]) -> dict[str, Any]:
     """Say where what this job makes comes from.
 

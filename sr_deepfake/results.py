@@ -29,6 +29,7 @@ from sr_deepfake.metrics.scoring import score_faces
 from sr_deepfake.metrics.setups import cell_metrics, read_metrics, write_metrics
 from sr_deepfake.provenance import write_provenance
 from sr_deepfake.reporting.table import print_cell_table
+from sr_deepfake.tracking import track_results
 
 PREDICTIONS, METRICS = "predictions.parquet", "metrics.json"
 # Raised when scores or metrics come out differently, so that older results are not taken for today's.
@@ -96,7 +97,7 @@ def evaluate_cell(
         write_provenance(out, provenance_of(cfg, machine, data))
         write_metrics(out / METRICS, {"cell": cell, **metrics})
     if logger is not None:
-        logger.log_metrics(_flat(metrics, "test/"))
+        track_results(logger, metrics, out, folder if cfg.logger.get("checkpoint") else None)
     title = (
         f"{trained.model} on {forgery}, attack {cfg.attack.label} ({len(test)} test faces of {faces.name})"
     )
@@ -178,14 +179,3 @@ def _result_folder(cfg: DictConfig, detector: Path, cell: Mapping[str, Any], tra
     out = outputs(cfg) / "results" / f"{detector.name}-{cell['attack']}-{digits}"
     out.mkdir(parents=True, exist_ok=True)
     return out
-
-
-def _flat(metrics: Mapping[str, Any], prefix: str) -> dict[str, float]:
-    """Nested metrics as `test/both/fnr` and so on."""
-    flat: dict[str, float] = {}
-    for name, value in metrics.items():
-        if isinstance(value, Mapping):
-            flat |= _flat(value, f"{prefix}{name}/")
-        elif isinstance(value, int | float):
-            flat[f"{prefix}{name}"] = float(value)
-    return flat

@@ -71,7 +71,7 @@ def test_the_groups_that_users_type_exist():
         "data": {"sample", "ffpp", "folder"},
         "protocol": {"paper", "authors_code", "quick"},
         "trainer": {"auto", "cpu", "gpu", "t4"},
-        "logger": {"csv", "wandb", "none"},
+        "logger": {"csv", "wandb", "tensorboard", "mlflow", "none"},
         "experiment": {
             "demo",
             "paper",

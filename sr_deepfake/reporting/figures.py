@@ -1,7 +1,8 @@
-"""What the figures of the experiments share: a paper column's width, a style that can be read in black and white."""
+"""What all figures share: a paper's widths, a style that can be read in black and white and by colour-blind people."""
 
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,21 +11,27 @@ from matplotlib.figure import Figure
 
 from sr_deepfake.files import replacing
 
-COLUMN = 3.3  # inches, a column of a paper
+COLUMN, PAGE = 3.3, 7.0  # inches, a column and the page of a paper
 DOTS = 300  # per inch of the PNG
-_CHARACTERS = 90  # of a caption, fit into a line
-# Line style, marker, grey and hatching of the first, second, ... series: told apart without colour.
+SMALLEST = 7  # points; no text is smaller
+_CHARACTERS = 18  # of a caption, fit into an inch
+# Colour (Okabe and Ito's, which colour-blind people tell apart), line style, marker, grey and hatching of the first,
+# second, ... series: colour never says alone what the others do not.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#E69F00", "#56B4E9")
 LINES = ("-", "--", ":", "-.")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 GREYS = ("0.0", "0.45", "0.25", "0.6")
 HATCHES = ("", "////", "....", "xxxx")
 _STYLE: Any = {
-    "font.size": 7,
-    "axes.titlesize": 7,
-    "axes.labelsize": 7,
-    "xtick.labelsize": 6,
-    "ytick.labelsize": 6,
-    "legend.fontsize": 6,
+    "font.size": SMALLEST,
+    "axes.titlesize": SMALLEST,
+    "axes.labelsize": SMALLEST,
+    "xtick.labelsize": SMALLEST,
+    "ytick.labelsize": SMALLEST,
+    "legend.fontsize": SMALLEST,
+    "figure.labelsize": SMALLEST,
+    "figure.titlesize": SMALLEST,
+    "legend.handlelength": 2.4,
     "axes.linewidth": 0.6,
     "lines.linewidth": 1.0,
     "lines.markersize": 3.5,
@@ -36,12 +43,13 @@ _STYLE: Any = {
 }
 
 
-def drawn(draw: Callable[[Figure], None], height: float) -> Figure:
-    """Make a figure of a column's width.
+def drawn(draw: Callable[[Figure], None], height: float, width: float = COLUMN) -> Figure:
+    """Make a figure.
 
     Args:
         draw: fills it.
         height: inches.
+        width: inches; a column's unless told.
 
     Example:
         >>> figure = drawn(lambda figure: figure.subplots().plot([1, 2]), height=2)
@@ -49,7 +57,7 @@ def drawn(draw: Callable[[Figure], None], height: float) -> Figure:
         [3.3, 2.0]
     """
     with matplotlib.rc_context(_STYLE):
-        figure = Figure(figsize=(COLUMN, height), layout="constrained")
+        figure = Figure(figsize=(width, height), layout="constrained")
         draw(figure)
     return figure
 
@@ -66,11 +74,42 @@ def save_figure(figure: Figure, path: Path, caption: str | None = None) -> list[
         The two files.
     """
     files = [path.with_name(f"{path.name}.{ending}") for ending in ("png", "svg")]
-    with matplotlib.rc_context(_STYLE):
-        if caption:
-            figure.supxlabel(textwrap.fill(caption, _CHARACTERS), fontsize=5, fontstyle="italic")
+    with matplotlib.rc_context(_STYLE), _captioned(figure, caption):
         for file in files:
+            _forget_layout(figure)
             metadata = {"Date": None} if file.suffix == ".svg" else {}
             with replacing(file) as beside:
                 figure.savefig(beside, format=file.suffix[1:], dpi=DOTS, metadata=metadata)
     return files
+
+
+def _forget_layout(figure: Figure) -> None:
+    """Put axes back where they were before any layout, which starts from where the last one ended."""
+    for axes in figure.axes:
+        place = axes.get_subplotspec()
+        if place is not None:
+            axes.set_subplotspec(place)
+
+
+@contextmanager
+def _captioned(figure: Figure, caption: str | None) -> Iterator[None]:
+    """Lengthen a figure by a caption at its lower edge, for as long as it is written."""
+    engine = figure.get_layout_engine()
+    if not caption or engine is None:
+        yield
+        return
+    width, height = figure.get_size_inches()
+    words = textwrap.fill(caption, int(width * _CHARACTERS))
+    room = (words.count("\n") + 1.6) * SMALLEST * 1.25 / 72  # inches
+    share = room / (height + room)
+    figure.set_size_inches(width, height + room)
+    engine.set(rect=(0, share, 1, 1 - share))  # type: ignore[call-arg]  # constrained layout's
+    text = figure.text(
+        0.5, 0.25 * SMALLEST / 72 / (height + room), words, ha="center", va="bottom", fontstyle="italic"
+    )
+    try:
+        yield
+    finally:
+        text.remove()
+        figure.set_size_inches(width, height)
+        engine.set(rect=(0, 0, 1, 1))  # type: ignore[call-arg]

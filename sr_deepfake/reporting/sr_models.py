@@ -82,7 +82,10 @@ def _draw(figure: Figure, table: pd.DataFrame) -> None:
         )
         for ssim, fnr, scale in zip(points["ssim"], points["fnr_attacked"], points["scale"], strict=True):
             axes.annotate(
-                f"×{scale}", (ssim, fnr * 100), xytext=(3, 3), textcoords="offset points", fontsize=5
+                f"×{scale}",
+                (ssim, fnr * 100),
+                xytext=(2, 3 if number % 2 == 0 else -9),
+                textcoords="offset points",
             )
     axes.axhline(float(table["fnr_clean"].mean()) * 100, color="0.7", linewidth=0.8, label="clean", zorder=0)
     axes.set_xlabel("SSIM of attacked fakes")

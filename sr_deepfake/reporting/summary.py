@@ -1,6 +1,5 @@
 """What an experiment comes to: a table and a figure, made of the predictions of its cells."""
 
-import io
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,7 +9,7 @@ from typing import TextIO
 import pandas as pd
 from matplotlib.figure import Figure
 from rich import box
-from rich.console import Console
+from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -18,7 +17,7 @@ from sr_deepfake.files import replacing
 from sr_deepfake.metrics.functional import classification_metrics
 from sr_deepfake.metrics.setups import setup_scores
 from sr_deepfake.reporting.figures import save_figure
-from sr_deepfake.reporting.table import UNDEFINED
+from sr_deepfake.reporting.table import UNDEFINED, print_parts
 
 RATES = ("fnr", "fpr", "auc")
 _HEADINGS = {
@@ -152,7 +151,7 @@ def render_markdown(summary: Summary, caption: str | None = None, missing: Seque
         missing: the cells that the table lacks.
     """
     words = as_words(summary.table)
-    numeric = [not words[name].map(_is_name).any() for name in words]
+    numeric = [not words[name].map(is_name).any() for name in words]
     lines = [f"# {summary.title}", ""]
     if caption:
         lines += [f"*{caption.strip()}*", ""]
@@ -166,7 +165,13 @@ def render_markdown(summary: Summary, caption: str | None = None, missing: Seque
     return "\n".join(lines)
 
 
-def _is_name(word: str) -> bool:
+def is_name(word: str) -> bool:
+    """Whether a cell of `as_words` is a word, and neither a number nor undefined.
+
+    Example:
+        >>> is_name("edsr"), is_name("-10.0")
+        (True, False)
+    """
     return word != UNDEFINED and not word.lstrip("+-").replace(".", "", 1).isdigit()
 
 
@@ -201,19 +206,14 @@ def print_summary(
         box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True, header_style="bold"
     )
     for name in words.columns.astype(str):
-        table.add_column(name, no_wrap=True, justify="left" if words[name].map(_is_name).any() else "right")
+        table.add_column(name, no_wrap=True, justify="left" if words[name].map(is_name).any() else "right")
     for row in words.to_numpy().tolist():
         table.add_row(*(Text(word) for word in row))
-    parts = [Text(summary.title, style="bold"), Text(), table, Text()]
+    parts: list[RenderableType] = [Text(summary.title, style="bold"), Text(), table, Text()]
     parts += [Text(remark) for remark in summary.remarks]
     if caption:
         parts.append(Text(caption.strip(), style="italic"))
-    if target.isatty():
-        Console(file=target, highlight=False).print(*parts, sep="\n")
-    else:  # a table in a file is as wide as it is, whatever the terminal
-        text = io.StringIO()
-        Console(file=text, width=1000, color_system=None, force_terminal=False).print(*parts, sep="\n")
-        print("\n".join(line.rstrip() for line in text.getvalue().splitlines()), file=target)
+    print_parts(*parts, file=target)
     if missing:
         print("\n" + _count(missing), *[f"  {line}" for line in _commands(missing)], sep="\n", file=target)
 

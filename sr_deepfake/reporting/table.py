@@ -11,7 +11,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-WIDTH = 80
+WIDTH, WIDE = 80, 1000
 UNDEFINED = "–"
 HEADINGS = {
     "fnr": "FNR",
@@ -26,7 +26,9 @@ SETUPS = {"both": ("both (table 1)", "all faces attacked"), "fake": ("fake (tabl
 # The figures whose intervals are shown, and those that are shown beside them; metrics.json has all.
 WITH_INTERVAL, WITHOUT = ("fnr", "fpr", "auc"), ("eer", "ap")
 # For output that cannot show them; a result must never be lost to an encoding.
-_ASCII = str.maketrans({"–": "-", "×": "x", "─": "-", "━": "-"})
+_ASCII = str.maketrans(
+    {"–": "-", "×": "x", "─": "-", "━": "-", "✓": "v", "Δ": "d", "↓": "-", "↑": "+", "→": ">"}
+)
 
 
 def cell_table(metrics: Mapping[str, Any], title: str, caption: str | None = None) -> RenderableType:
@@ -75,12 +77,7 @@ def render_cell_table(metrics: Mapping[str, Any], title: str, caption: str | Non
         <BLANKLINE>
         4 faces of 2 videos: 2 pristine, 2 fake. Rates in %.
     """
-    # A file of its own, so that no setting for terminals (FORCE_COLOR, COLUMNS) reaches what is written down.
-    text = io.StringIO()
-    Console(file=text, width=WIDTH, color_system=None, force_terminal=False, legacy_windows=False).print(
-        cell_table(metrics, title, caption)
-    )
-    return "\n".join(line.rstrip() for line in text.getvalue().splitlines())
+    return plain_text(cell_table(metrics, title, caption), width=WIDTH)
 
 
 def print_cell_table(
@@ -94,14 +91,35 @@ def print_cell_table(
         caption: stands below, as it is.
         file: where to; standard output unless told.
     """
+    print_parts(cell_table(metrics, title, caption), file=file, width=WIDTH)
+
+
+def print_parts(*parts: RenderableType, file: TextIO | None = None, width: int = WIDE) -> None:
+    """Print what rich renders: styled on a terminal, as plain text into a pipe or a file.
+
+    Args:
+        *parts: one below the other.
+        file: where to; standard output unless told.
+        width: of plain text, in columns. A table in a file is as wide as it is, whatever the terminal.
+    """
     target = sys.stdout if file is None else file
     if target.isatty() and _is_unicode(target):
-        Console(file=target, highlight=False).print(cell_table(metrics, title, caption))
+        Console(file=target, highlight=False).print(*parts, sep="\n")
         return
-    text = render_cell_table(metrics, title, caption)
+    text = plain_text(*parts, width=width)
     if not _is_unicode(target):
         text = text.translate(_ASCII).encode("ascii", "replace").decode("ascii")
     print(text, file=target)
+
+
+def plain_text(*parts: RenderableType, width: int = WIDE) -> str:
+    """Render as plain text, without blanks at the ends of lines."""
+    # A file of its own, so that no setting for terminals (FORCE_COLOR, COLUMNS) reaches what is written down.
+    text = io.StringIO()
+    Console(file=text, width=width, color_system=None, force_terminal=False, legacy_windows=False).print(
+        *parts, sep="\n"
+    )
+    return "\n".join(line.rstrip() for line in text.getvalue().splitlines())
 
 
 def _is_unicode(file: TextIO) -> bool:
@@ -195,6 +213,16 @@ def _percentages(row: Mapping[str, float | None]) -> list[str]:
 
 
 def _number(value: float | None, decimals: int, factor: int = 1) -> str:
+    return number(value, decimals, factor) or UNDEFINED
+
+
+def number(value: float | None, decimals: int, factor: int = 1) -> str | None:
+    """A figure in words; None where it is undefined.
+
+    Example:
+        >>> number(0.0549, 1, 100), number(float("nan"), 3)
+        ('5.5', None)
+    """
     if value is None or not math.isfinite(value):
-        return UNDEFINED
+        return None
     return f"{value * factor:.{decimals}f}"

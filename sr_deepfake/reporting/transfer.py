@@ -104,7 +104,5 @@ def _heat_map(axes: Axes, values: npt.NDArray[np.float64]) -> None:
     axes.imshow(values, cmap="Greys", vmin=0, vmax=130)  # the darkest grey still shows its frame
     for (row, column), value in np.ndenumerate(values):
         text = UNDEFINED if np.isnan(value) else f"{value:.0f}"
-        axes.text(
-            column, row, text, ha="center", va="center", fontsize=6, color="white" if value > 70 else "black"
-        )
+        axes.text(column, row, text, ha="center", va="center", color="white" if value > 70 else "black")
     axes.tick_params(length=0)

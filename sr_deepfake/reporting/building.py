@@ -1,0 +1,122 @@
+"""From the cells to a report: which tables and figures it has, and what has to be said about it."""
+
+from collections.abc import Sequence
+
+from sr_deepfake.reporting.change_figure import change_figure
+from sr_deepfake.reporting.comparison import comparison_tables
+from sr_deepfake.reporting.experiment_parts import Part
+from sr_deepfake.reporting.paper_tables import change_table, interval_table, rates_table
+from sr_deepfake.reporting.report_cells import Collected, ReportCell
+from sr_deepfake.reporting.report_figures import ReportFigure
+from sr_deepfake.reporting.report_grid import ReportGrid, is_plain
+from sr_deepfake.reporting.report_tables import ReportTable
+from sr_deepfake.reporting.roc_figure import roc_figures
+from sr_deepfake.reporting.score_figure import score_figure
+from sr_deepfake.reporting.similarity_figure import similarity_figure
+from sr_deepfake.reporting.similarity_table import similarity_table
+from sr_deepfake.reporting.strength_figure import strength_figure
+from sr_deepfake.reporting.training_figure import training_figure
+
+_ILLUSTRATION = "Illustration only: the figures say nothing about FaceForensics++."
+
+
+def illustration_of(grid: ReportGrid, cells: Sequence[ReportCell]) -> str | None:
+    """The caption that says that the grid's figures are illustrations, as the data set words it; None: they are not."""
+    shown = [cell for cell in cells if cell.data == grid.data and cell.illustration]
+    for cell in shown:
+        data = cell.config.get("data")
+        words = data.get("illustration") if isinstance(data, dict) else None
+        if words:
+            return str(words).strip()
+    return _ILLUSTRATION if shown else None
+
+
+def make_tables(
+    grid: ReportGrid, parts: Sequence[Part], illustration: str | None, compare: bool, force: bool
+) -> list[ReportTable]:
+    """Every table of a report, in the order in which they are shown.
+
+    Args:
+        grid: model × forgery method.
+        parts: of the experiments.
+        illustration: the caption that says that the figures are illustrations.
+        compare: put the published figures beside.
+        force: do so although the data are not the paper's.
+
+    Raises:
+        UserError: `compare` with other data than the paper's, not forced.
+    """
+    compared = comparison_tables(grid, force, illustration) if compare else []
+    tables = [
+        rates_table(grid, 1, illustration),
+        rates_table(grid, 2, illustration),
+        similarity_table(grid, illustration),
+        change_table(grid, illustration),
+        interval_table(grid, 1, illustration),
+        interval_table(grid, 2, illustration),
+    ]
+    return [*(table for table in tables if table is not None), *compared, *(table for table, _ in parts)]
+
+
+def make_figures(
+    grid: ReportGrid, cells: Sequence[ReportCell], parts: Sequence[Part]
+) -> tuple[list[ReportFigure], list[str]]:
+    """Every figure of a report, in the order in which they are shown; and notes about those that cannot be.
+
+    Args:
+        grid: model × forgery method.
+        cells: all results.
+        parts: of the experiments.
+    """
+    training, without = training_figure(grid)
+    figures = [
+        change_figure(grid),
+        *roc_figures(grid),
+        score_figure(grid),
+        similarity_figure(grid),
+        strength_figure(cells, grid),
+        *(figure for _, figure in parts),
+        training,
+    ]
+    notes = []
+    if without:
+        more = f" and {len(without) - 1} other detectors" if len(without) > 1 else ""
+        notes.append(
+            f"Training curves are not shown of {without[0]}{more}: no csv/metrics.csv of the run is to be found."
+        )
+    return [figure for figure in figures if figure is not None], notes
+
+
+def notes_of(grid: ReportGrid, collected: Collected) -> list[str]:
+    """What a reader has to know about what is not in the grid's tables."""
+    notes = []
+    outside = [
+        cell
+        for cell in collected.cells
+        if is_plain(cell) and (cell.data, cell.protocol) != (grid.data, grid.protocol)
+    ]
+    if outside:
+        kinds = sorted({f"data={cell.data} protocol={cell.protocol}" for cell in outside})
+        notes.append(
+            f"The tables and figures are of data={grid.data} protocol={grid.protocol}; {len(outside)} results of "
+            f"{', '.join(kinds)} are left out (grid.data= and grid.protocol= choose others)."
+        )
+    others = sorted(
+        {
+            cell.attack
+            for cell in collected.cells
+            if is_plain(cell)
+            and (cell.data, cell.protocol) == (grid.data, grid.protocol)
+            and cell.is_attacked
+            and cell.attack != grid.attack
+        }
+    )
+    if others:
+        notes.append(
+            f"There are results of other attacks too: {', '.join(others)} (grid.attack= chooses one)."
+        )
+    if grid.left_out:
+        names = ", ".join(cell.name for cell in grid.left_out)
+        notes.append(f"Newer results of the same model, method and attack take the place of {names}.")
+    notes += [f"{unread.folder} cannot be shown: {unread.reason}" for unread in collected.unread]
+    return notes

@@ -1,0 +1,139 @@
+"""The published figures beside one's own, and the difference: `compare=paper`."""
+
+from collections.abc import Sequence
+
+from sr_deepfake.errors import UserError
+from sr_deepfake.reporting.paper_tables import (
+    ATTACKED,
+    CLEAN,
+    NAMES,
+    WHO,
+    caption,
+    model_name,
+    row_of,
+    signed,
+)
+from sr_deepfake.reporting.published import ATTACK, DATA, PRISTINE, published_rates, published_similarity
+from sr_deepfake.reporting.report_grid import ReportGrid
+from sr_deepfake.reporting.report_tables import ReportTable, Row
+from sr_deepfake.reporting.similarity_table import similarity_methods, similarity_of
+from sr_deepfake.reporting.table import HEADINGS, number
+
+_PAPER_PROTOCOLS = ("paper", "authors_code")
+
+
+def check_comparable(grid: ReportGrid, force: bool) -> list[str]:
+    """See whether the paper's figures are of the same thing.
+
+    Args:
+        grid: one's own figures.
+        force: compare all the same.
+
+    Returns:
+        What the comparison has to be labelled with: sentences.
+
+    Raises:
+        UserError: the data are other than the paper's, and it is not forced.
+    """
+    labels = []
+    if grid.data != DATA:
+        why = f"these results are of data={grid.data}, the paper's of FaceForensics++"
+        if not force:
+            raise UserError(
+                f"compare=paper: {why}, so a difference would say nothing; leave it out, or see them side by side, "
+                "labelled, with compare_force=true"
+            )
+        labels.append(f"Forced comparison of different things: {why}; the differences say nothing.")
+    if grid.attack != ATTACK:
+        labels.append(f"The paper's attack is {ATTACK}, these figures are of {grid.attack}.")
+    if grid.protocol not in _PAPER_PROTOCOLS:
+        labels.append(
+            f"These detectors were trained with protocol={grid.protocol}, which is not the paper's."
+        )
+    return labels
+
+
+def comparison_tables(grid: ReportGrid, force: bool, illustration: str | None = None) -> list[ReportTable]:
+    """Tables 1, 2 and 3 with the published figure and the difference beside each.
+
+    Args:
+        grid: one's own figures.
+        force: compare although the data are not the paper's.
+        illustration: the caption that says that the figures are illustrations.
+
+    Raises:
+        UserError: the data are other than the paper's, and it is not forced.
+    """
+    labels = check_comparable(grid, force)
+    prefix = "NOT COMPARABLE: " if grid.data != DATA else ""
+    tables = [_rates(grid, which, labels, prefix, illustration) for which in (1, 2)]
+    return [*tables, _similarity(grid, labels, prefix, illustration)]
+
+
+def _rates(
+    grid: ReportGrid, which: int, labels: Sequence[str], prefix: str, illustration: str | None
+) -> ReportTable:
+    rows: list[Row] = []
+    for place in grid.places:
+        for attacked in (False, True):
+            own = row_of(place, which, attacked) or {}
+            paper = published_rates().get((which, place.model, place.forgery, attacked), {})
+            row: list[str | None] = [model_name(place.model), place.forgery, ATTACKED if attacked else CLEAN]
+            for rate in HEADINGS:
+                ours, theirs = own.get(rate), paper.get(rate)
+                row += [number(ours, 1, 100), number(theirs, 1), _difference(ours, theirs, 1, 100)]
+            rows.append(row)
+    columns = [name for rate in HEADINGS.values() for name in (rate, f"{rate} paper", f"{rate} Δ")]
+    return ReportTable(
+        name=f"table_{which}_paper",
+        title=f"{prefix}Table {which} beside the paper's",
+        columns=[*NAMES, *columns],
+        rows=rows,
+        caption=caption(
+            grid, f"{WHO[which]} Own figure, the paper's, the difference in points.", illustration
+        ),
+        text_columns=3,
+        group_by=2,
+        remarks=labels,
+    )
+
+
+def _similarity(
+    grid: ReportGrid, labels: Sequence[str], prefix: str, illustration: str | None
+) -> ReportTable:
+    found, published = similarity_of(grid), published_similarity()
+    rows: list[Row] = []
+    for name in [PRISTINE, *similarity_methods(grid)]:
+        own, (ssim, psnr) = found.get(name, {}), published.get(name, (None, None))
+        wrapped = own.get("psnr_wrapped")
+        rows.append(
+            [
+                name,
+                *(number(own.get("ssim"), 3), number(ssim, 3), _difference(own.get("ssim"), ssim, 3)),
+                number(own.get("psnr"), 1),
+                *(number(wrapped, 1), number(psnr, 1), _difference(wrapped, psnr, 1)),
+            ]
+        )
+    return ReportTable(
+        name="table_3_paper",
+        title=f"{prefix}Table 3 beside the paper's",
+        columns=[
+            "Forgery Method", "SSIM", "SSIM paper", "SSIM Δ", "PSNR (dB)", "PSNR wrapped (dB)", "PSNR paper (dB)",
+            "PSNR Δ (dB)",
+        ],
+        rows=rows,
+        caption=caption(grid, "Own figure, the paper's, the difference.", illustration),
+        remarks=[
+            "The paper's PSNR is compared with the wrapped one, which is computed as its script does; the exact one "
+            "stands beside it.",
+            *labels,
+        ],
+    )  # fmt: skip
+
+
+def _difference(own: float | None, paper: float | None, decimals: int, factor: int = 1) -> str | None:
+    """Of the rounded figures, as a reader would subtract them."""
+    shown = number(own, decimals, factor)
+    if shown is None or paper is None:
+        return None
+    return signed(float(shown) - paper, decimals)

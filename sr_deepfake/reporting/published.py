@@ -1,0 +1,48 @@
+"""The figures that the paper published, from its tables 1, 2 and 3."""
+
+import csv
+from functools import cache
+from pathlib import Path
+
+FOLDER = Path(__file__).with_name("paper")
+# What the paper calls the models and the data set that its figures are of.
+MODEL_NAMES = {"resnet50": "Resnet50", "swin": "Swin", "xception": "XceptionNet"}
+DATA = "ffpp"
+ATTACK = "sr-edsr-x2"
+PRISTINE = "Pristine"
+_RATES = ("fnr", "fpr", "recall", "precision", "auc", "accuracy")
+
+
+@cache
+def published_rates() -> dict[tuple[int, str, str, bool], dict[str, float]]:
+    """Tables 1 and 2: (table, model, forgery method, attacked) → the six rates in %.
+
+    Example:
+        >>> published_rates()[1, "resnet50", "Face2Face", True]["fnr"]
+        14.4
+    """
+    names = {shown: model for model, shown in MODEL_NAMES.items()}
+    return {
+        (int(row["table"]), names[row["model"]], row["forgery_method"], row["sr"] == "1"): {
+            rate: float(row[rate]) for rate in _RATES
+        }
+        for row in _rows("tables_1_and_2.csv")
+    }
+
+
+@cache
+def published_similarity() -> dict[str, tuple[float, float]]:
+    """Table 3: "Pristine" or a forgery method → SSIM and PSNR in dB, as the published script computes it (wrapped).
+
+    Example:
+        >>> published_similarity()["FaceShifter"], list(published_similarity())[:2]
+        ((0.973, 40.9), ['Pristine', 'Deepfakes'])
+    """
+    return {
+        row["forgery_method"]: (float(row["ssim"]), float(row["psnr_db"])) for row in _rows("table_3.csv")
+    }
+
+
+def _rows(name: str) -> list[dict[str, str]]:
+    with (FOLDER / name).open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))

@@ -1,0 +1,173 @@
+"""A table of a report, and its forms: Markdown, LaTeX (booktabs) and CSV."""
+
+import csv
+import io
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from sr_deepfake.reporting.table import UNDEFINED
+
+Row = Sequence[str | None]
+_MARKDOWN = str.maketrans(
+    {"&": "&amp;", "<": "&lt;", "\n": " ", "\r": " "} | {sign: f"\\{sign}" for sign in "\\|*`[]"}
+)
+_LATEX = str.maketrans(
+    {sign: f"\\{sign}" for sign in "{}$&#%_"}
+    | {
+        "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}",
+        ">": r"\textgreater{}", "|": r"\textbar{}", '"': r"\textquotedbl{}", "–": "--", "—": "---", "×": r"$\times$",
+        "✓": r"$\checkmark$", "↓": r"$\downarrow$", "↑": r"$\uparrow$", "→": r"$\rightarrow$", "Δ": r"$\Delta$",
+        "−": r"$-$", "≤": r"$\leq$", "≥": r"$\geq$",
+    }
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class ReportTable:
+    """A table as it is shown.
+
+    Attributes:
+        name: of its files.
+        title: what it is; plain text, as are all other words here.
+        columns: headings, all different.
+        rows: as long as the columns; None is missing. Marks of significance are stars at the end of a number.
+        caption: how to read it.
+        text_columns: how many columns, from the left, are words; the others are numbers.
+        group_by: how many columns, from the left, are not repeated where they repeat the row above.
+        rules: a line is drawn above each of these rows, counted from 0.
+        remarks: what is to be said about it, in sentences.
+        commands: of the shell, that fill what is missing.
+    """
+
+    name: str
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Row]
+    caption: str = ""
+    text_columns: int = 1
+    group_by: int = 0
+    rules: Sequence[int] = field(default_factory=tuple)
+    remarks: Sequence[str] = field(default_factory=tuple)
+    commands: Sequence[str] = field(default_factory=tuple)
+
+    def shown_rows(self) -> list[list[str]]:
+        """The rows as they are shown: a dash for what is missing, nothing for what repeats the row above.
+
+        Example:
+            >>> table = ReportTable("t", "T", ["Model", "FNR"], [["swin", "5.5"], ["swin", None]], group_by=1)
+            >>> table.shown_rows()
+            [['swin', '5.5'], ['', '–']]
+        """
+        shown, above = [], None
+        for row in self.rows:
+            words = [UNDEFINED if cell is None else cell for cell in row]
+            same = 0
+            while above is not None and same < self.group_by and row[same] == above[same]:
+                words[same] = ""
+                same += 1
+            shown.append(words)
+            above = row
+        return shown
+
+    def markdown(self) -> str:
+        r"""The table with title, caption, remarks and commands, as GitHub shows it.
+
+        Example:
+            >>> print(ReportTable("t", "T", ["Model", "FNR"], [["a|b", "5.5*"]]).markdown())
+            ## T
+            <BLANKLINE>
+            | Model | FNR |
+            |---|---:|
+            | a\|b | 5.5\* |
+            <BLANKLINE>
+        """
+        lines = [f"## {_markdown(self.title)}", ""]
+        if self.caption:
+            lines += [_markdown(self.caption), ""]
+        aligned = ["---" if place < self.text_columns else "---:" for place in range(len(self.columns))]
+        lines.append("| " + " | ".join(map(_markdown, self.columns)) + " |")
+        lines.append("|" + "|".join(aligned) + "|")
+        lines += ["| " + " | ".join(map(_markdown, row)) + " |" for row in self.shown_rows()]
+        lines.append("")
+        if self.remarks:
+            lines += [*[f"- {_markdown(remark)}" for remark in self.remarks], ""]
+        if self.commands:
+            ticks = re.findall("`+", "\n".join(self.commands))
+            fence = "`" * max(3, *(len(run) + 1 for run in ticks), 3)
+            lines += ["What is missing is made by:", "", f"{fence}sh", *self.commands, fence, ""]
+        return "\n".join(lines)
+
+    def latex(self) -> str:
+        """The table as a LaTeX `table` for the packages booktabs and amssymb, as wide as the page at most.
+
+        The caption, the remarks and the illustration's caption stand with it; commands are comments.
+        """
+        columns = "l" * self.text_columns + "r" * (len(self.columns) - self.text_columns)
+        body: list[str] = []
+        for place, row in enumerate(self.shown_rows()):
+            if place in self.rules and place > 0:
+                body.append(r"\midrule")
+            body.append(" & ".join(_latex_cell(cell) for cell in row) + r" \\")
+        title = re.sub(r"^(.*: )?Table \d+:? ?", r"\1", self.title)  # LaTeX counts its tables itself
+        words = " ".join([f"{title}.", self.caption, *self.remarks]).strip()
+        comments = [f"% {command}" for command in self.commands for command in command.splitlines()]
+        lines = [
+            "% Needs \\usepackage{booktabs,amssymb,graphicx}.",
+            *(["% What is missing is made by:", *comments] if comments else []),
+            r"\begin{table}",
+            r"\centering",
+            rf"\caption{{{_latex(words)}}}",
+            rf"\label{{tab:{self.name.replace('_', '-')}}}",
+            r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%",
+            rf"\begin{{tabular}}{{{columns}}}",
+            r"\toprule",
+            " & ".join(map(_latex, self.columns)) + r" \\",
+            r"\midrule",
+            *body,
+            r"\bottomrule",
+            r"\end{tabular}}",
+            r"\end{table}",
+        ]
+        return "\n".join(lines) + "\n"
+
+    def csv(self) -> str:
+        """The cells alone under one line of headings, a line a row; a missing one is empty.
+
+        Example:
+            >>> print(ReportTable("t", "T", ["Model", "FNR"], [["swin", "5.5"], ["swin", None]]).csv(), end="")
+            Model,FNR
+            swin,5.5
+            swin,
+        """
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(self.columns)
+        writer.writerows([[re.sub(r"[\r\n]+", " ", cell or "") for cell in row] for row in self.rows])
+        return text.getvalue()
+
+
+def _markdown(text: str) -> str:
+    return text.translate(_MARKDOWN)
+
+
+def _latex(text: str) -> str:
+    r"""Words as LaTeX shows them; what its standard fonts have no letter for becomes a question mark.
+
+    Example:
+        >>> print(_latex("50% of a_b & c"), _latex("人"))
+        50\% of a\_b \& c ?
+    """
+    known = "".join(
+        sign if ord(sign) < 256 or ord(sign) in _LATEX else "?"
+        for sign in " ".join(text.split())
+        if sign.isprintable()
+    )
+    return known.translate(_LATEX)
+
+
+def _latex_cell(cell: str) -> str:
+    """A cell; its stars stand beside the number, so that the digits of a column stay in line."""
+    number = cell.rstrip("*")
+    stars = len(cell) - len(number)
+    return _latex(number) + (rf"\rlap{{\textsuperscript{{{'*' * stars}}}}}" if stars else "")

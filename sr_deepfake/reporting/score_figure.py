@@ -1,0 +1,99 @@
+"""How scores are distributed, clean and attacked: fakes upwards, pristine faces downwards."""
+
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from sr_deepfake.metrics.functional import THRESHOLD
+from sr_deepfake.reporting.figures import COLOURS, PAGE, drawn
+from sr_deepfake.reporting.paper_tables import model_name
+from sr_deepfake.reporting.report_cells import ReportCell
+from sr_deepfake.reporting.report_figures import ReportFigure
+from sr_deepfake.reporting.report_grid import ReportGrid
+
+BINS = 20
+CLASSES = ((1, 1, COLOURS[1]), (0, -1, COLOURS[0]))  # label, direction, colour
+_LINEAR = 1.0  # %, up to which the axis is; most scores are near 0 or 1, and the others are the story
+
+
+def score_figure(grid: ReportGrid) -> ReportFigure | None:
+    """The figure; None where nothing was attacked."""
+    if not grid.attacked:
+        return None
+    return ReportFigure(
+        name="scores",
+        title="Scores, clean and attacked",
+        caption=f"Share of the class's faces by score, in {BINS} bins, on a logarithmic scale. Upwards: fakes. "
+        f"Downwards: pristine faces. Filled: clean. Dashed: attacked by {grid.attack}. A score above {THRESHOLD:g} "
+        "(dotted) means fake.",
+        figure=grid_of_panels(grid, _scores, _legend, xlabel="score", ylabel="faces (%)"),
+    )
+
+
+def grid_of_panels(grid: ReportGrid, fill: Any, legend: Any, xlabel: str, ylabel: str) -> Figure:
+    """A row of panels for each model, a column for each method; empty where results are missing.
+
+    Args:
+        grid: of the report.
+        fill: (axes, results) → draws a panel.
+        legend: figure → draws the legend; None: there is none.
+        xlabel: of all panels.
+        ylabel: of all panels.
+    """
+
+    def draw(figure: Figure) -> None:
+        panels: Any = figure.subplots(
+            len(grid.models), len(grid.methods), sharex=True, sharey=True, squeeze=False
+        )
+        for place, panel in zip(grid.places, panels.flat, strict=True):
+            if place.attacked is None:
+                panel.text(
+                    0.5, 0.5, "missing", transform=panel.transAxes, ha="center", va="center", color="0.4"
+                )
+            else:
+                fill(panel, place.attacked)
+        for panel, method in zip(panels[0], grid.methods, strict=True):
+            panel.set_title(method)
+        for panel, model in zip(panels[:, 0], grid.models, strict=True):
+            panel.set_ylabel(f"{model_name(model)}\n{ylabel}")
+        for panel in panels[-1]:
+            panel.set_xlabel(xlabel)
+        if legend is not None:
+            legend(figure)
+
+    return drawn(draw, height=0.85 + 1.05 * len(grid.models), width=PAGE)
+
+
+def _scores(axes: Axes, cell: ReportCell) -> None:
+    edges = np.linspace(0, 1, BINS + 1)
+    for label, direction, colour in CLASSES:
+        faces = cell.predictions[cell.predictions["label"] == label]
+        if faces.empty:
+            continue
+        clean, attacked = (
+            direction * 100 * np.histogram(faces[name], edges)[0] / len(faces)
+            for name in ("score", "score_attacked")
+        )
+        axes.stairs(clean, edges, fill=True, color=colour, alpha=0.35, linewidth=0)
+        axes.stairs(attacked, edges, color=colour, linestyle="--", linewidth=0.9)
+    axes.axhline(0, color="black", linewidth=0.5)
+    axes.axvline(THRESHOLD, color="0.4", linestyle=":", linewidth=0.8)
+    axes.set_yscale("symlog", linthresh=_LINEAR)
+    axes.set(xlim=(0, 1), ylim=(-150, 150))
+    axes.set_yticks([-100, -10, 0, 10, 100], ["100", "10", "0", "10", "100"])
+    axes.set_yticks([], minor=True)
+    axes.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
+
+
+def _legend(figure: Figure) -> None:
+    handles = [
+        Patch(color=COLOURS[1], alpha=0.35, linewidth=0, label="fake, clean"),
+        Line2D([], [], color=COLOURS[1], linestyle="--", label="fake, attacked"),
+        Patch(color=COLOURS[0], alpha=0.35, linewidth=0, label="pristine, clean"),
+        Line2D([], [], color=COLOURS[0], linestyle="--", label="pristine, attacked"),
+    ]
+    figure.legend(handles=handles, loc="outside upper center", ncols=4, frameon=False)

@@ -1,0 +1,99 @@
+"""A report as files, and on the terminal."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TextIO
+
+from rich import box
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from sr_deepfake.files import replacing
+from sr_deepfake.reporting.example_sheet import example_sheet
+from sr_deepfake.reporting.examples import KINDS
+from sr_deepfake.reporting.report import Report
+from sr_deepfake.reporting.report_figures import file_name
+from sr_deepfake.reporting.report_tables import ReportTable
+from sr_deepfake.reporting.table import print_parts
+
+TABLES, FIGURES, EXAMPLES = "tables", "figures", "examples"
+_FORMS: dict[str, Callable[[ReportTable], str]] = {
+    "md": ReportTable.markdown,
+    "tex": ReportTable.latex,
+    "csv": ReportTable.csv,
+}
+_PRINTED = ("table_1", "table_2", "table_3", "changes")  # and those of a comparison
+
+
+def write_tables(folder: Path, report: Report) -> list[Path]:
+    """Write each table as Markdown, LaTeX and CSV to `tables/`.
+
+    Args:
+        folder: of the report.
+        report: whose tables they are.
+
+    Returns:
+        The files.
+    """
+    files = []
+    for table in report.tables:
+        for ending, render in _FORMS.items():
+            file = folder / TABLES / f"{table.name}.{ending}"
+            with replacing(file) as beside:
+                beside.write_text(render(table), encoding="utf-8")
+            files.append(file)
+    return files
+
+
+def write_figures(folder: Path, report: Report) -> list[Path]:
+    """Write each figure as PNG and SVG to `figures/`; return the files."""
+    return [file for figure in report.figures for file in figure.write(folder / FIGURES, report.illustration)]
+
+
+def write_examples(folder: Path, report: Report) -> list[Path]:
+    """Write the examples to `examples/`, a PNG for each model and kind; return the files."""
+    files = []
+    for model in dict.fromkeys(example.model for example in report.examples):
+        for kind in KINDS:
+            shown = [example for example in report.examples if (example.model, example.kind) == (model, kind)]
+            if shown:
+                file = folder / EXAMPLES / f"{file_name(f'{kind}_{model}')}.png"
+                with replacing(file) as beside:
+                    example_sheet(shown, report.illustration).save(beside, format="PNG")
+                files.append(file)
+    return files
+
+
+def print_report(report: Report, file: TextIO | None = None) -> None:
+    """Print the main tables, what is missing and the notes: styled on a terminal, as plain text otherwise.
+
+    Args:
+        report: what to print.
+        file: where to; standard output unless told.
+    """
+    shown = [table for table in report.tables if table.name in _PRINTED or table.name.endswith("_paper")]
+    parts: list[RenderableType] = []
+    for table in shown:
+        parts += [Text(table.title, style="bold"), Text(), _rich(table), Text()]
+    commands = dict.fromkeys(command for table in shown for command in table.commands)
+    if commands:
+        parts.append(Text(f"{len(report.grid.missing)} place(s) of the grid are missing. They are made by:"))
+        parts += [Text(f"  {command}") for command in commands] + [Text()]
+    parts += [Text(words) for words in (*report.notes, report.illustration) if words]
+    print_parts(*parts, file=file)
+
+
+def _rich(table: ReportTable) -> Table:
+    shown = Table(
+        box=box.SIMPLE_HEAD,
+        show_edge=False,
+        pad_edge=False,
+        collapse_padding=True,
+        header_style="bold",
+    )
+    for place, name in enumerate(table.columns):
+        shown.add_column(Text(name), no_wrap=True, justify="left" if place < table.text_columns else "right")
+    for place, row in enumerate(table.shown_rows()):
+        shown.add_row(*(Text(cell) for cell in row), end_section=place + 1 in table.rules)
+    return shown

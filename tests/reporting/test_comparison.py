@@ -1,0 +1,60 @@
+import pytest
+from result_folders import read, write_results
+from scored_faces import predictions
+
+from sr_deepfake.errors import UserError
+from sr_deepfake.reporting.comparison import check_comparable, comparison_tables
+from sr_deepfake.reporting.report_grid import Wish, make_grid
+
+
+def grid_of(outputs, **what):
+    write_results(outputs, **what)
+    return make_grid(read(outputs), Wish(), lambda *_: ("make", ""))
+
+
+@pytest.fixture
+def paper_grid(tmp_path):
+    faces = predictions((0.05, 0.125), (0, 0), ssim=0.9671, psnr=37.0)
+    return grid_of(tmp_path, data="ffpp", protocol="paper", faces=faces)
+
+
+def test_the_published_figure_and_the_difference_stand_beside_ones_own(paper_grid):
+    first, second, _ = comparison_tables(paper_grid, force=False)
+    rows = {tuple(row[:3]): row[3:] for row in first.rows}
+    assert list(first.columns[3:9]) == ["FNR", "FNR paper", "FNR Δ", "FPR", "FPR paper", "FPR Δ"]
+    assert rows["Resnet50", "FaceSwap", "×"][:6] == ["5.0", "6.4", "-1.4", "0.0", "1.9", "-1.9"]
+    assert rows["Resnet50", "FaceSwap", "✓"][:3] == ["12.5", "21.1", "-8.6"]
+    assert rows["Swin", "FaceSwap", "✓"][:3] == [None, "21.9", None]
+    assert len(first.rows) == 30
+    assert {tuple(row[:3]): row[3:] for row in second.rows}["Resnet50", "FaceSwap", "✓"][9:12] == [
+        "100.0",
+        "97.6",
+        "+2.4",
+    ]
+    assert not first.remarks
+    assert not first.title.startswith("NOT")
+
+
+def test_the_papers_psnr_is_compared_with_the_wrapped_one(paper_grid):
+    third = comparison_tables(paper_grid, force=False)[2]
+    rows = {row[0]: row[1:] for row in third.rows}
+    #                            SSIM, paper's, difference, PSNR, wrapped, paper's, difference
+    assert rows["FaceSwap"] == ["0.967", "0.967", "+0.000", "37.0", "36.0", "39.7", "-3.7"]
+    assert rows["Deepfakes"] == [None, "0.970", None, None, None, "40.3", None]
+
+
+def test_other_data_are_refused_unless_forced_and_then_labelled(tmp_path):
+    grid = grid_of(tmp_path, data="sample")
+    with pytest.raises(UserError, match=r"data=sample.*FaceForensics.*compare_force=true"):
+        comparison_tables(grid, force=False)
+    tables = comparison_tables(grid, force=True)
+    assert all(table.title.startswith("NOT COMPARABLE: ") for table in tables)
+    assert all("the differences say nothing" in " ".join(table.remarks) for table in tables)
+    assert tables[0].latex().count("NOT COMPARABLE") == 1
+
+
+def test_another_attack_or_protocol_is_labelled(tmp_path):
+    grid = grid_of(tmp_path, data="ffpp", protocol="quick", attack="jpeg-q15")
+    labels = " ".join(check_comparable(grid, force=False))
+    assert "jpeg-q15" in labels
+    assert "protocol=quick" in labels

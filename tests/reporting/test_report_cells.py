@@ -1,0 +1,122 @@
+import json
+
+import numpy as np
+import pytest
+from result_folders import CAPTION, read, write_results
+from scored_faces import predictions
+
+from sr_deepfake.errors import UserError
+from sr_deepfake.reporting.report_cells import collect
+
+
+def test_a_cell_says_what_it_is_of(tmp_path):
+    folder = write_results(tmp_path, "my-net", "FaceSwap", trained_on="Deepfakes")
+    (cell,) = read(tmp_path)
+    assert (cell.name, cell.folder) == (folder.name, folder)
+    assert (cell.model, cell.trained_on, cell.tested_on) == ("my-net", "Deepfakes", "FaceSwap")
+    assert (cell.attack, cell.data, cell.protocol) == ("sr-edsr-x2", "sample", "quick")
+    assert cell.illustration
+    assert cell.is_attacked
+    assert cell.config["data"]["illustration"] == CAPTION
+    assert cell.command == "python -m sr_deepfake.train"
+    assert cell.outputs == tmp_path
+    assert cell.metrics["both"]["fnr"] == 0.5
+    assert len(cell.predictions) == 80
+
+
+@pytest.mark.parametrize("given", ["outputs", "outputs/results", "one"])
+def test_results_are_found_by_their_outputs_their_folder_and_themselves(given, tmp_path):
+    outputs = tmp_path / "outputs"
+    folder = write_results(outputs)
+    place = folder if given == "one" else tmp_path / given
+    assert [cell.folder for cell in collect([place]).cells] == [folder]
+
+
+def test_results_that_are_named_twice_count_once(tmp_path):
+    folder = write_results(tmp_path)
+    assert len(collect([tmp_path, tmp_path / "results", folder]).cells) == 1
+
+
+def test_other_folders_beside_results_are_no_results(tmp_path):
+    (tmp_path / "notes").mkdir()
+    assert collect([tmp_path]) == collect([tmp_path / "notes"])
+    with pytest.raises(UserError, match="there is no such folder"):
+        collect([tmp_path / "nowhere"])
+
+
+def _truncate(folder, name):
+    content = (folder / name).read_bytes()
+    (folder / name).write_bytes(content[: len(content) // 2])
+
+
+def _edit(folder, change):
+    metrics = json.loads((folder / "metrics.json").read_text())
+    change(metrics)
+    (folder / "metrics.json").write_text(json.dumps(metrics))
+
+
+@pytest.mark.parametrize(
+    ("damage", "reason"),
+    [
+        (lambda folder: (folder / "metrics.json").unlink(), "unfinished"),
+        (lambda folder: (folder / "predictions.parquet").unlink(), "no predictions"),
+        (lambda folder: _truncate(folder, "metrics.json"), "no metrics can be read"),
+        (lambda folder: _truncate(folder, "predictions.parquet"), "does not hold predictions"),
+        (lambda folder: (folder / "metrics.json").write_text("[]"), "does not hold metrics"),
+        (lambda folder: _edit(folder, lambda metrics: metrics.pop("cell")), "which cell"),
+        (lambda folder: _edit(folder, lambda metrics: metrics["cell"].update(model=7)), "which cell"),
+        (lambda folder: _edit(folder, lambda metrics: metrics["both"].pop("auc")), "lacks figures"),
+        (lambda folder: _edit(folder, lambda metrics: metrics.update(clean=None)), "lacks figures"),
+        (lambda folder: _edit(folder, lambda metrics: metrics["fake"].update(fpr="0")), "lacks figures"),
+        (lambda folder: _edit(folder, lambda metrics: metrics.pop("similarity")), "lacks figures"),
+        (lambda folder: _edit(folder, lambda metrics: metrics["clean"].update(fnr=0.3)), "belong together"),
+        (lambda folder: _edit(folder, lambda metrics: metrics["faces"].update(faces=7)), "belong together"),
+    ],
+)
+def test_damaged_results_are_told_and_others_are_read(damage, reason, tmp_path):
+    whole, damaged = write_results(tmp_path), write_results(tmp_path, "swin")
+    damage(damaged)
+    found = collect([tmp_path])
+    assert [cell.folder for cell in found.cells] == [whole]
+    ((folder, told),) = [(unread.folder, unread.reason) for unread in found.unread]
+    assert folder == damaged
+    assert reason in told
+    assert "\n" not in told
+
+
+def test_without_provenance_a_cell_is_shown_all_the_same(tmp_path):
+    folder = write_results(tmp_path)
+    for content in (None, "{", "[]"):
+        if content is None:
+            (folder / "provenance.json").unlink()
+        else:
+            (folder / "provenance.json").write_text(content)
+        (cell,) = read(tmp_path)
+        assert (cell.provenance, cell.command, cell.started, cell.config) == ({}, "", "", {})
+
+
+def test_the_defence_is_the_recipes_or_the_configurations(tmp_path):
+    config = {"defence": {"module": {}, "label": "sr-edsr-x2", "probability": 0.5}}
+    write_results(tmp_path, config=config)
+    (cell,) = read(tmp_path)
+    assert cell.defence == "sr-edsr-x2 p=0.5"
+    recipe = tmp_path / "detectors" / cell.detector / "recipe.json"
+    recipe.parent.mkdir(parents=True)
+    recipe.write_text(json.dumps({"defence": {"name": "sr-bicubic-x2", "probability": 1.0}}))
+    assert read(tmp_path)[0].defence == "sr-bicubic-x2 p=1"
+
+
+@pytest.mark.parametrize(
+    ("attack", "network", "scale"),
+    [("sr-edsr-x2", "edsr", 2), ("jpeg-q15", "jpeg-q15", 1), ("none", "none", 1)],
+)
+def test_the_summaries_of_experiments_see_network_and_scale(attack, network, scale, tmp_path):
+    faces = predictions()
+    if attack == "none":
+        faces = faces.assign(score_attacked=np.nan, ssim=np.nan, psnr=np.nan, psnr_wrapped=np.nan)
+    write_results(tmp_path, attack=attack, faces=faces)
+    (cell,) = read(tmp_path)
+    result = cell.as_result()
+    assert (result.network, result.scale, result.defence) == (network, scale, "none")
+    assert result.predictions is cell.predictions
+    assert cell.is_attacked == (attack != "none")

@@ -1,0 +1,54 @@
+"""Folders of results for tests of the report, as `evaluate` writes them."""
+
+import json
+
+from scored_faces import predictions
+
+from sr_deepfake.metrics.predictions import write_predictions
+from sr_deepfake.metrics.setups import cell_metrics, write_metrics
+from sr_deepfake.reporting.report_cells import collect
+
+CAPTION = "Illustration only: generated people."
+
+
+def write_results(
+    outputs,
+    model="resnet50",
+    forgery="FaceSwap",
+    attack="sr-edsr-x2",
+    data="sample",
+    trained_on=None,
+    protocol="quick",
+    faces=None,
+    config=None,
+    overrides=(),
+    started="2026-01-01T00:00:00+00:00",
+    fingerprint="0123456789",
+    digits="abcdef",
+    test_faces="none",
+    resamples=20,
+    program="train",
+):
+    """Write a folder of results and return it."""
+    table = predictions() if faces is None else faces
+    detector = f"{model}-{trained_on or forgery}-{fingerprint}"
+    folder = outputs / "results" / f"{detector}-{attack}-{digits}"
+    cell = {
+        "model": model, "forgery": forgery, "attack": attack, "data": data, "protocol": protocol,
+        "detector": f"outputs/detectors/{detector}", "illustration": data == "sample", "test_faces": test_faces,
+    }  # fmt: skip
+    write_predictions(folder / "predictions.parquet", table)
+    write_metrics(folder / "metrics.json", {"cell": cell, **cell_metrics(table, resamples)})
+    provenance = {
+        "program": program, "overrides": list(overrides), "job": f"python -m sr_deepfake.{program}", "started": started,
+        "directory": str(outputs.parent), "config": config or {"data": {"name": data, "illustration": CAPTION}},
+    }  # fmt: skip
+    (folder / "provenance.json").write_text(json.dumps(provenance))
+    return folder
+
+
+def read(outputs):
+    """The cells of an outputs folder, all of which have to be readable."""
+    collected = collect([outputs])
+    assert not collected.unread
+    return collected.cells
