@@ -13,6 +13,7 @@ MAY_IMPORT = {
     "metrics": set(),
     "detectors": {"data"},
     "data": set(),
+    "media": {"data"},
     "attacks": {"super_resolution"},
     "super_resolution": set(),
 }

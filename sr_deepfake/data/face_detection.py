@@ -1,10 +1,10 @@
-"""Finds the largest face of every frame of a video: the MTCNN of facenet-pytorch, from coarse to fine.
+"""Finds the faces of every frame of a video, or the largest only: the MTCNN of facenet-pytorch, from coarse to fine.
 
 The networks, their weights and the cascade (Zhang et al., "Joint face detection and alignment using
 multi-task cascaded convolutional networks", 2016) are facenet-pytorch's. Three things make it several times
 as fast as calling `facenet_pytorch.MTCNN` frame by frame, with the same boxes:
 
-- Only the largest face is wanted. The image pyramid of the first network is walked from its small end, which
+- Where only the largest face is wanted, the image pyramid of the first network is walked from its small end, which
   finds large faces; its large end, where nearly all the time goes, is visited only for frames whose face is
   not yet found.
 - All frames of a video go through the networks together.
@@ -12,8 +12,9 @@ as fast as calling `facenet_pytorch.MTCNN` frame by frame, with the same boxes:
 """
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -34,6 +35,7 @@ from sr_deepfake.data.mtcnn_boxes import (
 )
 
 Frame = NDArray[np.uint8]
+Found = TypeVar("Found")
 
 WINDOW = 12  # side of the first network's window, px
 FACTOR = 0.709  # between two levels of the pyramid, as in facenet-pytorch
@@ -64,7 +66,7 @@ class Detection:
 
 
 class FaceDetector:
-    """MTCNN for the largest face of each frame.
+    """MTCNN for the faces of frames: the largest of each, or all.
 
     Args:
         thresholds: probability that a box needs to pass the first, second and third network.
@@ -112,17 +114,39 @@ class FaceDetector:
         Raises:
             ValueError: when a frame is not a uint8 RGB image.
         """
-        for frame in frames:
-            if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3:
-                raise ValueError(f"frames must be uint8 arrays H×W×3, not {frame.dtype} {frame.shape}")
-        found: list[Detection | None] = [None] * len(frames)
-        for size in dict.fromkeys(frame.shape[:2] for frame in frames):
-            chosen = [i for i, frame in enumerate(frames) if frame.shape[:2] == size]
-            for i, detection in zip(chosen, self._same_size([frames[i] for i in chosen]), strict=True):
-                found[i] = detection
-        return found
+        return _by_size(frames, self._largest_of_size)
 
-    def _same_size(self, frames: list[Frame]) -> list[Detection | None]:
+    @torch.inference_mode()
+    def all(self, frames: Sequence[Frame] | Frame) -> list[list[Detection]]:
+        """Find all faces of each frame: those that facenet-pytorch's `MTCNN(keep_all=True)` finds.
+
+        Args:
+            frames: as for `largest`, which is several times as fast.
+
+        Returns:
+            One list a frame: its faces, largest first.
+
+        Raises:
+            ValueError: when a frame is not a uint8 RGB image.
+
+        >>> import numpy as np
+        >>> FaceDetector().all([np.zeros((120, 160, 3), np.uint8)])
+        [[]]
+        """
+        return _by_size(frames, self._all_of_size)
+
+    def _all_of_size(self, frames: list[Frame]) -> list[list[Detection]]:
+        integrals = [cv2.integral(frame).astype(np.int32, copy=False) for frame in frames]
+        proposals: list[list[Boxes]] = [[] for _ in frames]
+        for scale in self._scales(*frames[0].shape[:2]):
+            for of_frame, boxes in zip(proposals, self._propose(integrals, scale), strict=True):
+                of_frame.append(boxes)
+        if not proposals[0]:  # frames smaller than the smallest face
+            return [[] for _ in frames]
+        refined = self._refine(integrals, [merge_levels(of_frame) for of_frame in proposals])
+        return [sorted(_detections(boxes), key=lambda detection: -detection.area) for boxes in refined]
+
+    def _largest_of_size(self, frames: list[Frame]) -> list[Detection | None]:
         scales = self._scales(*frames[0].shape[:2])
         integrals = [cv2.integral(frame).astype(np.int32, copy=False) for frame in frames]
         found: list[Detection | None] = [None] * len(frames)
@@ -137,8 +161,8 @@ class FaceDetector:
                 for i, boxes in zip(open_frames, self._propose(still, scale), strict=True):
                     proposals[i].append(boxes)
             done = level
-            detections = self._refine(still, [merge_levels(proposals[i]) for i in open_frames])
-            found_now = dict(zip(open_frames, detections, strict=True))
+            refined = self._refine(still, [merge_levels(proposals[i]) for i in open_frames])
+            found_now = dict(zip(open_frames, map(_largest, refined), strict=True))
             found = [found_now.get(i, detection) for i, detection in enumerate(found)]
             # Near the smallest size that this step can find, a face is only just seen: a finer level places its box
             # better, and might see a larger face.
@@ -179,15 +203,15 @@ class FaceDetector:
             boxes_of_frames.append(suppress_overlapping(boxes, 0.5))
         return boxes_of_frames
 
-    def _refine(self, integrals: list[Integral], candidates: list[Boxes]) -> list[Detection | None]:
-        """Second and third network on the candidates; the largest face that is left of each frame."""
+    def _refine(self, integrals: list[Integral], candidates: list[Boxes]) -> list[Boxes]:
+        """Second and third network on the candidates; for each frame `n×5` (box, probability) of what is left."""
         for stage, side in ((1, 24), (2, 48)):
             owner = np.repeat(np.arange(len(integrals)), [len(boxes) for boxes in candidates])
             boxes = square_boxes(np.concatenate(candidates)[:, :4])
             corners, inside = clip_to_frame(boxes, integrals[0].shape[0] - 1, integrals[0].shape[1] - 1)
             owner, boxes, corners = owner[inside], boxes[inside], corners[inside]
             if not len(boxes):
-                return [None] * len(integrals)
+                return [np.empty((0, 5), np.float32)] * len(integrals)
             parts = zip(owner, corners, strict=True)
             crops = [area_means(integrals[i], bounds, (side, side)) for i, bounds in parts]
             outputs = self._run(stage, np.stack(crops))
@@ -197,7 +221,7 @@ class FaceDetector:
             candidates = [
                 self._settle(boxes[owner[passed] == i], last=stage == 2) for i in range(len(integrals))
             ]
-        return [_largest(boxes) for boxes in candidates]
+        return candidates
 
     @staticmethod
     def _settle(boxes: Boxes, last: bool) -> Boxes:
@@ -214,6 +238,21 @@ class FaceDetector:
         return [torch.cat(parts).cpu().numpy() for parts in zip(*outputs, strict=True)]
 
 
+def _by_size(frames: Sequence[Frame] | Frame, find: Callable[[list[Frame]], Sequence[Found]]) -> list[Found]:
+    """What `find` gives for each frame; frames of one size are given to it together."""
+    for frame in frames:
+        if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3:
+            raise ValueError(f"frames must be uint8 arrays H×W×3, not {frame.dtype} {frame.shape}")
+    found: dict[int, Found] = {}
+    for size in dict.fromkeys(frame.shape[:2] for frame in frames):
+        chosen = [i for i, frame in enumerate(frames) if frame.shape[:2] == size]
+        found.update(zip(chosen, find([frames[i] for i in chosen]), strict=True))
+    return [found[i] for i in range(len(frames))]
+
+
+def _detections(boxes: Boxes) -> list[Detection]:
+    return [Detection((float(a), float(b), float(c), float(d)), float(p)) for a, b, c, d, p in boxes]
+
+
 def _largest(boxes: Boxes) -> Detection | None:
-    detections = [Detection((float(a), float(b), float(c), float(d)), float(p)) for a, b, c, d, p in boxes]
-    return max(detections, key=lambda detection: detection.area, default=None)
+    return max(_detections(boxes), key=lambda detection: detection.area, default=None)

@@ -89,7 +89,7 @@ def read_frames(path: Path | str, count: int = 10, min_frames: int = 2, seed: in
     sr_deepfake.data.video.VideoError: missing: no/such/video.mp4
     """
     path = Path(path)
-    _require_file(path)
+    require_file(path)
     n_frames = _declared_frames(path) or _decode(path, []).decoded
     while True:
         if n_frames < min_frames:
@@ -115,7 +115,15 @@ class _Pass:
     packets: int = 0
 
 
-def _require_file(path: Path) -> None:
+def require_file(path: Path) -> None:
+    """Refuse what cannot be a whole video, before anything of it is decoded.
+
+    Args:
+        path: the file.
+
+    Raises:
+        VideoError: it is missing, empty, not to be read, or an MP4 file that ends before its data do.
+    """
     try:
         size = path.stat().st_size
     except (FileNotFoundError, NotADirectoryError) as error:

@@ -72,6 +72,38 @@ def test_whole_pyramid_gives_facenet_pytorchs_boxes(detector, monkeypatch):
         np.testing.assert_allclose(detector.largest([frame])[0].box, facenet(frame), atol=0.01)
 
 
+@pytest.mark.parametrize("thresholds", [(0.8, 0.8, 0.8), (0.6, 0.7, 0.7)])
+def test_all_faces_are_facenet_pytorchs(thresholds):
+    frames = [scene(*faces) for faces in SCENES[2:]] + [np.zeros((480, 640, 3), np.uint8)]
+    found = FaceDetector(thresholds).all(frames)
+    reference = MTCNN(thresholds=list(thresholds), keep_all=True)
+    assert [min(len(faces), 2) for faces in found] == [1, 1, 2, 2, 0]
+    for frame, faces in zip(frames, found, strict=True):
+        boxes, probabilities = reference.detect(frame)  # largest first, too
+        if boxes is None:
+            assert faces == []
+            continue
+        np.testing.assert_allclose([face.box for face in faces], boxes.astype(float), atol=0.01)
+        np.testing.assert_allclose(
+            [face.probability for face in faces], probabilities.astype(float), atol=1e-4
+        )
+
+
+def test_all_faces_of_frames_of_several_sizes(detector):
+    frames = [
+        scene((0, 40, 20, 400)),
+        np.zeros((8, 300, 3), np.uint8),
+        scene((4, 20, 20, 200), (5, 300, 100, 340)),
+    ]
+    found = detector.all(frames)
+    assert [len(faces) for faces in found] == [1, 0, 2]
+    alone = detector.all(frames[2:])[0]
+    np.testing.assert_allclose([face.box for face in found[2]], [face.box for face in alone], atol=0.01)
+    assert detector.all([]) == []
+    with pytest.raises(ValueError, match="uint8 arrays"):
+        detector.all([np.zeros((50, 50))])
+
+
 def test_takes_the_largest_face(detector):
     box = detector.largest([scene((4, 20, 20, 200), (5, 300, 100, 340))])[0].box
     assert box[0] > 300

@@ -1,0 +1,143 @@
+"""How fake a detector finds the faces of a photo or video, clean and attacked, and how alike both versions are."""
+
+import math
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from statistics import fmean
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from sr_deepfake.media.faces import Picture
+from sr_deepfake.metrics.similarity import psnr, ssim
+
+PENDING = 32  # faces of a video that are gathered before the detector gets them
+
+
+@dataclass(frozen=True)
+class FaceScores:
+    """Figures of the faces of one file; None without a face, or without a detector.
+
+    Attributes:
+        faces: how many were measured (of a video, those of every frame).
+        clean: mean probability of fake of the faces as they were.
+        clean_max: the largest of them.
+        attacked: mean probability of fake of the attacked faces.
+        attacked_max: the largest of them.
+        ssim: mean, clean to attacked.
+        psnr: mean in dB, clean to attacked; infinite where a face did not change.
+    """
+
+    faces: int = 0
+    clean: float | None = None
+    clean_max: float | None = None
+    attacked: float | None = None
+    attacked_max: float | None = None
+    ssim: float | None = None
+    psnr: float | None = None
+
+
+class FaceScorer:
+    """Measures faces, batch by batch; memory does not grow with their number.
+
+    Args:
+        detector: B×3×S×S faces in [0, 1] → B logits of fake; in evaluation mode. None: similarity alone.
+        device: where it is.
+        autocast: makes the context that it runs in.
+
+    Example:
+        >>> scorer = FaceScorer(lambda faces: faces.mean((1, 2, 3)) * 0)
+        >>> face = np.full((24, 24, 3), 100, np.uint8)
+        >>> scorer.add([face, face], [face, face + 1])
+        >>> scores = scorer.finish()
+        >>> scores.faces, scores.clean, scores.attacked_max, round(scores.ssim, 2), scores.psnr
+        (2, 0.5, 0.5, 1.0, inf)
+    """
+
+    def __init__(
+        self,
+        detector: Callable[[Tensor], Tensor] | None,
+        device: torch.device | str = "cpu",
+        autocast: Callable[[], AbstractContextManager[Any]] = nullcontext,
+    ) -> None:
+        if isinstance(detector, nn.Module) and detector.training:
+            raise ValueError("the detector is in training mode; call its eval() before scoring with it")
+        self.detector = detector
+        self.device = device
+        self.autocast = autocast
+        self._pending: list[tuple[Picture, Picture | None]] = []
+        self._values: dict[str, list[float]] = {"clean": [], "attacked": [], "ssim": [], "psnr": []}
+        self._faces = 0
+
+    def add(self, before: Sequence[Picture], after: Sequence[Picture] | None = None) -> None:
+        """Take in faces.
+
+        Args:
+            before: RGB, `S×S×3` each.
+            after: their attacked versions, in the same order; None where nothing is attacked.
+        """
+        if after is None:
+            self._pending += [(face.copy(), None) for face in before]
+        else:
+            self._pending += [(face.copy(), other.copy()) for face, other in zip(before, after, strict=True)]
+        if len(self._pending) >= PENDING:
+            self._measure()
+
+    def finish(self) -> FaceScores:
+        """The figures of what was taken in since the last time."""
+        self._measure()
+        values, faces = self._values, self._faces
+        self._values, self._faces = {name: [] for name in values}, 0
+        means = {name: fmean(of) for name, of in values.items() if of}
+        most = {f"{name}_max": max(values[name]) for name in ("clean", "attacked") if values[name]}
+        return FaceScores(faces, **means, **most)
+
+    def scores(self, faces: Sequence[Picture]) -> list[float]:
+        """Probability of fake of each face; none without a detector."""
+        found = [math.nan] * len(faces)
+        if self.detector is None:
+            return []
+        for chosen in _of_one_side(faces):
+            for index, score in zip(chosen, self._score(_tensor([faces[i] for i in chosen])), strict=True):
+                found[index] = score
+        return found
+
+    def _measure(self) -> None:
+        pending, self._pending = self._pending, []
+        self._faces += len(pending)
+        for chosen in _of_one_side([face for face, _ in pending]):
+            before = _tensor([pending[i][0] for i in chosen])
+            if self.detector is not None:
+                self._values["clean"] += self._score(before)
+            attacked = [face for i in chosen if (face := pending[i][1]) is not None]
+            if not attacked:
+                continue
+            after = _tensor(attacked)
+            if self.detector is not None:
+                self._values["attacked"] += self._score(after)
+            self._values["ssim"] += ssim(before, after).tolist()
+            self._values["psnr"] += psnr(before, after).tolist()
+
+    @torch.inference_mode()
+    def _score(self, faces: Tensor) -> list[float]:
+        if self.detector is None:
+            raise ValueError("there is no detector")
+        with self.autocast():
+            logits = self.detector(faces.to(self.device))
+        if logits.shape != (len(faces),):
+            raise ValueError(f"the detector returned {tuple(logits.shape)} for {len(faces)} faces")
+        scores: list[float] = torch.sigmoid(logits.cpu().double()).tolist()
+        return scores
+
+
+def _of_one_side(faces: Sequence[Picture]) -> list[list[int]]:
+    sides = dict.fromkeys(face.shape for face in faces)
+    return [[i for i, face in enumerate(faces) if face.shape == shape] for shape in sides]
+
+
+def _tensor(faces: Sequence[Picture]) -> Tensor:
+    stacked = np.ascontiguousarray(np.stack(faces).transpose(0, 3, 1, 2))
+    return torch.from_numpy(stacked).float() / 255

@@ -1,0 +1,105 @@
+"""Attacks the faces of a photo; every pixel outside their squares stays what it was."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import nn
+
+from sr_deepfake.data.face_detection import FaceDetector
+from sr_deepfake.media.faces import FaceFinder, FoundFaces, Picture, attack_crops, cut
+from sr_deepfake.media.photo import Photo, photo_of
+
+AttackFaces = Callable[[Sequence[Picture]], list[Picture]]
+AnyImage = TypeVar("AnyImage", Image.Image, NDArray[np.uint8])
+
+
+@dataclass(frozen=True)
+class AttackedFaces:
+    """What was done to a photo.
+
+    Attributes:
+        found: its faces.
+        before: each face as it was, RGB, `S×S×3`, in the order of `found.crops`.
+        after: each face attacked.
+    """
+
+    found: FoundFaces
+    before: list[Picture]
+    after: list[Picture]
+
+
+def attack_photo(
+    photo: Photo, finder: FaceFinder, attack_faces: AttackFaces, feather: int = 0
+) -> AttackedFaces:
+    """Attack the faces of a photo, in place.
+
+    Args:
+        photo: what to attack. Faces are looked for in, and attacked as, its RGB of 8 bits (`Photo.rgb`).
+        finder: finds them.
+        attack_faces: faces → as many attacked faces, each of the same shape; see `attack_crops`.
+        feather: px over which a face's border blends in, see `paste`.
+
+    Returns:
+        What was found and done. A photo without faces is unchanged.
+    """
+    picture = photo.rgb()
+    (found,) = finder([picture])
+    before = [cut(picture, crop) for crop in found.crops]
+    after = attack_faces(before)
+    for crop, face in zip(found.crops, after, strict=True):
+        photo.put(crop, face, feather)
+    return AttackedFaces(found, before, after)
+
+
+def attack_image(
+    image: AnyImage,
+    attack: nn.Module,
+    finder: FaceFinder | None = None,
+    feather: int = 0,
+    device: torch.device | str = "cpu",
+) -> AnyImage:
+    """Attack the faces of an image: find them, attack their squares, put these back at the same places.
+
+    Args:
+        image: uint8 RGB `H×W×3`, or a picture of Pillow's of any mode.
+        attack: any attack, such as `SuperResolutionAttack`, on `device`.
+        finder: finds the faces; None: MTCNN with the thresholds 0.8, each face with a margin of 10 % (as
+            `python -m sr_deepfake.prepare`).
+        feather: px over which a face's border blends in; 0 puts it as it is, as the paper does.
+        device: where the attack is.
+
+    Returns:
+        A new image of the same size and mode (of a palette's: RGB or RGBA), the same outside the faces' squares.
+
+    Raises:
+        UserError: the picture's numbers have no known white (Pillow's modes I and F).
+        ValueError: an array is no uint8 RGB image.
+
+    Example:
+        >>> from sr_deepfake.attacks import SuperResolutionAttack
+        >>> from sr_deepfake.data.sample.assets import read_identity
+        >>> from sr_deepfake.super_resolution.interpolation import Interpolation
+        >>> person = read_identity("030")[0]
+        >>> attacked = attack_image(person, SuperResolutionAttack(Interpolation(scale=2)))
+        >>> attacked.shape, np.array_equal(attacked[0], person[0]), np.array_equal(attacked, person)
+        ((240, 240, 3), True, False)
+    """
+    if isinstance(image, Image.Image):
+        photo = photo_of(image)
+    else:
+        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+            raise ValueError(f"an image is a uint8 array H×W×3, not {image.dtype} {image.shape}")
+        photo = Photo(image.copy(), "RGB")
+    finder = finder or FaceFinder(FaceDetector())
+    attack_photo(photo, finder, partial(attack_crops, attack, device=device), feather)
+    if not isinstance(image, Image.Image):
+        return photo.pixels.astype(np.uint8, copy=False)
+    result = photo.image()
+    result.info = dict(image.info)
+    return result

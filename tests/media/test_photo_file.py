@@ -1,0 +1,144 @@
+import io
+import zlib
+
+import numpy as np
+import pytest
+from photo_files import KINDS, exif, stored, write_photo
+from PIL import Image, ImageOps
+from scenes import scene
+
+from sr_deepfake.data.cropping import Crop
+from sr_deepfake.errors import UserError
+from sr_deepfake.media.photo import photo_of
+from sr_deepfake.media.photo_file import read_photo_file
+
+
+@pytest.fixture(scope="module")
+def picture():
+    return scene(("030", 10, 5, 60), height=70, width=96)
+
+
+@pytest.mark.parametrize(("suffix", "mode", "lossless"), KINDS)
+def test_every_kind_is_read_as_it_is_stored(tmp_path, picture, suffix, mode, lossless):
+    path = write_photo(tmp_path / f"a.{suffix}", mode, picture)
+    photo = read_photo_file(path)
+    np.testing.assert_array_equal(photo.pixels, stored(path))
+    assert photo.lossless == lossless
+    if "16" not in mode:
+        with Image.open(path) as image:
+            np.testing.assert_array_equal(photo.rgb(), np.array(image.convert("RGB")))
+    else:
+        assert photo.pixels.dtype == np.uint16
+        np.testing.assert_array_equal(photo.rgb()[:, :, 0], picture[:, :, 0])
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "webp", "tiff"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_photos_are_turned_upright_and_faces_with_them(tmp_path, picture, suffix, orientation):
+    path = tmp_path / f"a.{suffix}"
+    block = Image.Exif()
+    block[274] = orientation
+    Image.fromarray(picture).save(path, exif=block, **({"lossless": True} if suffix == "webp" else {}))
+    with Image.open(path) as image:
+        expected = np.array(ImageOps.exif_transpose(image))
+    photo = read_photo_file(path)
+    assert photo.orientation == orientation
+    assert photo.pixels.shape == picture.shape
+    np.testing.assert_array_equal(photo.rgb(), expected)
+
+    before = photo.pixels.copy()
+    photo.put(Crop(3, 5, 24), np.full((24, 24, 3), 7, np.uint8))
+    expected[5:29, 3:27] = 7
+    np.testing.assert_array_equal(photo.rgb(), expected)
+    assert (before != photo.pixels).any(axis=2).sum() <= 24 * 24
+
+
+@pytest.mark.parametrize("mode", ["L", "P", "RGB"])
+def test_a_transparent_colour_becomes_alpha(tmp_path, mode):
+    image = Image.new("RGB", (30, 20), (200, 200, 200))
+    image.putpixel((0, 0), (9, 9, 9))
+    image = image.quantize(2) if mode == "P" else image.convert(mode)
+    image.save(tmp_path / "a.png", transparency=image.getpixel((0, 0)))
+    photo = read_photo_file(tmp_path / "a.png")
+    assert photo.mode == ("LA" if mode == "L" else "RGBA")
+    assert photo.pixels[0, :2, -1].tolist() == [0, 255]
+
+
+def jpeg(picture) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, "JPEG")
+    return buffer.getvalue()
+
+
+def test_what_cannot_be_read_is_told_with_its_name(tmp_path, picture):
+    contents = {
+        "zero.png": (b"", "empty file"),
+        "text.jpg": (b"hello", "none of BMP, JPEG, PNG, TIFF, WEBP"),
+        "cut.jpg": (jpeg(picture)[:900], "damaged or cut short"),
+    }
+    for name in ("a.png", "a.webp", "a.tiff", "a.bmp"):
+        path = tmp_path / f"whole-{name}"
+        Image.fromarray(picture).save(path)
+        contents[f"cut-{name}"] = (path.read_bytes()[: path.stat().st_size // 2], "damaged or cut short")
+    write_photo(tmp_path / "deep.png", "RGB;16", picture)
+    contents["cut-deep.png"] = ((tmp_path / "deep.png").read_bytes()[:9000], "damaged or cut short")
+    for name, (content, reason) in contents.items():
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(UserError, match=f"{name}: .*{reason}"):
+            read_photo_file(tmp_path / name)
+    (tmp_path / "folder.png").mkdir()
+    with pytest.raises(UserError, match=r"folder.png: this is no file"):
+        read_photo_file(tmp_path / "folder.png")
+    with pytest.raises(UserError, match=r"nowhere.png: No such file"):
+        read_photo_file(tmp_path / "nowhere.png")
+
+
+def test_a_decompression_bomb_is_refused_before_it_is_decoded(tmp_path):
+    def chunk(name: bytes, content: bytes) -> bytes:
+        return (
+            len(content).to_bytes(4, "big") + name + content + zlib.crc32(name + content).to_bytes(4, "big")
+        )
+
+    side = 50_000
+    header = side.to_bytes(4, "big") * 2 + bytes([8, 2, 0, 0, 0])
+    data = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0" * 1000)) + chunk(b"IEND", b"")
+    (tmp_path / "bomb.png").write_bytes(b"\x89PNG\r\n\x1a\n" + data)
+    with pytest.raises(
+        UserError, match=r"at most 120,000,000 are read \(photo\.max_pixels=2500000000 raises"
+    ):
+        read_photo_file(tmp_path / "bomb.png")
+
+
+def test_the_limit_of_pixels_is_the_callers_alone(tmp_path, picture, monkeypatch):
+    Image.fromarray(picture).save(tmp_path / "a.png")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    assert read_photo_file(tmp_path / "a.png", max_pixels=picture[:, :, 0].size).rgb().shape == picture.shape
+    assert Image.MAX_IMAGE_PIXELS == 100
+    with pytest.raises(UserError, match=r"photo\.max_pixels=6720"):
+        read_photo_file(tmp_path / "a.png", max_pixels=6719)
+
+
+def test_files_of_several_pictures_and_of_numbers_without_a_white_are_refused(tmp_path, picture):
+    images = [Image.fromarray(picture), Image.fromarray(255 - picture)]
+    for name in ("a.png", "a.webp", "a.tiff"):
+        images[0].save(tmp_path / name, save_all=True, append_images=images[1:])
+        with pytest.raises(UserError, match=f"{name}: there are 2 pictures in it"):
+            read_photo_file(tmp_path / name)
+    for mode in ("I", "F"):
+        Image.new(mode, (30, 20)).save(tmp_path / f"{mode}.tiff")
+        with pytest.raises(UserError, match="without a known white"):
+            read_photo_file(tmp_path / f"{mode}.tiff")
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr"])
+def test_a_picture_of_pillows_of_any_mode_is_a_photo(picture, mode):
+    image = Image.fromarray(picture).convert("RGB" if mode in ("PA", "RGBX") else mode)
+    image = (
+        image.convert(mode) if mode == "RGBX" else image.convert("P").convert("PA") if mode == "PA" else image
+    )
+    np.testing.assert_array_equal(photo_of(image).rgb(), np.array(image.convert("RGB")))
+
+
+def test_a_broken_orientation_is_none(tmp_path, picture):
+    Image.fromarray(picture).save(tmp_path / "a.png", exif=exif(77))
+    assert read_photo_file(tmp_path / "a.png").orientation == 1

@@ -1,0 +1,298 @@
+"""A video as a whole: reports, callbacks, previews, faults."""
+
+import resource
+import threading
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+import torch
+from media_clips import Fixed, darken, frames_of, make_clip, planes_of
+
+from sr_deepfake.attacks import SuperResolutionAttack
+from sr_deepfake.data.cropping import Crop
+from sr_deepfake.data.face_detection import FaceDetector
+from sr_deepfake.data.sample.assets import read_identity
+from sr_deepfake.errors import UserError
+from sr_deepfake.media.faces import FaceFinder, attack_crops, cut
+from sr_deepfake.media.video import VideoSettings, attack_video, is_video
+from sr_deepfake.media.video_encoder import Encoding
+from sr_deepfake.media.video_planes import upright
+from sr_deepfake.super_resolution.interpolation import Interpolation
+
+CROP = Crop(16, 32, 48)
+LOSSLESS = Encoding(crf=0, preset="ultrafast")
+SHORT = {"count": 6, "height": 96, "width": 96}
+
+
+def test_callbacks_get_every_frame_in_order_and_the_report_counts(tmp_path):
+    source = make_clip(tmp_path / "a.mp4")
+    done, seen = [], []
+    report = attack_video(
+        source,
+        tmp_path / "b.mp4",
+        Fixed(CROP, Crop(100, 0, 24), too_small=2),
+        darken,
+        VideoSettings(batch=5),
+        progress=lambda frames, total: done.append((frames, total)),
+        watch=lambda *arguments: seen.append(arguments),
+    )
+    assert (report.frames, report.faces, report.too_small) == (12, 24, 24)
+    assert (report.gaps, report.left_out, report.copied) == ((), (), False)
+    assert done == [(5, 12), (10, 12), (12, 12)]
+    assert [index for index, *_ in seen] == list(range(12))
+    for frame, (_, crops, before, after) in zip(frames_of(source), seen, strict=True):
+        assert crops == [CROP, Crop(100, 0, 24)]
+        for crop, old, new in zip(crops, before, after, strict=True):
+            np.testing.assert_array_equal(old, cut(upright(frame), crop))
+            np.testing.assert_array_equal(new, darken([old])[0])
+
+
+def test_a_video_without_faces_is_copied(tmp_path):
+    source = make_clip(tmp_path / "a.mp4", sound=True)
+    report = attack_video(source, tmp_path / "deep" / "b.mp4", Fixed(too_small=1), darken)
+    assert report.copied
+    assert (report.frames, report.faces, report.too_small) == (12, 0, 12)
+    assert (tmp_path / "deep" / "b.mp4").read_bytes() == source.read_bytes()
+    report = attack_video(source, tmp_path / "b.mkv", Fixed(), darken)
+    assert not report.copied  # another container
+    assert len(frames_of(tmp_path / "b.mkv")) == 12
+
+
+def test_the_preview_shows_both_with_labels_of_what_was_watched(tmp_path):
+    source = make_clip(tmp_path / "a.mp4", rotation=90, times=[0, 2, 3, 9], count=4)
+    watched, asked = [], []
+
+    def labels(index):
+        assert watched[-1] == index
+        asked.append(index)
+        return ["fake 0.91"], ["fake 0.12"]
+
+    settings = VideoSettings(preview=tmp_path / "preview.mp4")
+    attack_video(
+        source, tmp_path / "b.mp4", Fixed(CROP), darken, settings,
+        watch=lambda index, *_: watched.append(index), labels=labels,
+    )  # fmt: skip
+    shown = frames_of(tmp_path / "preview.mp4")
+    assert asked == [0, 1, 2, 3]
+    assert [frame.time for frame in shown] == [frame.time for frame in frames_of(source)]
+    assert (shown[0].height, shown[0].width) == (160, 2 * 120 + 4)
+    sheet = upright(shown[0]).astype(int)
+    inside = (slice(40, 76), slice(20, 60))
+    darker = sheet[:, :120][inside] - sheet[:, 124:][inside]
+    assert 30 < darker.mean() < 45
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.mp4", "b.mp4", "preview.mp4"]
+
+
+def test_a_real_detector_and_attack_give_what_they_give_on_the_crop(tmp_path):
+    person = read_identity("030")[:3]
+    pictures = [np.pad(frame, ((20, 36), (60, 100), (0, 0)), mode="edge") for frame in person]
+    height, width = pictures[0].shape[:2]
+    source = make_clip(
+        tmp_path / "a.mkv", 3, height, width, pix_fmt="yuv444p", options={"qp": "0"}, pictures=pictures
+    )
+    attack = SuperResolutionAttack(Interpolation(scale=2))
+    finder = FaceFinder(FaceDetector())
+    seen = []
+    report = attack_video(
+        source, tmp_path / "b.mkv", finder, lambda crops: attack_crops(attack, crops), VideoSettings(LOSSLESS),
+        watch=lambda *arguments: seen.append(arguments),
+    )  # fmt: skip
+    assert report.faces == 3
+    for old, new, (_, (crop,), _, (after,)) in zip(
+        frames_of(source), frames_of(tmp_path / "b.mkv"), seen, strict=True
+    ):
+        face = torch.from_numpy(cut(upright(old), crop)).permute(2, 0, 1)[None].float() / 255
+        wanted = (attack(face)[0] * 255).round().permute(1, 2, 0).numpy()
+        np.testing.assert_array_equal(after, wanted)
+        error = np.abs(cut(upright(new), crop) - wanted)
+        assert error.max() <= 3
+        assert error.mean() < 0.6
+
+
+def damaged(folder: Path) -> Path:
+    """40 frames, a key frame every 8; packets 13 to 17 hold noise."""
+    source = make_clip(folder / "sound.mkv", 40, options={"g": "8", "bf": "0", "crf": "12"}, sound=True)
+    path = folder / "damaged.mkv"
+    with av.open(str(source)) as old, av.open(str(path), "w") as new:
+        streams = {stream.index: new.add_stream_from_template(stream, opaque=True) for stream in old.streams}
+        count = 0
+        for packet in old.demux():
+            if not packet.size:
+                continue
+            if packet.stream.type == "video":
+                if 13 <= count <= 17:
+                    noise = np.random.default_rng(count).bytes(packet.size)
+                    pts, dts, base = packet.pts, packet.dts, packet.time_base
+                    stream, packet = packet.stream, av.Packet(noise)
+                    packet.pts, packet.dts, packet.time_base = pts, dts, base
+                    packet.stream = streams[stream.index]
+                else:
+                    packet.stream = streams[packet.stream.index]
+                count += 1
+            else:
+                packet.stream = streams[packet.stream.index]
+            new.mux(packet)
+    return path
+
+
+def test_a_damaged_middle_is_bridged_and_reported(tmp_path):
+    source, target = damaged(tmp_path), tmp_path / "b.mkv"
+    report = attack_video(source, target, Fixed(CROP), darken, VideoSettings(LOSSLESS))
+    (gap,) = report.gaps
+    assert 12 / 25 <= gap.start <= 13 / 25
+    assert gap.end == pytest.approx(24 / 25)  # the first key frame that is whole
+    assert 0 < gap.refused <= 40 - report.frames
+    assert "damaged from 0.4" in str(gap) or "damaged from 0.5" in str(gap)
+    sound = {frame.pts: frame for frame in frames_of(tmp_path / "sound.mkv")}
+    written = {frame.pts: frame for frame in frames_of(target)}
+    whole = [*range(13), *range(24, 40)]
+    assert {40 * i for i in whole} <= set(written)
+    for i in whole:  # what is not damaged is as it was
+        for old, new in zip(planes_of(sound[40 * i]), planes_of(written[40 * i]), strict=True):
+            np.testing.assert_array_equal(new[:16], old[:16])
+
+
+def test_a_missing_end_is_reported(tmp_path):
+    source = make_clip(tmp_path / "a.mkv", 75, options={"g": "10", "bf": "0", "crf": "12"})
+    content = source.read_bytes()
+    source.write_bytes(content[: len(content) // 2])
+    report = attack_video(source, tmp_path / "b.mkv", Fixed(CROP), darken)
+    written = frames_of(tmp_path / "b.mkv")
+    assert 25 < len(written) == report.frames < 50
+    (gap,) = report.gaps
+    assert gap.end is None
+    assert gap.start == written[-1].time
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "empty file"),
+        (b"this is no video\n" * 200, "unreadable|Invalid data"),
+        ("half", "truncated"),
+        ("sound", "no moving picture"),
+        (None, "missing"),
+    ],
+)
+def test_what_is_no_video_is_named_and_leaves_nothing(tmp_path, content, reason):
+    source = tmp_path / "my %s [film]\n.mp4"
+    if content == "half":
+        whole = make_clip(source).read_bytes()
+        source.write_bytes(whole[: len(whole) // 2])
+    elif content == "sound":
+        with av.open(str(source), "w", format="mp4") as container:
+            stream = container.add_stream("aac", rate=16000, layout="mono")
+            frame = av.AudioFrame.from_ndarray(np.zeros((1, 4096), np.float32), "fltp", "mono")
+            frame.sample_rate = 16000
+            container.mux(stream.encode(frame))
+            container.mux(stream.encode(None))
+    elif content is not None:
+        source.write_bytes(content)
+    with pytest.raises(UserError, match=reason) as error:
+        attack_video(source, tmp_path / "out" / "b.mp4", Fixed(CROP), darken)
+    assert "my %s [film]\\n.mp4" in str(error.value)
+    assert [path for path in tmp_path.rglob("*") if path.is_file() and path != source] == []
+
+
+def test_a_picture_that_changes_its_size_is_refused(tmp_path):
+    small, large = (make_clip(tmp_path / f"{side}.ts", 6, side, side) for side in (64, 96))
+    both = tmp_path / "both.ts"
+    both.write_bytes(small.read_bytes() + large.read_bytes())
+    with pytest.raises(UserError, match=r"both.ts changes from 64×64 .* to 96×96"):
+        attack_video(both, tmp_path / "b.ts", Fixed(Crop(0, 0, 24)), darken)
+    assert not (tmp_path / "b.ts").exists()
+
+
+def fails(_):
+    raise ZeroDivisionError("broken")
+
+
+@pytest.mark.parametrize("where", ["finder", "attack", "watch", "labels"])
+def test_an_error_in_any_stage_reaches_the_caller_and_leaves_no_file(tmp_path, where):
+    source = make_clip(tmp_path / "a.mp4", 60, 48, 64)
+    before = threading.active_count()
+    with pytest.raises(ZeroDivisionError, match="broken"):
+        attack_video(
+            source,
+            tmp_path / "b.mp4",
+            fails if where == "finder" else Fixed(Crop(0, 0, 24)),
+            fails if where == "attack" else darken,
+            VideoSettings(batch=4, preview=tmp_path / "p.mp4"),
+            watch=(lambda *_: fails(0)) if where == "watch" else None,
+            labels=fails if where == "labels" else None,
+        )
+    assert threading.active_count() == before
+    assert list(tmp_path.iterdir()) == [source]
+
+
+def test_ctrl_c_ends_all_threads_and_leaves_no_file(tmp_path):
+    source = make_clip(tmp_path / "a.mp4", 60, 48, 64)
+    before = threading.active_count()
+
+    def interrupted(index, *_):
+        if index == 20:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        attack_video(
+            source,
+            tmp_path / "b.mp4",
+            Fixed(Crop(0, 0, 24)),
+            darken,
+            VideoSettings(batch=4),
+            watch=interrupted,
+        )
+    assert threading.active_count() == before
+    assert list(tmp_path.iterdir()) == [source]
+
+
+@pytest.mark.parametrize("limit", [1, 30_000])
+def test_a_full_disk_is_said_and_leaves_no_file(tmp_path, limit):
+    source = make_clip(tmp_path / "a.mp4", 60)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))  # as a full disk, with another number
+    try:
+        with pytest.raises(UserError, match=r"b\.mp4 cannot be written: File too large"):
+            attack_video(source, tmp_path / "b.mp4", Fixed(CROP), darken, VideoSettings(LOSSLESS))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert list(tmp_path.iterdir()) == [source]
+
+
+def test_stages_overlap(tmp_path):
+    source = make_clip(tmp_path / "a.mp4", 8, 48, 64)
+    finder = Fixed(Crop(0, 0, 24))
+    calls, second = [], threading.Event()
+    overlapped = []
+
+    def find(frames):
+        calls.append(len(frames))
+        if len(calls) == 2:
+            second.set()
+        return finder(frames)
+
+    def attack(faces):
+        overlapped.append(
+            second.wait(timeout=60)
+        )  # the next frames are looked through while these are attacked
+        return darken(faces)
+
+    attack_video(source, tmp_path / "b.mp4", find, attack, VideoSettings(batch=1))
+    assert overlapped == [True] * 8
+
+
+def test_settings_that_make_no_sense_are_refused():
+    for message, arguments in ((r"faces\.every=0", {"every": 0}), (r"attack\.feather=-1", {"feather": -1})):
+        with pytest.raises(UserError, match=message):
+            VideoSettings(**arguments)
+    with pytest.raises(UserError, match=r"video\.crf=52"):
+        Encoding(crf=52)
+    with pytest.raises(UserError, match=r"video\.preset='slowly' is not a choice\. Did you mean 'slow'"):
+        Encoding(preset="slowly")
+
+
+def test_videos_are_known_by_their_suffix():
+    assert all(is_video(Path(f"a.{suffix}")) for suffix in ("mp4", "MKV", "webm", "avi", "mov", "ts", "m4v"))
+    assert not any(is_video(Path(name)) for name in ("a.png", "mp4", "a.mp4.txt", "a.gif", "a.json"))

@@ -1,0 +1,94 @@
+import av
+import numpy as np
+import pytest
+
+from sr_deepfake.data.cropping import Crop
+from sr_deepfake.media import video_pipeline
+from sr_deepfake.media.faces import FoundFaces
+from sr_deepfake.media.video_pipeline import FrameFaces, attack_found, find_faces, in_batches
+from sr_deepfake.media.video_tracking import between
+
+HEIGHT, WIDTH = 48, 96
+
+
+def moving(frames):
+    """Finds one face, whose place the frame's brightness tells."""
+    return [FoundFaces([Crop(int(frame[0, 0, 0]), 4, 24)], too_small=1) for frame in frames]
+
+
+def items(count: int, packets_after: tuple[int, ...] = ()):
+    for i in range(count):
+        yield av.VideoFrame.from_ndarray(np.full((HEIGHT, WIDTH, 3), 2 * i, np.uint8), format="rgb24")
+        if i in packets_after:
+            yield av.Packet(b"%d" % i)
+
+
+def test_batches_keep_the_order_and_are_bounded(monkeypatch):
+    batches = list(in_batches(items(7, (0, 3, 6)), 3))
+    assert [sum(isinstance(item, FrameFaces) for item in batch) for batch in batches] == [3, 3, 1]
+    flat = [
+        item.index if isinstance(item, FrameFaces) else bytes(item) for batch in batches for item in batch
+    ]
+    assert flat == [0, b"0", 1, 2, 3, b"3", 4, 5, 6, b"6"]
+    monkeypatch.setattr(video_pipeline, "BATCH_PIXELS", 2 * HEIGHT * WIDTH)
+    assert [len(batch) for batch in in_batches(items(5), 3)] == [2, 2, 1]
+    monkeypatch.setattr(video_pipeline, "BATCH_PIXELS", 1)
+    assert [len(batch) for batch in in_batches(items(2), 3)] == [1, 1]
+
+
+@pytest.mark.parametrize("every", [1, 2, 3, 5, 8, 30])
+@pytest.mark.parametrize("batch", [1, 4, 30])
+@pytest.mark.parametrize("count", [1, 12, 13])
+def test_faces_are_looked_for_in_every_nth_frame_and_the_last(every, batch, count):
+    looked = []
+
+    def find(frames):
+        looked.extend(int(frame[0, 0, 0]) // 2 for frame in frames)
+        return moving(frames)
+
+    found = [item for part in find_faces(in_batches(items(count), batch), find, every) for item in part]
+    keys = sorted({*range(0, count, every), count - 1})
+    assert looked == keys
+    assert [item.index for item in found] == list(range(count))
+    for item in found:
+        earlier = max(key for key in keys if key <= item.index)
+        later = min(key for key in keys if key >= item.index)
+        place = (item.index - earlier) / max(later - earlier, 1)
+        wanted = between([Crop(2 * earlier, 4, 24)], [Crop(2 * later, 4, 24)], place, HEIGHT, WIDTH)
+        assert item.found == FoundFaces(wanted, too_small=1)
+        assert item.picture is None  # nothing holds the whole picture any longer
+        assert [face.shape for face in item.before] == [(24, 24, 3)]
+        assert (item.before[0] == 2 * item.index).all()
+
+
+def test_no_more_frames_wait_than_the_next_key_frame_needs():
+    taken = 0
+
+    def counted():
+        nonlocal taken
+        for batch in in_batches(items(40), 1):
+            taken += 1
+            yield batch
+
+    given = 0
+    for batch in find_faces(counted(), moving, every=6):
+        given += len(batch)
+        assert taken - given <= 6
+
+
+def test_faces_of_a_batch_are_attacked_together_and_given_back_to_their_frames():
+    calls = []
+
+    def attack(faces):
+        calls.append(len(faces))
+        return [face + 100 for face in faces]
+
+    parts = list(attack_found(find_faces(in_batches(items(5, (1,)), 4), moving), attack))
+    assert calls == [4, 1]
+    frames = [item for part in parts for item in part if isinstance(item, FrameFaces)]
+    assert [int(item.after[0][0, 0, 0]) for item in frames] == [100, 102, 104, 106, 108]
+
+
+def test_packets_without_frames_pass():
+    parts = list(find_faces(in_batches(iter([av.Packet(b"a")]), 4), moving, every=3))
+    assert [bytes(item) for part in parts for item in part] == [b"a"]

@@ -1,0 +1,216 @@
+"""`python -m sr_deepfake.attack` and `python -m sr_deepfake.evaluate input=...`, as a user types them."""
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import hydra
+import numpy as np
+import pytest
+from forked import run
+from omegaconf import OmegaConf
+from PIL import Image
+from scenes import two_people
+from stored_detector import stored_detector
+
+from sr_deepfake.attacks.super_resolution import SuperResolutionAttack
+from sr_deepfake.data.sample.assets import ASSETS
+from sr_deepfake.media import attack_image
+from sr_deepfake.overrides import CONF, find_mistake, with_default_data
+from sr_deepfake.super_resolution.edsr import edsr
+
+CPU = ["trainer=cpu", "trainer.progress=false"]
+CLIP = ASSETS / "identities" / "030.mp4"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "in/sub").mkdir(parents=True)
+    Image.fromarray(two_people()).save(tmp_path / "in/two.png")
+    Image.new("RGB", (60, 50), (9, 9, 9)).save(tmp_path / "in/sub/none.png")
+    return tmp_path
+
+
+def compose(*overrides):
+    with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
+        return hydra.compose("attack", list(overrides))
+
+
+@pytest.mark.parametrize("attack", sorted(file.stem for file in (CONF / "attack").glob("*.yaml")))
+def test_every_attack_composes_and_feather_is_none_of_its_settings(attack):
+    plain, feathered = compose(f"attack={attack}"), compose(f"attack={attack}", "attack.feather=7")
+    assert (plain.attack.feather, feathered.attack.feather) == (0, 7)
+    assert OmegaConf.to_container(plain, resolve=True)
+    for key in ("module", "label"):
+        one, other = (OmegaConf.to_container(cfg.attack, resolve=True)[key] for cfg in (plain, feathered))
+        assert one == other
+
+
+def test_every_network_composes_and_the_defaults_are_the_papers():
+    for file in sorted((CONF / "sr_model").glob("*.yaml")):
+        assert OmegaConf.to_container(compose(f"sr_model={file.stem}"), resolve=True)
+    cfg = compose()
+    assert (cfg.attack.name, cfg.attack.scale, cfg.sr_model.name, cfg.attack.feather) == ("sr", 2, "edsr", 0)
+
+
+def test_mistakes_are_answered_with_the_nearest_choice(monkeypatch):
+    assert find_mistake("attack", ["attack.feather=3", "faces.every=2", "input=a", "attack=jpeg"]) is None
+    assert "Did you mean 'faces.min_side'?" in find_mistake("attack", ["faces.minside=3"])
+    assert "Did you mean 'bicubic'?" in find_mistake("attack", ["attack=bicubc"])
+    monkeypatch.setenv("SR_DEEPFAKE_DATA", "ffpp")
+    assert with_default_data(["input=a"], "attack") == ["input=a"]
+    assert with_default_data(["input=a"], "evaluate") == ["input=a", "data=ffpp"]
+
+
+def test_help_answers_without_torch(tmp_path):
+    script = (
+        "import sys; sys.argv = ['attack', '--help']\n"
+        "from sr_deepfake.attack import main\n"
+        "try: main()\n"
+        "finally: sys.exit('torch' in sys.modules)"
+    )
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=tmp_path)
+    assert ended.returncode == 0, ended.stderr
+    assert """IN="$name" OUT=attacked.png python -m sr_deepfake.attack 'input=${oc.env:IN}'""" in ended.stdout
+
+
+def test_a_folder_with_the_papers_attack(folder):
+    shown = run("attack", "input=in", "output=out", *CPU, cwd=folder)
+    assert "in/two.png: 2 faces" in shown
+    assert "in/sub/none.png: no face" in shown
+    assert "1 file attacked (2 faces); 1 without a face" in shown
+    expected = attack_image(two_people(), SuperResolutionAttack(edsr()))
+    np.testing.assert_array_equal(np.array(Image.open(folder / "out/two.png")), expected)
+    assert (folder / "out/sub/none.png").read_bytes() == (folder / "in/sub/none.png").read_bytes()
+    # Again: nothing is done twice.
+    before = (folder / "out/two.png").stat()
+    shown = run("attack", "input=in", "output=out", *CPU, cwd=folder)
+    assert "0 files attacked (0 faces); 2 there already" in shown
+    assert (folder / "out/two.png").stat() == before
+
+
+def test_other_attacks_and_options(folder):
+    chain = ["attack=chain", "attack@attack.first=bicubic", "attack@attack.second=jpeg", "attack.feather=4"]
+    shown = run("attack", "input=in/two.png", "output=a.png", *chain, "faces.min_side=120", *CPU, cwd=folder)
+    assert "in/two.png: 1 face, 1 too small, left alone" in shown
+    shown = run(
+        "attack",
+        "input=in/two.png",
+        "output=b.jpg",
+        "attack=none",
+        "photo.max_pixels=1000",
+        *CPU,
+        cwd=folder,
+        status=1,
+    )
+    assert "at most 1,000 are read (photo.max_pixels=126000 raises the limit)" in shown
+    assert not (folder / "b.jpg").exists()
+
+
+def test_faults_end_with_the_list_and_status_1(folder):
+    (folder / "in/text.jpg").write_text("hello")
+    (folder / "in/zero.mp4").touch()
+    shown = run("attack", "input=in", "output=out", "attack=bicubic", *CPU, cwd=folder, status=1)
+    assert "error: 2 of 4 files had faults:\n  in/text.jpg: it is none of" in shown
+    assert "\n  in/zero.mp4 is no video that can be read: empty file" in shown
+    assert "Traceback" not in shown
+    assert sorted(path.name for path in (folder / "out").rglob("*.*")) == ["none.png", "two.png"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "error: no input is named"),
+        (["input=in", "output=in"], "is the input in/two.png; name another output, or say overwrite=true"),
+        (["input=in", "output=out", "detector=nowhere"], "detector=nowhere: there is no trained detector"),
+        (
+            ["input=in", "output=out", "faces.thresholds=7"],
+            "error: the options of the faces: thresholds must be",
+        ),
+        (["input=in", "output=out", "video.crf=99"], "error: video.crf=99"),
+        (["input=in", "output=out", "photo.quality=0"], "error: photo.quality=0: it goes from 1 to 100"),
+    ],
+)
+def test_mistakes_are_told_before_the_work(folder, arguments, message):
+    shown = run("attack", *arguments, "attack=bicubic", *CPU, cwd=folder, status=1)
+    assert message in shown
+    assert "Traceback" not in shown
+    assert not (folder / "out").exists()
+
+
+STRANGE = "-a b'\"%=[1],{x}$\\y\n#größe.png"
+
+
+def named_by_the_environment() -> None:
+    os.environ["IN"], os.environ["OUT"] = STRANGE, f"out{STRANGE}"
+
+
+def test_any_name_works_through_the_environment_and_in_quotes(folder):
+    (folder / "in/two.png").rename(folder / STRANGE)
+    arguments = ["input=${oc.env:IN}", "output=${oc.env:OUT}", "attack=bicubic"]
+    shown = run("attack", *arguments, *CPU, cwd=folder, before=named_by_the_environment)
+    assert "\\n#größe.png: 2 faces" in shown
+    assert (folder / f"out{STRANGE}").is_file()
+    (folder / STRANGE).rename(folder / '-a [1], b = "c" %.png')
+    quoted = '"-a [1], b = \\"c\\" %.png"'
+    run("attack", f"input={quoted}", 'output="d = e.png"', "attack=bicubic", *CPU, cwd=folder)
+    assert (folder / "d = e.png").is_file()
+
+
+def interrupted() -> None:
+    replace = os.replace
+
+    def watched(beside, path):
+        if Path(path).name == "two.png":
+            os.kill(os.getpid(), signal.SIGINT)
+        replace(beside, path)
+
+    os.replace = watched
+
+
+def test_ctrl_c_leaves_nothing_half_written(folder):
+    shown = run(
+        "attack", "input=in", "output=out", "attack=bicubic", *CPU, cwd=folder, status=130, before=interrupted
+    )
+    assert "Interrupted." in shown
+    assert "Traceback" not in shown
+    assert [path for path in (folder / "out").rglob("*") if path.name.startswith(".")] == []
+
+
+def test_scores_before_and_after(folder):
+    detector = stored_detector(folder / "detectors")
+    (folder / "in/clip.mp4").write_bytes(CLIP.read_bytes())
+    (folder / "in/text.jpg").write_text("hello")
+    options = [f"detector={detector}", "attack=bicubic", "preview=true", "video.preset=ultrafast", *CPU]
+    shown = run("attack", "input=in", "output=out", *options, "trainer.precision=32", cwd=folder, status=1)
+    assert "in/two.png: 2 faces, fake 0." in shown
+    assert "Report: out/report.csv" in shown
+    with open(folder / "out/report.csv", newline="") as file:
+        rows = {row["input"]: row for row in csv.DictReader(file)}
+    assert {name: row["faces"] for name, row in rows.items()} == {
+        "in/clip.mp4": "10", "in/text.jpg": "0", "in/two.png": "2", "in/sub/none.png": "0",
+    }  # fmt: skip
+    assert 0.8 < float(rows["in/two.png"]["ssim"]) < 1
+    assert (folder / "out/two.png.preview.png").is_file()
+    assert (folder / "out/clip.mp4.preview.mp4").is_file()
+
+    # The clean scores are those that `evaluate` gives.
+    arguments = [
+        "input=[in/two.png,in/clip.mp4,in/text.jpg]",
+        "evaluate.report=scores.csv",
+        f"detector={detector}",
+        *CPU,
+    ]
+    shown = run("evaluate", *arguments, "trainer.precision=32", cwd=folder, status=1)
+    assert "error: 1 file(s) could not be scored:\n  in/text.jpg: it is none of" in shown
+    assert "Scores: scores.csv" in shown
+    with open(folder / "scores.csv", newline="") as file:
+        scores = {row["input"]: row for row in csv.DictReader(file)}
+    for name in ("in/two.png", "in/clip.mp4"):
+        assert scores[name]["faces"] == rows[name]["faces"]
+        for one, other in (("fake_mean", "fake_clean"), ("fake_max", "fake_clean_max")):
+            assert float(scores[name][one]) == pytest.approx(float(rows[name][other]), abs=1e-3)
+    assert scores["in/text.jpg"]["fault"].startswith("in/text.jpg: ")

@@ -1,0 +1,81 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from sr_deepfake.face_scores import PENDING, FaceScorer
+from sr_deepfake.metrics.similarity import psnr, ssim
+
+
+class Mean(nn.Module):
+    """How bright a face is, as a logit."""
+
+    def forward(self, faces):
+        return faces.mean((1, 2, 3)) * 4 - 2
+
+
+def faces(count, seed=0):
+    random = np.random.default_rng(seed)
+    return [
+        random.integers(0, 256, (side, side, 3), dtype=np.uint8) // 2 + 40 for side in [24, 48, 72] * count
+    ][:count]
+
+
+def tensor(face):
+    return torch.from_numpy(face.transpose(2, 0, 1).copy())[None].float() / 255
+
+
+@pytest.mark.parametrize("count", [1, 5, 2 * PENDING + 3])
+def test_the_figures_are_those_of_a_plain_loop(count):
+    before, after = faces(count), faces(count, seed=1)
+    scorer = FaceScorer(Mean().eval())
+    for start in range(0, count, 7):
+        scorer.add(before[start : start + 7], after[start : start + 7])
+    found = scorer.finish()
+    clean = [float(Mean()(tensor(face)).double().sigmoid()) for face in before]
+    attacked = [float(Mean()(tensor(face)).double().sigmoid()) for face in after]
+    pairs = [(tensor(face), tensor(other)) for face, other in zip(before, after, strict=True)]
+    expected = {
+        "clean": np.mean(clean),
+        "clean_max": max(clean),
+        "attacked": np.mean(attacked),
+        "attacked_max": max(attacked),
+        "ssim": np.mean([float(ssim(*pair)) for pair in pairs]),
+        "psnr": np.mean([float(psnr(*pair)) for pair in pairs]),
+    }
+    assert found.faces == count
+    for name, value in expected.items():
+        assert getattr(found, name) == pytest.approx(value, abs=1e-6), name
+    assert scorer.finish().faces == 0
+    assert scorer.scores(before) == pytest.approx(clean, abs=1e-6)
+
+
+def test_what_is_not_there_is_not_measured():
+    alone = FaceScorer(None)
+    alone.add(faces(2), faces(2))
+    found = alone.finish()
+    assert (found.faces, found.clean, found.attacked) == (2, None, None)
+    assert (found.ssim, found.psnr) == (1.0, math.inf)
+    assert alone.scores(faces(2)) == []
+    clean = FaceScorer(Mean().eval())
+    clean.add(faces(2))
+    found = clean.finish()
+    assert found.clean is not None
+    assert (found.attacked, found.ssim, found.psnr) == (None, None, None)
+
+
+def test_faces_are_kept_as_they_were_when_they_came():
+    scorer = FaceScorer(Mean().eval())
+    face = np.zeros((24, 24, 3), np.uint8)
+    scorer.add([face], [face])
+    face[:] = 255
+    assert scorer.finish().clean_max < 0.2
+
+
+def test_wrong_detectors_are_errors():
+    with pytest.raises(ValueError, match="training mode"):
+        FaceScorer(Mean().train())
+    with pytest.raises(ValueError, match=r"returned \(2, 3\) for 2 faces"):
+        FaceScorer(lambda batch: batch.mean((2, 3))).scores([faces(1)[0]] * 2)

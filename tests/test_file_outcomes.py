@@ -1,0 +1,88 @@
+import csv
+from pathlib import Path
+
+import pytest
+
+from sr_deepfake.errors import UserError
+from sr_deepfake.face_scores import FaceScores
+from sr_deepfake.file_jobs import Job
+from sr_deepfake.file_outcomes import Outcome, check_report, conclude, describe, explain, write_report
+
+JOB = Job(Path("in/a\n.png"), Path("out/a\n.png"))
+SCORED = FaceScores(3, 0.9, 0.99, 0.4, 0.75, 0.971, 37.85)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "line"),
+    [
+        (Outcome(JOB, "attacked", 1, 0, 1), r"in/a\n.png: 1 face"),
+        (
+            Outcome(JOB, "attacked", 3, 2, 30, SCORED),
+            r"in/a\n.png: 3 faces in 30 frames, 2 too small, left alone, fake 0.900 -> 0.400, SSIM 0.971, PSNR 37.9 dB",
+        ),
+        (Outcome(JOB, "no face", 0, 0, 1), r"in/a\n.png: no face"),
+        (
+            Outcome(JOB, "there already"),
+            r"in/a\n.png: out/a\n.png is there already (overwrite=true makes it anew)",
+        ),
+        (Outcome(JOB, "failed", fault=r"in/a\n.png: damaged"), r"error: in/a\n.png: damaged"),
+        (
+            Outcome(JOB, "attacked", 2, 0, 2, fault="x: damaged", note="without its streams of data"),
+            r"in/a\n.png: 2 faces in 2 frames, without its streams of data, error: x: damaged",
+        ),
+    ],
+)
+def test_a_file_is_one_line(outcome, line):
+    assert describe(outcome) == line
+
+
+def test_the_report_has_a_row_a_file(tmp_path):
+    strange = Job(Path('a\udcff,\n".png'), Path("b.png"))
+    outcomes = [Outcome(JOB, "attacked", 3, 2, 30, SCORED), Outcome(strange, "failed", fault="x")]
+    write_report(tmp_path / "deep" / "report.csv", outcomes)
+    with open(
+        tmp_path / "deep" / "report.csv", newline="", encoding="utf-8", errors="surrogateescape"
+    ) as file:
+        first, second = csv.DictReader(file)
+    assert first["input"] == "in/a\n.png"
+    assert [float(first[name]) for name in ("fake_clean", "fake_clean_max", "fake_attacked", "fake_attacked_max")] == [
+        0.9, 0.99, 0.4, 0.75,
+    ]  # fmt: skip
+    assert (first["ssim"], first["psnr"], first["faces"], first["too_small"], first["frames"]) == (
+        "0.971", "37.85", "3", "2", "30",
+    )  # fmt: skip
+    assert (second["input"], second["status"], second["fake_clean"]) == ('a\udcff,\n".png', "failed", "")
+    check_report(tmp_path / "deep" / "report.csv")
+
+
+def test_a_report_takes_nothing_elses_place(tmp_path):
+    check_report(tmp_path / "report.csv")
+    (tmp_path / "report.csv").write_text("mine")
+    with pytest.raises(UserError, match=r"report\.csv is there and no report; name another with report=FILE"):
+        check_report(tmp_path / "report.csv")
+    with pytest.raises(UserError, match="Is a directory; name another"):
+        check_report(tmp_path)
+
+
+def test_the_sums_and_the_list_of_faults(capsys):
+    fine = [
+        Outcome(JOB, "attacked", 3, 1, 1),
+        Outcome(JOB, "no face", 0, 0, 1),
+        Outcome(JOB, "there already"),
+    ]
+    conclude(fine, left_alone=2)
+    assert capsys.readouterr().out == (
+        "1 file attacked (3 faces); 1 without a face; 1 there already (overwrite=true makes them anew); "
+        "1 face too small, left alone; 2 other files in the folder left out\n"
+    )
+    faults = [Outcome(JOB, "failed", fault="a: x"), Outcome(JOB, "attacked", 1, 0, 9, fault="b: a gap")]
+    with pytest.raises(UserError) as told:
+        conclude(fine + faults)
+    assert str(told.value) == "2 of 5 files had faults:\n  a: x\n  b: a gap"
+
+
+def test_faults_name_the_file_once():
+    assert explain(UserError("in/a\n.png: damaged"), JOB) == r"in/a\n.png: damaged"
+    assert explain(UserError("damaged"), JOB) == r"in/a\n.png: damaged"
+    assert explain(PermissionError(13, "Permission denied", "x"), JOB) == r"out/a\n.png: Permission denied"
+    assert explain(RuntimeError(""), JOB) == r"in/a\n.png: RuntimeError"
