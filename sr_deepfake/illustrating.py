@@ -22,7 +22,7 @@ from sr_deepfake.data.sources import FaceSet
 from sr_deepfake.errors import UserError
 from sr_deepfake.metrics.similarity import ssim
 from sr_deepfake.reporting.examples import KINDS, Example, Picture, example_of, turned_faces
-from sr_deepfake.reporting.report_cells import ReportCell
+from sr_deepfake.reporting.report_cells import ReportCell, collect
 from sr_deepfake.reporting.report_grid import ReportGrid
 
 # How far the SSIM of a face attacked now may be from the stored one: arithmetic differs between machines by less.
@@ -54,15 +54,40 @@ def illustrate(grid: ReportGrid, count: int) -> tuple[list[Example], list[str]]:
     notes: list[str] = []
     pictures = _Pictures()
     for _, cell in grid.attacked:
-        for kind in KINDS if count > 0 else ():
-            for turned in turned_faces(cell.predictions, kind, count):
-                try:
-                    clean, attacked = pictures.of(cell, turned.face_id, turned.ssim)
-                except UserError as error:
-                    note = f"{cell.name}: examples are left out, since {error}"
-                    notes += [note] if note not in notes else []
-                    break
-                examples.append(example_of(cell, turned, clean, attacked))
+        found, told = _of_cell(cell, count, pictures)
+        examples += found
+        notes += told
+    return examples, notes
+
+
+def illustrate_results(folder: Path, count: int) -> tuple[list[Example], list[str]]:
+    """Find the pictures of the faces that the attack turned, of one folder of results.
+
+    Args:
+        folder: of results.
+        count: examples of each kind, at most.
+
+    Returns:
+        The examples; and why there are none, where their pictures are not to be had.
+    """
+    collected = collect([folder])
+    if collected.unread:
+        return [], [collected.unread[0].reason]
+    return _of_cell(collected.cells[0], count, _Pictures())
+
+
+def _of_cell(cell: ReportCell, count: int, pictures: "_Pictures") -> tuple[list[Example], list[str]]:
+    examples: list[Example] = []
+    notes: list[str] = []
+    for kind in KINDS if count > 0 and cell.is_attacked else ():
+        for turned in turned_faces(cell.predictions, kind, count):
+            try:
+                clean, attacked = pictures.of(cell, turned.face_id, turned.ssim)
+            except UserError as error:
+                note = f"{cell.name}: examples are left out, since {error}"
+                notes += [note] if note not in notes else []
+                break
+            examples.append(example_of(cell, turned, clean, attacked))
     return examples, notes
 
 

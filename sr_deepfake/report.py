@@ -10,9 +10,10 @@ from sr_deepfake.cli import program
 @program("report")
 def main(cfg: DictConfig) -> None:
     """Folders of results → `tables/`, `figures/`, `examples/` and `index.html`."""
-    from sr_deepfake import reported
+    from sr_deepfake import assembly, reported
     from sr_deepfake.reporting.page import write_page
     from sr_deepfake.reporting.writing import print_report, write_examples, write_figures, write_tables
+    from sr_deepfake.tracking import track_report
 
     report = reported.report_of(cfg)
     out = Path(cfg.out)
@@ -21,6 +22,9 @@ def main(cfg: DictConfig) -> None:
     examples = write_examples(out, report)
     page = out / "index.html"
     write_page(page, report)
+    with assembly.training_logger(cfg) as logger:
+        if logger is not None:
+            track_report(logger, report, out)
     print_report(report)
     print(
         f"\nTables:   {out / 'tables'} ({len(tables)} files)\nFigures:  {out / 'figures'} ({len(figures)} files)"

@@ -7,7 +7,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
@@ -17,7 +17,11 @@ from sr_deepfake.detectors.checkpoints import BEST
 from sr_deepfake.errors import UserError
 from sr_deepfake.metrics.predictions import read_predictions
 
+if TYPE_CHECKING:
+    from sr_deepfake.reporting.report import Report
+
 PREDICTIONS = "predictions.parquet"
+EXAMPLES = 8  # of each kind, at most
 REACHABLE_WITHIN = 5.0  # s
 
 log = logging.getLogger(__name__)
@@ -134,12 +138,34 @@ def track_results(
     """
     logger.log_metrics(flat(metrics, "test/"))
     if isinstance(logger, WandbLogger):
+        from sr_deepfake.illustrating import illustrate_results
         from sr_deepfake.reporting.wandb_results import log_results
 
+        examples, notes = illustrate_results(results, EXAMPLES)
+        for note in notes:
+            log.warning("%s", note)
         files = {"predictions": results}
         if detector is not None:
             files["model"] = detector / BEST
-        log_results(logger.experiment, read_predictions(results / PREDICTIONS), files=files)
+        log_results(logger.experiment, read_predictions(results / PREDICTIONS), examples, files)
+
+
+def track_report(logger: Logger, report: "Report", out: Path) -> None:
+    """Log a report: its tables, figures, grid and page, on W&B.
+
+    Args:
+        logger: of the report.
+        report: what was made.
+        out: the folder that it was written to.
+
+    Raises:
+        UserError: the logger is not W&B's.
+    """
+    if not isinstance(logger, WandbLogger):
+        raise UserError("a report is logged to W&B alone: logger=wandb, or logger=none")
+    from sr_deepfake.reporting.wandb_report import log_report
+
+    log_report(logger.experiment, report, out)
 
 
 def flat(metrics: Mapping[str, Any], prefix: str = "") -> dict[str, float]:

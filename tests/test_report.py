@@ -1,5 +1,6 @@
 """The program: from the command line to the page."""
 
+import json
 import os
 
 import pandas as pd
@@ -7,6 +8,7 @@ import pytest
 from forked import TINY, run
 from result_folders import CAPTION, write_results
 from scored_faces import predictions
+from wandb_file import read_run
 
 FORMS = ("md", "tex", "csv")
 
@@ -33,6 +35,30 @@ def test_a_report_is_tables_figures_and_a_page(folder):
     # What lacks is told with its command, and why there are no pictures of the examples.
     assert "python -m sr_deepfake.train data=sample forgery=Face2Face" in shown
     assert "examples are left out" in shown
+
+
+def test_a_run_of_wandb_holds_the_tables_the_figures_and_the_grid(folder):
+    run("report", "logger=wandb", "examples=0", cwd=folder)
+    (file,) = folder.glob("outputs/runs/report/*/wandb/offline-run-*/*.wandb")
+    logged = read_run(file)
+    out = folder / "outputs" / "report"
+    for kind, ending in (("tables", "csv"), ("figures", "png")):
+        names = {f"{kind}/{path.stem}" for path in (out / kind).glob(f"*.{ending}")}
+        assert names == {name for name in logged.history if name.startswith(f"{kind}/")}
+    (table,) = logged.history["tables/table_1"]
+    (stored,) = folder.glob(f"outputs/**/{table['path']}")
+    written = pd.read_csv(out / "tables" / "table_1.csv", dtype=str, keep_default_na=False)
+    assert json.loads(stored.read_text())["columns"] == list(written.columns)
+    assert logged.history["grid"][0]["nrows"] == 2
+    (results,) = (folder / "outputs" / "results").glob("resnet50-FaceSwap-*/metrics.json")
+    change = json.loads(results.read_text())["changes"]["both"]["fnr"]
+    assert logged.summary["grid/resnet50/FaceSwap/both/fnr"] == pytest.approx(change)
+    assert "index.html" in logged.artifacts["report"]
+    assert logged.name == "report"
+
+
+def test_a_report_goes_to_no_other_logger(folder):
+    assert "logger=wandb, or logger=none" in run("report", "logger=csv", "examples=0", cwd=folder, status=1)
 
 
 def test_a_report_of_other_folders_goes_where_it_is_told(folder):

@@ -23,6 +23,7 @@ class Run:
     tags: list[str] = field(default_factory=list)
     config: dict[str, Any] = field(default_factory=dict)
     history: dict[str, list[Any]] = field(default_factory=dict)
+    summary: dict[str, Any] = field(default_factory=dict)
     artifacts: dict[str, list[str]] = field(default_factory=dict)
     exit_code: int | None = None
 
@@ -66,6 +67,9 @@ def read_run(file: Path) -> Run:
                 place[keys[-1]] = json.loads(item.value_json)
             for key, value in row.items():
                 run.history.setdefault(key, []).append(value)
+        elif kind == "summary":
+            for item in record.summary.update:
+                run.summary[item.key or "/".join(item.nested_key)] = json.loads(item.value_json)
         elif kind == "artifact":
             entries = [entry.path for entry in record.artifact.manifest.contents]
             run.artifacts[record.artifact.type] = sorted(entries)
