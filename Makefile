@@ -27,12 +27,14 @@ $(STAMP): pyproject.toml
 	$(BIN)/python -m pip install --quiet --no-deps torchsr==1.0.4
 	@touch $@
 
-demo: $(STAMP)  ## train a detector on the sample, attack it, print the paper's table row (minutes, on a CPU)
+demo: $(STAMP)  ## train a detector on the sample, attack it, print the paper's table row, make a report (minutes, on a CPU)
 	$(BIN)/python -m sr_deepfake.train experiment=demo
+	$(BIN)/python -m sr_deepfake.report
 
 sweep: $(STAMP)  ## the paper's grid on the sample, small: models x forgery methods x attacked or not (45 minutes, on a CPU)
 	$(BIN)/python -m sr_deepfake.train -m experiment=sample_sweep
 	$(BIN)/python -m sr_deepfake.status experiment=sample_sweep
+	$(BIN)/python -m sr_deepfake.report
 
 test: $(STAMP)  ## run all tests
 	$(BIN)/python -m pytest $(PYTEST_OPTIONS)

@@ -22,13 +22,16 @@ from sr_deepfake.data.manifest import fingerprint
 from sr_deepfake.detectors.backbones import Weights
 from sr_deepfake.detectors.runtime import Runtime, choose_runtime
 from sr_deepfake.detectors.store import Recipe
-from sr_deepfake.errors import UserError
+from sr_deepfake.errors import UserError, choose
 from sr_deepfake.provenance import describe
 
 
 def runtime(cfg: DictConfig) -> Runtime:
     """The device and precision of `trainer`."""
-    options = {name: cfg.trainer[name] for name in ("accelerator", "precision", "channels_last", "workers")}
+    options = {
+        name: cfg.trainer[name]
+        for name in ("accelerator", "precision", "channels_last", "workers", "devices")
+    }
     return choose_runtime(**options)
 
 
@@ -62,6 +65,7 @@ def recipe(
         seed=int(cfg.seed),
         precision=machine.precision,
         defence=defence,
+        augmented_on=choose(cfg.trainer.augmentation, ["loader", "device"], "trainer.augmentation"),
     )
 
 

@@ -93,7 +93,10 @@ def cell_of(program: str, overrides: Sequence[str], cfg: DictConfig, **settings:
             data[place] = os.path.abspath(os.path.expanduser(str(data[place])))
     if data.get("crops") is not None:  # in the outputs as a rule, which may be moved as a whole
         data["crops"] = os.path.relpath(os.path.expanduser(data["crops"]), cfg.paths.outputs)
-    kept |= {"data": data, "trainer": {"precision": cfg.trainer.precision}} | settings
+    trainer = {"precision": cfg.trainer.precision}
+    if cfg.trainer.get("augmentation", "loader") != "loader":
+        trainer["augmentation"] = cfg.trainer.augmentation
+    kept |= {"data": data, "trainer": trainer} | settings
     return Cell(
         program=program,
         overrides=list(overrides),

@@ -13,7 +13,8 @@ def main(cfg: DictConfig) -> None:
     from sr_deepfake.data.extraction import parse_shard
 
     source = hydra.utils.instantiate(cfg.data.source)
-    summary = source.prepare(cfg.prepare.methods, parse_shard(cfg.prepare.shard), cfg.prepare.progress)
+    shard = parse_shard(cfg.prepare.shard, cfg.prepare.shards)
+    summary = source.prepare(cfg.prepare.methods, shard, cfg.prepare.progress)
     print(summary.render())
 
 

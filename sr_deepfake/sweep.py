@@ -5,6 +5,7 @@ import logging
 import shlex
 import sys
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
@@ -15,6 +16,7 @@ from omegaconf import DictConfig
 
 from sr_deepfake.errors import UserError
 from sr_deepfake.files import write_json
+from sr_deepfake.launching import check_launcher, share_cores
 from sr_deepfake.outputs import check_writable, explain
 
 FAILED = "failed.json"
@@ -93,16 +95,18 @@ def _write_traceback(error: BaseException) -> str:
 
 
 class Watch(Callback):
-    """Hydra's callback of every program: looks at the outputs before the work, lists failed jobs after a sweep."""
+    """Hydra's callback of every program: looks at outputs and launcher before a sweep, lists failed jobs after it."""
 
     def on_run_start(self, config: DictConfig, **kwargs: object) -> None:
         """End at once, with status 1, where nothing can be written."""
-        _end_if_unwritable(config)
+        _end_at_once(lambda: check_writable(Path(config.paths.outputs)))
 
     def on_multirun_start(self, config: DictConfig, **kwargs: object) -> None:
-        """End at once, with status 1, where nothing can be written."""
+        """End at once, with status 1, where nothing can be written or launched."""
         _failures.clear()
-        _end_if_unwritable(config)
+        _end_at_once(lambda: check_writable(Path(config.paths.outputs)))
+        _end_at_once(lambda: check_launcher(config.hydra, config.get("trainer")))
+        share_cores(config.hydra)
 
     def on_multirun_end(self, config: DictConfig, **kwargs: object) -> None:
         """List the jobs that failed, in whatever process they ran, and end with status 1 if any did."""
@@ -116,9 +120,9 @@ class Watch(Callback):
             raise SystemExit(1)
 
 
-def _end_if_unwritable(config: DictConfig) -> None:
+def _end_at_once(check: Callable[[], None]) -> None:
     try:
-        check_writable(Path(config.paths.outputs))
+        check()
     except UserError as error:
         # Hydra turns an exception of a callback into a warning.
         print(f"error: {error}", file=sys.stderr)

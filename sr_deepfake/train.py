@@ -3,12 +3,14 @@
 import logging
 from pathlib import Path
 
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from sr_deepfake.cell import cell_of_job
 from sr_deepfake.cells import CellStore
 from sr_deepfake.cli import program
 from sr_deepfake.errors import MissingWeightsError
+from sr_deepfake.launching import check_launcher
 from sr_deepfake.sweep import is_job_of_a_sweep
 
 log = logging.getLogger(__name__)
@@ -17,6 +19,8 @@ log = logging.getLogger(__name__)
 @program("train")
 def main(cfg: DictConfig) -> None:
     """Faces → a trained detector (reused if there is one) → its test scores, clean and attacked."""
+    if is_job_of_a_sweep():
+        check_launcher(HydraConfig.get(), cfg.trainer)  # the trainer may be what is swept over
     try:
         with CellStore(Path(cfg.paths.outputs)).running(cell_of_job("train", cfg)) as job:
             job.result, job.repeated = train_and_evaluate(cfg)

@@ -70,7 +70,7 @@ def test_the_groups_that_users_type_exist():
         },
         "data": {"sample", "ffpp", "folder"},
         "protocol": {"paper", "authors_code", "quick"},
-        "trainer": {"auto", "cpu", "gpu", "t4"},
+        "trainer": {"auto", "cpu", "gpu", "t4", "ddp"},
         "logger": {"csv", "wandb", "tensorboard", "mlflow", "none"},
         "experiment": {
             "demo",

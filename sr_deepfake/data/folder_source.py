@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
+from filelock import FileLock
 
 from sr_deepfake.data.extraction import ExtractionSettings, ExtractionSummary, extract_faces
 from sr_deepfake.data.extraction_summary import SKIPPED_NAME, ExtractionError
@@ -18,6 +19,7 @@ from sr_deepfake.data.leaks import POLICIES, Leaks, look_for_leaks
 from sr_deepfake.data.manifest import MANIFEST, SCHEMA, read_manifest
 from sr_deepfake.data.photo import is_photo
 from sr_deepfake.data.sources import FaceSet
+from sr_deepfake.data.video_record import PARTIAL
 from sr_deepfake.errors import UserError, choose
 from sr_deepfake.files import replacing
 
@@ -164,12 +166,17 @@ class Folder:
             files.videos, self.crops, self.settings, self.workers, shard, progress, own=True
         )
         manifest = self.crops / MANIFEST
-        rows = read_manifest(manifest) if extraction.manifest_faces else pd.DataFrame(columns=SCHEMA.names)
-        self._write_files(files, rows)
-        faces = Counter(zip(rows["split"], (int(label) for label in rows["label"]), strict=True))
-        if shard[1] == 1:
-            self._require_faces(files, faces)
-        leaks = look_for_leaks(rows, self.crops, files, by_identity=self.rule.identity is not None)
+        with FileLock(
+            self.crops / PARTIAL / "lists.lock"
+        ):  # of shards that end together, the last lists all faces
+            rows = (
+                read_manifest(manifest) if extraction.manifest_faces else pd.DataFrame(columns=SCHEMA.names)
+            )
+            self._write_files(files, rows)
+            faces = Counter(zip(rows["split"], (int(label) for label in rows["label"]), strict=True))
+            if shard[1] == 1:
+                self._require_faces(files, faces)
+            leaks = look_for_leaks(rows, self.crops, files, by_identity=self.rule.identity is not None)
         leaks.act(self.leaks)
         return FolderSummary(files, self.rule, extraction, dict(faces), leaks)
 

@@ -1,5 +1,7 @@
 """Which epoch is kept, when training stops, and files that appear whole or not at all."""
 
+import signal
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +43,10 @@ class Checkpoints(Checkpoint):
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Judge the epoch by its validation loss, then write the files."""
-        loss = float(trainer.callback_metrics["val/loss"])
+        # Of several processes that train together the first one decides: what they do next must be the same.
+        loss, is_first = trainer.strategy.broadcast(
+            (float(trainer.callback_metrics["val/loss"]), not (self.folder / BEST).exists())
+        )
         improved = loss < self.reference
         if improved:
             self.best_epoch, self.best_loss = trainer.current_epoch, loss
@@ -54,7 +59,7 @@ class Checkpoints(Checkpoint):
         self.last_auc = float(trainer.callback_metrics["val/auc"])
         self._stop_if_patience_ended(trainer)
         # The state of this object travels in both files, so it is brought up to date first.
-        if improved or not (self.folder / BEST).exists():
+        if improved or is_first:
             self._save(trainer, BEST)
         self._save(trainer, LAST)
 
@@ -63,8 +68,11 @@ class Checkpoints(Checkpoint):
             trainer.should_stop = True
 
     def _save(self, trainer: lightning.Trainer, name: str) -> None:
-        with replacing(self.folder / name) as beside:
-            trainer.save_checkpoint(beside)
+        if trainer.is_global_zero:
+            with replacing(self.folder / name) as beside:
+                trainer.save_checkpoint(beside)
+        else:
+            trainer.save_checkpoint(self.folder / name)  # writes nothing, but the first process waits for all
 
     def state_dict(self) -> dict[str, Any]:
         """What a resumed training has to know."""
@@ -92,3 +100,21 @@ class EpochSeed(lightning.Callback):
     def on_train_epoch_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Seed from the run's seed and the epoch."""
         torch.manual_seed(self.seed * 1_000_003 + trainer.current_epoch)
+
+
+class OwnSignals(lightning.Callback):
+    """Leaves SIGTERM to whom it was before Lightning: to a queue's handler, or to the system, which ends the process.
+
+    Lightning's own would end the training at the next step as if it were done, though a queue that takes its machine
+    back says SIGTERM first and queues the job again only if it still runs. Nothing is lost where there is no handler:
+    files appear whole or not at all, and the training goes on from its last epoch.
+    """
+
+    def setup(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, stage: str) -> None:
+        """Remember whose it is."""
+        self.before = signal.getsignal(signal.SIGTERM)
+
+    def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Give it back."""
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, self.before)

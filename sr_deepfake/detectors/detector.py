@@ -1,6 +1,7 @@
 """The deepfake detector: a backbone of timm with its preprocessing, loss, optimiser and schedule."""
 
 import math
+from contextlib import nullcontext
 from typing import Any
 
 import lightning
@@ -10,9 +11,11 @@ from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
 from torchmetrics.classification import BinaryAccuracy, BinaryAUROC
 
+from sr_deepfake.data.device_augmentation import DeviceAugmentation
 from sr_deepfake.data.loaders import FaceBatch
 from sr_deepfake.detectors.backbones import build_backbone
 from sr_deepfake.detectors.preprocessing import FaceInput
+from sr_deepfake.detectors.whole_batch import WholeBatch
 from sr_deepfake.errors import choose
 
 
@@ -59,6 +62,21 @@ class Detector(lightning.LightningModule):
         self.face_input = FaceInput(image_size, input, config["mean"], config["std"])
         self.auc = BinaryAUROC()
         self.accuracy = BinaryAccuracy()
+        self.augmentation: DeviceAugmentation | None = None  # of whole batches, in training
+
+    def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
+        """Move a batch; what was drawn for an augmentation on the device stays, since it is read on the CPU."""
+        if self.augmentation is None or isinstance(batch, FaceBatch):
+            return super().transfer_batch_to_device(batch, device, dataloader_idx)
+        faces, labels, drawn = batch
+        return faces.to(device, non_blocking=True), labels.to(device, non_blocking=True), drawn
+
+    def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
+        """Augment the training faces of a batch, where that is done on the device."""
+        if self.augmentation is None or isinstance(batch, FaceBatch):
+            return batch
+        faces, labels, drawn = batch
+        return self.augmentation(faces, drawn), labels
 
     def forward(self, faces: Tensor) -> Tensor:
         """Score faces.
@@ -83,8 +101,13 @@ class Detector(lightning.LightningModule):
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         """Return the loss of a batch of training faces."""
         faces, labels = batch
-        loss = self.loss(self(faces), labels)
-        self.log("train/loss", loss, prog_bar=True, on_step=True, on_epoch=True, batch_size=len(labels))
+        ranks = self.trainer.world_size
+        with WholeBatch(self.trainer.global_rank, ranks, len(labels)) if ranks > 1 else nullcontext():
+            loss = self.loss(self(faces), labels)
+        size = len(labels)
+        self.log(
+            "train/loss", loss, prog_bar=True, on_step=True, on_epoch=True, batch_size=size, sync_dist=True
+        )
         return loss
 
     def validation_step(self, batch: FaceBatch, batch_idx: int) -> None:
@@ -93,7 +116,7 @@ class Detector(lightning.LightningModule):
         self.auc.update(logits.sigmoid(), batch.labels.long())
         self.accuracy.update(logits.sigmoid(), batch.labels.long())
         size = len(batch.labels)
-        self.log("val/loss", self.loss(logits, batch.labels), prog_bar=True, batch_size=size)
+        self.log("val/loss", self.loss(logits, batch.labels), prog_bar=True, batch_size=size, sync_dist=True)
         self.log("val/auc", self.auc, prog_bar=True, on_epoch=True, batch_size=size)
         self.log("val/accuracy", self.accuracy, on_epoch=True, batch_size=size)
 

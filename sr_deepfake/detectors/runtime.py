@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import torch
+from lightning.pytorch.strategies import DDPStrategy, Strategy
 
 from sr_deepfake.errors import UserError, choose
 from sr_deepfake.hardware import cpu_has_bf16
@@ -20,8 +21,9 @@ class Runtime:
         accelerator: Lightning's name: "cpu", "gpu" or "mps".
         precision: Lightning's name: "bf16-mixed", "16-mixed" or "32-true".
         channels_last: memory format of backbones.
-        workers: processes that load faces.
+        workers: processes that load faces, for each device.
         reason: why this device and precision, in words.
+        devices: that train a detector together; all else takes one.
     """
 
     accelerator: str
@@ -29,6 +31,7 @@ class Runtime:
     channels_last: bool
     workers: int
     reason: str
+    devices: int = 1
 
     @property
     def device(self) -> torch.device:
@@ -40,9 +43,23 @@ class Runtime:
         dtype = _AUTOCAST.get(self.precision)
         return torch.autocast(self.device.type, dtype=dtype) if dtype else nullcontext()
 
+    def strategy(self) -> Strategy | str:
+        """How Lightning trains: on one device, or on several that average their gradients after every step."""
+        if self.devices == 1:
+            return "auto"
+        # Buffers need no broadcast: batch normalisation is synchronised, and in validation each rank has its own number
+        # of batches.
+        return DDPStrategy(process_group_backend=self.backend, broadcast_buffers=False)
+
+    @property
+    def backend(self) -> str:
+        """What several devices talk through."""
+        return "nccl" if self.accelerator == "gpu" else "gloo"
+
     def __str__(self) -> str:
         memory = "channels_last" if self.channels_last else "contiguous"
-        return f"{self.device.type}, {self.precision}, {memory} ({self.reason})"
+        several = f"{self.devices} × " if self.devices > 1 else ""
+        return f"{several}{self.device.type}, {self.precision}, {memory} ({self.reason})"
 
 
 def choose_runtime(
@@ -50,6 +67,7 @@ def choose_runtime(
     precision: object = "auto",
     channels_last: bool = True,
     workers: object = "auto",
+    devices: object = 1,
 ) -> Runtime:
     """Choose a runtime; what is not "auto" is taken as given.
 
@@ -58,9 +76,10 @@ def choose_runtime(
         precision: "auto", "bf16-mixed", "16-mixed" or "32".
         channels_last: use that memory format.
         workers: "auto", or a number of processes.
+        devices: that train a detector together; "auto": all GPUs of this machine.
 
     Raises:
-        UserError: the accelerator is not there, or a word or number is no choice.
+        UserError: the accelerator or so many devices are not there, or a word or number is no choice.
 
     Example:
         >>> choose_runtime("cpu", "32", workers=0).precision
@@ -83,7 +102,8 @@ def choose_runtime(
     else:
         number = "32-true" if number == "32" else number
         reason = "as asked"
-    return Runtime(wish, number, channels_last, _workers(workers, wish), reason)
+    count = _devices(devices, wish)
+    return Runtime(wish, number, channels_last, _workers(workers, wish, count), reason, count)
 
 
 def _fast_precision(accelerator: str) -> tuple[str, str]:
@@ -99,13 +119,39 @@ def _fast_precision(accelerator: str) -> tuple[str, str]:
     return "32-true", f"{name} has no fast half precision"
 
 
-def _workers(wish: object, accelerator: str) -> int:
+def _devices(wish: object, accelerator: str) -> int:
+    here = torch.cuda.device_count() if accelerator == "gpu" else 1
     if wish == "auto":
+        if here < 2:
+            raise UserError(
+                "trainer=ddp trains one detector on all GPUs of a machine, and needs two or more; torch finds "
+                f"{here if accelerator == 'gpu' else 0} here. Use trainer=auto"
+            )
+        return here
+    if not isinstance(wish, int) or isinstance(wish, bool) or wish < 1:
+        raise UserError(f"trainer.devices={wish!r} is neither auto nor a number of devices")
+    if accelerator == "mps" and wish > 1:
+        raise UserError(f"trainer.devices={wish}: an Apple GPU trains alone. Use trainer.devices=1")
+    if accelerator == "gpu" and wish > max(here, 1):
+        raise UserError(
+            f"trainer.devices={wish}, but torch finds {here} CUDA device(s) here. Use trainer.devices={here}; in a "
+            "queue or with Ray, let the launcher give each job as many"
+        )
+    return wish  # on a CPU, processes that share its cores
+
+
+def _workers(wish: object, accelerator: str, devices: int) -> int:
+    if wish == "auto":
+        cores = _cores() // devices
         # On a CPU the network needs every core; on two of them, a process beside it slows it by more than it helps.
-        cores = os.cpu_count() or 2
         return cores // 4 if accelerator == "cpu" else max(2, min(8, cores))
     if isinstance(wish, int) and wish >= 0:
         return wish
     raise UserError(
         f"trainer.workers={wish!r} is neither auto nor a number of processes (0 loads in this one)"
     )
+
+
+def _cores() -> int:
+    """Those that this process may use: a queue gives a job some of the machine's."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 2

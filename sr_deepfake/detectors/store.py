@@ -46,6 +46,7 @@ class Recipe:
         version: of the training code.
         defence: attacked faces among the training faces: `name`, `probability`, `attack` (its fingerprint); None
             without a defence.
+        augmented_on: "loader", or "device" (whole batches, with other random numbers).
     """
 
     model: str
@@ -58,6 +59,7 @@ class Recipe:
     precision: str
     version: int = RECIPE_VERSION
     defence: Mapping[str, Any] | None = None
+    augmented_on: str = "loader"
 
     @property
     def fingerprint(self) -> str:
@@ -66,6 +68,8 @@ class Recipe:
         content = asdict(self) | {"model": None, "protocol": training}  # its short name is a label
         if self.defence is None:
             del content["defence"]  # as it was before there were defences
+        if self.augmented_on == "loader":
+            del content["augmented_on"]  # likewise
         canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()[:10]
 

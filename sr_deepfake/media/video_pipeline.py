@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 
 import av
 
@@ -10,8 +11,10 @@ from sr_deepfake.media.faces import FoundFaces, Picture, cut
 from sr_deepfake.media.video_planes import upright
 from sr_deepfake.media.video_tracking import between
 
-# Pixels of the frames of a batch: 18 of 720p, 2 of 4K. With what is ahead in the other threads, about 0.3 GiB.
-BATCH_PIXELS = 16_000_000
+# Pixels of the frames of a batch: 8 of 720p, 1 of 4K. Several batches are under way at once.
+BATCH_PIXELS = 8_000_000
+# Pixels of the frames in which faces are looked for together: a face detector needs about 50 bytes for each.
+FIND_PIXELS = 4_000_000
 
 Find = Callable[[Sequence[Picture]], list[FoundFaces]]
 AttackFaces = Callable[[Sequence[Picture]], list[Picture]]
@@ -105,7 +108,9 @@ def attack_found(batches: Iterable[Batch], attack_faces: AttackFaces) -> Iterato
 def _settle(waiting: Batch, key: list[FrameFaces], find: Find, latest: FrameFaces | None) -> FrameFaces:
     """Give the key frames, and those that wait between them, their faces; return the last key frame."""
     pictures = [item.picture for item in key if item.picture is not None]
-    found = {item.index: faces for item, faces in zip(key, find(pictures), strict=True)}
+    together = max(1, FIND_PIXELS // (key[0].frame.width * key[0].frame.height))
+    parts = (find(pictures[start : start + together]) for start in range(0, len(pictures), together))
+    found = {item.index: faces for item, faces in zip(key, chain.from_iterable(parts), strict=True)}
     frames = [item for item in waiting if isinstance(item, FrameFaces)]
     for item in key:
         height, width = item.picture.shape[:2] if item.picture is not None else (0, 0)

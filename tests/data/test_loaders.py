@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -39,7 +40,7 @@ def test_faces_come_as_they_lie_on_disk(make_faces, tmp_path):
     assert sorted(seen) == sorted(rows["face_id"])
 
 
-def batches(rows, folder, workers, epoch):
+def batches(rows, folder, workers, epoch, share=(0, 1)):
     loader = training_loader(
         rows,
         folder,
@@ -48,6 +49,7 @@ def batches(rows, folder, workers, epoch):
         batch_size=4,
         seed=3,
         workers=workers,
+        share=share,
     )
     loader.sampler.set_epoch(epoch)
     return list(loader)
@@ -69,3 +71,20 @@ def test_every_epoch_is_another_one(make_faces, tmp_path):
     rows = make_faces({"train": 7})
     first, second = (torch.cat([faces for faces, _ in batches(rows, tmp_path, 0, epoch)]) for epoch in (0, 1))
     assert not np.array_equal(first.numpy(), second.numpy())
+
+
+@pytest.mark.parametrize("faces", [7, 2])  # the second: fewer than a batch
+def test_processes_that_share_batches_have_those_of_one(make_faces, tmp_path, faces):
+    rows = make_faces({"train": faces})
+    whole = batches(rows, tmp_path, 0, epoch=1)
+    parts = [batches(rows, tmp_path, 0, epoch=1, share=(number, 2)) for number in range(2)]
+    assert len(parts[0]) == len(parts[1]) == len(whole)
+    for (expected, labels), *shares in zip(whole, *parts, strict=True):
+        for number, (found, found_labels) in enumerate(shares):
+            assert torch.equal(found, expected[number::2])
+            assert torch.equal(found_labels, labels[number::2])
+
+
+def test_parts_that_are_not_equal_are_an_error(make_faces, tmp_path):
+    with pytest.raises(ValueError, match="3 processes cannot have equal parts of a batch of 4 faces"):
+        batches(make_faces({"train": 7}), tmp_path, 0, epoch=0, share=(0, 3))

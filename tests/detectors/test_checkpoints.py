@@ -1,10 +1,11 @@
+import signal
 from types import SimpleNamespace
 
 import pytest
 import torch
 from torch import nn
 
-from sr_deepfake.detectors.checkpoints import Checkpoints, EpochSeed
+from sr_deepfake.detectors.checkpoints import Checkpoints, EpochSeed, OwnSignals
 from sr_deepfake.errors import UserError
 
 
@@ -25,6 +26,9 @@ def test_a_resumed_training_knows_what_the_interrupted_one_knew(tmp_path):
     losses = [3.0, 2.0, 2.5, 2.6]
 
     class Trainer:
+        is_global_zero = True
+        strategy = SimpleNamespace(broadcast=lambda decision: decision)
+
         def __init__(self, epoch):
             self.current_epoch, self.should_stop = epoch, False
             self.callback_metrics = {"val/loss": torch.tensor(losses[epoch]), "val/auc": torch.tensor(0.5)}
@@ -59,3 +63,33 @@ def test_a_resumed_training_knows_what_the_interrupted_one_knew(tmp_path):
 def test_an_unknown_selection_names_the_choices(tmp_path):
     with pytest.raises(UserError, match="best, previous"):
         Checkpoints(tmp_path, selection="last")
+
+
+def test_other_processes_decide_as_the_first_and_write_nothing(tmp_path):
+    """Whatever their own loss is, and whatever they see of the files."""
+    saved = []
+    trainer = SimpleNamespace(
+        is_global_zero=False, current_epoch=0, should_stop=False, save_checkpoint=saved.append,
+        callback_metrics={"val/loss": torch.tensor(1.0), "val/auc": torch.tensor(0.5)},
+        strategy=SimpleNamespace(broadcast=lambda decision: (0.5, False)),
+    )  # fmt: skip
+    callback = Checkpoints(tmp_path)
+    callback.on_train_epoch_end(trainer, None)
+    assert callback.best_loss == 0.5
+    assert [path.name for path in saved] == ["best.ckpt", "last.ckpt"]  # the first waits for them in both
+    trainer.strategy.broadcast = lambda decision: (0.7, True)
+    callback.on_train_epoch_end(trainer, None)
+    assert [path.name for path in saved[2:]] == ["best.ckpt", "last.ckpt"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_sigterm_is_whose_it_was_before_lightning():
+    before = signal.getsignal(signal.SIGTERM)
+    callback = OwnSignals()
+    try:
+        callback.setup(None, None, "fit")
+        signal.signal(signal.SIGTERM, lambda number, frame: None)  # what Lightning does
+        callback.on_train_start(None, None)
+        assert signal.getsignal(signal.SIGTERM) == before
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,5 +1,6 @@
 import pytest
 import torch
+from lightning.pytorch.strategies import DDPStrategy
 
 from sr_deepfake.detectors import runtime
 from sr_deepfake.detectors.runtime import choose_runtime
@@ -66,3 +67,36 @@ def test_a_missing_device_names_the_alternative(monkeypatch):
 def test_workers_are_a_number(workers):
     with pytest.raises(UserError, match=r"trainer\.workers"):
         choose_runtime("cpu", workers=workers)
+
+
+def test_ddp_takes_all_gpus_of_the_machine_or_as_many_as_asked_for(gpu, monkeypatch):
+    gpu("NVIDIA H100", (9, 0), True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
+    assert choose_runtime("gpu", devices="auto").devices == 4
+    chosen = choose_runtime("gpu", devices=2)
+    assert (chosen.devices, chosen.backend) == (2, "nccl")
+    assert str(chosen).startswith("2 × cuda")
+    assert isinstance(chosen.strategy(), DDPStrategy)
+    with pytest.raises(UserError, match=r"finds 4 CUDA device\(s\) here. Use trainer.devices=4"):
+        choose_runtime("gpu", devices=8)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    with pytest.raises(UserError, match="needs two or more; torch finds 1 here"):
+        choose_runtime("gpu", devices="auto")
+
+
+def test_one_device_trains_without_ddp():
+    assert choose_runtime("cpu").strategy() == "auto"
+    with pytest.raises(UserError, match="needs two or more"):
+        choose_runtime("cpu", devices="auto")
+
+
+@pytest.mark.parametrize("devices", [0, -1, "many", 1.5, True, [0, 1]])
+def test_devices_are_a_number(devices):
+    with pytest.raises(UserError, match=r"trainer\.devices"):
+        choose_runtime("cpu", devices=devices)
+
+
+def test_loading_processes_are_for_the_cores_that_a_queue_gives(monkeypatch):
+    monkeypatch.setattr(runtime.os, "sched_getaffinity", lambda pid: set(range(16)), raising=False)
+    assert choose_runtime("cpu").workers == 4
+    assert choose_runtime("cpu", devices=4).workers == 1

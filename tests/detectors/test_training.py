@@ -15,7 +15,7 @@ from sr_deepfake.detectors import training
 from sr_deepfake.detectors.backbones import Weights
 from sr_deepfake.detectors.runtime import Runtime
 from sr_deepfake.detectors.store import DetectorStore, Recipe, is_finished, load_detector
-from sr_deepfake.detectors.training import train_detector
+from sr_deepfake.detectors.training import check_shares, train_detector
 from sr_deepfake.errors import UserError
 
 CPU = Runtime("cpu", "32-true", channels_last=True, workers=0, reason="test")
@@ -119,6 +119,57 @@ def test_ctrl_c_reaches_the_program_and_the_training_goes_on_later(faces, tmp_pa
             train(faces, tmp_path / "store")
     signal.signal(signal.SIGINT, handler)
     assert is_finished(train(faces, tmp_path / "store"))
+
+
+def test_a_queue_that_ends_the_process_is_not_taken_for_ctrl_c(faces, tmp_path, monkeypatch):
+    """Its exit status says that the job is queued again."""
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "EpochSeed", lambda seed: Interrupt(1, lambda text: SystemExit(144)))
+        with pytest.raises(SystemExit) as ended:
+            train(faces, tmp_path / "store")
+    assert ended.value.code == 144
+    assert is_finished(train(faces, tmp_path / "store"))
+
+
+def test_slurm_is_not_asked_by_lightning(faces, tmp_path, monkeypatch):
+    """Its tasks are the launcher's; with these variables Lightning would refuse to train, or queue the job again."""
+    for name, value in {"NTASKS": "2", "JOB_ID": "1", "PROCID": "0", "LOCALID": "0", "NODEID": "0"}.items():
+        monkeypatch.setenv(f"SLURM_{name}", value)
+    assert is_finished(train(faces, tmp_path / "store"))
+
+
+@pytest.mark.parametrize(
+    ("train", "val", "devices", "told"),
+    [
+        (100, 10, 3, r"does not divide a batch of 8 faces .*; 1, 2, 4, 8 do"),
+        (7, 10, 2, "a batch of 7 faces"),
+        (100, 3, 4, "more than the 3 faces for validation"),
+    ],
+)
+def test_shares_that_would_not_be_equal_are_errors(train, val, devices, told):
+    with pytest.raises(UserError, match=told):
+        check_shares(RECIPE, train, val, devices)
+    check_shares(RECIPE, train, val, 1)
+
+
+def test_augmentation_on_the_device_is_another_training_and_goes_on_after_an_interruption(
+    faces, tmp_path, monkeypatch
+):
+    on_device = replace(RECIPE, augmented_on="device")
+    assert on_device.fingerprint != RECIPE.fingerprint
+    plain = replace(RECIPE, protocol={**RECIPE.protocol, "augmentation": {}})
+    stores = {place: tmp_path / f"plain {place}" for place in ("loader", "device")}
+    one, other = (train(faces, stores[place], recipe=replace(plain, augmented_on=place)) for place in stores)
+    assert same(weights_of(one), weights_of(other))  # without an operation it makes no difference where
+
+    whole = train(faces, tmp_path / "whole", recipe=on_device)
+    assert not same(weights_of(whole), weights_of(train(faces, tmp_path / "loader")))
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "EpochSeed", lambda seed: Interrupt(1))
+        with pytest.raises(RuntimeError, match="killed"):
+            train(faces, tmp_path / "part", recipe=on_device)
+    resumed = train(faces, tmp_path / "part", recipe=on_device, runtime=replace(CPU, workers=1))
+    assert same(weights_of(resumed), weights_of(whole))
 
 
 def test_a_finished_detector_is_reused_unless_forced(faces, tmp_path, caplog):

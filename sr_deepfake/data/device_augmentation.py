@@ -1,0 +1,133 @@
+"""The augmentation of a whole batch on the device, for machines whose few cores are the bottleneck.
+
+The operations, probabilities and ranges are those of `sr_deepfake.data.augmentation`; the random numbers are others.
+Only the JPEG stays with the loading processes: it is rare, and a codec.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+from torchvision.transforms.v2 import functional as transforms
+
+from sr_deepfake.data.augmentation import NOISE_STD, ROTATION, SCALE, SHIFT, Augmentation
+
+# Sets these numbers apart from those of the augmentation face by face and of the defence.
+_STREAM = 2
+_NOISE, _SEED, _FLIP, _GREY, _ANGLE, _ZOOM, _RIGHT, _DOWN = range(8)
+UNCHANGED = (0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0)
+_SEEDS = 2**24  # whole numbers that float32 has
+
+
+class DeviceAugmentation:
+    """Random changes of a batch of faces, drawn face by face where they are loaded and done on the device.
+
+    Args:
+        probabilities: as of `Augmentation`.
+
+    Raises:
+        ValueError: an unknown operation, or a probability outside [0, 1].
+
+    Example:
+        >>> augmentation = DeviceAugmentation({"flip": 1.0})
+        >>> face = torch.arange(48, dtype=torch.uint8).expand(3, 48, 48)
+        >>> face, drawn = augmentation.draw(face, seed=0, epoch=0, index=7)
+        >>> round(augmentation(face[None], drawn[None])[0, 0, 0, 0].item() * 255)
+        47
+    """
+
+    def __init__(self, probabilities: Mapping[str, float]) -> None:
+        self.probabilities = Augmentation(probabilities).probabilities
+        self.jpeg = Augmentation({"jpeg": 1.0})
+
+    def draw(self, face: Tensor, *, seed: int, epoch: int, index: int) -> tuple[Tensor, Tensor]:
+        """What is to happen to a face; its JPEG compression happens here.
+
+        Args:
+            face: uint8 tensor of shape 3×S×S, RGB.
+            seed: of the training.
+            epoch: from 0.
+            index: of the face in the training set.
+
+        Returns:
+            The face, and eight float32 numbers that `__call__` understands.
+        """
+        rng = np.random.default_rng([seed, epoch, index, _STREAM])
+        wanted = {name: rng.random() < probability for name, probability in self.probabilities.items()}
+        if wanted["jpeg"]:
+            face = self.jpeg(face, rng)
+        drawn = torch.tensor(UNCHANGED)
+        if wanted["noise"]:
+            drawn[_NOISE], drawn[_SEED] = rng.uniform(*NOISE_STD), float(rng.integers(_SEEDS))
+        drawn[_FLIP], drawn[_GREY] = float(wanted["flip"]), float(wanted["grey"])
+        if wanted["affine"]:
+            side = face.shape[-1]
+            drawn[_ANGLE] = rng.uniform(-ROTATION, ROTATION)
+            drawn[_ZOOM] = rng.uniform(1 - SCALE, 1 + SCALE)
+            drawn[_RIGHT], drawn[_DOWN] = (round(rng.uniform(-SHIFT, SHIFT) * side) for _ in range(2))
+        return face, drawn
+
+    def __call__(self, faces: Tensor, drawn: Tensor) -> Tensor:
+        """Change the faces of a batch; what becomes of a face does not depend on the others.
+
+        Args:
+            faces: uint8 tensor of shape B×3×S×S, RGB, on any device.
+            drawn: float32 tensor of shape B×8, on the CPU: to ask the device for it would hold up both.
+
+        Returns:
+            float32 tensor of shape B×3×S×S in [0, 1], on the 8-bit grid.
+        """
+        levels = faces.to(torch.float32, copy=True)
+        generator = torch.Generator(faces.device)
+        for face, (std, seed) in zip(levels, drawn[:, [_NOISE, _SEED]].tolist(), strict=True):
+            if std > 0:
+                noise = torch.empty_like(face).normal_(generator=generator.manual_seed(int(seed)))
+                face.add_(noise, alpha=std).round_().clamp_(0, 255)
+        drawn = drawn.to(faces.device, non_blocking=True)
+        per_face = drawn[:, :, None, None]
+        levels = torch.where(per_face[:, _FLIP, None] > 0, levels.flip(-1), levels)
+        grey = transforms.rgb_to_grayscale(levels, num_output_channels=3).floor()
+        levels = torch.where(per_face[:, _GREY, None] > 0, grey, levels)
+        if self.probabilities["affine"] > 0:
+            levels = move(levels, drawn[:, _ANGLE], drawn[:, _ZOOM], drawn[:, [_RIGHT, _DOWN]]).round_()
+        return levels / 255
+
+
+def move(faces: Tensor, angles: Tensor, zooms: Tensor, shifts: Tensor) -> Tensor:
+    """Rotate, scale and shift each face about its centre; what comes in from outside is mirrored.
+
+    Args:
+        faces: float tensor of shape B×C×S×S.
+        angles: B rotations in degrees, clockwise.
+        zooms: B factors.
+        shifts: B×2 shifts to the right and down, px.
+
+    Returns:
+        A tensor of the faces' shape; a face with angle 0, factor 1 and shift 0 stays as it is.
+
+    Example:
+        >>> face = torch.arange(9.0).reshape(1, 1, 3, 3)
+        >>> none = torch.zeros(1)
+        >>> move(face, none, none + 1, torch.tensor([[1.0, 0.0]]))[0, 0, 0]
+        tensor([1., 0., 1.])
+    """
+    side = faces.shape[-1]
+    margin = side // 3  # wide enough for the largest shift, shrinking and rotation together
+    whole = F.pad(faces, [margin] * 4, mode="reflect")
+    centre = (side - 1) / 2
+    offsets = torch.arange(side, device=faces.device, dtype=torch.float32) - centre
+    down, right = torch.meshgrid(offsets, offsets, indexing="ij")
+    # Where each pixel comes from: the shift, the rotation and the scale undone, in this order.
+    x = right[None] - shifts[:, 0, None, None]
+    y = down[None] - shifts[:, 1, None, None]
+    radians = torch.deg2rad(angles)[:, None, None]
+    cos, sin = radians.cos(), radians.sin()
+    back_x = (cos * x + sin * y) / zooms[:, None, None]
+    back_y = (-sin * x + cos * y) / zooms[:, None, None]
+    half = whole.shape[-1] / 2
+    grid = torch.stack([back_x, back_y], dim=-1) / half
+    moved = F.grid_sample(whole, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+    still = (angles == 0) & (zooms == 1) & (shifts == 0).all(dim=1)
+    return torch.where(still[:, None, None, None], faces, moved)
