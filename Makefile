@@ -22,9 +22,9 @@ $(STAMP): pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
-	# What our EDSR and RCAN are compared with. Without its dependencies: it asks for packages that its networks do not
-	# need, and its old bounds must not move torch.
-	$(BIN)/python -m pip install --quiet --no-deps torchsr==1.0.4
+	# What our EDSR and RCAN are compared with, and Hydra's launcher for Ray. Without their dependencies: they ask for
+	# packages that the parts used here do not need, and old bounds must not move torch or cloudpickle.
+	$(BIN)/python -m pip install --quiet --no-deps torchsr==1.0.4 hydra-ray-launcher==1.2.2
 	@touch $@
 
 demo: $(STAMP)  ## train a detector on the sample, attack it, print the paper's table row, make a report (minutes, on a CPU)

@@ -76,6 +76,19 @@ def test_no_more_frames_wait_than_the_next_key_frame_needs():
         assert taken - given <= 6
 
 
+def test_faces_are_looked_for_in_a_bounded_number_of_pixels(monkeypatch):
+    calls = []
+
+    def find(frames):
+        calls.append(len(frames))
+        return moving(frames)
+
+    monkeypatch.setattr(video_pipeline, "FIND_PIXELS", 3 * HEIGHT * WIDTH)
+    (batch,) = find_faces(in_batches(items(8), 8), find)
+    assert calls == [3, 3, 2]
+    assert [item.before[0][0, 0, 0] for item in batch] == [2 * i for i in range(8)]
+
+
 def test_faces_of_a_batch_are_attacked_together_and_given_back_to_their_frames():
     calls = []
 
