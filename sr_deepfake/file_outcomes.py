@@ -1,7 +1,7 @@
 """What became of files that were attacked: told line by line, as a table, and summed up."""
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -113,21 +113,28 @@ def check_report(path: Path) -> None:
 
 def write_report(path: Path, outcomes: Sequence[Outcome]) -> None:
     """Write one row a file as CSV (UTF-8; what is no UTF-8 in a file's name as its bytes)."""
+    rows = []
+    for outcome in outcomes:
+        scores = asdict(outcome.scores)
+        rows.append(
+            [
+                outcome.job.source, outcome.job.target, outcome.status, outcome.frames, outcome.faces,
+                outcome.too_small, scores["clean"], scores["clean_max"], scores["attacked"],
+                scores["attacked_max"], scores["ssim"], scores["psnr"], outcome.fault,
+            ]
+        )  # fmt: skip
+    write_csv(path, COLUMNS, rows)
+
+
+def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Write a CSV file, whole or not at all (UTF-8; what is no UTF-8 in a file's name as its bytes)."""
     with (
         replacing(path) as beside,
         beside.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file,
     ):
-        rows = csv.writer(file)
-        rows.writerow(COLUMNS)
-        for outcome in outcomes:
-            scores = asdict(outcome.scores)
-            rows.writerow(
-                [
-                    outcome.job.source, outcome.job.target, outcome.status, outcome.frames, outcome.faces,
-                    outcome.too_small, scores["clean"], scores["clean_max"], scores["attacked"],
-                    scores["attacked_max"], scores["ssim"], scores["psnr"], outcome.fault,
-                ]
-            )  # fmt: skip
+        writer = csv.writer(file)
+        writer.writerow(columns)
+        writer.writerows(rows)
 
 
 def conclude(outcomes: Sequence[Outcome], left_alone: int = 0) -> None:

@@ -1,15 +1,11 @@
 """Scores the faces of photos and videos with trained detectors: what fails is told and stops no other file."""
 
-import csv
-import io
 import logging
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from rich import box
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 from tqdm import tqdm
@@ -20,8 +16,8 @@ from sr_deepfake.data.video import VideoError, read_frames
 from sr_deepfake.errors import UserError
 from sr_deepfake.face_scores import FaceScorer, FaceScores
 from sr_deepfake.file_jobs import File, Job
-from sr_deepfake.file_outcomes import explain
-from sr_deepfake.files import replacing
+from sr_deepfake.file_outcomes import explain, write_csv
+from sr_deepfake.listing import on_a_terminal, print_listing
 from sr_deepfake.media.faces import FaceFinder, Picture, cut
 from sr_deepfake.media.photo_file import read_photo_file
 from sr_deepfake.media.video_reading import is_video
@@ -100,7 +96,7 @@ def _faces(pictures: Sequence[Picture], finder: FaceFinder) -> Iterator[Picture]
 
 def print_scores(scores: Sequence[FileScore]) -> None:
     """Print a table, one row a file and detector."""
-    terminal = sys.stdout.isatty()
+    terminal = on_a_terminal()
     table = Table(box=box.SIMPLE_HEAD if terminal else None, show_edge=False, pad_edge=False)
     names = ("File", "Detector", "Frames", "Faces", "Fake (mean)", "Fake (max)")
     for name in names:
@@ -109,12 +105,7 @@ def print_scores(scores: Sequence[FileScore]) -> None:
         values = [_number(row.scores.clean), _number(row.scores.clean_max)]
         cells = [printable(str(row.path)), row.detector, str(row.frames), str(row.scores.faces), *values]
         table.add_row(*(Text(cell) for cell in cells))
-    if terminal:
-        Console(highlight=False).print(table)
-    else:  # each file is one line, however long
-        text = io.StringIO()
-        Console(file=text, width=10_000, color_system=None, force_terminal=False).print(table)
-        print("\n".join(line.rstrip() for line in text.getvalue().splitlines()))
+    print_listing(table)
 
 
 def _number(value: float | None) -> str:
@@ -123,17 +114,19 @@ def _number(value: float | None) -> str:
 
 def write_scores(path: Path, scores: Sequence[FileScore]) -> None:
     """Write one row a file and detector as CSV (UTF-8; what is no UTF-8 in a file's name as its bytes)."""
-    with (
-        replacing(path) as beside,
-        beside.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file,
-    ):
-        rows = csv.writer(file)
-        rows.writerow(COLUMNS)
-        for row in scores:
-            found = row.scores
-            rows.writerow(
-                [row.path, row.detector, row.frames, found.faces, found.clean, found.clean_max, row.fault]
-            )
+    rows = (
+        [
+            row.path,
+            row.detector,
+            row.frames,
+            row.scores.faces,
+            row.scores.clean,
+            row.scores.clean_max,
+            row.fault,
+        ]
+        for row in scores
+    )
+    write_csv(path, COLUMNS, rows)
 
 
 def check_faults(scores: Sequence[FileScore]) -> None:

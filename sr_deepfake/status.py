@@ -1,28 +1,23 @@
 """How far a sweep is: `python -m sr_deepfake.status experiment=paper data.root=/path/to/FaceForensics++`."""
 
-import io
-import sys
 import time
 from collections import Counter
 from pathlib import Path
 
 import hydra
-from hydra._internal.utils import get_args_parser
-from hydra.errors import HydraException
 from omegaconf import DictConfig
-from omegaconf.errors import OmegaConfBaseException
 from rich import box
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from sr_deepfake.asked_grid import asked_grid
 from sr_deepfake.cell import Cell
 from sr_deepfake.cells import CellStore
-from sr_deepfake.grid import grid_of
-from sr_deepfake.overrides import CONF, find_mistake, with_default_data
+from sr_deepfake.listing import on_a_terminal, print_listing
+from sr_deepfake.overrides import CONF
 from sr_deepfake.provenance import command_of
 
-ALL_DONE, SOME_FAILED, MISUSE, UNFINISHED = 0, 1, 2, 3
+ALL_DONE, SOME_FAILED, UNFINISHED = 0, 1, 3
 STATES = {"done": "green", "running": "cyan", "failed": "red", "interrupted": "yellow", "missing": "dim"}
 MANY = 5  # so many cells are shown with a command each; the sweep's command does all of them
 
@@ -34,19 +29,10 @@ def _hydra(cfg: DictConfig) -> None:
 
 def main() -> None:
     """List cells and what became of them; the exit status is 0, 1, 2 or 3, as `--help` says."""
-    typed = sys.argv[1:]
-    args = get_args_parser().parse_args(with_default_data(typed))
-    if args.help or args.hydra_help or args.cfg or args.info or args.shell_completion:
-        _hydra()
+    asked = asked_grid(_hydra)
+    if asked is None:
         return
-    try:
-        mistake = find_mistake("train", with_default_data(typed))
-        if mistake:
-            raise HydraException(mistake)
-        grid = grid_of("train", args.overrides, Path(args.config_dir) if args.config_dir else None)
-    except (HydraException, OmegaConfBaseException) as error:
-        print(f"error: {error}", file=sys.stderr)
-        raise SystemExit(MISUSE) from None
+    typed, grid = asked.typed, asked.grid
     store = CellStore(grid.outputs)
     if all(argument.startswith(("-", "paths.")) for argument in typed):
         cells, varied, sweep = _without_repetitions(store.all()), None, None
@@ -92,7 +78,7 @@ def show(cells: list[Cell], varied: list[dict[str, str]], outputs: Path) -> None
         varied: for each cell, further columns and their values.
         outputs: where the cells are written.
     """
-    terminal = sys.stdout.isatty()
+    terminal = on_a_terminal()
     table = Table(box=box.SIMPLE_HEAD if terminal else None, show_edge=False, pad_edge=False)
     names = ["Model", "Forgery", "Attack", *varied[0], "State", "For"]
     for name in names:
@@ -104,12 +90,7 @@ def show(cells: list[Cell], varied: list[dict[str, str]], outputs: Path) -> None
         words = [cell.model, cell.forgery, cell.attack, *values.values()]
         state, since = Text(cell.state, style=style), Text(how_long(cell, now))
         table.add_row(*(Text(word) for word in words), state, since, Text(_remark(cell, outputs)))
-    if terminal:
-        Console(highlight=False).print(table)
-    else:  # each cell is one line, however long
-        text = io.StringIO()
-        Console(file=text, width=10_000, color_system=None, force_terminal=False).print(table)
-        print("\n".join(line.rstrip() for line in text.getvalue().splitlines()))
+    print_listing(table)
     counts = Counter(cell.state for cell in cells)
     told = ", ".join(f"{counts[state]} {state}" for state in STATES if counts[state])
     print(f"\n{len(cells)} cells in {outputs}: {told}.")

@@ -5,22 +5,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import hydra
-from hydra._internal.utils import get_args_parser
-from hydra.errors import HydraException
 from omegaconf import DictConfig
-from omegaconf.errors import OmegaConfBaseException
 
+from sr_deepfake.asked_grid import asked_grid
 from sr_deepfake.cell import Cell
 from sr_deepfake.cells import CellStore
 from sr_deepfake.errors import UserError
-from sr_deepfake.grid import Grid, grid_of
-from sr_deepfake.overrides import CONF, find_mistake, with_default_data
+from sr_deepfake.grid import Grid
+from sr_deepfake.overrides import CONF
 from sr_deepfake.provenance import command_of
 
 if TYPE_CHECKING:
     from sr_deepfake.reporting.summary import Result
 
-NOTHING, MISUSE, INCOMPLETE = 1, 2, 3
+NOTHING, INCOMPLETE = 1, 3
 PREDICTIONS = "predictions.parquet"
 
 
@@ -31,22 +29,11 @@ def _hydra(cfg: DictConfig) -> None:
 
 def main() -> None:
     """Show and write what an experiment comes to; the exit status is 0, 1, 2 or 3, as `--help` says."""
-    typed = sys.argv[1:]
-    args = get_args_parser().parse_args(with_default_data(typed))
-    if args.help or args.hydra_help or args.cfg or args.info or args.shell_completion:
-        _hydra()
+    asked = asked_grid(_hydra)
+    if asked is None:
         return
     try:
-        mistake = find_mistake("train", with_default_data(typed))
-        if mistake:
-            raise HydraException(mistake)
-        grid = grid_of("train", args.overrides, Path(args.config_dir) if args.config_dir else None)
-        cfg = _configuration(grid, args.config_dir)
-    except (HydraException, OmegaConfBaseException) as error:
-        print(f"error: {error}", file=sys.stderr)
-        raise SystemExit(MISUSE) from None
-    try:
-        complete = summarise(cfg, grid)
+        complete = summarise(_configuration(asked.grid, asked.search), asked.grid)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(NOTHING) from None
