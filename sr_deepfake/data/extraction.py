@@ -5,7 +5,6 @@ import hashlib
 import json
 import logging
 import os
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -28,6 +27,7 @@ from sr_deepfake.data.layout import Video
 from sr_deepfake.data.photo import is_photo, read_photo
 from sr_deepfake.data.process_pool import run_in_processes
 from sr_deepfake.data.progress import track
+from sr_deepfake.data.shards import parse_shard
 from sr_deepfake.data.video import VideoError, read_frames
 from sr_deepfake.data.video_record import (
     CRASHED,
@@ -163,35 +163,6 @@ def extract_faces(
     if videos and not summary.faces and count == 1:
         raise ExtractionError(f"Not one face was extracted.\n{summary.render()}")
     return summary
-
-
-def parse_shard(shard: object, shards: object = 1) -> tuple[int, int]:
-    """Read which part of the videos is meant: of n parts, the i-th is every n-th video from the i-th on, i from 0.
-
-    Args:
-        shard: `i/n`; or i, of n `shards`; or None: all videos.
-        shards: number of parts.
-
-    Raises:
-        UserError: when it is no such thing.
-
-    >>> parse_shard("1/8"), parse_shard(1, 8), parse_shard(None)
-    ((1, 8), (1, 8), (0, 1))
-    """
-    if not isinstance(shards, int) or isinstance(shards, bool) or shards < 1:
-        raise UserError(f"prepare.shards={shards} is no number of parts: write prepare.shards=8, say.")
-    if shard is None:
-        if shards > 1:
-            raise UserError(
-                f"prepare.shards={shards} starts {shards} jobs, which needs -m: python -m sr_deepfake.prepare -m …"
-            )
-        return 0, 1
-    match = re.fullmatch(r"(\d+)/(\d+)", f"{shard}/{shards}" if isinstance(shard, int) else str(shard))
-    if match is None or not int(match[1]) < int(match[2]):
-        raise UserError(
-            f"prepare.shard={shard} is no part of a whole: write 0/4, 1/4, 2/4 or 3/4 for a quarter each."
-        )
-    return int(match[1]), int(match[2])
 
 
 def _finished(video: Video, out: Path, settings: ExtractionSettings) -> bool:

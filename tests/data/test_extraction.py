@@ -16,7 +16,7 @@ import pytest
 from video_files import clips, damage, frames_of
 
 from sr_deepfake.data import extraction
-from sr_deepfake.data.extraction import ExtractionSettings, extract_faces, parse_shard
+from sr_deepfake.data.extraction import ExtractionSettings, extract_faces
 from sr_deepfake.data.extraction_summary import ExtractionError, ExtractionSummary, OutputFolderError
 from sr_deepfake.data.layout import PACKAGED_SPLITS, SPLITS, Video, find_splits, list_videos
 from sr_deepfake.data.manifest import SCHEMA, read_manifest
@@ -301,24 +301,6 @@ def test_a_full_disk_ends_the_run_and_the_next_one_goes_on(tree, undisturbed, tm
             extract(tree, tmp_path)
     assert extract(tree, tmp_path).reused == 3
     assert contents(tmp_path) == contents(undisturbed)
-
-
-@pytest.mark.parametrize("text", ["2/2", "1", "-1/3", "a/b", "0/0", ""])
-def test_a_shard_that_is_none_is_an_error(text):
-    with pytest.raises(UserError, match="is no part of a whole"):
-        parse_shard(text)
-
-
-def test_a_shard_may_be_a_number_of_a_number_of_shards():
-    assert [parse_shard(index, 3) for index in range(3)] == [(0, 3), (1, 3), (2, 3)]
-    assert parse_shard("1/4", 3) == (1, 4)  # named whole, it needs no other option
-    assert parse_shard(None) == (0, 1)
-    with pytest.raises(UserError, match="is no part of a whole"):
-        parse_shard(3, 3)
-    with pytest.raises(UserError, match="needs -m"):
-        parse_shard(None, 3)
-    with pytest.raises(UserError, match="is no number of parts"):
-        parse_shard(None, "many")
 
 
 def test_senseless_settings_are_errors():
