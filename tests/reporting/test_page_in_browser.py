@@ -213,7 +213,7 @@ def test_a_place_of_the_map_unfolds_what_is_behind_it(visit):
     visited = visit(page_reports.small())
     assert not visited.page.locator("#cell-1").evaluate("e => e.open")
     visited.page.locator("#grid .view:visible a").first.press("Enter")
-    visited.page.wait_for_function("document.querySelector('#cell-1').open")
+    visited.page.locator("#cell-1[open]").wait_for()
     assert "f7fbcc4538d026c3bc17157f4f32aa07c84be197, with changes that were not committed" in (
         visited.page.locator("#cell-1").inner_text()
     )
@@ -222,7 +222,7 @@ def test_a_place_of_the_map_unfolds_what_is_behind_it(visit):
 def test_a_command_is_copied_from_a_file_too(visit):
     visited = visit(page_reports.small(), permissions=["clipboard-read", "clipboard-write"])
     visited.page.locator("#missing .command button").first.click()
-    visited.page.wait_for_function("document.querySelector('#said').textContent === 'Copied.'")
+    visited.page.locator("#said:text-is('Copied.')").wait_for(state="attached")
     copied = visited.page.evaluate("navigator.clipboard.readText()")
     assert copied == "python -m sr_deepfake.train model=resnet50 forgery=NeuralTextures attack=sr"
 
@@ -231,7 +231,7 @@ def test_a_command_is_copied_without_permission_for_the_clipboard(visit):
     visited = visit(page_reports.small())
     visited.page.evaluate("() => { navigator.clipboard.writeText = () => Promise.reject(); }")
     visited.page.locator("#missing .command button").first.click()
-    visited.page.wait_for_function("document.querySelector('#said').textContent === 'Copied.'")
+    visited.page.locator("#said:text-is('Copied.')").wait_for(state="attached")
     assert visited.page.evaluate("getSelection().toString()").startswith("python -m sr_deepfake.train")
 
 
