@@ -29,7 +29,7 @@ from torch import Tensor
 
 import sr_deepfake
 from sr_deepfake.attacks.super_resolution import SuperResolutionAttack
-from sr_deepfake.data.loaders import SideBatches
+from sr_deepfake.data.faces import SideBatches
 from sr_deepfake.super_resolution.basicsr_compat import architecture
 from sr_deepfake.super_resolution.edsr import edsr
 from sr_deepfake.super_resolution.precision import fast_dtype
@@ -141,7 +141,7 @@ def one_side(
 
 def mixed_batches(pictures: list[Picture], sides: list[int], device: torch.device) -> Iterator[Tensor]:
     """Batches as evaluation makes them: of one side, of a bounded number of pixels."""
-    for members in SideBatches(sides):
+    for members in SideBatches(sides, max_faces=len(sides)):
         yield faces_of(pictures, sides[members[0]], len(members), device)
 
 
@@ -179,7 +179,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=16, help="faces of one side")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--mixed", type=int, default=2000, help="faces of mixed sides; 0 leaves them out")
-    parser.add_argument("--compile", action="store_true", help="as sr_model.compile=true does")
+    parser.add_argument("--compile", action="store_true", help="as attack.compile=true does")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     cv2.setNumThreads(arguments.threads)

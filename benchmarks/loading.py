@@ -1,4 +1,4 @@
-"""Loading of training faces, one process: with the augmentation there, and with it on the device (trainer=t4).
+"""Loading of training faces, one process: with the augmentation there, and with it on the device.
 
 The faces are generated people, PNG files of 288 px, as large as FaceForensics++ faces often are. What is left of the
 time is decoding and resizing. Run: python benchmarks/loading.py
@@ -15,7 +15,7 @@ import torch
 
 from sr_deepfake.data.augmentation import Augmentation
 from sr_deepfake.data.device_augmentation import DeviceAugmentation
-from sr_deepfake.data.loaders import TrainingFaces
+from sr_deepfake.data.faces import TrainingFaces
 from sr_deepfake.data.sample.assets import read_identity
 
 FACES, SIDE, INPUT = 100, 288, 224

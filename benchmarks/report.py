@@ -80,7 +80,7 @@ def make_results(outputs: Path, faces: int) -> None:
             if face not in similarity:
                 similarity[face] = _picture(crops / paths[face], attack)
         table["ssim"] = table["face_id"].map(similarity).fillna(table["ssim"])
-        jobs += [(outputs, model, method, "sr", table), (outputs, model, method, "none", table)]
+        jobs += [(outputs, model, method, attack.name, table), (outputs, model, method, "none", table)]
     with ProcessPoolExecutor() as pool:
         list(pool.map(_write, jobs))
 
@@ -133,8 +133,8 @@ def _write(job: tuple[Path, str, str, str, pd.DataFrame]) -> None:
     outputs, model, method, attack, table = job
     overrides = [
         f"model={model}",
-        f"forgery={method}",
-        f"attack={attack}",
+        f"forgery_method={method}",
+        f"attack={'none' if attack == 'none' else 'sr'}",
         "data=ffpp",
         f"paths.outputs={outputs}",
     ]
@@ -147,11 +147,12 @@ def _write(job: tuple[Path, str, str, str, pd.DataFrame]) -> None:
     if attack == "none":
         table = table.assign(score_attacked=np.nan, ssim=np.nan, psnr=np.nan, psnr_wrapped=np.nan)
     detector = f"{model}-{method}-0123456789"
-    folder = outputs / "results" / f"{detector}-{cfg.attack.label}-abcdef"
+    folder = outputs / "results" / f"{detector}-{attack}-abcdef"
     rows = pd.DataFrame(_manifest_rows(len(table)))
     cell = {
-        "model": model, "forgery": method, "attack": cfg.attack.label, "data": "ffpp", "protocol": cfg.protocol.name,
-        "detector": str(outputs / "detectors" / detector), "illustration": False,
+        "model": model, "forgery": method, "attack": attack, "data": "ffpp", "protocol": cfg.protocol.name,
+        "detector": str(outputs / "detectors" / detector), "illustration": "",
+        "attack_kind": "sr-edsr", "attack_strength": "x2", "network": "edsr", "scale": 2,
         "test_faces": fingerprint(rows[rows["method"].isin([PRISTINE, method])]),
     }  # fmt: skip
     write_predictions(folder / "predictions.parquet", table)

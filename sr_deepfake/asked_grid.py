@@ -10,7 +10,7 @@ from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
 from sr_deepfake.grid import Grid, grid_of
-from sr_deepfake.overrides import find_mistake, with_default_data
+from sr_deepfake.overrides import completed, find_mistake
 
 MISUSE = 2  # the exit status of a wrong command line
 
@@ -43,12 +43,12 @@ def asked_grid(hydra_answers: Callable[[], object]) -> AskedGrid | None:
         SystemExit: the command line is wrong; one line says why.
     """
     typed = sys.argv[1:]
-    args = get_args_parser().parse_args(with_default_data(typed))
+    args = get_args_parser().parse_args(completed("train", typed))
     if args.help or args.hydra_help or args.cfg or args.info or args.shell_completion:
         hydra_answers()
         return None
     try:
-        mistake = find_mistake("train", with_default_data(typed))
+        mistake = find_mistake("train", completed("train", typed))
         if mistake:
             raise HydraException(mistake)
         grid = grid_of("train", args.overrides, Path(args.config_dir) if args.config_dir else None)

@@ -5,7 +5,7 @@ import json
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
@@ -24,8 +24,22 @@ _NO_FIGURES = (
     "from_run",
     "input",
     "summary",
+    "log_folder",
+    "trainer",
+    "hydra",
 )
-_NO_DATA = ("source", "illustration")
+# Of the callbacks, those that decide which weights are kept.
+DECIDING = ("model_checkpoint", "early_stopping")
+_NO_SOURCE = ("workers", "settings")
+_NO_TRAINING = (
+    "accelerator",
+    "devices",
+    "enable_progress_bar",
+    "log_every_n_steps",
+    "plugins",
+    "profiler",
+    "strategy",
+)
 
 
 @dataclass(frozen=True)
@@ -38,15 +52,17 @@ class Cell:
         settings: all that its figures depend on, as far as the configuration tells.
         model: short name.
         forgery: method.
-        attack: short name.
+        attack: short name, before it is built.
         data: name of the data set.
-        state: "missing", "running", "done", "failed", or "interrupted" (it was running, and its process is gone).
+        state: "missing", "running", "done", "failed", "skipped" (weights are missing), or "interrupted" (it was
+            running, and its process is gone).
         since: when it began, in seconds since 1970.
         seconds: how long it took, once it ended.
         pid: the job's process.
         host: the job's machine.
         error: what it failed of, in one line.
         result: folder of its results, in the outputs.
+        choices: of some groups, as Hydra names them, to show it with.
     """
 
     program: str
@@ -63,6 +79,7 @@ class Cell:
     host: str = ""
     error: str = ""
     result: str = ""
+    choices: dict[str, str] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -73,13 +90,22 @@ class Cell:
         return f"{label}-{digits}"
 
 
-def cell_of(program: str, overrides: Sequence[str], cfg: DictConfig, **settings: Any) -> Cell:
-    """The cell that a configuration describes.
+def cell_of(
+    program: str,
+    overrides: Sequence[str],
+    cfg: DictConfig,
+    choices: Mapping[str, str],
+    model: str | None = None,
+    **settings: Any,
+) -> Cell:
+    """The cell that a configuration describes; nothing is built for it.
 
     Args:
         program: that does it.
         overrides: that the configuration was composed with.
         cfg: the configuration.
+        choices: of the groups, as Hydra names them.
+        model: short name of the model; None: the configuration's.
         **settings: what else it depends on.
     """
     kept = {
@@ -87,30 +113,51 @@ def cell_of(program: str, overrides: Sequence[str], cfg: DictConfig, **settings:
         for key in cfg
         if key not in _NO_FIGURES and not OmegaConf.is_missing(cfg, str(key))
     }
-    data = {key: value for key, value in kept["data"].items() if key not in _NO_DATA}
+    source = {key: value for key, value in kept["data"]["source"].items() if key not in _NO_SOURCE}
     for place in ("root", "splits"):
-        if data.get(place) is not None:
-            data[place] = os.path.abspath(os.path.expanduser(str(data[place])))
-    if data.get("crops") is not None:  # in the outputs as a rule, which may be moved as a whole
-        data["crops"] = os.path.relpath(os.path.expanduser(data["crops"]), cfg.paths.outputs)
-    trainer = {"precision": cfg.trainer.precision}
-    if cfg.trainer.get("augmentation", "loader") != "loader":
-        trainer["augmentation"] = cfg.trainer.augmentation
-    kept |= {"data": data, "trainer": trainer} | settings
+        if source.get(place) is not None:
+            source[place] = os.path.abspath(os.path.expanduser(str(source[place])))
+    if source.get("crops") is not None:  # in the outputs as a rule, which may be moved as a whole
+        source["crops"] = os.path.relpath(os.path.expanduser(source["crops"]), cfg.paths.outputs)
+    data = {key: value for key, value in kept["data"].items() if key != "workers"}
+    # Not resolved: to ask the machine for its device takes seconds.
+    trainer: Any = OmegaConf.to_container(cfg.trainer, resolve=False)
+    trainer = {key: value for key, value in trainer.items() if key not in _NO_TRAINING}
+    callbacks = {key: value for key, value in kept.get("callbacks", {}).items() if key in DECIDING}
+    kept |= {"data": data | {"source": source}, "trainer": trainer, "callbacks": callbacks} | settings
     return Cell(
         program=program,
         overrides=list(overrides),
         settings=_without_caches(kept),
-        model=str(cfg.model.label),
-        forgery=str(cfg.forgery_method.name) if "forgery_method" in cfg else "",
-        attack=str(cfg.attack.label),
-        data=str(cfg.data.name),
+        model=model or str(cfg.model.label),
+        forgery=str(cfg.forgery_method.name),
+        attack=_label(choices, kept["attack"]),
+        data=str(choices["data"]),
+        choices={group: str(choices.get(group, "none")) for group in ("attack", "sr_model", "defence")},
     )
 
 
 def cell_of_job(program: str, cfg: DictConfig, **settings: Any) -> Cell:
     """The cell that this job of Hydra does; the arguments are those of `cell_of`."""
-    return cell_of(program, list(HydraConfig.get().overrides.task), cfg, **settings)
+    hydra = HydraConfig.get()
+    return cell_of(program, list(hydra.overrides.task), cfg, hydra.runtime.choices, **settings)
+
+
+def protocol_is_given() -> bool:
+    """Whether the command line names a protocol; otherwise a detector is attacked under the one it was trained with."""
+    return any(override.startswith("protocol") for override in HydraConfig.get().overrides.task)
+
+
+def _label(choices: Mapping[str, str], attack: Mapping[str, Any]) -> str:
+    """What the attack is called before it is built: the beginning of its name, where the strength is an option.
+
+    Example:
+        >>> _label({"attack": "sr", "sr_model": "edsr"}, {"scale": 2}), _label({"attack": "jpeg"}, {})
+        ('sr-edsr-x2', 'jpeg')
+    """
+    network = [choices["sr_model"]] if choices["attack"] == "sr" else []
+    scale = [f"x{attack['scale']}"] if "scale" in attack else []
+    return "-".join([choices["attack"], *network, *scale])
 
 
 def _plain(node: Any) -> Any:

@@ -6,14 +6,16 @@ import os
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
+from omegaconf import DictConfig
 
 from sr_deepfake.cell import Cell
+from sr_deepfake.errors import MissingWeightsError
 from sr_deepfake.files import write_json
 from sr_deepfake.sweep import last_line, mendable
 
@@ -25,10 +27,12 @@ class CellStore:
 
     Args:
         outputs: the folder where every run writes.
+        skip_missing_weights: a cell whose SR network has no weights here is left out, and is no error.
     """
 
-    def __init__(self, outputs: Path) -> None:
+    def __init__(self, outputs: Path, skip_missing_weights: bool = False) -> None:
         self.outputs = outputs
+        self.skip_missing_weights = skip_missing_weights
         self.root = outputs / "cells"
 
     @contextmanager
@@ -54,9 +58,16 @@ class CellStore:
             try:
                 yield job
             except Exception as error:
-                self._write_failure(started, error)
+                told = mendable(error, self.outputs)
+                if self.skip_missing_weights and isinstance(told, MissingWeightsError):
+                    log.warning("Skipped, as evaluate.skip_missing_weights says: %s", told)
+                    self._write(replace(_ended(started), state="skipped", error=last_line(told)))
+                    return
+                self._write_failure(started, told or error)
                 raise
-            if job.repeated and earlier is not None and earlier.state == "done":
+            if job.result is None:
+                self._path(cell.name).unlink()  # nothing was kept of it
+            elif job.repeated and earlier is not None and earlier.state == "done":
                 self._write(earlier)  # it took as long as it did when it was done
             else:
                 result = os.path.relpath(job.result, self.outputs)
@@ -78,7 +89,7 @@ class CellStore:
     def like(self, cell: Cell) -> Cell | None:
         """What became of a cell; where it names no data.root, of the last one that is the same but for that."""
         found = self.find(cell.name)
-        if found is not None or cell.settings["data"].get("root", "") is not None:
+        if found is not None or cell.settings["data"]["source"].get("root", "") is not None:
             return found
         alike = [other for other in self.all() if _without_root(other) == _without_root(cell)]
         return alike[-1] if alike else None
@@ -98,35 +109,39 @@ class CellStore:
         except (Timeout, PermissionError):  # outputs of somebody else cannot be locked, and are believed
             return True
 
+    def _path(self, name: str) -> Path:
+        return self.root / f"{name}.json"
+
     def _lock(self, name: str) -> Path:
         return self.root / f".{name}.lock"
 
     def _read(self, name: str) -> Cell | None:
         try:
-            return Cell(**json.loads((self.root / f"{name}.json").read_text(encoding="utf-8")))
+            return Cell(**json.loads(self._path(name).read_text(encoding="utf-8")))
         except (FileNotFoundError, NotADirectoryError):
             return None
         except (TypeError, ValueError):
-            log.warning("%s holds no state of a cell, and is passed over.", self.root / f"{name}.json")
+            log.warning("%s holds no state of a cell, and is passed over.", self._path(name))
             return None
 
     def _write(self, cell: Cell) -> None:
-        write_json(self.root / f"{cell.name}.json", asdict(cell))
+        write_json(self._path(cell.name), asdict(cell))
 
     def _write_failure(self, started: Cell, error: Exception) -> None:
         try:
-            self._write(
-                replace(
-                    _ended(started), state="failed", error=last_line(mendable(error, self.outputs) or error)
-                )
-            )
+            self._write(replace(_ended(started), state="failed", error=last_line(error)))
         except OSError as unwritable:  # a full disk, say: then the first error is the one to be told
             log.error("The state of %s could not be written: %s", started.name, unwritable)
 
 
+def running(cell: Cell, cfg: DictConfig) -> AbstractContextManager["Job"]:
+    """Do a cell, as `CellStore.running` says, in the outputs of a configuration."""
+    return CellStore(Path(cfg.paths.outputs), cfg.evaluate.skip_missing_weights).running(cell)
+
+
 def _without_root(cell: Cell) -> dict[str, Any]:
-    data = cell.settings["data"] | {"root": None}
-    return cell.settings | {"data": data, "program": cell.program}
+    source = cell.settings["data"]["source"] | {"root": None}
+    return cell.settings | {"data": cell.settings["data"] | {"source": source}, "program": cell.program}
 
 
 @dataclass
@@ -134,11 +149,11 @@ class Job:
     """What the job that does a cell has to say about it.
 
     Attributes:
-        result: the folder of the results.
+        result: the folder of the results; None: there are none, by intention.
         repeated: the results were there already, and nothing was scored.
     """
 
-    result: Path = Path()
+    result: Path | None = None
     repeated: bool = False
 
 

@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import hydra
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from sr_deepfake import provenance
 from sr_deepfake.errors import UserError
-from sr_deepfake.overrides import CONF, find_mistake, with_default_data, with_earlier_run
+from sr_deepfake.launching import check_launcher
+from sr_deepfake.overrides import CONF, completed, find_mistake
 from sr_deepfake.sweep import forget_failure, is_job_of_a_sweep, mendable, record_failure
 
 logger = logging.getLogger(__name__)
@@ -46,7 +48,7 @@ def program(config_name: str) -> Callable[[Task], Callable[[], Any]]:
         def main() -> Any:
             typed[:] = sys.argv[1:]
             try:
-                sys.argv[1:] = with_default_data(with_earlier_run(config_name, sys.argv[1:]), config_name)
+                sys.argv[1:] = completed(config_name, sys.argv[1:])
             except UserError as error:
                 _misuse(str(error))
             mistake = find_mistake(config_name, sys.argv[1:])
@@ -75,8 +77,16 @@ def run(task: Task, cfg: DictConfig, name: str, typed: list[str]) -> Any:
     provenance.start(name, shlex.join(["python", "-m", f"sr_deepfake.{name}", *typed]))
     try:
         forget_failure()
+        if is_job_of_a_sweep():
+            check_launcher(HydraConfig.get(), cfg.get("trainer"))  # the trainer may be what is swept over
         return task(cfg)
     except KeyboardInterrupt:
+        logger.error(INTERRUPTED)
+        raise SystemExit(130) from None
+    except SystemExit as end:
+        # What Lightning makes of Ctrl-C. A queue's own exit stays what it is.
+        if not isinstance(end.__context__, KeyboardInterrupt):
+            raise
         logger.error(INTERRUPTED)
         raise SystemExit(130) from None
     except Exception as error:

@@ -2,14 +2,12 @@
 
 import math
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from statistics import fmean
-from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from sr_deepfake.media.faces import Picture
 from sr_deepfake.metrics.similarity import psnr, ssim
@@ -44,12 +42,11 @@ class FaceScorer:
     """Measures faces, batch by batch; memory does not grow with their number.
 
     Args:
-        detector: B×3×S×S faces in [0, 1] → B logits of fake; in evaluation mode. None: similarity alone.
+        score: B×3×S×S faces in [0, 1] → B probabilities of fake. None: similarity alone.
         device: where it is.
-        autocast: makes the context that it runs in.
 
     Example:
-        >>> scorer = FaceScorer(lambda faces: faces.mean((1, 2, 3)) * 0)
+        >>> scorer = FaceScorer(lambda faces: faces.mean((1, 2, 3)) * 0 + 0.5)
         >>> face = np.full((24, 24, 3), 100, np.uint8)
         >>> scorer.add([face, face], [face, face + 1])
         >>> scores = scorer.finish()
@@ -59,15 +56,11 @@ class FaceScorer:
 
     def __init__(
         self,
-        detector: Callable[[Tensor], Tensor] | None,
+        score: Callable[[Tensor], Tensor] | None,
         device: torch.device | str = "cpu",
-        autocast: Callable[[], AbstractContextManager[Any]] = nullcontext,
     ) -> None:
-        if isinstance(detector, nn.Module) and detector.training:
-            raise ValueError("the detector is in training mode; call its eval() before scoring with it")
-        self.detector = detector
+        self.score = score
         self.device = device
-        self.autocast = autocast
         self._pending: list[tuple[Picture, Picture | None]] = []
         self._values: dict[str, list[float]] = {"clean": [], "attacked": [], "ssim": [], "psnr": []}
         self._faces = 0
@@ -98,7 +91,7 @@ class FaceScorer:
     def scores(self, faces: Sequence[Picture]) -> list[float]:
         """Probability of fake of each face; none without a detector."""
         found = [math.nan] * len(faces)
-        if self.detector is None:
+        if self.score is None:
             return []
         for chosen in _of_one_side(faces):
             for index, score in zip(chosen, self._score(_tensor([faces[i] for i in chosen])), strict=True):
@@ -110,27 +103,26 @@ class FaceScorer:
         self._faces += len(pending)
         for chosen in _of_one_side([face for face, _ in pending]):
             before = _tensor([pending[i][0] for i in chosen])
-            if self.detector is not None:
+            if self.score is not None:
                 self._values["clean"] += self._score(before)
             attacked = [face for i in chosen if (face := pending[i][1]) is not None]
             if not attacked:
                 continue
             after = _tensor(attacked)
-            if self.detector is not None:
+            if self.score is not None:
                 self._values["attacked"] += self._score(after)
             self._values["ssim"] += ssim(before, after).tolist()
             self._values["psnr"] += psnr(before, after).tolist()
 
     @torch.inference_mode()
     def _score(self, faces: Tensor) -> list[float]:
-        if self.detector is None:
+        if self.score is None:
             raise ValueError("there is no detector")
-        with self.autocast():
-            logits = self.detector(faces.to(self.device))
-        if logits.shape != (len(faces),):
-            raise ValueError(f"the detector returned {tuple(logits.shape)} for {len(faces)} faces")
-        scores: list[float] = torch.sigmoid(logits.cpu().double()).tolist()
-        return scores
+        scores = self.score(faces.to(self.device))
+        if scores.shape != (len(faces),):
+            raise ValueError(f"the detector returned {tuple(scores.shape)} for {len(faces)} faces")
+        values: list[float] = scores.tolist()
+        return values
 
 
 def _of_one_side(faces: Sequence[Picture]) -> list[list[int]]:

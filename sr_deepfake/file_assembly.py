@@ -1,26 +1,28 @@
 """From the configuration to what the programs need that take photos and videos."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
+from hydra.core.hydra_config import HydraConfig
+from hydra.utils import instantiate
 from omegaconf import DictConfig
 
-from sr_deepfake.assembly import find_detectors, plain
+from sr_deepfake import file_scoring
+from sr_deepfake.app.build import device, plain
 from sr_deepfake.data.face_detection import FaceDetector
-from sr_deepfake.detectors.runtime import Runtime
-from sr_deepfake.detectors.store import load_detector
+from sr_deepfake.detectors.registry import find_detectors, load_detector
 from sr_deepfake.errors import UserError
 from sr_deepfake.face_scores import FaceScorer
-from sr_deepfake.file_jobs import Files
+from sr_deepfake.file_jobs import Files, find_files
 from sr_deepfake.file_outcomes import check_report
 from sr_deepfake.media.faces import FaceFinder
 from sr_deepfake.media.video import VideoSettings
 from sr_deepfake.media.video_encoder import Encoding
 
 
-def face_finder(options: Mapping[str, Any], machine: Runtime) -> FaceFinder:
+def face_finder(options: Mapping[str, Any], machine: torch.device) -> FaceFinder:
     """What finds the faces.
 
     Args:
@@ -34,29 +36,51 @@ def face_finder(options: Mapping[str, Any], machine: Runtime) -> FaceFinder:
     given = options["thresholds"]
     thresholds = [given] * 3 if isinstance(given, int | float) else list(given)
     try:
-        detector = FaceDetector(thresholds, options["min_face"], machine.device)
+        detector = FaceDetector(thresholds, options["min_face"], machine)
         return FaceFinder(detector, options.get("min_side", 0), options["margin"], options["multiple"])
     except ValueError as error:
         raise UserError(f"the options of the faces: {error}") from None
 
 
-def face_scorer(folder: Path, machine: Runtime) -> FaceScorer:
-    """What measures faces with a trained detector, in the precision of `trainer`."""
-    detector = load_detector(folder).to(machine.device)
-    if machine.channels_last:
-        detector.backbone.to(memory_format=torch.channels_last)
-    return FaceScorer(detector, machine.device, machine.autocast)
+def face_scorer(folder: Path, machine: torch.device) -> FaceScorer:
+    """What measures faces with a trained detector, on a device."""
+    return FaceScorer(load_detector(folder).to(machine).score, machine)
+
+
+def words(value: Any) -> list[str]:
+    """A word of the configuration, or a list of them, as a list."""
+    found = plain(value)
+    return [str(item) for item in found] if isinstance(found, list) else [str(found)]
+
+
+def score_input(cfg: DictConfig, folders: Sequence[Path]) -> None:
+    """Score the faces of the photos and videos of `input` with detectors, print and write the scores.
+
+    Raises:
+        UserError: some files could not be scored; with the list.
+    """
+    files = find_files(plain(cfg.input))
+    machine = device(cfg)
+    scorers = {folder.name: face_scorer(folder, machine) for folder in folders}
+    finder = face_finder(cfg.extraction, machine)
+    show = bool(cfg.trainer.enable_progress_bar)
+    scores = file_scoring.score_files(files.found, finder, scorers, instantiate(cfg.extraction), show)
+    report = Path(cfg.evaluate.report or Path(HydraConfig.get().runtime.output_dir, "scores.csv"))
+    file_scoring.print_scores(scores)
+    file_scoring.write_scores(report, scores)
+    print(f"Scores: {report}")
+    file_scoring.check_faults(scores)
 
 
 def video_settings(cfg: DictConfig) -> VideoSettings:
-    """How videos are attacked: `video`, `faces.every` and `attack.feather`.
+    """How videos are attacked: `video`, `faces.every` and `faces.feather`.
 
     Raises:
         UserError: a value makes no sense.
     """
     options: dict[str, Any] = plain(cfg.video)
     batch = options.pop("batch")
-    return VideoSettings(Encoding(**options), cfg.faces.every, cfg.attack.feather, batch)
+    return VideoSettings(Encoding(**options), cfg.faces.every, cfg.faces.feather, batch)
 
 
 def only_detector(wish: Any) -> Path | None:
@@ -67,7 +91,7 @@ def only_detector(wish: Any) -> Path | None:
     """
     if wish is None:
         return None
-    found = find_detectors(wish)
+    found = find_detectors(words(wish))
     if len(found) > 1:
         raise UserError(f"detector={wish}: {len(found)} detectors have such names; name one")
     return found[0]

@@ -10,7 +10,7 @@ from sr_deepfake.reporting.report_cells import UNDEFENDED, ReportCell
 
 # Of an earlier run's overrides, those that say which place it was or how it was done, and not what is the same.
 _LEFT_OUT = (
-    "forgery", "attack", "sr_model", "defence", "tested_on", "detector", "from_run", "evaluate.", "train.",
+    "forgery_method", "attack", "sr_model", "defence", "tested_on", "detector", "from_run", "evaluate.", "train.",
     "trainer.progress", "logger",
 )  # fmt: skip
 
@@ -44,12 +44,12 @@ class Filling:
         elif (CONF / "model" / f"{model}.yaml").is_file():
             wanted = [f"model={model}"]
         else:
-            wanted = ["model=timm", f"model.name={model}"]
+            wanted = ["model=timm", f"model.backbone={model}"]
         kept = [word for word in without_replaced(overrides, wanted) if not word.startswith(_LEFT_OUT)]
         if not any(word.startswith(("experiment=", "data=")) for word in kept):
             kept.append(f"data={data}")
         command = command_of("train", [*kept, *wanted, f"forgery={forgery}", *self._attack(attack)])
-        return command, self._reason(model, forgery, attack, data)
+        return command, self._reason(model, forgery, data, attack)
 
     def _alike(self, model: str, forgery: str, data: str, protocol: str) -> ReportCell | None:
         """The newest results that are most like a place: of its data, protocol and model, made by `train`."""
@@ -68,22 +68,26 @@ class Filling:
     def _attack(self, attack: str) -> list[str]:
         """The overrides that earlier results of this attack had, or what the label says."""
         for cell in reversed(self._cells):
-            attacked = cell.config.get("attack")
-            if cell.attack == attack and isinstance(attacked, dict):
+            choices, attacked = cell.provenance.get("choices"), cell.config.get("attack")
+            if cell.attack == attack and isinstance(choices, dict) and isinstance(attacked, dict):
                 overrides = [str(word) for word in cell.provenance.get("overrides", [])]
                 told = [word for word in overrides if word.startswith(("attack", "sr_model"))]
                 # An experiment may set them, without an override; so they are named all the same.
-                named = [f"attack={attacked.get('name')}"]
-                if attacked.get("name") == "sr":
-                    network = cell.config.get("sr_model")
-                    named.append(f"sr_model={network.get('name') if isinstance(network, dict) else 'edsr'}")
+                named = [f"attack={choices.get('attack')}"]
+                if choices.get("attack") == "sr":
+                    named.append(f"sr_model={choices.get('sr_model')}")
                     named.append(f"attack.scale={attacked.get('scale', 2)}")
                 return [*without_replaced(named, told), *told]
         return ["attack=sr"]
 
     def _reason(self, *place: str) -> str:
-        """What became of the cell of a model, forgery method, attack and data set, if it was begun."""
-        found = [cell for cell in self._begun if (cell.model, cell.forgery, cell.attack, cell.data) == place]
+        """What became of the cell of a model, forgery method, data set and attack, if it was begun."""
+        *others, attack = place
+        found = [
+            cell
+            for cell in self._begun
+            if [cell.model, cell.forgery, cell.data] == others and f"{attack}-".startswith(f"{cell.attack}-")
+        ]
         if not found or found[-1].state == "done":
             return ""
         return f"{found[-1].state}: {found[-1].error}" if found[-1].error else found[-1].state

@@ -12,7 +12,7 @@ from sr_deepfake.cell import Cell, cell_of
 from sr_deepfake.overrides import CONF
 
 # What every cell is shown with; other keys that vary are shown beside.
-_SHOWN = ("model", "forgery", "forgery_method", "attack")
+_SHOWN = ("model", "forgery_method", "attack")
 
 
 @dataclass(frozen=True)
@@ -65,8 +65,11 @@ def grid_of(program: str, overrides: Sequence[str], search: Path | None = None) 
         base = hydra.compose(program, [*fixed, *extra], return_hydra_config=True)
         params = [f"{key}={value}" for key, value in (base.hydra.sweeper.get("params") or {}).items()]
         (jobs,) = BasicSweeper.split_arguments(parser.parse_overrides([*params, *typed]), None)
-        configs = [hydra.compose(program, [*job, *extra]) for job in jobs]
-        cells = [cell_of(program, job, cfg) for job, cfg in zip(jobs, configs, strict=True)]
+        configs = [hydra.compose(program, [*job, *extra], return_hydra_config=True) for job in jobs]
+        cells = [
+            cell_of(program, job, cfg, cfg.hydra.runtime.choices)
+            for job, cfg in zip(jobs, configs, strict=True)
+        ]
         outputs = Path(configs[0].paths.outputs)
     values = [dict(override.split("=", 1) for override in job if "=" in override) for job in jobs]
     varying = [key for key in values[0] if key not in _SHOWN and len({row.get(key) for row in values}) > 1]

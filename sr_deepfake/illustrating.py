@@ -14,7 +14,6 @@ import torch
 from omegaconf import OmegaConf
 from torch import Tensor
 
-from sr_deepfake import assembly
 from sr_deepfake.attacks.cache import CachedAttack
 from sr_deepfake.data.images import read_face
 from sr_deepfake.data.manifest import MANIFEST, fingerprint, read_manifest
@@ -197,9 +196,8 @@ class _Attack:
     """
 
     def __init__(self, cell: ReportCell) -> None:
-        settings = cell.config["attack"]["module"]
         folder = _places(Path(cell.config["cache"]["folder"]), cell)[0]
-        self._attack = CachedAttack(_built(settings, _ATTACKS), folder, assembly.without_files(settings))
+        self._attack = CachedAttack(_built(cell.config["attack"], _ATTACKS), folder)
 
     def __call__(self, face: Tensor) -> Tensor:
         """3×S×S uint8 → the same attacked."""
@@ -230,7 +228,11 @@ def _built(settings: Mapping[str, Any], prefixes: tuple[str, ...]) -> Any:
             found = hydra.utils.get_object(target) if target.startswith(prefixes) else None
         except Exception:  # hydra's errors of a missing module or name are several
             found = None
-        if getattr(found, "__module__", None) != module or getattr(found, "__name__", None) != name:
+        # A room names its classes at its door, too.
+        if (
+            not str(getattr(found, "__module__", "")).startswith(module)
+            or getattr(found, "__name__", None) != name
+        ):
             raise UserError(
                 f"its configuration names {target!r}, which is not of this version of the package"
             )

@@ -93,8 +93,9 @@ def _check_devices(name: str, launcher: DictConfig, devices: int | str, accelera
         option, given = "hydra.launcher.ray.remote.num_gpus", launcher.ray.remote.get("num_gpus") or 0
     else:
         option, given = "hydra.launcher.gpus_per_node", launcher.gpus_per_node or 0
-    if given < 2 if devices == "auto" else given != devices:
+    several = devices in ("auto", -1)
+    if given < 2 if several else given != devices:
         raise UserError(
             f"trainer.devices={devices}, and {option}={given:g} is what a job gets. "
-            f"Give it {option}={2 if devices == 'auto' else devices}, {alone}"
+            f"Give it {option}={2 if several else devices}, {alone}"
         )

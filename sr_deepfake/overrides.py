@@ -14,6 +14,7 @@ from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
+from sr_deepfake import hardware
 from sr_deepfake.errors import UserError, nearest
 from sr_deepfake.provenance import read_provenance
 
@@ -22,6 +23,62 @@ _PACKAGE = Path(__file__).resolve().parent
 CONF = next(folder for folder in (_PACKAGE / "conf", _PACKAGE.parent / "conf") if folder.is_dir())
 
 FROM_RUN = "from_run="
+
+# What configurations ask the machine for; found when they are resolved, since torch takes seconds.
+OmegaConf.register_new_resolver("accelerator", hardware.best_accelerator, replace=True)
+OmegaConf.register_new_resolver("precision", hardware.precision, replace=True)
+
+
+def _attack_scale(_root_: Any) -> int:
+    """K of the attack; of a chain, that of the first attack in it which has one; 2 where none has."""
+    attack = _root_.get("attack") or {}
+    parts = [attack, *(attack[name] for name in attack if not OmegaConf.is_interpolation(attack, name))]
+    scales = [part.scale for part in parts if isinstance(part, DictConfig) and "scale" in part]
+    return int(scales[0]) if scales else 2
+
+
+OmegaConf.register_new_resolver("attack_scale", _attack_scale, replace=True)
+
+# Options of `FaceDataModule`; those of the data set, which stand in data.source, may be typed as data.root= too.
+_OF_THE_MODULE = (
+    "source", "forgery", "tested_on", "frames", "image_size", "batch_size", "augmentation", "augment_on", "defence",
+    "attack", "seed", "workers",
+)  # fmt: skip
+
+
+def completed(program: str, typed: Sequence[str]) -> list[str]:
+    """The command line as Hydra gets it: with an earlier run's overrides, the machine's defaults, and short names long.
+
+    Args:
+        program: as in `python -m sr_deepfake.<program>`.
+        typed: the command line without the program's name.
+
+    Raises:
+        UserError: `from_run=` names no run of this program.
+
+    Example:
+        >>> completed("train", ["-m", "forgery=FaceSwap,Deepfakes", "data=ffpp", "data.root=/videos"])
+        ['-m', 'forgery_method=FaceSwap,Deepfakes', 'data=ffpp', 'data.source.root=/videos']
+    """
+    for name in ("SR_DEEPFAKE_OUTPUTS", "SR_DEEPFAKE_CACHE"):
+        if name in os.environ:
+            os.environ[name] = os.path.expanduser(os.environ[name])
+    return [
+        _long(argument) for argument in with_default_data(with_earlier_run(program, list(typed)), program)
+    ]
+
+
+def _long(argument: str) -> str:
+    """`forgery=` is the group forgery_method, `data.root=` is data.source.root=, and ~ is the home folder."""
+    key, equals, value = argument.partition("=")
+    name = key.lstrip("+~")
+    if name == "forgery":
+        key = key.replace("forgery", "forgery_method")
+    elif name.startswith("data.") and name.split(".")[1] not in _OF_THE_MODULE:
+        key = key.replace("data.", "data.source.", 1)
+    elif name in ("paths.outputs", "paths.cache"):
+        value = os.path.expanduser(value)
+    return f"{key}{equals}{value}"
 
 
 # Programs that know no data set.
@@ -80,10 +137,10 @@ def without_replaced(earlier: Sequence[str], typed: Sequence[str]) -> list[str]:
     """Leave out what later overrides replace: the same key, and the options of a group that is chosen anew.
 
     Example:
-        >>> without_replaced(["model=timm", "model.name=resnet18", "seed=1"], ["model=swin"])
+        >>> without_replaced(["model=timm", "model.backbone=resnet18", "seed=1"], ["model=swin"])
         ['seed=1']
-        >>> without_replaced(["model=timm", "model.name=resnet18", "seed=1"], ["-m", "seed=2,3"])
-        ['model=timm', 'model.name=resnet18']
+        >>> without_replaced(["model=timm", "model.backbone=resnet18", "seed=1"], ["-m", "seed=2,3"])
+        ['model=timm', 'model.backbone=resnet18']
     """
     keys = {_key(argument) for argument in typed if "=" in argument or argument.startswith("~")}
     return [
@@ -94,8 +151,7 @@ def without_replaced(earlier: Sequence[str], typed: Sequence[str]) -> list[str]:
 
 
 def _key(override: str) -> str:
-    key = override.split("=", 1)[0].lstrip("+~")
-    return "forgery" if key == "forgery_method" else key  # two names of one choice
+    return _long(override).split("=", 1)[0].lstrip("+~")
 
 
 def find_mistake(config_name: str, arguments: list[str]) -> str | None:
@@ -160,11 +216,16 @@ def _unknown_key(cfg: DictConfig, key: str, groups: list[str]) -> str | None:
         if not isinstance(node, DictConfig):
             return None  # a list index or a value; Hydra knows more about those
         if part not in node.keys():  # noqa: SIM118  # `in node` is false for a value that is still missing
-            siblings = [".".join([*walked, str(name)]) for name in node]
+            siblings = [".".join([*walked, str(name)]) for name in node if str(name)[0] != "_"]
             candidates = siblings + (groups if not walked else [])
             suggestion = nearest(key, candidates) or nearest(key, _leaves(cfg))
-            here = f" {'.'.join(walked)} has: {', '.join(str(name) for name in node)}." if walked else ""
-            return f"there is no option {key!r}.{suggestion}{here}"
+            here = f" {'.'.join(walked)} has: {', '.join(str(name) for name in node if str(name)[0] != '_')}." if walked else ""
+            addable = (
+                " Any argument of Lightning's Trainer can be added: +" + key + "=…"
+                if walked == ["trainer"]
+                else ""
+            )
+            return f"there is no option {key!r}.{suggestion}{here}{addable}"
         walked.append(part)
         node = node._get_node(part)
     return None

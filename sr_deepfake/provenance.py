@@ -61,8 +61,8 @@ def describe(config: Mapping[str, Any], device: str, data: Mapping[str, str]) ->
 
     Returns:
         Plain values: `program`, `command` (as it was typed), `job` (the command that repeats this job alone),
-        `overrides`, `directory`, `config`, `data`, `versions`, `python`, `platform`, `host`, `device`, `started`
-        (UTC), `seconds` (so far); `git` (`commit`, `changed`) where the code runs from a checkout.
+        `overrides`, `choices` (of the groups), `directory`, `config`, `data`, `versions`, `python`, `platform`, `host`,
+        `device`, `started` (UTC), `seconds` (so far); `git` (`commit`, `changed`) where the code runs from a checkout.
     """
     overrides = list(HydraConfig.get().overrides.task)
     described = {
@@ -70,6 +70,7 @@ def describe(config: Mapping[str, Any], device: str, data: Mapping[str, str]) ->
         "command": _Started.command,
         "job": command_of(_Started.program, overrides),
         "overrides": overrides,
+        "choices": {str(group): str(choice) for group, choice in HydraConfig.get().runtime.choices.items()},
         "directory": os.getcwd(),
         "config": config,
         "data": dict(data),

@@ -10,7 +10,8 @@ from sr_deepfake.cli import program
 @program("report")
 def main(cfg: DictConfig) -> None:
     """Folders of results → `tables/`, `figures/`, `examples/` and `index.html`."""
-    from sr_deepfake import assembly, reported
+    from sr_deepfake import reported
+    from sr_deepfake.app import build
     from sr_deepfake.reporting.page import write_page
     from sr_deepfake.reporting.writing import print_report, write_examples, write_figures, write_tables
     from sr_deepfake.tracking import track_report
@@ -22,7 +23,7 @@ def main(cfg: DictConfig) -> None:
     examples = write_examples(out, report)
     page = out / "index.html"
     write_page(page, report)
-    with assembly.training_logger(cfg) as logger:
+    with build.logger(cfg) as logger:
         if logger is not None:
             track_report(logger, report, out)
     print_report(report)

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from sr_deepfake import assembly, provenance
+from sr_deepfake import provenance
+from sr_deepfake.app.build import plain
 from sr_deepfake.errors import UserError, choose
 from sr_deepfake.filling import Filling
 from sr_deepfake.illustrating import illustrate
@@ -33,7 +34,7 @@ def report_of(cfg: DictConfig) -> Report:
     collected = collect(folders)
     if not collected.cells:
         raise UserError(_nothing(folders, collected))
-    wish = Wish(**{name: assembly.plain(value) for name, value in cfg.grid.items()})
+    wish = Wish(**{name: plain(value) for name, value in cfg.grid.items()})
     outputs = list(dict.fromkeys(cell.outputs for cell in collected.cells))
     grid = make_grid(collected.cells, wish, Filling(collected.cells, outputs))
     illustration = illustration_of(grid, collected.cells)
@@ -58,8 +59,8 @@ def report_of(cfg: DictConfig) -> Report:
 
 
 def _list(value: object) -> Sequence[str]:
-    plain = assembly.plain(value)
-    return [str(item) for item in plain] if isinstance(plain, list) else [str(plain)]
+    found = plain(value)
+    return [str(item) for item in found] if isinstance(found, list) else [str(found)]
 
 
 def _nothing(folders: Sequence[Path], collected: Collected) -> str:

@@ -18,7 +18,9 @@ from sr_deepfake.overrides import CONF
 from sr_deepfake.provenance import command_of
 
 ALL_DONE, SOME_FAILED, UNFINISHED = 0, 1, 3
-STATES = {"done": "green", "running": "cyan", "failed": "red", "interrupted": "yellow", "missing": "dim"}
+STATES = {
+    "done": "green", "running": "cyan", "skipped": "dim", "failed": "red", "interrupted": "yellow", "missing": "dim",
+}  # fmt: skip
 MANY = 5  # so many cells are shown with a command each; the sweep's command does all of them
 
 
@@ -52,7 +54,7 @@ def main() -> None:
 
 
 def exit_status(cells: list[Cell]) -> int:
-    """0: all are done; 1: some failed; 3: some are missing, running or interrupted.
+    """0: all are done or were left out; 1: some failed; 3: some are missing, running or interrupted.
 
     Example:
         >>> exit_status([])
@@ -61,7 +63,7 @@ def exit_status(cells: list[Cell]) -> int:
     states = {cell.state for cell in cells}
     if "failed" in states:
         return SOME_FAILED
-    return ALL_DONE if states == {"done"} else UNFINISHED
+    return ALL_DONE if states and states <= {"done", "skipped"} else UNFINISHED
 
 
 def _without_repetitions(cells: list[Cell]) -> list[Cell]:

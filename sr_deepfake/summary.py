@@ -76,8 +76,8 @@ def summarise(cfg: DictConfig, grid: Grid) -> bool:
         if result.predictions is None
     ]
     summary = make(results)
-    caption = cfg.data.get("illustration")
-    folder = grid.outputs / "experiments" / f"{cfg.summary.name}-{cfg.data.name}"
+    caption = next((words for cell in found if (words := _illustration(cell, grid.outputs))), None)
+    folder = grid.outputs / "experiments" / f"{cfg.summary.name}-{grid.cells[0].data}"
     files = write_summary(folder, summary, caption, missing)
     print_summary(summary, caption, missing)
     print("\nWritten:", *[f"  {file}" for file in files], sep="\n")
@@ -86,6 +86,17 @@ def summarise(cfg: DictConfig, grid: Grid) -> bool:
 
 def _has_summary(file: Path) -> bool:
     return "\nsummary:" in file.read_text(encoding="utf-8")
+
+
+def _illustration(cell: Cell, outputs: Path) -> str:
+    """The sentence that says that the figures of a cell are illustrations; empty where they are not, or are missing."""
+    from sr_deepfake.metrics.setups import read_metrics
+
+    return (
+        str(read_metrics(outputs / cell.result / "metrics.json")["cell"]["illustration"])
+        if cell.result
+        else ""
+    )
 
 
 def result_of(cell: Cell, outputs: Path) -> "Result":
@@ -98,17 +109,16 @@ def result_of(cell: Cell, outputs: Path) -> "Result":
     from sr_deepfake.metrics.predictions import read_predictions
     from sr_deepfake.reporting.summary import Result
 
-    settings = cell.settings
-    attack, defence = settings["attack"], settings["defence"]
-    defended = defence["module"] is not None
+    settings, choices = cell.settings, cell.choices
+    probability = settings["defence"].get("probability")
     return Result(
         model=cell.model,
         trained_on=cell.forgery,
         tested_on=settings["tested_on"],
         attack=cell.attack,
-        network=settings["sr_model"]["name"] if attack["name"] == "sr" else attack["name"],
-        scale=int(attack["scale"]),
-        defence=f"{defence['label']} p={defence['probability']:g}" if defended else "none",
+        network=choices["sr_model"] if choices["attack"] == "sr" else choices["attack"],
+        scale=int(settings["attack"].get("scale", 1)),
+        defence=choices["defence"] if probability is None else f"{choices['defence']} p={probability:g}",
         predictions=read_predictions(outputs / cell.result / PREDICTIONS) if cell.state == "done" else None,
     )
 

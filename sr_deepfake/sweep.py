@@ -60,8 +60,12 @@ def mendable(error: BaseException, outputs: Path) -> UserError | None:
     if isinstance(error, OSError) and (message := explain(error, outputs)):
         return UserError(message).with_traceback(error.__traceback__)
     if isinstance(error, InstantiationException) and error.__cause__ is not None:
-        # Hydra wraps what goes wrong while it builds an object.
-        return mendable(error.__cause__, outputs)
+        # Hydra wraps what goes wrong while it builds an object. A value that the object does not take is a mistake.
+        cause = error.__cause__
+        if isinstance(cause, TypeError | ValueError) or type(cause).__name__ == "MisconfigurationException":
+            key = str(error).rpartition("full_key: ")[2]
+            return UserError(f"{key}: {last_line(cause)}").with_traceback(cause.__traceback__)
+        return mendable(cause, outputs)
     return None
 
 

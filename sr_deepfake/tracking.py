@@ -5,7 +5,7 @@ import logging
 import os
 import urllib.error
 import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from lightning.pytorch.loggers import Logger, MLFlowLogger, TensorBoardLogger, WandbLogger
 
-from sr_deepfake.detectors.checkpoints import BEST
+from sr_deepfake.detectors.callbacks import BEST
 from sr_deepfake.errors import UserError
 from sr_deepfake.metrics.predictions import read_predictions
 
@@ -28,7 +28,13 @@ log = logging.getLogger(__name__)
 
 
 def wandb_logger(
-    project: str, name: str, group: str | None, tags: Sequence[str], save_dir: str, job_type: str
+    project: str,
+    name: str,
+    group: str | None,
+    tags: Sequence[str],
+    save_dir: str,
+    job_type: str,
+    checkpoint: bool = False,
 ) -> WandbLogger:
     """A W&B run of its own for this job; on this machine alone where W&B cannot be used.
 
@@ -41,6 +47,7 @@ def wandb_logger(
         tags: of the run.
         save_dir: folder in which W&B keeps its files.
         job_type: such as "train".
+        checkpoint: send the detector's weights too, as an artifact; stands as `checkpoint` at the logger.
     """
     import wandb  # here, since it takes a second that nobody else has to wait for
 
@@ -60,12 +67,14 @@ def wandb_logger(
         made = WandbLogger(**settings)
         try:
             made.experiment  # noqa: B018  # begins the run
+            made.checkpoint = checkpoint  # type: ignore[attr-defined]  # read where results are logged
             return made
         except wandb.errors.Error as error:
             reason = f"W&B refused the run ({str(error).splitlines()[0]})"
     if reason:
         log.warning("%s: this run stays on this machine; `wandb sync FOLDER` sends it later.", reason)
     offline = WandbLogger(mode="offline", **settings)
+    offline.checkpoint = checkpoint  # type: ignore[attr-defined]
     log.info("W&B, offline. To send it: wandb sync %s", Path(offline.experiment.dir).parent)
     return offline
 
@@ -126,7 +135,11 @@ def mlflow_logger(experiment: str, name: str, tags: Sequence[str], address: str)
 
 
 def track_results(
-    logger: Logger, metrics: Mapping[str, Any], results: Path, detector: Path | None = None
+    logger: Logger,
+    metrics: Mapping[str, Any],
+    results: Path,
+    detector: Path | None = None,
+    logged: Collection[str] = (),
 ) -> None:
     """Log a cell: every figure as `test/both/fnr` and so on; on W&B curves, tables and files too.
 
@@ -135,8 +148,10 @@ def track_results(
         metrics: of the cell.
         results: folder of its results.
         detector: folder of the detector, to keep its checkpoint as an artifact of W&B; None: it is not kept.
+        logged: figures that the test itself has logged.
     """
-    logger.log_metrics(flat(metrics, "test/"))
+    figures = flat(metrics, "test/")
+    logger.log_metrics({name: figures[name] for name in figures if name not in logged})
     if isinstance(logger, WandbLogger):
         from sr_deepfake.illustrating import illustrate_results
         from sr_deepfake.reporting.wandb_results import log_results

@@ -11,13 +11,14 @@ def main(cfg: DictConfig) -> None:
     import hydra
     import torch
 
-    from sr_deepfake import assembly
+    from sr_deepfake.app import build
+    from sr_deepfake.hardware import helpful_workers
     from sr_deepfake.provenance import PROVENANCE, write_provenance
     from sr_deepfake.super_resolution.edsr import edsr, edsr_network
     from sr_deepfake.super_resolution.photos import Patches, ValidationPhotos, find_photos
     from sr_deepfake.super_resolution.training import train_network, training_folder
 
-    machine = assembly.runtime(cfg)
+    accelerator = {"cuda": "gpu"}.get(build.device(cfg).type, build.device(cfg).type)
     photos, validation = (find_photos(cfg[name], name) for name in ("photos", "validation"))
     schedule = hydra.utils.instantiate(cfg.schedule)
     settings = hydra.utils.instantiate(cfg.patches)
@@ -28,9 +29,9 @@ def main(cfg: DictConfig) -> None:
         start = None if cfg.init == "bundled" else cfg.init
         network = edsr(cfg.scale, **cfg.network, weights=start).requires_grad_(True).train()
     folder = training_folder(
-        assembly.outputs(cfg) / "super_resolution", cfg.name, network, settings, schedule, photos
+        build.outputs(cfg) / "super_resolution", cfg.name, network, settings, schedule, photos
     )
-    with assembly.training_logger(cfg) as logger:
+    with build.logger(cfg) as logger:
         weights = train_network(
             network,
             Patches(photos, settings, cfg.seed),
@@ -39,15 +40,15 @@ def main(cfg: DictConfig) -> None:
             ),
             schedule,
             folder,
-            accelerator=machine.accelerator,
-            precision=machine.precision,
-            workers=machine.workers,
+            accelerator=accelerator,
+            precision=cfg.trainer.precision,
+            workers=helpful_workers(build.device(cfg).type) if cfg.workers is None else cfg.workers,
             logger=logger,
-            progress=cfg.trainer.progress,
+            progress=cfg.trainer.enable_progress_bar,
         )
     if not (folder / PROVENANCE).exists():  # else it was finished before
         data = {"name": "photos", "files": str(sum(map(len, photos))), "training": folder.name}
-        write_provenance(folder, assembly.provenance_of(cfg, machine, data))
+        write_provenance(folder, build.provenance(cfg, data))
     print(f"Weights: {weights}\nUse them with: sr_model.weights={weights}")
 
 

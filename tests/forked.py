@@ -22,7 +22,7 @@ FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(
     [
         "sr_deepfake.attacks.super_resolution",
-        "sr_deepfake.detectors.training",
+        "sr_deepfake.app.build",
         "sr_deepfake.results",
         "pytest",
     ]
@@ -32,7 +32,7 @@ TINY = [
     "data=ffpp",
     "data.crops=.",
     "model=timm",
-    "model.name=test_resnet",
+    "model.backbone=test_resnet",
     "model.pretrained=false",
     "protocol=quick",
     "protocol.image_size=48",
@@ -40,8 +40,8 @@ TINY = [
     "protocol.epochs=2",
     "trainer=cpu",
     "trainer.precision=32",
-    "trainer.workers=0",
-    "trainer.progress=false",
+    "data.workers=0",
+    "trainer.enable_progress_bar=false",
 ]
 
 

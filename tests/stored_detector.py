@@ -5,21 +5,19 @@ from pathlib import Path
 import lightning
 import torch
 
-from sr_deepfake.detectors.checkpoints import BEST
-from sr_deepfake.detectors.detector import Detector
-from sr_deepfake.detectors.store import FINISHED, DetectorStore, Recipe
-from sr_deepfake.files import write_json
+from sr_deepfake.detectors import Detector
+from sr_deepfake.detectors.callbacks import BEST
+from sr_deepfake.detectors.registry import Recipe, claim, finish
 
 
-def stored_detector(root: Path) -> Path:
+def stored_detector(root: Path, seed: int = 0) -> Path:
     """Write it below a folder, and return its own."""
-    torch.manual_seed(0)
-    recipe = Recipe(
-        "tiny", "test_resnet", "random", "FaceSwap", {"name": "quick"}, {"name": "none"}, 0, "32-true"
-    )
-    with DetectorStore(root).claim(recipe) as folder:
+    torch.manual_seed(seed)
+    recipe = Recipe("tiny", "FaceSwap", {"name": "quick"}, {"weights": "random"})
+    folder = root / recipe.name
+    with claim(folder, recipe):
         trainer = lightning.Trainer(accelerator="cpu", logger=False, enable_checkpointing=False)
         trainer.strategy.connect(Detector("test_resnet", image_size=48))
         trainer.save_checkpoint(folder / BEST, weights_only=False)
-        write_json(folder / FINISHED, {})
+        finish(folder)
     return folder

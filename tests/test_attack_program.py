@@ -22,7 +22,7 @@ from sr_deepfake.media import attack_image
 from sr_deepfake.overrides import CONF, find_mistake, with_default_data
 from sr_deepfake.super_resolution.edsr import edsr
 
-CPU = ["trainer=cpu", "trainer.progress=false"]
+CPU = ["trainer=cpu", "trainer.enable_progress_bar=false"]
 CLIP = ASSETS / "identities" / "030.mp4"
 
 

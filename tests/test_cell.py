@@ -28,7 +28,7 @@ def test_what_changes_figures_makes_another_cell(override):
     "override",
     [
         "paths.outputs=elsewhere", "paths.cache=elsewhere", "cache.attacked=false", "logger=wandb", "trainer.workers=3",
-        "trainer.progress=false", "train.force=true", "evaluate.force=true", "prepare.workers=9", "trainer=cpu",
+        "trainer.enable_progress_bar=false", "train.force=true", "evaluate.force=true", "prepare.workers=9", "trainer=cpu",
         "+summary.bins=3",
     ],
 )  # fmt: skip

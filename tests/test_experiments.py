@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 from forked import TINY, run
 from omegaconf import OmegaConf
-
-from sr_deepfake.data.manifest import write_manifest
 from sr_deepfake.defending import defending
 from sr_deepfake.detectors.runtime import choose_runtime
+
+from sr_deepfake.data.manifest import write_manifest
 from sr_deepfake.errors import UserError
 from sr_deepfake.grid import grid_of
 from sr_deepfake.overrides import CONF

@@ -45,11 +45,11 @@ def test_the_command_repeats_its_neighbour_with_another_method(tmp_path):
 
 
 def test_another_model_replaces_the_model_and_its_options(tmp_path):
-    write_results(tmp_path, "my_net", overrides=["model=timm", "model.name=my_net", "seed=3"], config=SR)
+    write_results(tmp_path, "my_net", overrides=["model=timm", "model.backbone=my_net", "seed=3"], config=SR)
     words = overrides_of(filled(tmp_path, "swin", "FaceSwap")[0])
     assert words[:4] == ["seed=3", "data=sample", "model=swin", "forgery=FaceSwap"]
     words = overrides_of(filled(tmp_path, "resnet18", "FaceSwap")[0])
-    assert words[2:4] == ["model=timm", "model.name=resnet18"]
+    assert words[2:4] == ["model=timm", "model.backbone=resnet18"]
 
 
 def test_what_belongs_to_the_neighbour_alone_is_left_out(tmp_path):

@@ -174,7 +174,7 @@ def test_a_changed_configuration_trains_anew_and_overwrites_nothing(crops):
         assert {name: after[name] for name in before} == before
         before = after
     status = ["detector=outputs/detectors/*", "data=ffpp", "data.crops=.", "attack=bicubic", "trainer=cpu"]
-    run("evaluate", *status, "trainer.precision=32", "trainer.workers=0", "logger=none", cwd=crops)
+    run("evaluate", *status, "trainer.precision=32", "data.workers=0", "logger=none", cwd=crops)
     after = written(crops)
     assert {name: after[name] for name in before} == before
     assert any(

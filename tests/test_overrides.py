@@ -35,7 +35,7 @@ def test_a_typo_is_answered_with_the_nearest_choice(argument, suggestion):
         ["data=ffpp", "data.root=/somewhere with a space"],
         ["experiment=demo", "model.pretrained=false"],
         ["sr_model.weights=a=b.safetensors"],
-        ["model=timm", "model.name=convnext_tiny"],
+        ["model=timm", "model.backbone=convnext_tiny"],
     ],
 )
 def test_right_command_lines_pass(arguments):
@@ -52,7 +52,7 @@ def test_the_environment_changes_the_default_data_set(monkeypatch):
 
 @pytest.fixture
 def earlier(tmp_path):
-    overrides = ["model=timm", "model.name=resnet18", "forgery=FaceSwap", "data=ffpp"]
+    overrides = ["model=timm", "model.backbone=resnet18", "forgery=FaceSwap", "data=ffpp"]
     overrides += ["data.root=/my videos", "seed=1"]
     content = {"program": "train", "overrides": overrides}
     (tmp_path / "provenance.json").write_text(json.dumps(content))
@@ -75,14 +75,17 @@ def test_what_is_typed_beside_it_wins(earlier):
     ("typed", "left"),
     [
         (["model=swin"], ["forgery=FaceSwap", "+own.key=1", "seed=1"]),
-        (["model.name=swin"], ["model=timm", "forgery=FaceSwap", "+own.key=1", "seed=1"]),
-        (["forgery_method=Deepfakes"], ["model=timm", "model.name=resnet18", "+own.key=1", "seed=1"]),
-        (["own.key=2", "++seed=2"], ["model=timm", "model.name=resnet18", "forgery=FaceSwap"]),
-        (["modelling=1"], ["model=timm", "model.name=resnet18", "forgery=FaceSwap", "+own.key=1", "seed=1"]),
+        (["model.backbone=swin"], ["model=timm", "forgery=FaceSwap", "+own.key=1", "seed=1"]),
+        (["forgery_method=Deepfakes"], ["model=timm", "model.backbone=resnet18", "+own.key=1", "seed=1"]),
+        (["own.key=2", "++seed=2"], ["model=timm", "model.backbone=resnet18", "forgery=FaceSwap"]),
+        (
+            ["modelling=1"],
+            ["model=timm", "model.backbone=resnet18", "forgery=FaceSwap", "+own.key=1", "seed=1"],
+        ),
     ],
 )
 def test_what_later_overrides_replace(typed, left):
-    stored = ["model=timm", "model.name=resnet18", "forgery=FaceSwap", "+own.key=1", "seed=1"]
+    stored = ["model=timm", "model.backbone=resnet18", "forgery=FaceSwap", "+own.key=1", "seed=1"]
     assert without_replaced(stored, typed) == left
 
 

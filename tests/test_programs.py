@@ -58,7 +58,7 @@ def test_a_sweep_trains_each_detector_once(make_faces, tmp_path):
 
     write_manifest(both.to_dict("records"), tmp_path / "faces.parquet")
     options = [option for option in TINY if not option.startswith("model=")]
-    options = [option for option in options if not option.startswith("model.name")]
+    options = [option for option in options if not option.startswith("model.backbone")]
     shown = run(
         "train", "-m", "model=resnet50,xception", "forgery=Deepfakes,FaceSwap", "attack=none,sr", *options,
         "protocol.epochs=1", cwd=tmp_path,

@@ -9,15 +9,15 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
-
-from sr_deepfake.data.extraction import ExtractionSettings
 from sr_deepfake.data.loaders import face_loader
-from sr_deepfake.data.sample_source import Sample
-from sr_deepfake.detectors.backbones import find_weights
 from sr_deepfake.detectors.runtime import choose_runtime
 from sr_deepfake.detectors.store import DetectorStore, Recipe, load_detector
 from sr_deepfake.detectors.training import train_detector
 from sr_deepfake.metrics.scoring import score_faces
+
+from sr_deepfake.data.extraction import ExtractionSettings
+from sr_deepfake.data.sample_source import Sample
+from sr_deepfake.detectors.backbones import find_weights
 
 pytestmark = pytest.mark.slow
 

@@ -10,7 +10,7 @@ from PIL import Image
 
 TINY = [
     "network.blocks=1", "network.features=4", "patches.patch=8", "schedule.steps=4", "schedule.batch=2",
-    "schedule.check=2", "trainer=cpu", "trainer.progress=false",
+    "schedule.check=2", "trainer=cpu", "trainer.enable_progress_bar=false",
 ]  # fmt: skip
 
 

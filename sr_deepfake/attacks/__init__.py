@@ -10,18 +10,43 @@ Example:
     torch.Size([2, 3, 96, 96])
 """
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from sr_deepfake.attacks.base import Attack
+    from sr_deepfake.attacks.blur import BlurAttack
+    from sr_deepfake.attacks.chain import ChainAttack
+    from sr_deepfake.attacks.h264 import H264Attack
+    from sr_deepfake.attacks.jpeg import JpegAttack
+    from sr_deepfake.attacks.noise import NoiseAttack
+    from sr_deepfake.attacks.resize import ResizeAttack
     from sr_deepfake.attacks.super_resolution import SuperResolutionAttack
 
-__all__ = ["SuperResolutionAttack"]
+_MODULES = {
+    "Attack": "base",
+    "BlurAttack": "blur",
+    "ChainAttack": "chain",
+    "H264Attack": "h264",
+    "JpegAttack": "jpeg",
+    "NoiseAttack": "noise",
+    "ResizeAttack": "resize",
+    "SuperResolutionAttack": "super_resolution",
+}
+__all__ = [
+    "Attack",
+    "BlurAttack",
+    "ChainAttack",
+    "H264Attack",
+    "JpegAttack",
+    "NoiseAttack",
+    "ResizeAttack",
+    "SuperResolutionAttack",
+]
 
 
 def __getattr__(name: str) -> Any:
     """Import what is asked for when it is asked for: torch takes seconds."""
-    if name == "SuperResolutionAttack":
-        from sr_deepfake.attacks.super_resolution import SuperResolutionAttack
-
-        return SuperResolutionAttack
+    if name in _MODULES:
+        return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -2,22 +2,27 @@
 
 import cv2
 import numpy as np
-from torch import Tensor, nn
+from torch import Tensor
 
+from sr_deepfake.attacks.base import Attack
 from sr_deepfake.attacks.faces import Picture, attack_pictures
-from sr_deepfake.attacks.strength import number
+from sr_deepfake.attacks.strength import number, of_severity
+
+# DeeperForensics-1.0 (Jiang et al. 2020): kernels of 7, 9, 13, 17 and 21 px, whose sigma is a sixth of that.
+SEVERITIES = (1.17, 1.5, 2.17, 2.83, 3.5)
 
 
-class BlurAttack(nn.Module):
+class BlurAttack(Attack):
     """Blurs each face with a Gaussian, in float32, cut off at four standard deviations, on the CPU.
 
     Beyond its border a face is mirrored about its outermost pixels (OpenCV's `BORDER_REFLECT_101`).
 
     Args:
+        severity: 1 to 5, where sigma is not given.
         sigma: the Gaussian's standard deviation, in pixels of the face; above 0, 100 at most.
 
     Raises:
-        UserError: sigma is out of range.
+        UserError: severity or sigma is out of range.
 
     Example:
         >>> import torch
@@ -27,9 +32,13 @@ class BlurAttack(nn.Module):
         [5.0, 25.0, 41.0, 25.0, 5.0]
     """
 
-    def __init__(self, sigma: float = 1.5) -> None:
+    kind = "blur"
+
+    def __init__(self, severity: int = 3, sigma: float | None = None) -> None:
         super().__init__()
+        sigma = of_severity(sigma, severity, SEVERITIES, "attack.sigma")
         self.sigma = number(sigma, "attack.sigma", above=0, high=100)
+        self.strength = f"s{self.sigma:g}"
 
     def forward(self, faces: Tensor) -> Tensor:
         """Attack `faces` (float32, B×3×S×S in [0, 1]); returns the same shape, on the grid k/255.

@@ -9,8 +9,9 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
+from sr_deepfake.attacks.base import Attack
 from sr_deepfake.attacks.faces import check_faces
 from sr_deepfake.attacks.fingerprint import describe_attack, fingerprint_of
 from sr_deepfake.errors import UserError
@@ -23,7 +24,7 @@ _COMPRESSION = 1  # of PNG: higher takes longer and saves next to nothing on pho
 Picture = NDArray[np.uint8]  # H×W×3, RGB
 
 
-class CachedAttack(nn.Module):
+class CachedAttack(Attack):
     """An attack that remembers: faces that it met before, in this run or another, come from disk.
 
     A face is known by its pixels, so that it does not matter which data set, batch or detector it comes with. The
@@ -38,7 +39,6 @@ class CachedAttack(nn.Module):
     Args:
         attack: what to remember the results of; its weights do not change any more.
         folder: where; each attack gets a sub-folder.
-        settings: the attack's settings as plain values, see `describe_attack`.
 
     Attributes:
         found: faces that came from disk (or from beside them in the same batch).
@@ -48,7 +48,7 @@ class CachedAttack(nn.Module):
     Example:
         >>> import tempfile
         >>> from sr_deepfake.attacks.identity import Identity
-        >>> attack = CachedAttack(Identity(), Path(tempfile.mkdtemp()), settings={"name": "none"})
+        >>> attack = CachedAttack(Identity(), Path(tempfile.mkdtemp()))
         >>> faces = torch.arange(3.0).view(3, 1, 1, 1).expand(3, 3, 24, 24) / 255
         >>> torch.equal(attack(faces[:2]), faces[:2]), torch.equal(attack(faces), faces)
         (True, True)
@@ -56,11 +56,11 @@ class CachedAttack(nn.Module):
         (2, 3, 0)
     """
 
-    def __init__(self, attack: nn.Module, folder: Path, settings: Mapping[str, Any]) -> None:
+    def __init__(self, attack: Attack, folder: Path) -> None:
         super().__init__()
         self.attack = attack
+        self.kind, self.strength, self.variant = attack.kind, attack.strength, attack.variant
         self.folder = folder
-        self.settings = settings
         self.found = self.computed = self.refused = 0
         self._stores: dict[torch.device, _Store] = {}
 
@@ -116,7 +116,7 @@ class CachedAttack(nn.Module):
         return self._store(device).folder
 
     def recall(self, device: torch.device) -> "Recall":
-        """What gives the attacked selves of faces that this kind of device attacked; may go to other processes."""
+        """Picklable, read-only lookup of faces that were already attacked on this device type."""
         return Recall(self._store(device))
 
     def extra_repr(self) -> str:
@@ -125,7 +125,7 @@ class CachedAttack(nn.Module):
 
     def _store(self, device: torch.device) -> "_Store":
         if device not in self._stores:
-            description = describe_attack(self.attack, self.settings, device)
+            description = describe_attack(self.attack, device)
             self._stores[device] = _Store(self.folder, description)
         return self._stores[device]
 
@@ -147,7 +147,7 @@ class Recall:
     Example:
         >>> import tempfile
         >>> from sr_deepfake.attacks.identity import Identity
-        >>> attack = CachedAttack(Identity(), Path(tempfile.mkdtemp()), settings={"name": "none"})
+        >>> attack = CachedAttack(Identity(), Path(tempfile.mkdtemp()))
         >>> recall = attack.recall(torch.device("cpu"))
         >>> face = torch.full((3, 24, 24), 7, dtype=torch.uint8)
         >>> attacked = attack(face[None].float() / 255)

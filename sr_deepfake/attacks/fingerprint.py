@@ -18,16 +18,15 @@ from sr_deepfake.errors import UserError
 from sr_deepfake.super_resolution.precision import fast_dtype
 
 # Raised when functions that attacks share compute something else. What their classes compute shows by itself.
-ATTACKS_VERSION = 1
+ATTACKS_VERSION = 2
 
 
-def describe_attack(attack: nn.Module, settings: Mapping[str, Any], device: torch.device) -> dict[str, Any]:
+def describe_attack(attack: nn.Module, device: torch.device) -> dict[str, Any]:
     """Say all that the result of an attack depends on, besides the face.
 
     Args:
-        attack: the attack, with its weights.
-        settings: the attack's settings as plain values (what JSON can hold). Some show nowhere else, as
-            EDSR's residual scale. File names of weights need not be in them: the weights themselves are read.
+        attack: the attack, with its weights. Plain attributes of its modules are its settings (numbers, text, true and
+            false, lists of these), unless their name starts with an underscore. Where weights lie is none of them.
         device: where the attack runs. Its type and its fast number format count, since `precision="auto"`
             computes in it.
 
@@ -38,16 +37,18 @@ def describe_attack(attack: nn.Module, settings: Mapping[str, Any], device: torc
         UserError: the code of one of the attack's classes cannot be read.
 
     Example:
-        >>> from sr_deepfake.attacks.identity import Identity
-        >>> description = describe_attack(Identity(), {"strength": 3}, torch.device("cpu"))
+        >>> from sr_deepfake.attacks.blur import BlurAttack
+        >>> description = describe_attack(BlurAttack(sigma=2.0), torch.device("cpu"))
         >>> sorted(description)
         ['code', 'device', 'fast_format', 'libraries', 'settings', 'version', 'weights']
         >>> sorted(description["code"])
-        ['sr_deepfake.attacks.identity.Identity']
+        ['sr_deepfake.attacks.blur.BlurAttack']
+        >>> description["settings"]
+        {'': {'sigma': 2.0, 'strength': 's2'}}
     """
     return {
-        "settings": dict(settings),
-        "weights": _hash_of_weights(attack),
+        "settings": _settings(attack),
+        "weights": hash_of_weights(attack),
         "code": _code(attack),
         "version": ATTACKS_VERSION,
         "libraries": _versions(),
@@ -69,7 +70,38 @@ def fingerprint_of(description: Mapping[str, Any]) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-def _hash_of_weights(attack: nn.Module) -> str:
+def weights_digits(network: nn.Module) -> str:
+    """Eight hexadecimal digits of a network's weights and settings; "" where it has no weights.
+
+    Example:
+        >>> weights_digits(nn.Identity()), len(weights_digits(nn.Conv2d(1, 1, 1)))
+        ('', 8)
+    """
+    if next(network.parameters(), None) is None:
+        return ""
+    return fingerprint_of({"weights": hash_of_weights(network), "settings": _settings(network)})[:8]
+
+
+def _settings(attack: nn.Module) -> dict[str, dict[str, Any]]:
+    """The plain attributes of all modules that are not torch's own, by the modules' names."""
+    found = {}
+    for name, module in attack.named_modules():
+        if type(module).__module__.split(".")[0] == "torch":
+            continue
+        plain = {key: value for key, value in vars(module).items() if key[0] != "_" and _is_plain(value)}
+        plain.pop("training")
+        if plain:
+            found[name] = plain
+    return found
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, list | tuple):
+        return all(_is_plain(item) for item in value)
+    return value is None or isinstance(value, bool | int | float | str)
+
+
+def hash_of_weights(attack: nn.Module) -> str:
     """Hash names, types, shapes and bytes of all tensors: of buffers too that a state_dict leaves out."""
     digest = hashlib.sha256()
     for name, tensor in sorted({**dict(attack.named_parameters()), **dict(attack.named_buffers())}.items()):

@@ -5,11 +5,15 @@ from fractions import Fraction
 import av
 import cv2
 import numpy as np
-from torch import Tensor, nn
+from torch import Tensor
 
+from sr_deepfake.attacks.base import Attack
 from sr_deepfake.attacks.faces import Picture, attack_pictures
-from sr_deepfake.attacks.strength import whole_number
+from sr_deepfake.attacks.strength import of_severity, whole_number
 from sr_deepfake.errors import UserError
+
+# DeeperForensics-1.0 (Jiang et al. 2020). (FaceForensics++'s own c23 and c40 are crf 23 and 40.)
+SEVERITIES = (30, 32, 35, 38, 40)
 
 # ITU-R BT.601, 8 bits, video range: luma in [16, 235], chroma in [16, 240] around 128.
 _LUMA = np.array([65.481, 128.553, 24.966], np.float32) / 255
@@ -20,7 +24,7 @@ _TO_RGB = np.linalg.inv(np.vstack([_LUMA, _CHROMA]).astype(np.float64)).astype(n
 _OPTIONS = {"preset": "medium", "threads": "1", "x264-params": "cpu-independent=1"}
 
 
-class H264Attack(nn.Module):
+class H264Attack(Attack):
     """Encodes each face with x264 and decodes it, on the CPU.
 
     A face is a stream of its own with one frame, an intra-coded one. A still clip of several would be no more
@@ -34,10 +38,11 @@ class H264Attack(nn.Module):
     made even by repeating the last row or column, which is cut off again.
 
     Args:
+        severity: 1 to 5, where the factor is not given.
         crf: x264's constant rate factor, 0 (lossless) to 51 (worst). FaceForensics++ uses 23 and 40.
 
     Raises:
-        UserError: the factor is out of range, or PyAV was built without x264.
+        UserError: severity or factor is out of range, or PyAV was built without x264.
 
     Example:
         >>> import torch
@@ -46,9 +51,12 @@ class H264Attack(nn.Module):
         True
     """
 
-    def __init__(self, crf: int = 30) -> None:
+    kind = "h264"
+
+    def __init__(self, severity: int = 3, crf: int | None = None) -> None:
         super().__init__()
-        self.crf = whole_number(crf, "attack.crf", 0, 51)
+        self.crf = whole_number(of_severity(crf, severity, SEVERITIES, "attack.crf"), "attack.crf", 0, 51)
+        self.strength = f"crf{self.crf}"
         if "libx264" not in av.codecs_available:
             raise UserError(
                 "attack=h264 needs x264, which this build of PyAV lacks; "

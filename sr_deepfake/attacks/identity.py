@@ -1,9 +1,11 @@
 """No attack: the faces as they are."""
 
-from torch import Tensor, nn
+from torch import Tensor
+
+from sr_deepfake.attacks.base import Attack
 
 
-class Identity(nn.Module):
+class Identity(Attack):
     """Returns the faces unchanged; an attack's place for a clean run.
 
     Example:
@@ -12,6 +14,8 @@ class Identity(nn.Module):
         >>> Identity()(faces) is faces
         True
     """
+
+    kind = "none"
 
     def forward(self, faces: Tensor) -> Tensor:
         """Return `faces` (B×3×S×S in [0, 1])."""

@@ -3,13 +3,17 @@
 import hashlib
 
 import numpy as np
-from torch import Tensor, nn
+from torch import Tensor
 
+from sr_deepfake.attacks.base import Attack
 from sr_deepfake.attacks.faces import Picture, attack_pictures
-from sr_deepfake.attacks.strength import number, whole_number
+from sr_deepfake.attacks.strength import number, of_severity, whole_number
+
+# DeeperForensics-1.0 (Jiang et al. 2020): variances .001, .002, .005, .01 and .05 of values in [0, 1], there on YCbCr.
+SEVERITIES = (8, 11, 18, 26, 57)
 
 
-class NoiseAttack(nn.Module):
+class NoiseAttack(Attack):
     """Adds white Gaussian noise to each pixel and channel, on the CPU.
 
     The noise is drawn from the seed and the SHA-256 of the face's 8-bit pixels alone. So a face has the same
@@ -18,11 +22,12 @@ class NoiseAttack(nn.Module):
     `standard_normal`, which its maintainers may change in a major release.)
 
     Args:
+        severity: 1 to 5, where the standard deviation is not given.
         std: standard deviation in grey levels (of 255), before clipping; above 0, 255 at most.
         seed: another seed gives other noise; a whole number from 0 on.
 
     Raises:
-        UserError: `std` or `seed` is out of range.
+        UserError: `severity`, `std` or `seed` is out of range.
 
     Example:
         >>> import torch
@@ -34,10 +39,16 @@ class NoiseAttack(nn.Module):
         True
     """
 
-    def __init__(self, std: float = 8, seed: int = 0) -> None:
+    kind = "noise"
+
+    def __init__(self, severity: int = 3, std: float | None = None, seed: int = 0) -> None:
         super().__init__()
-        self.std = number(std, "attack.std", above=0, high=255)
+        self.std = number(
+            of_severity(std, severity, SEVERITIES, "attack.std"), "attack.std", above=0, high=255
+        )
         self.seed = whole_number(seed, "attack.seed", 0, 2**63 - 1)
+        self.strength = f"{self.std:g}"
+        self.variant = f"seed{self.seed}" if self.seed else ""
 
     def forward(self, faces: Tensor) -> Tensor:
         """Attack `faces` (float32, B×3×S×S in [0, 1]); returns the same shape, on the grid k/255.

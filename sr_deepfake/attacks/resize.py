@@ -2,28 +2,32 @@
 
 import cv2
 import numpy as np
-from torch import Tensor, nn
+from torch import Tensor
 
+from sr_deepfake.attacks.base import Attack
 from sr_deepfake.attacks.faces import Picture, attack_pictures
-from sr_deepfake.attacks.strength import number
+from sr_deepfake.attacks.strength import number, of_severity
 from sr_deepfake.errors import choose
 
 _INTERPOLATIONS = {"bicubic": cv2.INTER_CUBIC, "bilinear": cv2.INTER_LINEAR}
+# DeeperForensics-1.0 (Jiang et al. 2020), whose code does this under the name of JPEG compression (bilinearly).
+SEVERITIES = (2, 3, 4, 5, 6)
 
 
-class ResizeAttack(nn.Module):
+class ResizeAttack(Attack):
     """Scales each face down (area average, rounded to 8 bits as a saved picture is) and up to its own size.
 
     With a whole factor that divides the face's sides, and `"bicubic"`, this is `SuperResolutionAttack` with
     `Interpolation` in the network's place. Unlike it, it takes any factor. It runs on the CPU, in OpenCV.
 
     Args:
+        severity: 1 to 5, where the factor is not given.
         factor: how many times smaller a face gets, as 1.5 or 4; above 1, 100 at most. Its sides are rounded to
             whole pixels and stay 1 at least.
         interpolation: how it is enlarged, `"bicubic"` or `"bilinear"`.
 
     Raises:
-        UserError: the factor is out of range, or the interpolation is not a choice.
+        UserError: severity or factor is out of range, or the interpolation is not a choice.
 
     Example:
         >>> import torch
@@ -32,10 +36,15 @@ class ResizeAttack(nn.Module):
         [26.0, 52.0, 102.0, 128.0]
     """
 
-    def __init__(self, factor: float = 2, interpolation: str = "bicubic") -> None:
+    def __init__(
+        self, severity: int = 3, factor: float | None = None, interpolation: str = "bicubic"
+    ) -> None:
         super().__init__()
+        factor = of_severity(factor, severity, SEVERITIES, "attack.factor")
         self.factor = number(factor, "attack.factor", above=1, high=100)
         self.interpolation = choose(interpolation, _INTERPOLATIONS, "attack.interpolation")
+        self.kind = f"resize-{self.interpolation}"
+        self.strength = f"x{self.factor:g}"
 
     def forward(self, faces: Tensor) -> Tensor:
         """Attack `faces` (float32, B×3×S×S in [0, 1]); returns the same shape, on the grid k/255.

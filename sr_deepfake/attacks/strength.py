@@ -1,6 +1,7 @@
 """Checks of the number that says how strong an attack is."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from sr_deepfake.errors import UserError
@@ -19,7 +20,6 @@ def whole_number(value: Any, option: str, low: int, high: int) -> int:
         Traceback (most recent call last):
         sr_deepfake.errors.UserError: attack.quality=0: this is a whole number from 1 to 100
     """
-    _refuse_none(value, option)
     if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
         raise UserError(f"{option}={value}: this is a whole number from {low} to {high}")
     return value
@@ -38,15 +38,33 @@ def number(value: Any, option: str, above: float, high: float) -> float:
         Traceback (most recent call last):
         sr_deepfake.errors.UserError: attack.sigma=-1: this is a number above 0, 100 at most
     """
-    _refuse_none(value, option)
     known = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
     if not known or not above < value <= high:
         raise UserError(f"{option}={value}: this is a number above {above:g}, {high:g} at most")
     return float(value)
 
 
-def _refuse_none(value: Any, option: str) -> None:
-    if value is None:  # the configuration's table of severities has no such one
-        raise UserError(
-            f"{option} has no value: attack.severity is one of 1, 2, 3, 4, 5; or set {option} itself"
-        )
+def of_severity(value: Any, severity: Any, values: Sequence[float], option: str) -> Any:
+    """Return `value`, or where it is None what stands for a severity of 1 to 5.
+
+    Args:
+        value: as given, or None.
+        severity: 1 (mild) to 5 (severe).
+        values: for each severity, from 1 on.
+        option: that sets the value itself.
+
+    Raises:
+        UserError: there is no such severity.
+
+    Example:
+        >>> of_severity(None, 2, (25, 18, 15, 10, 7), "attack.quality")
+        18
+        >>> of_severity(60, 2, (25, 18, 15, 10, 7), "attack.quality")
+        60
+    """
+    if value is not None:
+        return value
+    if not isinstance(severity, int) or isinstance(severity, bool) or not 1 <= severity <= len(values):
+        known = ", ".join(str(number + 1) for number in range(len(values)))
+        raise UserError(f"attack.severity={severity}: it is one of {known}; or set {option} itself")
+    return values[severity - 1]

@@ -4,7 +4,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from sr_deepfake.attacks.base import Attack
 from sr_deepfake.attacks.faces import check_faces
+from sr_deepfake.attacks.fingerprint import weights_digits
 from sr_deepfake.errors import UserError, choose
 from sr_deepfake.super_resolution.precision import fast_dtype
 
@@ -14,7 +16,7 @@ _CPU_PIXELS = 240 * 240
 _GPU_PIXELS = 64 * 240 * 240
 
 
-class SuperResolutionAttack(nn.Module):
+class SuperResolutionAttack(Attack):
     """Hides what a forgery left in a face behind what a super-resolution network makes of it.
 
     The face is scaled down by 1/K (area average, rounded to 8 bits as a saved picture is), enlarged by K,
@@ -22,7 +24,8 @@ class SuperResolutionAttack(nn.Module):
     network.
 
     Args:
-        sr_model: the network, B×3×h×w in [0, 1] → B×3×Kh×Kw; its attribute `scale` is K.
+        sr_model: the network, B×3×h×w in [0, 1] → B×3×Kh×Kw; its attribute `scale` is K. Its
+            attribute `name`, or its class, names the attack.
         scale: K, an integer from 2 on.
         convention: `"rgb"` gives the network RGB in [0, 1], as it was trained. `"authors_code"` does what the
             published script does: BGR in [0, 255] into a network that multiplies by 255 itself.
@@ -41,6 +44,8 @@ class SuperResolutionAttack(nn.Module):
         >>> attack = SuperResolutionAttack(Interpolation(scale=2), scale=2)
         >>> attack(torch.full((4, 3, 24, 24), 0.2)).shape
         torch.Size([4, 3, 24, 24])
+        >>> attack.name
+        'bicubic-x2'
     """
 
     def __init__(
@@ -60,19 +65,25 @@ class SuperResolutionAttack(nn.Module):
                 f"attack.scale={scale}, but the super-resolution network enlarges {sr_model.scale} times; "
                 "choose the network or the scale so that they agree"
             )
-        self.convention = choose(convention, ("rgb", "authors_code"), "attack.module.convention")
-        self.precision = choose(precision, ("auto", *_DTYPES), "attack.module.precision")
+        self.convention = choose(convention, ("rgb", "authors_code"), "attack.convention")
+        self.precision = choose(precision, ("auto", *_DTYPES), "attack.precision")
         if self.convention == "authors_code" and self.precision in ("bf16", "fp16"):
             # The network's first layer sees up to 65,025: fp16 overflows, bf16 is off by whole grey levels.
             raise UserError(
-                f"attack.module.precision={self.precision} does not go with the convention authors_code; "
-                "choose attack.module.precision=float32"
+                f"attack.precision={self.precision} does not go with the convention authors_code; "
+                "choose attack.precision=float32"
             )
         self.sr_model = sr_model.requires_grad_(False).eval()
         self.scale = scale
-        self.max_pixels = max_pixels
+        self.network = str(getattr(sr_model, "name", type(sr_model).__name__.lower()))
+        digits = weights_digits(self.sr_model)
+        self.kind = f"sr-{self.network}" if digits else self.network
+        self.strength = f"x{scale}"
+        told = [digits, "" if convention == "rgb" else convention, "" if precision == "auto" else precision]
+        self.variant = "-".join(part for part in told if part)
+        self._max_pixels = max_pixels
         # The compiled function shares the network's tensors and is no module of its own: names stay as they are.
-        self._network = (
+        self._enlarged = (
             torch.compile(self.sr_model.forward, dynamic=True) if compile else self.sr_model.forward
         )
 
@@ -95,7 +106,7 @@ class SuperResolutionAttack(nn.Module):
         if len(faces) == 0:
             return faces.clone()
         height, width = faces.shape[-2:]
-        most = self.max_pixels or (_CPU_PIXELS if faces.device.type == "cpu" else _GPU_PIXELS)
+        most = self._max_pixels or (_CPU_PIXELS if faces.device.type == "cpu" else _GPU_PIXELS)
         count = max(1, most // (height * width))
         attacked = torch.cat([self._attack(chunk) for chunk in faces.split(count)])
         # A true division: by a number, a GPU multiplies with 1/255, which is not always on the grid to the last bit.
@@ -116,7 +127,7 @@ class SuperResolutionAttack(nn.Module):
     def _enlarge(self, small: Tensor) -> Tensor:
         dtype = self._dtype(small.device)
         with torch.autocast(small.device.type, dtype=dtype, enabled=dtype != torch.float32):
-            large: Tensor = self._network(small.contiguous(memory_format=torch.channels_last))
+            large: Tensor = self._enlarged(small.contiguous(memory_format=torch.channels_last))
         return large.float()
 
     def _dtype(self, device: torch.device) -> torch.dtype:

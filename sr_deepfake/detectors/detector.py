@@ -1,40 +1,54 @@
-"""The deepfake detector: a backbone of timm with its preprocessing, loss, optimiser and schedule."""
+"""The deepfake detector as a LightningModule: training, validation and test of a backbone of timm."""
 
-import math
-from contextlib import nullcontext
+import inspect
+import logging
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import lightning
 import torch
 import torch.nn.functional as F
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
-from torch import Tensor
-from torchmetrics.classification import BinaryAccuracy, BinaryAUROC
+from timm.layers import convert_sync_batchnorm
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
-from sr_deepfake.data.device_augmentation import DeviceAugmentation
-from sr_deepfake.data.loaders import FaceBatch
-from sr_deepfake.detectors.backbones import build_backbone
+from sr_deepfake.data.faces import FaceBatch
+from sr_deepfake.detectors.backbones import build_backbone, find_weights, load_weights
 from sr_deepfake.detectors.preprocessing import FaceInput
-from sr_deepfake.detectors.whole_batch import WholeBatch
-from sr_deepfake.errors import choose
+from sr_deepfake.errors import UserError
+from sr_deepfake.metrics.classification import detector_metrics
+from sr_deepfake.metrics.setups import SETUPS
+
+log = logging.getLogger(__name__)
+
+# How torch's schedules call the number of steps until their end.
+_LENGTHS = ("T_max", "total_steps", "total_iters")
 
 
 class Detector(lightning.LightningModule):
     """A detector of fakes: faces of any side → one logit of *fake* a face.
 
-    Built with random weights (`sr_deepfake.detectors.training` loads pretrained ones). All arguments are
-    plain values, so that a checkpoint can be loaded safely.
+    Trained with binary cross-entropy. Validation logs `val/loss` and `val/fnr`, `val/fpr`, …; the test logs
+    `test/clean/fnr`, … and, of batches that carry attacked faces, `test/both/…` (the paper's table 1) and `test/fake/…`
+    (table 2). How they were attacked the detector does not know. Scores are computed in float32, whatever the training
+    uses: in bf16 one decision in 150 flips, and equal scores are frequent.
 
     Args:
         backbone: name of a timm model.
+        label: short name, for folders and tables; None: the backbone's.
+        pretrained: "true": start from ImageNet weights; "auto": from random ones, said loudly, where there are none;
+            "false": from random ones.
         image_size: input side of the backbone, in pixels.
         input: what the backbone gets, see `FaceInput`.
-        pos_weight: weight of fakes in the loss: pristine / fake faces in the training set.
-        optimiser: "sgd" or "adamw".
-        learning_rate: at the start.
-        momentum: of SGD.
-        weight_decay: of either optimiser.
-        final_learning_rate: fraction of `learning_rate` at which the per-step cosine ends.
+        pos_weight: weight of the fakes in the loss; None: what the data module says (pristine faces a fake).
+        optimizer: parameters → optimiser; None: SGD with a learning rate of 0.01 (the paper's section 4.2).
+        scheduler: optimiser → schedule, which gets the number of steps as `T_max`, `total_steps` or `total_iters` if it
+            has such an argument; None: a constant rate.
+        channels_last: memory format of the backbone, which most devices are faster with.
+
+    Raises:
+        UserError: timm knows no such backbone, or its weights cannot be had.
 
     Example:
         >>> detector = Detector("resnet18", image_size=64).eval()
@@ -42,41 +56,39 @@ class Detector(lightning.LightningModule):
         torch.Size([2])
     """
 
+    pos_weight: Tensor
+
     def __init__(
         self,
         backbone: str,
+        label: str | None = None,
+        pretrained: object = False,
         image_size: int = 224,
         input: str = "normalised",
-        pos_weight: float = 1.0,
-        optimiser: str = "sgd",
-        learning_rate: float = 0.01,
-        momentum: float = 0.0,
-        weight_decay: float = 0.0,
-        final_learning_rate: float = 0.01,
+        pos_weight: float | None = None,
+        optimizer: Callable[..., torch.optim.Optimizer] | None = None,
+        scheduler: Callable[..., torch.optim.lr_scheduler.LRScheduler] | None = None,
+        channels_last: bool = True,
     ) -> None:
         super().__init__()
-        self.save_hyperparameters()
-        self.optimiser = choose(optimiser, ["sgd", "adamw"], "protocol.optimiser")
+        # Plain values alone, so that a checkpoint can be loaded safely; it has weights of its own.
+        self.save_hyperparameters(ignore=["pretrained", "optimizer", "scheduler"])
+        self.label = label or backbone
         self.backbone = build_backbone(backbone, image_size)
+        weights = find_weights(backbone, pretrained, image_size)
+        load_weights(self.backbone, weights)
+        self.weights = weights.origin
+        if channels_last:
+            self.backbone.to(memory_format=torch.channels_last)
         config: Any = self.backbone.pretrained_cfg
         self.face_input = FaceInput(image_size, input, config["mean"], config["std"])
-        self.auc = BinaryAUROC()
-        self.accuracy = BinaryAccuracy()
-        self.augmentation: DeviceAugmentation | None = None  # of whole batches, in training
-
-    def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
-        """Move a batch; what was drawn for an augmentation on the device stays, since it is read on the CPU."""
-        if self.augmentation is None or isinstance(batch, FaceBatch):
-            return super().transfer_batch_to_device(batch, device, dataloader_idx)
-        faces, labels, drawn = batch
-        return faces.to(device, non_blocking=True), labels.to(device, non_blocking=True), drawn
-
-    def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
-        """Augment the training faces of a batch, where that is done on the device."""
-        if self.augmentation is None or isinstance(batch, FaceBatch):
-            return batch
-        faces, labels, drawn = batch
-        return self.augmentation(faces, drawn), labels
+        self.register_buffer("pos_weight", torch.tensor(1.0 if pos_weight is None else pos_weight))
+        self.optimizer = optimizer
+        self.scheduler = scheduler
+        self.val_metrics = detector_metrics("val/")
+        self.test_metrics: Any = nn.ModuleDict(
+            {setup: detector_metrics(f"test/{setup}/") for setup in SETUPS}
+        )
 
     def forward(self, faces: Tensor) -> Tensor:
         """Score faces.
@@ -88,59 +100,127 @@ class Detector(lightning.LightningModule):
             B logits of *fake*, float32; the sigmoid is the probability.
         """
         prepared = self.face_input(faces)
-        if next(self.backbone.parameters()).is_contiguous(memory_format=torch.channels_last):
+        if self.hparams["channels_last"]:
             prepared = prepared.contiguous(memory_format=torch.channels_last)
         logits: Tensor = self.backbone(prepared)
         return logits.squeeze(1).float()
 
+    def score(self, faces: Tensor) -> Tensor:
+        """Return the probability of fake of B faces (B×3×S×S in [0, 1]), computed in float32, as float64 on the CPU.
+
+        In float64, since the sigmoid of a confident logit is 1 in float32, and equal scores change the AUC.
+
+        Raises:
+            ValueError: a score is NaN.
+        """
+        return _probabilities(self._logits(faces))
+
+    def _logits(self, faces: Tensor) -> Tensor:
+        with torch.autocast(faces.device.type, enabled=False):
+            logits: Tensor = self(faces)
+        return logits
+
     def loss(self, logits: Tensor, labels: Tensor) -> Tensor:
         """Binary cross-entropy with the weight of the fakes; B logits and B labels → the mean."""
-        weight = torch.tensor(self.hparams["pos_weight"], device=logits.device)
-        return F.binary_cross_entropy_with_logits(logits, labels, pos_weight=weight)
+        return F.binary_cross_entropy_with_logits(logits, labels, pos_weight=self.pos_weight)
+
+    def setup(self, stage: str) -> None:
+        """Before a training: take the weight of the fakes from the data, and synchronise batch normalisation."""
+        if stage != "fit":
+            return
+        if self.hparams["pos_weight"] is None:
+            weight = getattr(getattr(self.trainer, "datamodule", None), "pos_weight", 1.0)
+            self.pos_weight.fill_(weight)
+        self.check_devices(self.trainer.world_size, self.trainer.strategy.root_device)
+        if self.trainer.world_size > 1:
+            # timm's, since torch's own drops the activation that timm's layers carry.
+            self.backbone = convert_sync_batchnorm(self.backbone)
+
+    def check_devices(self, devices: int, kind: torch.device) -> None:
+        """See that several devices can train this detector together.
+
+        Raises:
+            UserError: batch normalisation cannot be synchronised on such a device.
+        """
+        has_batch_norm = any(isinstance(module, _BatchNorm) for module in self.backbone.modules())
+        if devices > 1 and has_batch_norm and kind.type != "cuda":
+            raise UserError(
+                f"Batch normalisation cannot be synchronised on this device ({kind.type}): several processes cannot "
+                "train this model here. Use trainer=cpu, or a model with layer normalisation, as model=swin"
+            )
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         """Return the loss of a batch of training faces."""
         faces, labels = batch
-        ranks = self.trainer.world_size
-        with WholeBatch(self.trainer.global_rank, ranks, len(labels)) if ranks > 1 else nullcontext():
-            loss = self.loss(self(faces), labels)
-        size = len(labels)
-        self.log(
-            "train/loss", loss, prog_bar=True, on_step=True, on_epoch=True, batch_size=size, sync_dist=True
-        )
+        loss = self.loss(self(faces), labels)
+        options: dict[str, Any] = {"batch_size": len(labels), "sync_dist": True}
+        self.log("train/loss", loss, prog_bar=True, on_step=True, on_epoch=True, **options)
         return loss
 
     def validation_step(self, batch: FaceBatch, batch_idx: int) -> None:
-        """Gather the validation loss, AUC and accuracy."""
-        logits = self(batch.faces)
-        self.auc.update(logits.sigmoid(), batch.labels.long())
-        self.accuracy.update(logits.sigmoid(), batch.labels.long())
-        size = len(batch.labels)
-        self.log("val/loss", self.loss(logits, batch.labels), prog_bar=True, batch_size=size, sync_dist=True)
-        self.log("val/auc", self.auc, prog_bar=True, on_epoch=True, batch_size=size)
-        self.log("val/accuracy", self.accuracy, on_epoch=True, batch_size=size)
+        """Gather loss and metrics."""
+        logits = self._logits(batch.faces)
+        self.log(
+            "val/loss", self.loss(logits, batch.labels), prog_bar=True, batch_size=len(logits), sync_dist=True
+        )
+        self.val_metrics.update(logits.sigmoid(), batch.labels.long())
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the metrics of the epoch."""
+        self._log_metrics(self.val_metrics)
+
+    def test_step(self, batch: FaceBatch, batch_idx: int) -> Mapping[str, Tensor]:
+        """Score the faces, and the attacked ones where there are any.
+
+        Returns:
+            `score` and, of attacked faces, `score_attacked`: B probabilities of fake each, float64 on the CPU.
+        """
+        scores = {"score": self.score(batch.faces)}
+        labels = batch.labels.long()
+        setups = {"clean": scores["score"]}
+        if batch.attacked is not None:
+            attacked = scores["score_attacked"] = self.score(batch.attacked)
+            fakes = labels.cpu() == 1
+            setups |= {"both": attacked, "fake": torch.where(fakes, attacked, scores["score"])}
+        for setup, probabilities in setups.items():
+            self.test_metrics[setup].update(probabilities.to(self._metrics_type(labels)), labels)
+        return scores
+
+    def on_test_epoch_end(self) -> None:
+        """Log the metrics of each setup that had faces."""
+        for metrics in self.test_metrics.values():
+            if metrics["fnr"].update_called:
+                self._log_metrics(metrics)
+
+    def _log_metrics(self, metrics: Any) -> None:
+        self.log_dict(metrics.compute(), sync_dist=True)
+        metrics.reset()
+
+    @staticmethod
+    def _metrics_type(labels: Tensor) -> Tensor:
+        """A tensor of the labels' device and the finest type that it has."""
+        return torch.empty(
+            0, device=labels.device, dtype=torch.float32 if labels.device.type == "mps" else torch.float64
+        )
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        """The protocol's optimiser, with a per-step cosine from the learning rate to a fraction of it."""
-        options = self.hparams
+        """The optimiser and, stepped after every batch, the schedule."""
         parameters = [parameter for parameter in self.parameters() if parameter.requires_grad]
-        optimiser: torch.optim.Optimizer
-        if self.optimiser == "sgd":
-            optimiser = torch.optim.SGD(
-                parameters,
-                lr=options["learning_rate"],
-                momentum=options["momentum"],
-                weight_decay=options["weight_decay"],
-            )
-        else:
-            optimiser = torch.optim.AdamW(
-                parameters, lr=options["learning_rate"], weight_decay=options["weight_decay"]
-            )
-        steps = int(self.trainer.estimated_stepping_batches)
-        last: float = options["final_learning_rate"]
+        optimizer = (self.optimizer or _paper_optimizer)(parameters)
+        if self.scheduler is None:
+            return optimizer
+        known = inspect.signature(self.scheduler).parameters
+        steps = self.trainer.estimated_stepping_batches
+        schedule = self.scheduler(optimizer, **{name: steps for name in _LENGTHS if name in known})
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
-        def cosine(step: int) -> float:
-            return last + (1 - last) * 0.5 * (1 + math.cos(math.pi * min(step / steps, 1)))
 
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, cosine)
-        return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+def _paper_optimizer(parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
+    return torch.optim.SGD(parameters, lr=0.01, weight_decay=1e-7)
+
+
+def _probabilities(logits: Tensor) -> Tensor:
+    scores = torch.sigmoid(logits.detach().cpu().double())
+    if scores.isnan().any():
+        raise ValueError(f"the detector returned NaN for {int(scores.isnan().sum())} of {len(scores)} faces")
+    return scores

@@ -17,18 +17,10 @@ from sr_deepfake.reporting.similarity_table import similarity_table
 from sr_deepfake.reporting.strength_figure import strength_figure
 from sr_deepfake.reporting.training_figure import training_figure
 
-_ILLUSTRATION = "Illustration only: the figures say nothing about FaceForensics++."
-
 
 def illustration_of(grid: ReportGrid, cells: Sequence[ReportCell]) -> str | None:
     """The caption that says that the grid's figures are illustrations, as the data set words it; None: they are not."""
-    shown = [cell for cell in cells if cell.data == grid.data and cell.illustration]
-    for cell in shown:
-        data = cell.config.get("data")
-        words = data.get("illustration") if isinstance(data, dict) else None
-        if words:
-            return str(words).strip()
-    return _ILLUSTRATION if shown else None
+    return next((cell.illustration for cell in cells if cell.data == grid.data and cell.illustration), None)
 
 
 def make_tables(

@@ -44,7 +44,7 @@ def check_comparable(grid: ReportGrid, force: bool) -> list[str]:
                 "labelled, with compare_force=true"
             )
         labels.append(f"Forced comparison of different things: {why}; the differences say nothing.")
-    if grid.attack != ATTACK:
+    if not f"{grid.attack}-".startswith(f"{ATTACK}-"):  # whatever the weights
         labels.append(f"The paper's attack is {ATTACK}, these figures are of {grid.attack}.")
     if grid.protocol not in _PAPER_PROTOCOLS:
         labels.append(

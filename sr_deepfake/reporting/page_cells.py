@@ -119,7 +119,7 @@ def _known(cell: ReportCell) -> dict[str, str]:
         "Started": cell.started,
         "Took": f"{run['seconds']:,} s" if isinstance(run.get("seconds"), int | float) else None,
         "Device": run.get("device"),
-        "Precision": told.get("precision"),
+        "Weights' hash": told.get("detector_weights"),
         "Platform": run.get("platform"),
         "Python": run.get("python"),
     }

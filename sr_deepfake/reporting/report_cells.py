@@ -35,7 +35,7 @@ class ReportCell:
         attack: label, such as "sr-edsr-x2"; "none".
         data: name of the data set.
         protocol: name of the detector's.
-        illustration: whether the data set's figures say nothing about FaceForensics++.
+        illustration: the sentence that says that the data set's figures are illustrations; empty where they are not.
         metrics: of `cell_metrics`, as `read_metrics` gives them: None where a figure is undefined. `both`, `fake`
             and what hangs on them are None without an attack; `intervals`, `mcnemar` and `correlation` may be
             missing in results of older versions.
@@ -53,17 +53,26 @@ class ReportCell:
     attack: str
     data: str
     protocol: str
-    illustration: bool
+    illustration: str
     metrics: Mapping[str, Any]
     provenance: Mapping[str, Any]
     predictions: pd.DataFrame
     defence: str = UNDEFENDED
     detector: str = ""
+    kind: str = ""
+    strength: str = ""
+    network: str = ""
+    scale: int = 1
 
     @property
     def outputs(self) -> Path:
         """The folder that the run wrote to: `results/` and `detectors/` are in it."""
         return self.folder.parent.parent
+
+    @property
+    def attack_and_strength(self) -> str:
+        """The attack's name less its variant, such as the weights: "sr-edsr-x2"."""
+        return f"{self.kind}-{self.strength}" if self.strength else self.kind
 
     @property
     def is_attacked(self) -> bool:
@@ -88,15 +97,13 @@ class ReportCell:
 
     def as_result(self) -> Result:
         """What the summaries of experiments see of it."""
-        attack = self.attack.removeprefix("sr-").rsplit("-x", 1)
-        scaled = len(attack) == 2 and attack[1].isdigit()
         return Result(
             model=self.model,
             trained_on=self.trained_on,
             tested_on=self.tested_on,
             attack=self.attack,
-            network=attack[0],
-            scale=int(attack[1]) if scaled else 1,
+            network=self.network or self.attack,
+            scale=self.scale,
             defence=self.defence,
             predictions=self.predictions,
         )
@@ -201,12 +208,16 @@ def _read(folder: Path) -> ReportCell:
         attack=cell["attack"],
         data=cell["data"],
         protocol=cell["protocol"],
-        illustration=bool(cell.get("illustration", False)),
+        illustration=str(cell.get("illustration") or ""),
         metrics=metrics,
         provenance=provenance,
         predictions=predictions,
-        defence=_defence(folder.parent.parent / "detectors" / detector, provenance),
+        defence=_defence(folder.parent.parent / "detectors" / detector),
         detector=detector,
+        kind=str(cell.get("attack_kind") or cell["attack"]),
+        strength=str(cell.get("attack_strength") or ""),
+        network=str(cell.get("network") or ""),
+        scale=int(cell.get("scale") or 1),
     )
 
 
@@ -219,16 +230,11 @@ def _json(path: Path) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
-def _defence(detector: Path, provenance: Mapping[str, Any]) -> str:
-    """What the detector's recipe says, or else the configuration of the results."""
-    told = _json(detector / "recipe.json").get("defence")
-    if isinstance(told, Mapping):
-        return f"{told.get('name')} p={told.get('probability', 1):g}"
-    config = provenance.get("config")
-    defence = config.get("defence") if isinstance(config, Mapping) else None
-    if isinstance(defence, Mapping) and defence.get("module") is not None:
-        return f"{defence.get('label')} p={defence.get('probability', 1):g}"
-    return UNDEFENDED
+def _defence(detector: Path) -> str:
+    """What the detector's recipe says."""
+    training = _json(detector / "recipe.json").get("training")
+    defence = training.get("defence") if isinstance(training, Mapping) else None
+    return str(defence.get("name")) if isinstance(defence, Mapping) else UNDEFENDED
 
 
 def _check_metrics(metrics: Mapping[str, Any]) -> None:

@@ -116,8 +116,7 @@ def make_grid(cells: Sequence[ReportCell], wish: Wish, fill: Fill) -> ReportGrid
     plain = [cell for cell in plain if cell.data == data]
     protocol = _chosen("protocol", wish.protocol, [cell.protocol for cell in plain])
     plain = [cell for cell in plain if cell.protocol == protocol]
-    labels = [cell.attack for cell in plain if cell.is_attacked]
-    attack = _chosen("attack", wish.attack, labels, ATTACK) if labels or wish.attack else ATTACK
+    attack = _attack(wish.attack, [cell for cell in plain if cell.is_attacked])
     plain = [cell for cell in plain if is_plain(cell)]
     models = list(wish.models) if wish.models else _models(plain, data)
     methods = list(wish.methods) if wish.methods else _methods(plain)
@@ -175,6 +174,18 @@ def _chosen(name: str, wish: str | None, found: Sequence[str], preferred: str = 
         known = ", ".join(dict.fromkeys(found)) or "none"
         raise UserError(f"grid.{name}={wish}: no results are of it.{nearest(wish, found)} There are: {known}")
     return wish
+
+
+def _attack(wish: str | None, attacked: Sequence[ReportCell]) -> str:
+    """The name of the grid's attack; a wish (or else the paper's attack) may leave out its variant, as the weights."""
+    if not attacked and wish is None:
+        return ATTACK
+    alike = [cell.attack for cell in attacked if cell.attack_and_strength == (wish or ATTACK)]
+    return (
+        _chosen("attack", wish, [cell.attack for cell in attacked])
+        if not alike
+        else _chosen("attack", None, alike)
+    )
 
 
 def _models(cells: Sequence[ReportCell], data: str) -> list[str]:

@@ -82,12 +82,8 @@ def strengths(cells: Sequence[ReportCell]) -> dict[str, Strengths]:
 
 
 def kind_of(cell: ReportCell) -> str:
-    """What an attack is called less its strength.
-
-    That is its label up to the last hyphen, where the strength stands: "jpeg" of "jpeg-q35", "sr-edsr" of
-    "sr-edsr-x2".
-    """
-    return cell.attack.rpartition("-")[0] or cell.attack
+    """What an attack is called less its strength: "jpeg" of "jpeg-q35", "sr-edsr" of "sr-edsr-x2-1bc95232"."""
+    return cell.kind
 
 
 def _mean_ssim(cells: Sequence[ReportCell]) -> float:
@@ -123,7 +119,7 @@ def _panel(axes: Axes, kind: str, parts: Strengths) -> None:
             label=rate.upper(),
         )
     axes.set_title(kind)
-    axes.set_xticks(places, ["clean", *(label.removeprefix(f"{kind}-") for label in parts)])
+    axes.set_xticks(places, ["clean", *(cells[0].strength or name for name, cells in parts.items())])
 
 
 def _mean(fractions: Sequence[float | None]) -> float:

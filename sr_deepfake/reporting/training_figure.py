@@ -74,7 +74,7 @@ def read_curve(cell: ReportCell) -> Curve | None:
     folder = cell.outputs / "detectors" / cell.detector
     try:
         provenance = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))
-        told = Path(provenance["config"]["logger"]["module"]["save_dir"])
+        told = Path(provenance["config"]["log_folder"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
     for run in (*_moved(told, cell.outputs), told):

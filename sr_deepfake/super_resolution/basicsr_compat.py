@@ -36,20 +36,22 @@ def architecture(module: str, name: str) -> Any:
     return getattr(importlib.import_module(f"basicsr.archs.{module}"), name)
 
 
-def adapt(network: nn.Module, scale: int, last: str) -> nn.Module:
+def adapt(network: nn.Module, name: str, scale: int, last: str) -> nn.Module:
     """Make a network of basicsr ready for use, in place.
 
     Its mean moves with the network, its last convolution stays in float32 inside `torch.autocast`, its
-    memory format is channels-last, and its attribute `scale` is K.
+    memory format is channels-last, and its attributes are `name` and `scale`, which
+    is K.
 
     Args:
         network: a network of `architecture`, with its weights in it if it is to have any.
+        name: short, for the names of attacks.
         scale: K.
         last: name of its last convolution.
 
     Example:
         >>> network = architecture("srvgg_arch", "SRVGGNetCompact")(num_feat=4, num_conv=1, upscale=2)
-        >>> adapt(network, scale=2, last="body.4").body[4]
+        >>> adapt(network, "srvgg", scale=2, last="body.4").body[4]
         InFloat32(
           (layer): Conv2d(4, 12, kernel_size=(3, 3), stride=(1, 1), padding=(1, 1))
         )
@@ -60,7 +62,7 @@ def adapt(network: nn.Module, scale: int, last: str) -> nn.Module:
         del network.mean
         network.register_buffer("mean", mean, persistent=False)
     network.set_submodule(last, InFloat32(network.get_submodule(last)))
-    network.scale = scale  # type: ignore[assignment]
+    network.name, network.scale = name, scale  # type: ignore[assignment]
     return network.to(memory_format=torch.channels_last)
 
 
@@ -75,7 +77,7 @@ def basicsr_state(network: nn.Module) -> dict[str, Tensor]:
 
     Example:
         >>> network = architecture("srvgg_arch", "SRVGGNetCompact")(num_feat=4, num_conv=1, upscale=2)
-        >>> list(basicsr_state(adapt(network, scale=2, last="body.4")))[-2:]
+        >>> list(basicsr_state(adapt(network, "srvgg", scale=2, last="body.4")))[-2:]
         ['body.4.weight', 'body.4.bias']
     """
     names = {

@@ -27,9 +27,9 @@ def from_checkpoint(weights: str | None = None) -> nn.Module:
             ever run.
 
     Returns:
-        B×3×h×w RGB in [0, 1] → B×3×Kh×Kw, for any h and w, not clipped; frozen, in evaluation mode, with K as its
-        attribute `scale`. Inside `torch.autocast` its last convolution stays in float32, and so does all of it
-        where the network does not bear autocast's number format.
+        B×3×h×w RGB in [0, 1] → B×3×Kh×Kw, for any h and w, not clipped; frozen, in evaluation mode, with the
+        attributes `name` and `scale`, which is K. Inside `torch.autocast` its last convolution stays in float32, and
+        so does all of it where the network does not bear autocast's number format.
 
     Raises:
         UserError: in one line: there is no file, or it holds no super-resolution network for RGB pictures that
@@ -57,6 +57,7 @@ def from_checkpoint(weights: str | None = None) -> nn.Module:
     # The descriptor's own call would also clip, and give tensors of inference mode.
     core = Called(found.model, found._call_fn, found.supports_bfloat16, found.supports_half)
     network = Padded(core, found.scale, sizes.multiple_of, max(1, sizes.minimum), sizes.square)
+    network.name = found.architecture.id.lower()
     network.eval()
     try:
         last = last_convolutions(network)

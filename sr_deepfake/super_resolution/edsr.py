@@ -35,8 +35,8 @@ def edsr(
     """Build EDSR with its weights, frozen and in evaluation mode.
 
     The network takes B×3×h×w RGB in [0, 1] and returns B×3×Kh×Kw around [0, 1], not clipped. Its
-    attribute `scale` is K. It may be run inside `torch.autocast`: the last convolution and what follows it
-    stay in float32.
+    attributes are `name` and `scale`, which is K. It may be run inside `torch.autocast`: the last convolution and
+    what follows it stay in float32.
 
     Args:
         scale: K, 2, 3 or 4.
@@ -64,7 +64,7 @@ def edsr(
     published = PUBLISHED.get((blocks, features, scale))
     path = find_weights(weights, f"edsr_{size}_x{scale}.safetensors", name, published, cache)
     load_weights(network, path, name)
-    return adapt(network, scale, last="conv_last").requires_grad_(False).eval()
+    return adapt(network, _name(blocks, features), scale, last="conv_last").requires_grad_(False).eval()
 
 
 def edsr_network(scale: int = 2, blocks: int = 16, features: int = 64, res_scale: float = 1.0) -> nn.Module:
@@ -88,7 +88,12 @@ def edsr_network(scale: int = 2, blocks: int = 16, features: int = 64, res_scale
         >>> sorted(basicsr_state(network))[-3:]
         ['conv_last.weight', 'upsample.0.bias', 'upsample.0.weight']
     """
-    return adapt(_bare(scale, blocks, features, res_scale), scale, last="conv_last")
+    network = _bare(scale, blocks, features, res_scale)
+    return adapt(network, _name(blocks, features), scale, last="conv_last")
+
+
+def _name(blocks: int, features: int) -> str:
+    return {BASELINE: "edsr", LARGE: "edsr_large"}.get((blocks, features), f"edsr_{blocks}x{features}")
 
 
 def _bare(scale: int, blocks: int, features: int, res_scale: float) -> nn.Module:

@@ -34,7 +34,8 @@ class Interpolation(nn.Module):
     def __init__(self, scale: int = 2, mode: str = "bicubic") -> None:
         super().__init__()
         self.scale = scale
-        self.mode = choose(mode, ("nearest", "bilinear", "bicubic", "lanczos"), "sr_model.module.mode")
+        self.mode = choose(mode, ("nearest", "bilinear", "bicubic", "lanczos"), "sr_model.mode")
+        self.name = mode
 
     def forward(self, images: Tensor) -> Tensor:
         """Enlarge.

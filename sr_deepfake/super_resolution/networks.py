@@ -85,7 +85,7 @@ def rcan(
         3, 3, num_feat=features, num_group=groups, num_block=blocks, upscale=scale
     )
     fill(network, read_weights(path), path, name)
-    return _ready(network, scale, last="conv_last")
+    return _ready(network, "rcan", scale, last="conv_last")
 
 
 def swinir(scale: int = 2, size: str = "medium", weights: str | None = None, cache: str = CACHE) -> nn.Module:
@@ -107,7 +107,7 @@ def swinir(scale: int = 2, size: str = "medium", weights: str | None = None, cac
         sr_deepfake.errors.UserError: no weights file at missing.pth; name one that exists with sr_model.weights=FILE
     """
     _check_scale("SwinIR", scale, (2, 3, 4))
-    size = choose(size, _SWINIR_SIZES, "sr_model.module.size")
+    size = choose(size, _SWINIR_SIZES, "sr_model.size")
     name = f"SwinIR {size} (scale {scale})"
     path = _find(f"SwinIR {size}", scale, weights, name, cache)
     network: nn.Module = architecture("swinir_arch", "SwinIR")(
@@ -119,7 +119,7 @@ def swinir(scale: int = 2, size: str = "medium", weights: str | None = None, cac
                 module.register_buffer(buffer, getattr(module, buffer), persistent=False)
     fill(network, read_weights(path), path, name)
     last = "conv_last" if size == "medium" else "upsample.0"
-    return Padded(_ready(network, scale, last), scale, multiple=_WINDOW).eval()
+    return Padded(_ready(network, "swinir", scale, last), scale, multiple=_WINDOW).eval()
 
 
 def rrdb(scale: int = 4, features: int = 64, weights: str | None = None, cache: str = CACHE) -> nn.Module:
@@ -148,7 +148,7 @@ def rrdb(scale: int = 4, features: int = 64, weights: str | None = None, cache: 
         3, 3, scale=scale, num_feat=features, num_block=blocks
     )
     fill(network, state, path, name)
-    network = _ready(network, scale, last="conv_last")
+    network = _ready(network, "rrdb", scale, last="conv_last")
     # For K = 2 it moves 2×2 pixels into the channels first.
     return Padded(network, scale, multiple=2).eval() if scale == 2 else network
 
@@ -184,7 +184,7 @@ def srvgg(scale: int = 4, features: int = 64, weights: str | None = None, cache:
         num_feat=features, num_conv=convs, upscale=scale
     )
     fill(network, state, path, name)
-    return _ready(network, scale, last=f"body.{2 * convs + 2}")
+    return _ready(network, "srvgg", scale, last=f"body.{2 * convs + 2}")
 
 
 def _find(network: str, scale: int, weights: str | None, name: str, cache: str) -> Path:
@@ -204,5 +204,5 @@ def _count(pattern: str, state: dict[str, Tensor]) -> int:
     return sum(bool(re.fullmatch(pattern, name)) for name in basicsr_names(state))
 
 
-def _ready(network: nn.Module, scale: int, last: str) -> nn.Module:
-    return adapt(network, scale, last).requires_grad_(False).eval()
+def _ready(network: nn.Module, name: str, scale: int, last: str) -> nn.Module:
+    return adapt(network, name, scale, last).requires_grad_(False).eval()

@@ -28,6 +28,7 @@ class Padded(nn.Module):
     ) -> None:
         super().__init__()
         self.network = network
+        self.name = getattr(network, "name", type(network).__name__.lower())
         self.scale = scale
         self.multiple = multiple
         self.minimum = minimum

@@ -16,13 +16,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from sr_deepfake.metrics.scoring import score_faces
 from torch import nn
 
 from sr_deepfake.attacks import cache as module
 from sr_deepfake.attacks.cache import SETTINGS, CachedAttack
 from sr_deepfake.attacks.super_resolution import SuperResolutionAttack
 from sr_deepfake.errors import UserError
-from sr_deepfake.metrics.scoring import score_faces
 from sr_deepfake.super_resolution.edsr import edsr
 
 CPU = torch.device("cpu")

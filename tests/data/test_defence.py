@@ -3,60 +3,110 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from small_training import tiny_data
 
+from sr_deepfake.attacks import Attack
 from sr_deepfake.data.augmentation import Augmentation
 from sr_deepfake.data.defence import Defence
-from sr_deepfake.data.loaders import TrainingFaces, training_loader
+from sr_deepfake.data.faces import StoredFaces, TrainingFaces
+from sr_deepfake.errors import UserError
 
+CPU = torch.device("cpu")
 FACE = torch.zeros(3, 4, 4, dtype=torch.uint8)
 
 
-def inverted(face):
-    return 255 - face
+class Inverted(Attack):
+    kind = "inverted"
+
+    def __init__(self):
+        super().__init__()
+        self._sides = []
+
+    def forward(self, faces):
+        self._sides.append(faces.shape[-1])
+        return 1 - faces
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("attacked")
+
+
+@pytest.fixture(scope="module")
+def defence(folder):
+    """Defences with a probability, whose one face is attacked already."""
+
+    def make(probability):
+        made = Defence(probability, Inverted(), folder)
+        made.attack(FACE[None].float() / 255)
+        made.prepare([], CPU)
+        return made
+
+    return make
+
+
+def prepared(probability, rows, folder, faces):
+    made = Defence(probability, Inverted(), folder)
+    stored = StoredFaces(rows, faces)
+    made.prepare((stored[[index]] for index in range(len(rows))), CPU)
+    return made
 
 
 def chosen(defence, indices, seed=0, epoch=0):
     return [bool(defence(FACE, seed=seed, epoch=epoch, index=index).any()) for index in indices]
 
 
-def test_the_share_of_attacked_faces_is_the_probability():
-    share = np.mean(chosen(Defence(0.3, inverted), range(4000)))
-    assert abs(share - 0.3) < 4 * np.sqrt(0.3 * 0.7 / 4000)
+def test_the_share_of_attacked_faces_is_the_probability(defence):
+    share = np.mean(chosen(defence(0.3), range(2000)))
+    assert abs(share - 0.3) < 4 * np.sqrt(0.3 * 0.7 / 2000)
 
 
-def test_never_and_always():
-    assert not any(chosen(Defence(0.0, inverted), range(50)))
-    assert all(chosen(Defence(1.0, inverted), range(50)))
+def test_always(defence):
+    assert all(chosen(defence(1.0), range(50)))
 
 
 @given(st.integers(0, 2**31), st.integers(0, 30), st.lists(st.integers(0, 10_000), min_size=1, max_size=20))
-def test_the_choice_depends_on_seed_epoch_and_index_alone(seed, epoch, indices):
-    defence = Defence(0.5, inverted)
-    one_by_one = [chosen(defence, [index], seed, epoch)[0] for index in reversed(indices)]
+def test_the_choice_depends_on_seed_epoch_and_index_alone(defence, seed, epoch, indices):
+    half = defence(0.5)
+    one_by_one = [chosen(half, [index], seed, epoch)[0] for index in reversed(indices)]
     np.random.default_rng().random()
-    assert one_by_one[::-1] == chosen(defence, indices, seed, epoch)
+    assert one_by_one[::-1] == chosen(half, indices, seed, epoch)
 
 
-def test_another_epoch_and_another_seed_choose_others():
-    defence = Defence(0.5, inverted)
-    first = chosen(defence, range(100))
-    assert first != chosen(defence, range(100), epoch=1)
-    assert first != chosen(defence, range(100), seed=1)
+def test_another_epoch_and_another_seed_choose_others(defence):
+    half = defence(0.5)
+    first = chosen(half, range(100))
+    assert first != chosen(half, range(100), epoch=1)
+    assert first != chosen(half, range(100), seed=1)
 
 
-@pytest.mark.parametrize("probability", [-0.1, 1.5])
-def test_what_is_no_probability(probability):
-    with pytest.raises(ValueError, match="probability"):
-        Defence(probability, inverted)
+@pytest.mark.parametrize("probability", [-0.1, 0, 1.5])
+def test_what_is_no_probability(probability, tmp_path):
+    with pytest.raises(UserError, match=r"defence\.probability"):
+        Defence(probability, Inverted(), tmp_path)
+
+
+def test_a_recipe_tells_defences_apart(defence):
+    half, quarter = defence(0.5).describe(CPU), defence(0.25).describe(CPU)
+    assert half["name"] == "inverted p=0.5"
+    assert half != quarter
+    assert half["attack"] == quarter["attack"]
+
+
+def test_it_has_to_be_prepared(tmp_path):
+    with pytest.raises(ValueError, match="prepare"):
+        Defence(1.0, Inverted(), tmp_path)(FACE, seed=0, epoch=0, index=0)
 
 
 def test_a_training_face_is_its_attacked_self_before_it_is_augmented(make_faces, tmp_path):
     rows = make_faces({"train": 10})
     augmentation = Augmentation({"flip": 0.5, "noise": 0.5})
-    defended = TrainingFaces(rows, tmp_path, 48, augmentation, 3, Defence(0.5, inverted))
+    half, whole = (prepared(share, rows, tmp_path / "kept", tmp_path) for share in (0.5, 1.0))
+    defended = TrainingFaces(rows, tmp_path, 48, augmentation, 3, half)
     plain = TrainingFaces(rows, tmp_path, 48, augmentation, 3)
-    attacked = TrainingFaces(rows, tmp_path, 48, augmentation, 3, Defence(1.0, inverted))
-    choices = chosen(Defence(0.5, inverted), range(len(rows)), seed=3, epoch=2)
+    attacked = TrainingFaces(rows, tmp_path, 48, augmentation, 3, whole)
+    half.attack(FACE[None].float() / 255)
+    choices = chosen(half, range(len(rows)), seed=3, epoch=2)
     assert 0 < sum(choices) < len(rows)
     for index, choice in enumerate(choices):
         face, label = defended[(2, index)]
@@ -69,32 +119,26 @@ def test_a_training_face_is_its_attacked_self_before_it_is_augmented(make_faces,
 
 def test_the_attack_sees_faces_at_their_own_size(make_faces, tmp_path):
     rows = make_faces({"train": 4}, sides=(48, 72))
-    sides = []
-
-    def seen(face):
-        sides.append((face.dtype, face.shape[-1]))
-        return face
-
-    faces = TrainingFaces(rows, tmp_path, 32, Augmentation({}), 0, Defence(1.0, seen))
+    made = prepared(1.0, rows, tmp_path / "kept", tmp_path)
+    assert made.attack.attack._sides == list(rows["side"])
+    faces = TrainingFaces(rows, tmp_path, 32, Augmentation({}), 0, made)
     assert all(faces[(0, index)][0].shape == (3, 32, 32) for index in range(len(rows)))
-    assert sides == [(torch.uint8, side) for side in rows["side"]]
 
 
-def test_the_number_of_workers_changes_nothing(make_faces, tmp_path):
-    rows = make_faces({"train": 6})
+def test_the_data_module_attacks_all_training_faces_before_the_training(make_faces, tmp_path):
+    make_faces({"train": 6, "val": 2, "test": 2})
 
     def batches(workers):
-        loader = training_loader(
-            rows,
+        data = tiny_data(
             tmp_path,
-            size=48,
-            augmentation=Augmentation({"flip": 0.5}),
-            batch_size=4,
-            seed=1,
             workers=workers,
-            defence=Defence(0.5, inverted),
+            augmentation={"flip": 0.5},
+            defence=Defence(0.5, Inverted(), tmp_path / "kept"),
         )
-        return [faces for faces, _ in loader]
+        data.setup("fit")
+        return data, [faces for faces, _ in data.train_dataloader()]
 
-    for one, other in zip(batches(0), batches(2), strict=True):
+    (data, alone), (_, helped) = batches(0), batches(2)
+    assert data.defence.attack.computed == 12
+    for one, other in zip(alone, helped, strict=True):
         assert torch.equal(one, other)

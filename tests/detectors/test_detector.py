@@ -1,10 +1,22 @@
 import math
+from functools import partial
 
+import pandas as pd
 import pytest
 import torch
+from lightning.pytorch.callbacks import LearningRateMonitor
+from lightning.pytorch.loggers import CSVLogger
+from sklearn.metrics import roc_auc_score
+from small_training import fit, same, tiny_data, tiny_detector, tiny_trainer, weights
 
-from sr_deepfake.detectors.detector import Detector
+from sr_deepfake.attacks.blur import BlurAttack
+from sr_deepfake.detectors import Detector
+from sr_deepfake.detectors.callbacks import PredictionWriter
 from sr_deepfake.errors import UserError
+from sr_deepfake.metrics.predictions import read_predictions
+from sr_deepfake.metrics.setups import SETUPS, cell_metrics
+
+CPU = torch.device("cpu")
 
 
 @pytest.fixture
@@ -33,44 +45,174 @@ def test_the_loss_weighs_fakes(detector):
     assert detector.loss(logits, labels).item() == pytest.approx(sum(by_hand) / 3, rel=1e-6)
 
 
-def test_a_checkpoint_holds_plain_values_only(detector):
-    assert all(isinstance(value, str | int | float) for value in detector.hparams.values())
+def test_a_checkpoint_holds_plain_values_only():
+    made = tiny_detector(pretrained="false", label="tiny")
+    assert all(value is None or isinstance(value, str | int | float) for value in made.hparams.values())
+    assert not {"optimizer", "scheduler", "pretrained"} & made.hparams.keys()
 
 
-def test_channels_last_changes_nothing_but_the_memory_format(detector):
+def test_channels_last_changes_nothing_but_the_memory_format():
     faces = torch.rand(2, 3, 64, 64)
-    before = detector(faces)
-    detector.backbone.to(memory_format=torch.channels_last)
-    torch.testing.assert_close(detector(faces), before, atol=1e-4, rtol=1e-4)
+    one, other = (tiny_detector(channels_last=wish).eval() for wish in (True, False))
+    assert next(one.backbone.parameters()).is_contiguous(memory_format=torch.channels_last)
+    torch.testing.assert_close(one(faces), other(faces), atol=1e-4, rtol=1e-4)
+
+
+def test_scores_are_computed_in_float32_and_confident_ones_stay_apart(detector, monkeypatch):
+    faces = torch.rand(2, 3, 64, 64)
+    exact = detector(faces)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert not torch.equal(detector(faces), exact)
+        scores = detector.score(faces)
+    assert torch.equal(scores, exact.double().sigmoid())
+    monkeypatch.setattr(detector, "forward", lambda faces: torch.tensor([20.0, 25.0, 30.0]))
+    assert detector.score(faces).diff().min() > 0
+
+
+def test_a_score_that_is_no_number_is_an_error(detector, monkeypatch):
+    monkeypatch.setattr(detector, "forward", lambda faces: torch.tensor([0.0, math.nan]))
+    with pytest.raises(ValueError, match="NaN for 1 of 2 faces"):
+        detector.score(torch.rand(2, 3, 64, 64))
 
 
 class _Trainer:
     estimated_stepping_batches = 100
 
 
-@pytest.mark.parametrize("optimiser", ["sgd", "adamw"])
-def test_the_rate_follows_a_cosine_to_a_hundredth(optimiser):
-    detector = Detector("test_resnet", image_size=64, optimiser=optimiser, learning_rate=0.01)
-    detector._trainer = _Trainer()  # all that configure_optimizers asks of a trainer
-    made = detector.configure_optimizers()
-    schedule = made["lr_scheduler"]["scheduler"]
-    rates = []
-    for _ in range(101):
-        rates.append(schedule.get_last_lr()[0])
-        made["optimizer"].step()
-        schedule.step()
-    reference = torch.optim.lr_scheduler.CosineAnnealingLR(
-        torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.01), T_max=100, eta_min=0.0001
+@pytest.mark.parametrize("optimizer", [torch.optim.SGD, torch.optim.AdamW])
+@pytest.mark.parametrize(
+    ("schedule", "reference"),
+    [
+        (
+            partial(torch.optim.lr_scheduler.CosineAnnealingLR, eta_min=1e-4),
+            partial(torch.optim.lr_scheduler.CosineAnnealingLR, T_max=100, eta_min=1e-4),
+        ),
+        (
+            partial(torch.optim.lr_scheduler.OneCycleLR, max_lr=0.1),
+            partial(torch.optim.lr_scheduler.OneCycleLR, max_lr=0.1, total_steps=100),
+        ),
+        (
+            partial(torch.optim.lr_scheduler.StepLR, step_size=30),
+            partial(torch.optim.lr_scheduler.StepLR, step_size=30),
+        ),
+    ],
+)
+def test_the_rate_follows_the_schedule_over_all_steps(optimizer, schedule, reference):
+    made = Detector("test_resnet", image_size=64, optimizer=partial(optimizer, lr=0.01), scheduler=schedule)
+    made._trainer = _Trainer()  # all that configure_optimizers asks of a trainer
+    found = made.configure_optimizers()
+    assert found["lr_scheduler"]["interval"] == "step"
+    expected = reference(torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.01))
+    for _ in range(99):
+        assert found["lr_scheduler"]["scheduler"].get_last_lr()[0] == pytest.approx(expected.get_last_lr()[0])
+        for scheduler in (found["lr_scheduler"]["scheduler"], expected):
+            scheduler.optimizer.step()
+            scheduler.step()
+
+
+def test_without_an_optimizer_it_is_the_papers():
+    made = Detector("test_resnet", image_size=64)
+    found = made.configure_optimizers()
+    assert isinstance(found, torch.optim.SGD)
+    assert (found.param_groups[0]["lr"], found.param_groups[0]["momentum"]) == (0.01, 0)
+
+
+def test_several_processes_need_layers_that_can_be_synchronised():
+    batch_norm, layer_norm = (Detector(name, image_size=48) for name in ("test_resnet", "test_vit"))
+    with pytest.raises(UserError, match="Batch normalisation cannot be synchronised on this device"):
+        batch_norm.check_devices(2, CPU)
+    layer_norm.check_devices(2, CPU)
+    batch_norm.check_devices(1, CPU)
+    batch_norm.check_devices(2, torch.device("cuda"))
+
+
+@pytest.fixture
+def folder(make_faces, tmp_path):
+    make_faces({"train": 20, "val": 6, "test": 8})
+    return tmp_path
+
+
+def test_it_learns_what_sets_fakes_apart(folder):
+    detector = tiny_detector()
+    detector.optimizer = partial(torch.optim.AdamW, lr=1e-2)
+    data = tiny_data(folder)
+    fit(folder / "kept", data, detector, max_epochs=12)
+    tiny_trainer(callbacks=[PredictionWriter(folder / "p.parquet")]).test(
+        detector, datamodule=data, verbose=False
     )
-    expected = []
-    for _ in range(101):
-        expected.append(reference.get_last_lr()[0])
-        reference.optimizer.step()
-        reference.step()
-    assert rates == pytest.approx(expected, rel=1e-6)
-    assert rates[-1] == pytest.approx(0.0001)
+    predictions = read_predictions(folder / "p.parquet")
+    assert roc_auc_score(predictions["label"], predictions["score"]) > 0.9
 
 
-def test_an_unknown_optimiser_names_the_nearest():
-    with pytest.raises(UserError, match="Did you mean 'adamw'"):
-        Detector("test_resnet", image_size=64, optimiser="adam")
+def test_the_weight_of_the_fakes_comes_from_the_data_and_stays_with_the_weights(make_faces, tmp_path):
+    rows = make_faces({"train": 12, "val": 4, "test": 4})
+    from sr_deepfake.data.manifest import write_manifest
+
+    few = rows.drop(rows.index[(rows["split"] == "train") & (rows["label"] == 1)][:8])
+    write_manifest(few.to_dict("records"), tmp_path / "faces.parquet")
+    detector = tiny_detector()
+    fit(tmp_path / "kept", tiny_data(tmp_path), detector, max_epochs=1)
+    assert detector.pos_weight.item() == 3.0
+    loaded = Detector.load_from_checkpoint(tmp_path / "kept" / "best.ckpt", weights_only=True)
+    assert loaded.pos_weight.item() == 3.0
+    told = tiny_detector(pos_weight=1.5)
+    fit(tmp_path / "told", tiny_data(tmp_path), told, max_epochs=1)
+    assert told.pos_weight.item() == 1.5
+
+
+@pytest.mark.parametrize("attack", [None, BlurAttack(sigma=2.0)])
+def test_the_logged_figures_are_those_of_the_predictions(folder, attack):
+    trainer = tiny_trainer(callbacks=[PredictionWriter(folder / "p.parquet")])
+    trainer.test(tiny_detector(), datamodule=tiny_data(folder, attack=attack), verbose=False)
+    derived = cell_metrics(read_predictions(folder / "p.parquet"), resamples=2)
+    logged = {name: float(value) for name, value in trainer.logged_metrics.items()}
+    setups = SETUPS if attack else ("clean",)
+    assert logged.keys() == {f"test/{setup}/{name}" for setup in setups for name in derived["clean"]}
+    for setup in setups:
+        found = {name: logged[f"test/{setup}/{name}"] for name in derived[setup]}
+        assert found == pytest.approx(derived[setup], abs=1e-6, nan_ok=True)
+
+
+def test_the_test_takes_float32_whatever_the_trainer_says(folder):
+    for name, precision in (("exact", "32-true"), ("mixed", "bf16-mixed")):
+        trainer = tiny_trainer(callbacks=[PredictionWriter(folder / f"{name}.parquet")], precision=precision)
+        trainer.test(
+            tiny_detector(), datamodule=tiny_data(folder, attack=BlurAttack(sigma=2.0)), verbose=False
+        )
+    pd.testing.assert_frame_equal(
+        *(pd.read_parquet(folder / f"{name}.parquet") for name in ("exact", "mixed"))
+    )
+
+
+def test_losses_rate_and_validation_are_logged(folder):
+    logger = CSVLogger(folder / "log", name="", version="")
+    fit(
+        folder / "kept",
+        tiny_data(folder),
+        logger=logger,
+        callbacks=[LearningRateMonitor("step")],
+        log_every_n_steps=1,
+    )
+    logger.finalize("success")
+    columns = set(pd.read_csv(folder / "log" / "metrics.csv").columns)
+    assert {
+        "train/loss_step",
+        "train/loss_epoch",
+        "val/loss",
+        "val/auc",
+        "val/fnr",
+        "val/fpr",
+        "epoch",
+    } <= columns
+    assert any(column.startswith("lr-") for column in columns)
+
+
+def test_augmentation_on_the_device_is_another_training(folder):
+    plain = [
+        fit(folder / f"plain {place}", tiny_data(folder, augment_on=place)) for place in ("loader", "device")
+    ]
+    assert len(plain) == 2
+    assert same(*(weights(folder / f"plain {place}") for place in ("loader", "device")))  # nothing to augment
+    for place in ("loader", "device"):
+        fit(folder / place, tiny_data(folder, augment_on=place, augmentation={"noise": 0.5, "affine": 0.5}))
+    assert not same(weights(folder / "loader"), weights(folder / "device"))

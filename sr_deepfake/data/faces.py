@@ -1,23 +1,22 @@
-"""Face crops on disk → batches: shuffled and augmented for training, one side a batch for evaluation."""
+"""Face crops on disk as data sets: shuffled and augmented for training, in batches of one side for scoring."""
 
-import signal
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import Dataset, Sampler
 
 from sr_deepfake.data.augmentation import Augmentation
-from sr_deepfake.data.defence import Defence
 from sr_deepfake.data.device_augmentation import DeviceAugmentation
 from sr_deepfake.data.images import read_face, resize_faces
 
-# A batch of evaluation holds at most this many pixels, whatever its faces' side: memory stays bounded.
+# A batch of scoring holds at most so many pixels, of crops and of the detector's input, and so many faces.
 MAX_PIXELS = 32 * 224 * 224
+MAX_FACES = 64
 
 
 @dataclass(frozen=True)
@@ -28,19 +27,25 @@ class FaceBatch:
         faces: float32 tensor of shape B×3×S×S, RGB in [0, 1].
         labels: float32 tensor of shape B; 1 is fake.
         rows: the B rows of the manifest, in the same order.
+        attacked: the same faces after the attack, B×3×S×S; None where nothing is attacked.
     """
 
     faces: Tensor
     labels: Tensor
     rows: pd.DataFrame
+    attacked: Tensor | None = None
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> "FaceBatch":
-        """The batch with its faces and labels on a device."""
-        return FaceBatch(
-            self.faces.to(device, non_blocking=non_blocking),
-            self.labels.to(device, non_blocking=non_blocking),
-            self.rows,
+        """The batch with its faces and labels on a device (Lightning cannot move the parts of a frozen dataclass)."""
+        return replace(
+            self,
+            faces=self.faces.to(device, non_blocking=non_blocking),
+            labels=self.labels.to(device, non_blocking=non_blocking),
         )
+
+    def pin_memory(self) -> "FaceBatch":
+        """The batch in memory that a GPU can copy from on its own."""
+        return replace(self, faces=self.faces.pin_memory(), labels=self.labels.pin_memory())
 
 
 class TrainingFaces(Dataset[tuple[Tensor, ...]]):
@@ -57,7 +62,7 @@ class TrainingFaces(Dataset[tuple[Tensor, ...]]):
         size: int,
         augmentation: Augmentation | DeviceAugmentation,
         seed: int,
-        defence: Defence | None = None,
+        defence: Callable[..., Tensor] | None = None,
     ) -> None:
         self.paths = [str(path) for path in rows["path"]]
         self.labels = rows["label"].to_numpy(dtype=np.float32)
@@ -128,18 +133,27 @@ class EpochSampler(Sampler[tuple[int, int]]):
 
 
 class SideBatches(Sampler[list[int]]):
-    """Batches of faces of one side, each of at most `max_pixels` pixels, in a fixed order.
+    """Batches of faces of one side, in a fixed order, bounded in memory whatever the side.
+
+    Args:
+        sides: of the faces, in pixels.
+        input_side: that the detector resizes each face to, in pixels.
+        max_pixels: the most pixels of a batch (at least one face is in it), of crops or of the detector's input,
+            whichever are more.
+        max_faces: the most faces of a batch.
 
     Example:
-        >>> list(SideBatches([96, 48, 96, 48], max_pixels=96 * 96))
-        [[1, 3], [0], [2]]
+        >>> list(SideBatches([96, 48, 96, 48, 48], max_pixels=96 * 96, max_faces=2))
+        [[1, 3], [4], [0], [2]]
     """
 
-    def __init__(self, sides: list[int], max_pixels: int = MAX_PIXELS) -> None:
+    def __init__(
+        self, sides: list[int], input_side: int = 1, max_pixels: int = MAX_PIXELS, max_faces: int = MAX_FACES
+    ) -> None:
         self.batches: list[list[int]] = []
         for side in sorted(set(sides)):
             members = [index for index, other in enumerate(sides) if other == side]
-            count = max(1, max_pixels // side**2)
+            count = max(1, min(max_faces, max_pixels // max(side, input_side) ** 2))
             self.batches += [members[start : start + count] for start in range(0, len(members), count)]
 
     def __len__(self) -> int:
@@ -149,8 +163,13 @@ class SideBatches(Sampler[list[int]]):
         return iter(self.batches)
 
 
-class _StoredFaces(Dataset[int]):
-    """Whole batches of faces as they lie on disk."""
+class StoredFaces(Dataset[FaceBatch]):
+    """Whole batches of faces as they lie on disk, to be scored.
+
+    Args:
+        rows: of the manifest.
+        folder: the manifest's.
+    """
 
     def __init__(self, rows: pd.DataFrame, folder: Path) -> None:
         self.rows = rows.reset_index(drop=True)
@@ -159,81 +178,9 @@ class _StoredFaces(Dataset[int]):
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __getitems__(self, indices: list[int]) -> FaceBatch:
+    def __getitem__(self, indices: list[int]) -> FaceBatch:
+        """Read the faces of some rows, which are all of one side."""
         rows = self.rows.iloc[indices]
         faces = torch.stack([read_face(self.folder / str(path)) for path in rows["path"]])
         labels = torch.tensor(rows["label"].to_numpy(dtype=np.float32))
         return FaceBatch(faces.float() / 255, labels, rows)
-
-
-def _as_is(batch: FaceBatch) -> FaceBatch:
-    return batch
-
-
-def _leave_signals_to_the_program(worker: int) -> None:
-    """A queue warns all processes of a job before it ends it; a copy of the program's answer is not wanted here."""
-    for number in (signal.SIGUSR1, signal.SIGUSR2):
-        signal.signal(number, signal.SIG_IGN)
-
-
-def training_loader(
-    rows: pd.DataFrame,
-    folder: Path,
-    *,
-    size: int,
-    augmentation: Augmentation | DeviceAugmentation,
-    batch_size: int,
-    seed: int = 0,
-    workers: int = 0,
-    defence: Defence | None = None,
-    share: tuple[int, int] = (0, 1),
-) -> "DataLoader[tuple[Tensor, ...]]":
-    """Batches for training: B×3×size×size faces in [0, 1] and B labels, shuffled anew every epoch.
-
-    Args:
-        rows: the manifest's rows to train on.
-        folder: the manifest's folder.
-        size: the detector's input side, in pixels.
-        augmentation: what happens to each face. One on the device gets whole batches later: these are B×3×size×size
-            uint8 faces, B labels, and what was drawn for each face.
-        batch_size: faces a batch; a last smaller batch is left out (a batch of one breaks batch normalisation).
-        seed: of the shuffle, the augmentation and the defence.
-        workers: processes that load; 0 loads in this one. The batches are the same for any number.
-        defence: puts attacked faces among the others.
-        share: `(i, n)`: of each batch the part of process i of n, which must divide it.
-    """
-    dataset = TrainingFaces(rows, folder, size, augmentation, seed, defence)
-    whole = min(batch_size, len(dataset))
-    if whole % share[1]:
-        raise ValueError(f"{share[1]} processes cannot have equal parts of a batch of {whole} faces")
-    sampler = EpochSampler(len(dataset), seed, len(dataset) // whole * whole, share)
-    return DataLoader(
-        dataset,
-        batch_size=whole // share[1],
-        sampler=sampler,  # its keys are (epoch, index)
-        num_workers=workers,
-        worker_init_fn=_leave_signals_to_the_program,
-        persistent_workers=workers > 0,
-        pin_memory=torch.cuda.is_available(),
-    )
-
-
-def face_loader(
-    rows: pd.DataFrame, folder: Path, *, workers: int = 0, max_pixels: int = MAX_PIXELS
-) -> "DataLoader[FaceBatch]":
-    """`FaceBatch`es for evaluation: every face once, at its own size, one side a batch.
-
-    Args:
-        rows: the manifest's rows to go through.
-        folder: the manifest's folder.
-        workers: processes that load; 0 loads in this one.
-        max_pixels: the most pixels of a batch (at least one face is in it).
-    """
-    dataset = _StoredFaces(rows, folder)
-    return DataLoader(
-        dataset,  # type: ignore[arg-type]  # __getitems__ gives whole batches
-        batch_sampler=SideBatches([int(side) for side in rows["side"]], max_pixels),
-        collate_fn=_as_is,  # type: ignore[arg-type]  # what it gets is a batch already
-        num_workers=workers,
-        worker_init_fn=_leave_signals_to_the_program,
-    )

@@ -1,0 +1,1 @@
+"""How a program starts: from the configuration to the objects that it calls."""

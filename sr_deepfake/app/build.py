@@ -1,0 +1,223 @@
+"""What `hydra.utils.instantiate` alone cannot decide: recipe, trainer, tester, attack and logger of a job."""
+
+import csv
+import logging
+import platform
+import sys
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import lightning
+import torch
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from hydra.utils import instantiate
+from lightning.pytorch.callbacks import Callback, LearningRateMonitor, ModelCheckpoint, ProgressBar
+from lightning.pytorch.loggers import CSVLogger, Logger
+from lightning.pytorch.strategies.launchers import _SubprocessScriptLauncher
+from omegaconf import DictConfig, OmegaConf
+
+from sr_deepfake.attacks.base import Attack
+from sr_deepfake.attacks.cache import CachedAttack
+from sr_deepfake.cell import DECIDING
+from sr_deepfake.data.manifest import fingerprint
+from sr_deepfake.data.module import FaceDataModule, augments_on_device
+from sr_deepfake.detectors.callbacks import LAST, PredictionWriter
+from sr_deepfake.detectors.detector import Detector
+from sr_deepfake.detectors.registry import Recipe
+from sr_deepfake.errors import UserError, choose
+from sr_deepfake.hardware import torch_device
+from sr_deepfake.provenance import describe
+
+log = logging.getLogger(__name__)
+
+# Arguments of the Trainer that change no weight.
+_NEUTRAL = (
+    "_target_", "accelerator", "default_root_dir", "enable_model_summary", "enable_progress_bar", "limit_test_batches",
+    "log_every_n_steps", "num_sanity_val_steps", "plugins", "profiler", "use_distributed_sampler",
+)  # fmt: skip
+# Lightning's short names.
+_PRECISIONS = {"32": "32-true", "64": "64-true", "16": "16-mixed", "bf16": "bf16-mixed"}
+
+# What Lightning finds worth telling (devices that are absent, its own services) is told by us or not of use.
+for _name in ("lightning.pytorch", "lightning.fabric"):
+    logging.getLogger(_name).setLevel(logging.WARNING)
+for _message in ("does not have many workers", "smaller than the logging interval", "LeafSpec", "broadcast_buffers",
+                 "exists and is not empty", "isinstance.treespec"):  # fmt: skip
+    warnings.filterwarnings("ignore", message=f".*{_message}.*")
+
+
+def plain(node: Any) -> Any:
+    """A part of the configuration as plain values, interpolations resolved."""
+    return OmegaConf.to_container(node, resolve=True) if OmegaConf.is_config(node) else node
+
+
+def outputs(cfg: DictConfig) -> Path:
+    """The folder where every run writes."""
+    return Path(cfg.paths.outputs)
+
+
+def device(cfg: DictConfig) -> torch.device:
+    """The device of `trainer`.
+
+    Raises:
+        UserError: it is not there.
+    """
+    return torch_device(str(cfg.trainer.accelerator))
+
+
+def recipe(cfg: DictConfig, detector: Detector, data: FaceDataModule) -> Recipe:
+    """Everything that changes the training which the configuration describes."""
+    model = {key: value for key, value in plain(cfg.model).items() if key not in ("label", "pretrained")}
+    trainer = {key: value for key, value in plain(cfg.trainer).items() if key not in _NEUTRAL}
+    trainer["precision"] = _PRECISIONS.get(str(trainer["precision"]), trainer["precision"])
+    callbacks = {name: plain(cfg.callbacks[name]) for name in DECIDING if name in cfg.callbacks}
+    faces = {"name": data.faces.name, **{split: fingerprint(data.rows(split)) for split in ("train", "val")}}
+    kind = device(cfg)
+    training = {
+        "model": model | {"weights": detector.weights},
+        "trainer": trainer,
+        "callbacks": callbacks,
+        "faces": faces,
+        "batch_size": data.batch_size,
+        "augmentation": data.probabilities,
+        "augmented_on": "device" if augments_on_device(data.augment_on, kind.type) else "loader",
+        "defence": None if data.defence is None else data.defence.describe(kind),
+        "seed": cfg.seed,
+    }
+    return Recipe(detector.label, data.forgery, plain(cfg.protocol), training)
+
+
+def trainer(
+    cfg: DictConfig, folder: Path, logger: Logger | None, detector: Detector, data: FaceDataModule
+) -> lightning.Trainer:
+    """The trainer of `trainer`, with the callbacks of `callbacks`, whose checkpoints go to a folder.
+
+    Raises:
+        UserError: it cannot train this detector on these devices.
+    """
+    callbacks: list[Callback] = []
+    for name, settings in cfg.callbacks.items():
+        place = {"dirpath": str(folder)} if settings.get("dirpath", "") is None else {}
+        callback = instantiate(settings, **place)
+        needless = (isinstance(callback, LearningRateMonitor) and logger is None) or (
+            isinstance(callback, ProgressBar) and not cfg.trainer.enable_progress_bar
+        )
+        if not isinstance(callback, Callback):
+            raise UserError(f"callbacks.{name} is no callback of Lightning")
+        if not needless:
+            callbacks.append(callback)
+    keeps = any(isinstance(callback, ModelCheckpoint) for callback in callbacks)
+    if "model_checkpoint" not in cfg.callbacks and not cfg.trainer.get("fast_dev_run"):
+        raise UserError("without callbacks.model_checkpoint the training would keep no epoch: leave it in")
+    made = _trainer(cfg, callbacks, logger, enable_checkpointing=keeps)
+    if isinstance(made.strategy.launcher, _SubprocessScriptLauncher):
+        raise UserError(
+            f"trainer.devices={cfg.trainer.devices} with trainer.strategy={cfg.trainer.strategy} would start the whole "
+            "program several times. trainer=ddp trains one detector on several devices (on CPU processes: trainer=ddp "
+            "trainer.accelerator=cpu trainer.devices=2)"
+        )
+    if made.world_size > 1:  # what is wrong is told before other processes are started
+        data.check_devices(made.world_size)
+        detector.check_devices(made.world_size, made.strategy.root_device)
+    return made
+
+
+def announce(trainer: lightning.Trainer, recipe: Recipe, data: FaceDataModule) -> None:
+    """Say what is about to be trained, on what, from which weights."""
+    folder = Path(str(trainer.checkpoint_callback.dirpath))  # type: ignore[union-attr]  # there is one
+    log.info(
+        "%s %s: %d faces, %d for validation, up to %s epochs, on %s × %s, %s; weights: %s.",
+        "Resuming" if (folder / LAST).exists() else "Training",
+        recipe.name, len(data.rows("train")), len(data.rows("val")), trainer.max_epochs, trainer.num_devices,
+        trainer.strategy.root_device.type, trainer.precision, recipe.training["model"]["weights"],
+    )  # fmt: skip
+
+
+def tester(cfg: DictConfig, predictions: Path, logger: Logger | None) -> lightning.Trainer:
+    """The trainer as it tests: on one device, in float32, its predictions written to a file."""
+    if isinstance(logger, CSVLogger) and Path(logger.experiment.metrics_file_path).is_file():
+        # Processes that trained together wrote it; this one has to know its columns to go on.
+        with open(logger.experiment.metrics_file_path, encoding="utf-8", newline="") as file:
+            logger.experiment.metrics_keys = next(csv.reader(file), [])
+    callbacks: list[Callback] = [PredictionWriter(predictions)]
+    if cfg.trainer.enable_progress_bar and "progress_bar" in cfg.callbacks:
+        callbacks.append(instantiate(cfg.callbacks.progress_bar))
+    alone = {"devices": 1, "strategy": "auto", "precision": "32-true", "enable_checkpointing": False}
+    return _trainer(cfg, callbacks, logger, **alone)
+
+
+def _trainer(
+    cfg: DictConfig, callbacks: list[Callback], logger: Logger | None, **options: Any
+) -> lightning.Trainer:
+    device(cfg)  # tells better than Lightning what is not there
+    bar = bool(cfg.trainer.enable_progress_bar) and any(isinstance(call, ProgressBar) for call in callbacks)
+    made: lightning.Trainer = instantiate(
+        cfg.trainer, callbacks=callbacks, logger=logger or False, enable_progress_bar=bar, **options
+    )
+    return made
+
+
+def attack(cfg: DictConfig) -> Attack | None:
+    """The attack of `attack`, with the cache of attacked faces where `cache.attacked` says so; None: no attack.
+
+    Raises:
+        UserError: an option makes no sense, or the attack has no name.
+    """
+    made = instantiate(cfg.attack)
+    if made is None:
+        return None
+    if not isinstance(made, Attack):
+        raise UserError(
+            f"attack: {type(made).__name__} does not name itself; derive it from sr_deepfake.attacks.Attack"
+        )
+    wish = choose(cfg.cache.attacked, ["auto", "true", "false"], "cache.attacked")
+    if wish == "false" or (wish == "auto" and device(cfg).type == "cuda"):
+        return made
+    return CachedAttack(made, Path(cfg.cache.folder).expanduser())
+
+
+@contextmanager
+def logger(cfg: DictConfig) -> Iterator[Logger | None]:
+    """The logger of `logger`, or None; closed at the end, so that the next job of a sweep gets a run of its own."""
+    made: Logger | None = instantiate(cfg.logger)
+    if made is not None:
+        made.log_hyperparams(plain(cfg))
+    status = "failed"
+    try:
+        yield made
+        status = "success"
+    finally:
+        if made is not None:
+            made.finalize(status)
+        if "wandb" in sys.modules and sys.modules["wandb"].run is not None:
+            sys.modules["wandb"].finish(exit_code=int(status != "success"))
+
+
+def provenance(cfg: DictConfig, data: Mapping[str, str]) -> dict[str, Any]:
+    """Where what this job makes comes from, as of now.
+
+    Args:
+        cfg: the configuration.
+        data: name and fingerprints of the faces.
+    """
+    name = torch.cuda.get_device_name() if device(cfg).type == "cuda" else _processor()
+    return describe(plain(cfg), f"{name}; {device(cfg).type}, {cfg.trainer.precision}", data)
+
+
+def command_id() -> str:
+    """What identifies this run, or the sweep that it is a job of."""
+    hydra = HydraConfig.get()
+    return str(hydra.sweep.dir if hydra.mode == RunMode.MULTIRUN else hydra.runtime.output_dir)
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()

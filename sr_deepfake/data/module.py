@@ -1,0 +1,240 @@
+"""The LightningDataModule: faces for training, validation and test, attacked as whole batches on the device."""
+
+import signal
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Protocol
+
+import lightning
+import pandas as pd
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+from sr_deepfake.data.augmentation import Augmentation
+from sr_deepfake.data.defence import Defence
+from sr_deepfake.data.device_augmentation import DeviceAugmentation
+from sr_deepfake.data.faces import EpochSampler, FaceBatch, SideBatches, StoredFaces, TrainingFaces
+from sr_deepfake.data.sources import FaceSet
+from sr_deepfake.errors import UserError, choose
+from sr_deepfake.hardware import helpful_workers
+
+
+class Source(Protocol):
+    """Where faces come from: `FaceForensics`, `Folder`, `Sample`, or one of your own.
+
+    Attributes:
+        name: of the data set.
+    """
+
+    name: str
+
+    def faces(self, methods: list[str]) -> FaceSet:
+        """The faces of pristine videos and of some forgery methods, made now where the source makes them itself."""
+
+
+class FaceDataModule(lightning.LightningDataModule):
+    """Faces of a data set: pristine ones and those of one forgery method.
+
+    Training batches are B×3×S×S float32 faces in [0, 1] of the detector's input side and B labels (1 is fake).
+    Validation and test batches are `FaceBatch`es of faces at their own size. While the trainer tests, `attack` is applied
+    to the whole batch once it is on the device (the paper's section 3: after the training, without access to the detector).
+
+    Give the Trainer `use_distributed_sampler=False`: with several devices each has its share of every training batch.
+
+    Args:
+        source: of the faces.
+        forgery: the method whose fakes are trained on.
+        tested_on: the method whose fakes are tested; None: the same.
+        frames: at most so many faces a video; None: all.
+        image_size: the detector's input side, in pixels: training faces are resized to it.
+        batch_size: training faces a step, over all devices. A last smaller batch is left out.
+        augmentation: probabilities of the operations of `Augmentation`; None: no augmentation.
+        augment_on: "loader": face by face, where they are loaded; "device": whole batches; "auto": on a GPU there, else
+            where they are loaded.
+        defence: puts attacked faces among the training faces.
+        attack: B×3×S×S faces → attacked faces of the same shape; None: the test scores clean faces only. May be set at
+            any time before the test.
+        seed: of shuffle, augmentation and defence.
+        workers: processes that load faces, for each device; 0: this one loads; None: as many as help.
+
+    Raises:
+        UserError: an option makes no sense.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        forgery: str = "Deepfakes",
+        tested_on: str | None = None,
+        frames: int | None = None,
+        image_size: int = 224,
+        batch_size: int = 32,
+        augmentation: Mapping[str, float] | None = None,
+        augment_on: str = "auto",
+        defence: Defence | None = None,
+        attack: nn.Module | None = None,
+        seed: int = 0,
+        workers: int | None = None,
+    ) -> None:
+        super().__init__()
+        if workers is not None and (not isinstance(workers, int) or workers < 0):
+            raise UserError(
+                f"data.workers={workers!r}: it is a number of processes (0 loads in this one), or null"
+            )
+        self.source = source
+        self.forgery = forgery
+        self.tested_on = tested_on or forgery
+        self.frames = frames
+        self.image_size = image_size
+        self.batch_size = batch_size
+        self.probabilities = dict(augmentation or {})
+        self.augment_on = choose(augment_on, ["auto", "loader", "device"], "data.augment_on")
+        self.defence = defence
+        self.attack = attack
+        self.seed = seed
+        self.workers = workers
+        self._faces: FaceSet | None = None
+        self._device_augmentation: DeviceAugmentation | None = None
+
+    def prepare_data(self) -> None:
+        """Make the faces, where the source makes them itself; otherwise its error names the command that does.
+
+        Raises:
+            UserError: there are no faces, or the source cannot make them.
+        """
+        self.faces  # noqa: B018  # found once
+
+    @property
+    def faces(self) -> FaceSet:
+        """All faces of the data set that were asked for."""
+        if self._faces is None:
+            self._faces = self.source.faces(list(dict.fromkeys([self.forgery, self.tested_on])))
+        return self._faces
+
+    def rows(self, split: str) -> pd.DataFrame:
+        """The manifest's rows of "train", "val" or "test": pristine faces and those of one method.
+
+        Raises:
+            UserError: either class is missing.
+        """
+        return self.faces.of(split, self.tested_on if split == "test" else self.forgery, self.frames)
+
+    @property
+    def pos_weight(self) -> float:
+        """Pristine faces a fake in the training set: the weight of the fakes in the loss."""
+        labels = self.rows("train")["label"]
+        return float((labels == 0).sum() / (labels == 1).sum())
+
+    def setup(self, stage: str) -> None:
+        """Find the faces of a stage; before a training with a defence, attack those that are not kept yet.
+
+        Raises:
+            UserError: faces are missing, or a batch cannot be divided among the devices.
+        """
+        if stage != "fit":
+            return
+        self.check_devices(self._share[0])
+        if self.defence is not None:
+            self.defence.prepare(self._loader(self.rows("train")), self._device)
+
+    def check_devices(self, devices: int) -> None:
+        """See that each device gets the same number of faces of a training batch, and some faces for validation.
+
+        Raises:
+            UserError: it cannot be.
+        """
+        batch = min(self.batch_size, len(self.rows("train")))
+        if batch % devices:
+            fitting = ", ".join(str(count) for count in range(1, min(batch, 64) + 1) if batch % count == 0)
+            raise UserError(
+                f"trainer.devices={devices} does not divide a batch of {batch} faces (protocol.batch_size, or all "
+                f"training faces where they are fewer); {fitting} do"
+            )
+        if len(self.rows("val")) < devices:
+            raise UserError(
+                f"trainer.devices={devices} are more than the {len(self.rows('val'))} faces for validation"
+            )
+
+    def train_dataloader(self) -> "DataLoader[tuple[Tensor, ...]]":
+        """Shuffled anew every epoch, augmented; the batches are the same for any number of workers."""
+        rows = self.rows("train")
+        ranks, rank = self._share
+        batch = min(self.batch_size, len(rows))
+        on_device = augments_on_device(self.augment_on, self._device.type)
+        self._device_augmentation = DeviceAugmentation(self.probabilities) if on_device else None
+        augmentation = self._device_augmentation or Augmentation(self.probabilities)
+        faces = TrainingFaces(rows, self.faces.folder, self.image_size, augmentation, self.seed, self.defence)
+        sampler = EpochSampler(len(faces), self.seed, len(faces) // batch * batch, (rank, ranks))
+        return DataLoader(faces, batch_size=batch // ranks, sampler=sampler, **self._options)
+
+    def val_dataloader(self) -> "DataLoader[FaceBatch]":
+        """Every face once, at its own size, in batches of one side."""
+        ranks, rank = self._share
+        return self._loader(self.rows("val").iloc[rank::ranks])
+
+    def test_dataloader(self) -> "DataLoader[FaceBatch]":
+        """As `val_dataloader`."""
+        return self._loader(self.rows("test"))
+
+    def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
+        """Move a batch; what was drawn for an augmentation on the device stays, since it is read on the CPU."""
+        if isinstance(batch, FaceBatch) or self._device_augmentation is None:
+            return super().transfer_batch_to_device(batch, device, dataloader_idx)
+        faces, labels, drawn = batch
+        return faces.to(device, non_blocking=True), labels.to(device, non_blocking=True), drawn
+
+    def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
+        """On the device: augment a training batch, attack a test batch."""
+        if not isinstance(batch, FaceBatch):
+            if self._device_augmentation is None:
+                return batch
+            faces, labels, drawn = batch
+            return self._device_augmentation(faces, drawn), labels
+        if self.attack is None or not (self.trainer and self.trainer.testing):
+            return batch
+        return replace(batch, attacked=self.attack.to(batch.faces.device)(batch.faces))
+
+    def _loader(self, rows: pd.DataFrame) -> "DataLoader[FaceBatch]":
+        batches = SideBatches([int(side) for side in rows["side"]], self.image_size)
+        faces = StoredFaces(rows, self.faces.folder)
+        return DataLoader(faces, batch_size=None, sampler=batches, **self._options)
+
+    @property
+    def _device(self) -> torch.device:
+        return self.trainer.strategy.root_device if self.trainer else torch.device("cpu")
+
+    @property
+    def _share(self) -> tuple[int, int]:
+        """Number of processes that train together, and which of them this is."""
+        return (self.trainer.world_size, self.trainer.global_rank) if self.trainer else (1, 0)
+
+    @property
+    def _options(self) -> dict[str, Any]:
+        workers = helpful_workers(self._device.type, self._share[0]) if self.workers is None else self.workers
+        return {
+            "num_workers": workers,
+            "worker_init_fn": _leave_signals_to_the_program,
+            "persistent_workers": workers > 0,
+            "pin_memory": self._device.type == "cuda",
+        }
+
+
+def augments_on_device(augment_on: str, device: str) -> bool:
+    """Whether training faces are augmented as whole batches on the device.
+
+    Args:
+        augment_on: as of `FaceDataModule`.
+        device: its type, such as "cuda".
+
+    Example:
+        >>> augments_on_device("auto", "cpu"), augments_on_device("device", "cpu")
+        (False, True)
+    """
+    return augment_on == "device" or (augment_on == "auto" and device == "cuda")
+
+
+def _leave_signals_to_the_program(worker: int) -> None:
+    """A queue warns all processes of a job before it ends it; a copy of the program's answer is not wanted here."""
+    for number in (signal.SIGUSR1, signal.SIGUSR2):
+        signal.signal(number, signal.SIG_IGN)

@@ -1,0 +1,225 @@
+"""The registry of trained detectors: one folder for everything that makes a training what it is."""
+
+import glob
+import hashlib
+import json
+import logging
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from filelock import FileLock, Timeout
+
+from sr_deepfake.attacks.fingerprint import hash_of_weights
+from sr_deepfake.detectors.callbacks import BEST, LAST
+from sr_deepfake.detectors.detector import Detector
+from sr_deepfake.errors import UserError
+from sr_deepfake.files import replacing, write_json
+
+log = logging.getLogger(__name__)
+
+# Raised when training changes in a way that a recipe does not show: older detectors are then not reused.
+RECIPE_VERSION = 2
+
+RECIPE = "recipe.json"
+FINISHED = "finished.json"
+FORCED = "forced.json"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that changes the training of a detector.
+
+    Attributes:
+        model: short name of the model, for folders and tables.
+        forgery: the forgery method that it learns to find.
+        protocol: its values; those that concern the training are in `training` too.
+        training: all that the trained weights depend on, as plain values.
+    """
+
+    model: str
+    forgery: str
+    protocol: Mapping[str, Any]
+    training: Mapping[str, Any]
+
+    @property
+    def fingerprint(self) -> str:
+        """Ten hexadecimal digits that differ when anything about the training differs."""
+        content = {"training": self.training, "forgery": self.forgery, "version": RECIPE_VERSION}
+        canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(canonical.encode()).hexdigest()[:10]
+
+    @property
+    def name(self) -> str:
+        """Name of the detector's folder: `<model>-<forgery>-<fingerprint>`, safe on any file system.
+
+        Example:
+            >>> Recipe("my/net", "FaceSwap", {}, {}).name
+            'my_net-FaceSwap-...'
+        """
+        return re.sub(r"[^A-Za-z0-9_.-]", "_", f"{self.model}-{self.forgery}") + f"-{self.fingerprint}"
+
+
+@contextmanager
+def claim(folder: Path, recipe: Recipe) -> Iterator[None]:
+    """Hold the folder of a recipe: one job at a time trains a detector, others wait for it.
+
+    Args:
+        folder: the detector's, named as the recipe says; made when needed.
+        recipe: of the one to train.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with held(folder):
+        write_json(folder / RECIPE, asdict(recipe))
+        yield
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Hold a detector's folder, so that nobody else trains it meanwhile."""
+    lock = FileLock(folder.parent / f".{folder.name}.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        log.info("Another job trains %s; waiting for it.", folder)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def is_finished(folder: Path) -> bool:
+    """Whether a folder of the registry holds a detector whose training ended."""
+    return (folder / FINISHED).is_file() and (folder / BEST).is_file()
+
+
+def forget(folder: Path, command: str) -> None:
+    """Remove what a training left, so that the next one starts anew; for each command once.
+
+    Args:
+        folder: the detector's.
+        command: what identifies the run or the sweep that wishes it: its other jobs, and the same job when a queue
+            starts it again, find what was trained since.
+    """
+    try:
+        if json.loads((folder / FORCED).read_text(encoding="utf-8")) == command:
+            return
+    except (OSError, ValueError):
+        pass
+    for name in (FINISHED, BEST, LAST):
+        (folder / name).unlink(missing_ok=True)
+    write_json(folder / FORCED, command)
+
+
+def interrupted(folder: Path) -> Path | None:
+    """The checkpoint that an interrupted training goes on from; None where there is none.
+
+    Lightning forgets which epoch was best when a folder was moved; so the places that its callbacks remember are
+    brought up to date.
+    """
+    path = folder / LAST
+    if not path.is_file():
+        return None
+    checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    home = str(folder.resolve())
+    places = [state["dirpath"] for state in checkpoint["callbacks"].values() if "dirpath" in state]
+    if any(place != home for place in places):
+        checkpoint["callbacks"] = _moved(checkpoint["callbacks"], places[0], home)
+        with replacing(path) as beside:
+            torch.save(checkpoint, beside)
+    return path
+
+
+def _moved(value: Any, before: str, after: str) -> Any:
+    if isinstance(value, dict):
+        return {_moved(key, before, after): _moved(item, before, after) for key, item in value.items()}
+    if isinstance(value, str) and value.startswith(before):
+        return after + value.removeprefix(before)
+    return value
+
+
+def finish(folder: Path) -> None:
+    """Note that a training ended, and which weights it gave.
+
+    Without `best.ckpt` nothing chose an epoch: then there is an error.
+
+    Raises:
+        UserError: no epoch was kept.
+    """
+    if not (folder / BEST).is_file():
+        raise UserError(
+            f"the training kept no epoch: {folder / BEST} is missing. callbacks.model_checkpoint writes it, where "
+            "validation has a loss that is a number"
+        )
+    best = torch.load(folder / BEST, map_location="cpu", weights_only=True)
+    summary = {"best_epoch": best["epoch"], "weights": hash_of_weights(_load(folder))}
+    write_json(folder / FINISHED, summary)
+
+
+def weights_of(folder: Path) -> str:
+    """The hash of a finished detector's weights.
+
+    Raises:
+        UserError: the training is not finished.
+    """
+    if not is_finished(folder):
+        raise UserError(
+            f"the training in {folder} is not finished; the command that began it, run again, resumes it"
+        )
+    return str(json.loads((folder / FINISHED).read_text(encoding="utf-8"))["weights"])
+
+
+def read_recipe(folder: Path) -> Recipe:
+    """Read the recipe of a detector.
+
+    Raises:
+        UserError: the folder is not one of a registry.
+    """
+    try:
+        return Recipe(**json.loads((folder / RECIPE).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise UserError(
+            f"{folder} holds no trained detector of this version ({RECIPE}: {error}). "
+            "`python -m sr_deepfake.train` makes one and prints its folder"
+        ) from error
+
+
+def load_detector(folder: Path) -> Detector:
+    """Load the kept epoch of a detector, safely (`weights_only=True`), on the CPU, in evaluation mode.
+
+    Raises:
+        UserError: there is no finished detector in the folder.
+    """
+    read_recipe(folder)
+    weights_of(folder)
+    return _load(folder)
+
+
+def _load(folder: Path) -> Detector:
+    detector = Detector.load_from_checkpoint(folder / BEST, map_location="cpu", weights_only=True)
+    return detector.eval()
+
+
+def find_detectors(wishes: Iterable[str]) -> list[Path]:
+    """Folders of detectors, named one by one or by patterns.
+
+    Raises:
+        UserError: there is none.
+    """
+    found: list[Path] = []
+    for wish in wishes:
+        # A folder whose own name holds pattern characters is taken as it is.
+        matches = [wish] if Path(wish).is_dir() else sorted(glob.glob(wish))
+        folders = [Path(match) for match in matches if (Path(match) / RECIPE).is_file()]
+        if not folders:
+            raise UserError(
+                f"detector={wish}: there is no trained detector there. `python -m sr_deepfake.train` makes one and "
+                "prints its folder; `ls outputs/detectors` lists those that exist"
+            )
+        found += folders
+    return found

@@ -1,0 +1,159 @@
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from small_training import tiny_data, tiny_detector, tiny_trainer
+
+from sr_deepfake.attacks import Attack
+from sr_deepfake.data.faces import FaceBatch
+from sr_deepfake.data.images import read_face
+from sr_deepfake.errors import UserError
+
+
+class Darker(Attack):
+    """Counts how often it is called, and with how many faces."""
+
+    kind = "darker"
+
+    def __init__(self):
+        super().__init__()
+        self.seen = []
+
+    def forward(self, faces):
+        self.seen.append(tuple(faces.shape))
+        return (faces * 255 * 0.9).round() / 255
+
+
+def batches(data, epoch=0):
+    loader = data.train_dataloader()
+    loader.sampler.set_epoch(epoch)
+    return list(loader)
+
+
+@pytest.fixture
+def folder(make_faces, tmp_path):
+    make_faces({"train": 7, "val": 3, "test": 5})
+    return tmp_path
+
+
+OPTIONS = {"augmentation": {"noise": 0.5, "flip": 0.5}, "batch_size": 4, "seed": 3}
+
+
+def test_training_batches_do_not_depend_on_the_number_of_workers(folder):
+    alone = batches(tiny_data(folder, **OPTIONS), epoch=2)
+    helped = batches(tiny_data(folder, workers=2, **OPTIONS), epoch=2)
+    assert len(alone) == len(helped) == 3  # 14 faces; the last two would be a smaller batch
+    for (faces, labels), (others, other_labels) in zip(alone, helped, strict=True):
+        assert torch.equal(faces, others)
+        assert torch.equal(labels, other_labels)
+        assert faces.shape == (4, 3, 48, 48)
+        assert faces.min() >= 0
+        assert faces.max() <= 1
+
+
+def test_every_epoch_is_another_one(folder):
+    data = tiny_data(folder, **OPTIONS)
+    first, second = (torch.cat([faces for faces, _ in batches(data, epoch)]) for epoch in (0, 1))
+    assert not np.array_equal(first.numpy(), second.numpy())
+
+
+@pytest.mark.parametrize("split", ["val", "test"])
+def test_every_face_is_scored_once_as_it_lies_on_disk(folder, split):
+    data = tiny_data(folder)
+    loader = data.val_dataloader() if split == "val" else data.test_dataloader()
+    seen = []
+    for batch in loader:
+        for face, (_, row) in zip(batch.faces, batch.rows.iterrows(), strict=True):
+            assert torch.equal((face * 255).round().to(torch.uint8), read_face(folder / row["path"]))
+            seen.append(row["face_id"])
+    assert sorted(seen) == sorted(data.rows(split)["face_id"])
+
+
+def test_only_pristine_faces_and_those_of_the_method_are_there(make_faces, tmp_path):
+    import pandas as pd
+
+    from sr_deepfake.data.manifest import write_manifest
+
+    one = make_faces({"train": 2, "val": 2, "test": 2}, method="FaceSwap")
+    other = make_faces({"train": 2, "val": 2, "test": 2}, method="Deepfakes")
+    write_manifest(
+        pd.concat([one, other[other["label"] == 1]]).to_dict("records"), tmp_path / "faces.parquet"
+    )
+    data = tiny_data(tmp_path, tested_on="Deepfakes")
+    assert set(data.rows("train")["method"]) == set(data.rows("val")["method"]) == {"pristine", "FaceSwap"}
+    assert set(data.rows("test")["method"]) == {"pristine", "Deepfakes"}
+    with pytest.raises(UserError, match=r"sr_deepfake\.prepare"):
+        tiny_data(tmp_path, forgery="NeuralTextures").rows("train")
+
+
+def test_whole_batches_are_attacked_while_testing_and_never_else(folder):
+    attack = Darker()
+    data = tiny_data(folder, attack=attack)
+    tiny_trainer().validate(tiny_detector(), datamodule=data, verbose=False)
+    assert attack.seen == []
+    tiny_trainer().test(tiny_detector(), datamodule=data, verbose=False)
+    assert sorted(attack.seen) == [(4, 3, 72, 72), (6, 3, 48, 48)]
+    data.attack = None
+    tiny_trainer().test(tiny_detector(), datamodule=data, verbose=False)
+    assert len(attack.seen) == 2
+
+
+def test_a_batch_carries_faces_and_their_attacked_selves(folder):
+    data = tiny_data(folder, attack=Darker())
+    data.trainer = type("Trainer", (), {"testing": True})()
+    batch = next(iter(tiny_data(folder).test_dataloader()))
+    attacked = data.on_after_batch_transfer(batch, 0)
+    assert isinstance(attacked, FaceBatch)
+    assert attacked.faces is batch.faces
+    assert torch.equal(attacked.attacked, data.attack(batch.faces))
+
+
+def test_augmentation_on_the_device_happens_there(folder):
+    data = tiny_data(folder, augment_on="device", **OPTIONS)
+    faces, labels, drawn = batches(data)[0]
+    assert (faces.dtype, drawn.shape) == (torch.uint8, (4, 8))
+    augmented, same = data.on_after_batch_transfer((faces, labels, drawn), 0)
+    assert augmented.dtype == torch.float32
+    assert augmented.max() <= 1
+    assert torch.equal(same, labels)
+    moved, labels, stays = data.transfer_batch_to_device((faces, labels, drawn), torch.device("meta"), 0)
+    assert (moved.device.type, labels.device.type, stays.device.type) == ("meta", "meta", "cpu")
+
+
+def test_the_weight_of_the_fakes_is_pristine_faces_a_fake(folder):
+    assert tiny_data(folder).pos_weight == 1.0
+
+
+@pytest.mark.parametrize(
+    ("devices", "told"),
+    [
+        (3, r"does not divide a batch of 8 faces .*; 1, 2, 4, 8 do"),
+        (8, "more than the 6 faces for validation"),
+    ],
+)
+def test_shares_that_would_not_be_equal_are_errors(folder, devices, told):
+    data = tiny_data(folder)
+    data.check_devices(1)
+    with pytest.raises(UserError, match=told):
+        data.check_devices(devices)
+
+
+@pytest.mark.parametrize("workers", [-1, "many", 1.5])
+def test_workers_are_a_number(folder, workers):
+    with pytest.raises(UserError, match=r"data\.workers"):
+        tiny_data(folder, workers=workers)
+
+
+def test_it_goes_to_other_processes(folder):
+    data = tiny_data(folder, **OPTIONS)
+    data.prepare_data()
+    copy = pickle.loads(pickle.dumps(data))  # noqa: S301 - made here
+    for (faces, _), (others, _) in zip(batches(data), batches(copy), strict=True):
+        assert torch.equal(faces, others)
+
+
+def test_loaders_keep_their_workers_and_pin_memory_for_a_gpu_alone(folder):
+    loader = tiny_data(folder, workers=1).test_dataloader()
+    assert loader.persistent_workers
+    assert not loader.pin_memory

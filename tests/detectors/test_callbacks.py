@@ -1,0 +1,206 @@
+import shutil
+import signal
+from types import SimpleNamespace
+
+import lightning
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
+from skimage.metrics import structural_similarity
+from small_training import fit, same, tiny_data, tiny_detector, tiny_trainer, weights
+from torch import nn
+
+from sr_deepfake.attacks.blur import BlurAttack
+from sr_deepfake.data.images import read_face
+from sr_deepfake.detectors.callbacks import (
+    OwnSignals,
+    PredictionWriter,
+    PreviousEpochCheckpoint,
+    PreviousEpochStopping,
+    Resumption,
+    WholeFiles,
+)
+from sr_deepfake.detectors.detector import Detector
+from sr_deepfake.detectors.registry import interrupted
+from sr_deepfake.metrics.predictions import COLUMNS
+
+AUGMENTED = {"augmentation": {"flip": 0.5, "noise": 0.3, "affine": 0.5}}
+RULES = {
+    "best": (ModelCheckpoint, EarlyStopping),
+    "previous": (PreviousEpochCheckpoint, PreviousEpochStopping),
+}
+
+
+@pytest.fixture
+def faces(make_faces, tmp_path):
+    make_faces({"train": 20, "val": 6, "test": 8})
+    return tmp_path
+
+
+def dropped(seed, epoch, used_before=0):
+    """What dropout leaves in an epoch, after some random numbers of earlier epochs."""
+    torch.rand(used_before)
+    Resumption(seed).on_train_epoch_start(SimpleNamespace(current_epoch=epoch), None)
+    return nn.Dropout(0.5)(torch.ones(64))
+
+
+def test_dropout_depends_on_seed_and_epoch_and_on_nothing_before():
+    assert torch.equal(dropped(0, 3), dropped(0, 3, used_before=100))
+    assert not torch.equal(dropped(0, 3), dropped(0, 4))
+    assert not torch.equal(dropped(0, 3), dropped(1, 3))
+
+
+class Interrupt(lightning.Callback):
+    """Stops the training in the middle of an epoch, as a kill would."""
+
+    def __init__(self, epoch):
+        self.epoch = epoch
+
+    def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
+        if trainer.current_epoch == self.epoch and batch_idx == 2:
+            raise RuntimeError("killed")
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+@pytest.mark.parametrize("epoch", [0, 1, 2])
+def test_an_interrupted_training_ends_as_if_undisturbed(faces, epoch, workers):
+    fit(faces / "one", tiny_data(faces, **AUGMENTED))
+    with pytest.raises(RuntimeError, match="killed"):
+        fit(faces / "two", tiny_data(faces, **AUGMENTED), callbacks=[Interrupt(epoch)])
+    fit(faces / "two", tiny_data(faces, workers=workers, **AUGMENTED))
+    assert same(weights(faces / "one"), weights(faces / "two"))
+    assert same(weights(faces / "one", "last.ckpt"), weights(faces / "two", "last.ckpt"))
+
+
+def losing(monkeypatch, losses):
+    """Validation that has these losses, epoch by epoch."""
+    monkeypatch.setattr(
+        Detector,
+        "validation_step",
+        lambda self, batch, index: self.log(
+            "val/loss", losses[self.current_epoch], batch_size=len(batch.labels)
+        ),
+    )
+    monkeypatch.setattr(Detector, "on_validation_epoch_end", lambda self: None)
+
+
+@pytest.mark.parametrize(
+    ("rule", "losses", "best", "epochs"),
+    [
+        ("best", [3.0, 2.0, 2.5, 2.2, 2.4], 1, 4),
+        ("previous", [3.0, 2.0, 2.5, 2.2, 2.4], 3, 5),
+        ("best", [1.0, 2.0, 2.0, 0.5, 3.0], 0, 3),  # patience ends it before the good one
+        ("previous", [1.0, 2.0, 1.5, 1.6, 1.7], 2, 5),
+        ("previous", [1.0, 0.998, 0.999, 0.996, 3.0], 0, 3),  # in two decimals the first is as good as all
+    ],
+)
+def test_which_epoch_is_kept(faces, monkeypatch, rule, losses, best, epochs):
+    losing(monkeypatch, losses)
+    checkpoint, stopping = RULES[rule]
+    fit(faces / "kept", tiny_data(faces), max_epochs=5, patience=2, checkpoint=checkpoint, stopping=stopping)
+    assert torch.load(faces / "kept" / "best.ckpt", weights_only=True)["epoch"] == best
+    assert torch.load(faces / "kept" / "last.ckpt", weights_only=True)["epoch"] == epochs - 1
+
+
+@pytest.mark.parametrize("rule", ["best", "previous"])
+def test_a_training_that_had_ended_is_not_trained_further(faces, monkeypatch, rule):
+    losing(monkeypatch, [3.0, 3.5, 0.5])  # patience ends it before the third, which would have been the best
+    checkpoint, stopping = RULES[rule]
+    options = {"patience": 1, "checkpoint": checkpoint, "stopping": stopping}
+    fit(faces / "kept", tiny_data(faces), **options)
+    before = weights(faces / "kept"), weights(faces / "kept", "last.ckpt")
+    fit(faces / "kept", tiny_data(faces), **options)
+    assert same(before[0], weights(faces / "kept"))
+    assert same(before[1], weights(faces / "kept", "last.ckpt"))
+
+
+@pytest.mark.parametrize("rule", ["best", "previous"])
+@pytest.mark.parametrize("moved", [False, True])
+def test_a_resumed_training_knows_which_epoch_was_best(faces, monkeypatch, rule, moved):
+    losing(monkeypatch, [3.0, 2.0, 2.5, 2.6, 2.7])
+    checkpoint, stopping = RULES[rule]
+    options = {"patience": 9, "checkpoint": checkpoint, "stopping": stopping, "max_epochs": 5}
+    folder = faces / "kept"
+    with pytest.raises(RuntimeError, match="killed"):
+        fit(folder, tiny_data(faces), callbacks=[Interrupt(2)], **options)
+    if moved:
+        folder = shutil.move(folder, faces / "moved")
+        assert interrupted(folder) == folder / "last.ckpt"
+    fit(folder, tiny_data(faces), **options)
+    assert torch.load(folder / "best.ckpt", weights_only=True)["epoch"] == 1
+
+
+def test_a_checkpoint_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
+    WholeFiles().save_checkpoint({"epoch": 1}, tmp_path / "last.ckpt")
+    written = (tmp_path / "last.ckpt").read_bytes()
+
+    def full(content, file):
+        file.write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(torch, "save", full)
+    with pytest.raises(OSError, match="No space"):
+        WholeFiles().save_checkpoint({"epoch": 2}, tmp_path / "last.ckpt")
+    assert [path.name for path in tmp_path.iterdir()] == ["last.ckpt"]
+    assert (tmp_path / "last.ckpt").read_bytes() == written
+
+
+def test_slurm_is_not_asked_by_lightning(faces, monkeypatch):
+    """Its tasks are the launcher's; with these variables Lightning would refuse to train, or queue the job again."""
+    from lightning.fabric.plugins.environments import LightningEnvironment
+
+    for name, value in {"NTASKS": "2", "JOB_ID": "1", "PROCID": "0", "LOCALID": "0", "NODEID": "0"}.items():
+        monkeypatch.setenv(f"SLURM_{name}", value)
+    with pytest.raises(RuntimeError, match="--ntasks"):
+        lightning.Trainer(accelerator="cpu", logger=False)
+    trainer = lightning.Trainer(accelerator="cpu", plugins=[LightningEnvironment()], logger=False)
+    assert isinstance(trainer._accelerator_connector.cluster_environment, LightningEnvironment)
+
+
+def test_predictions_are_one_row_a_face(faces):
+    path, data, detector = (
+        faces / "p.parquet",
+        tiny_data(faces, attack=BlurAttack(sigma=1.0)),
+        tiny_detector().eval(),
+    )
+    tiny_trainer(callbacks=[PredictionWriter(path)]).test(detector, datamodule=data, verbose=False)
+    table = pd.read_parquet(path).set_index("face_id")
+    assert tuple(pd.read_parquet(path).columns) == COLUMNS
+    rows = data.rows("test").set_index("face_id")
+    assert sorted(table.index) == sorted(rows.index)
+    for face_id, row in table.iterrows():
+        clean = read_face(faces / rows.loc[face_id, "path"])[None].float() / 255
+        attacked = data.attack(clean)
+        with torch.no_grad():
+            scores = [detector(picture).double().sigmoid().item() for picture in (clean, attacked)]
+        assert [row["score"], row["score_attacked"]] == pytest.approx(scores, abs=1e-5)
+        levels = [(picture[0] * 255).round().to(torch.uint8).numpy() for picture in (clean, attacked)]
+        assert row["ssim"] == pytest.approx(structural_similarity(*levels, channel_axis=0), abs=1e-6)
+        error = np.square(levels[0].astype(float) - levels[1]).mean()
+        assert row["psnr"] == pytest.approx(10 * np.log10(255**2 / error), abs=1e-4)
+        assert (row["label"], row["side"]) == (rows.loc[face_id, "label"], clean.shape[-1])
+
+
+def test_without_an_attack_there_are_clean_scores_only_and_a_second_test_begins_anew(faces):
+    writer = PredictionWriter(faces / "p.parquet")
+    trainer = tiny_trainer(callbacks=[writer])
+    for _ in range(2):
+        trainer.test(tiny_detector(), datamodule=tiny_data(faces), verbose=False)
+    table = pd.read_parquet(faces / "p.parquet")
+    assert len(table) == 16
+    assert table["score"].notna().all()
+    assert table[["score_attacked", "ssim", "psnr", "psnr_wrapped"]].isna().all(axis=None)
+
+
+def test_sigterm_is_whose_it_was_before_lightning():
+    before = signal.getsignal(signal.SIGTERM)
+    callback = OwnSignals()
+    try:
+        callback.setup(None, None, "fit")
+        signal.signal(signal.SIGTERM, lambda number, frame: None)  # what Lightning does
+        callback.on_train_start(None, None)
+        assert signal.getsignal(signal.SIGTERM) == before
+    finally:
+        signal.signal(signal.SIGTERM, before)
