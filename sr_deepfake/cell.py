@@ -11,6 +11,8 @@ from typing import Any
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
+from sr_deepfake.overrides import attack_label
+
 # Parts of the configuration that change no figure, or that name what other parts hold.
 _NO_FIGURES = (
     "paths",
@@ -131,7 +133,7 @@ def cell_of(
         settings=_without_caches(kept),
         model=model or str(cfg.model.label),
         forgery=str(cfg.forgery_method.name),
-        attack=_label(choices, kept["attack"]),
+        attack=attack_label(choices, kept["attack"]),
         data=str(choices["data"]),
         choices={group: str(choices.get(group, "none")) for group in ("attack", "sr_model", "defence")},
     )
@@ -146,18 +148,6 @@ def cell_of_job(program: str, cfg: DictConfig, **settings: Any) -> Cell:
 def protocol_is_given() -> bool:
     """Whether the command line names a protocol; otherwise a detector is attacked under the one it was trained with."""
     return any(override.startswith("protocol") for override in HydraConfig.get().overrides.task)
-
-
-def _label(choices: Mapping[str, str], attack: Mapping[str, Any]) -> str:
-    """What the attack is called before it is built: the beginning of its name, where the strength is an option.
-
-    Example:
-        >>> _label({"attack": "sr", "sr_model": "edsr"}, {"scale": 2}), _label({"attack": "jpeg"}, {})
-        ('sr-edsr-x2', 'jpeg')
-    """
-    network = [choices["sr_model"]] if choices["attack"] == "sr" else []
-    scale = [f"x{attack['scale']}"] if "scale" in attack else []
-    return "-".join([choices["attack"], *network, *scale])
 
 
 def _plain(node: Any) -> Any:

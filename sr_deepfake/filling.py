@@ -10,7 +10,7 @@ from sr_deepfake.reporting.report_cells import UNDEFENDED, ReportCell
 
 # Of an earlier run's overrides, those that say which place it was or how it was done, and not what is the same.
 _LEFT_OUT = (
-    "forgery_method", "attack", "sr_model", "defence", "tested_on", "detector", "from_run", "evaluate.", "train.",
+    "forgery", "attack", "sr_model", "defence", "tested_on", "detector", "from_run", "evaluate.", "train.",
     "trainer.progress", "logger",
 )  # fmt: skip
 

@@ -2,13 +2,14 @@
 
 import os
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import hydra
 from hydra._internal.utils import get_args_parser
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
@@ -37,7 +38,28 @@ def _attack_scale(_root_: Any) -> int:
     return int(scales[0]) if scales else 2
 
 
+def attack_label(choices: Mapping[str, str], attack: Mapping[str, Any]) -> str:
+    """What an attack is called before it is built: the beginning of its name, where its strength is no option.
+
+    Args:
+        choices: of the groups, as Hydra names them.
+        attack: its configuration.
+
+    Example:
+        >>> attack_label({"attack": "sr", "sr_model": "edsr"}, {"scale": 2}), attack_label({"attack": "jpeg"}, {})
+        ('sr-edsr-x2', 'jpeg')
+    """
+    network = [choices["sr_model"]] if choices["attack"] == "sr" else []
+    scale = [f"x{attack['scale']}"] if "scale" in attack else []
+    return "-".join([choices["attack"], *network, *scale])
+
+
+def _attack_label(_root_: Any) -> str:
+    return attack_label(HydraConfig.get().runtime.choices, _root_.attack)
+
+
 OmegaConf.register_new_resolver("attack_scale", _attack_scale, replace=True)
+OmegaConf.register_new_resolver("attack_label", _attack_label, replace=True)
 
 # Options of `FaceDataModule`; those of the data set, which stand in data.source, may be typed as data.root= too.
 _OF_THE_MODULE = (
@@ -218,8 +240,14 @@ def _unknown_key(cfg: DictConfig, key: str, groups: list[str]) -> str | None:
         if part not in node.keys():  # noqa: SIM118  # `in node` is false for a value that is still missing
             siblings = [".".join([*walked, str(name)]) for name in node if str(name)[0] != "_"]
             candidates = siblings + (groups if not walked else [])
-            suggestion = nearest(key, candidates) or nearest(key, _leaves(cfg))
-            here = f" {'.'.join(walked)} has: {', '.join(str(name) for name in node if str(name)[0] != '_')}." if walked else ""
+            leaves = _leaves(cfg)
+            named_so = sorted((leaf for leaf in leaves if leaf.endswith(f".{key}")), key=_place)[:1]
+            suggestion = nearest(key, named_so) or nearest(key, candidates) or nearest(key, leaves)
+            here = (
+                f" {'.'.join(walked)} has: {', '.join(str(name) for name in node if str(name)[0] != '_')}."
+                if walked
+                else ""
+            )
             addable = (
                 " Any argument of Lightning's Trainer can be added: +" + key + "=…"
                 if walked == ["trainer"]
@@ -229,6 +257,11 @@ def _unknown_key(cfg: DictConfig, key: str, groups: list[str]) -> str | None:
         walked.append(part)
         node = node._get_node(part)
     return None
+
+
+def _place(leaf: str) -> bool:
+    """What sorts options of the protocol first: others take their values from there."""
+    return not leaf.startswith("protocol.")
 
 
 def _leaves(cfg: DictConfig) -> list[str]:

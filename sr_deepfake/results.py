@@ -114,6 +114,7 @@ def _describe(cfg: DictConfig, folder: Path, data: FaceDataModule, attack: Attac
         "attack_strength": inner.strength if inner else "",
         "network": inner.network if isinstance(inner, SuperResolutionAttack) else None,
         "scale": inner.scale if isinstance(inner, SuperResolutionAttack) else 1,
+        "defence": (recipe.training["defence"] or {"name": "none"})["name"],
         "data": data.faces.name,
         "protocol": recipe.protocol["name"],
         "detector": str(folder),

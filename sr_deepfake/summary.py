@@ -1,8 +1,9 @@
 """The table and the figure of an experiment: `python -m sr_deepfake.summary experiment=transfer`."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import hydra
 from omegaconf import DictConfig
@@ -69,14 +70,15 @@ def summarise(cfg: DictConfig, grid: Grid) -> bool:
     make = hydra.utils.instantiate(cfg.summary.make)
     store = CellStore(grid.outputs)
     found = [store.like(cell) or cell for cell in grid.cells]
-    results = [result_of(cell, grid.outputs) for cell in found]
+    results = results_of(found, grid.outputs)
     missing = [
         Missing(command_of(cell.program, wanted.overrides), cell.error or cell.state)
         for cell, wanted, result in zip(found, grid.cells, results, strict=True)
         if result.predictions is None
     ]
     summary = make(results)
-    caption = next((words for cell in found if (words := _illustration(cell, grid.outputs))), None)
+    done = [cell for cell in found if cell.state == "done"]
+    caption = next((words for cell in done if (words := _told(cell, grid.outputs)["illustration"])), None)
     folder = grid.outputs / "experiments" / f"{cfg.summary.name}-{grid.cells[0].data}"
     files = write_summary(folder, summary, caption, missing)
     print_summary(summary, caption, missing)
@@ -88,39 +90,51 @@ def _has_summary(file: Path) -> bool:
     return "\nsummary:" in file.read_text(encoding="utf-8")
 
 
-def _illustration(cell: Cell, outputs: Path) -> str:
-    """The sentence that says that the figures of a cell are illustrations; empty where they are not, or are missing."""
-    from sr_deepfake.metrics.setups import read_metrics
-
-    return (
-        str(read_metrics(outputs / cell.result / "metrics.json")["cell"]["illustration"])
-        if cell.result
-        else ""
-    )
-
-
-def result_of(cell: Cell, outputs: Path) -> "Result":
-    """What an experiment's summary sees of a cell.
+def results_of(cells: Sequence[Cell], outputs: Path) -> list["Result"]:
+    """What an experiment's summary sees of its cells; those that are missing go by the names of those like them.
 
     Args:
-        cell: with what became of it.
-        outputs: where its results are.
+        cells: with what became of them.
+        outputs: where their results are.
     """
     from sr_deepfake.metrics.predictions import read_predictions
     from sr_deepfake.reporting.summary import Result
 
-    settings, choices = cell.settings, cell.choices
-    probability = settings["defence"].get("probability")
-    return Result(
-        model=cell.model,
-        trained_on=cell.forgery,
-        tested_on=settings["tested_on"],
-        attack=cell.attack,
-        network=choices["sr_model"] if choices["attack"] == "sr" else choices["attack"],
-        scale=int(settings["attack"].get("scale", 1)),
-        defence=choices["defence"] if probability is None else f"{choices['defence']} p={probability:g}",
-        predictions=read_predictions(outputs / cell.result / PREDICTIONS) if cell.state == "done" else None,
-    )
+    told = {cell.name: _told(cell, outputs) for cell in cells if cell.state == "done"}
+    attacks = {cell.attack: told[cell.name] for cell in cells if cell.name in told}
+    defences = {_defence(cell): told[cell.name]["defence"] for cell in cells if cell.name in told}
+    found = []
+    for cell in cells:
+        known = told.get(cell.name) or attacks.get(cell.attack) or {"attack": cell.attack}
+        network = cell.choices["sr_model"] if cell.choices["attack"] == "sr" else cell.choices["attack"]
+        found.append(
+            Result(
+                model=cell.model,
+                trained_on=cell.forgery,
+                tested_on=cell.settings["tested_on"],
+                attack=known["attack"],
+                network=known.get("network") or network,
+                scale=int(cell.settings["attack"].get("scale", 1)),
+                defence=defences.get(_defence(cell), _defence(cell)),
+                predictions=read_predictions(outputs / cell.result / PREDICTIONS)
+                if cell.name in told
+                else None,
+            )
+        )
+    return found
+
+
+def _told(cell: Cell, outputs: Path) -> dict[str, Any]:
+    """What the results of a cell say of themselves."""
+    from sr_deepfake.metrics.setups import read_metrics
+
+    told: dict[str, Any] = read_metrics(outputs / cell.result / "metrics.json")["cell"]
+    return told
+
+
+def _defence(cell: Cell) -> str:
+    probability = cell.settings["defence"].get("probability")
+    return cell.choices["defence"] if probability is None else f"{cell.choices['defence']} p={probability:g}"
 
 
 if __name__ == "__main__":

@@ -44,7 +44,9 @@ def train(cfg: DictConfig, job: Job) -> None:
                 build.log.info("Reusing the finished detector %s (train.force=true trains it again).", folder)
             else:
                 build.announce(trainer, recipe, data)
-                trainer.fit(detector, datamodule=data, ckpt_path=registry.interrupted(folder), weights_only=True)
+                trainer.fit(
+                    detector, datamodule=data, ckpt_path=registry.interrupted(folder), weights_only=True
+                )
                 write_provenance(folder, build.provenance(cfg, recipe.training["faces"]))
                 registry.finish(folder)
                 results.discard_of_other_weights(build.outputs(cfg), folder)

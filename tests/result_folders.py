@@ -28,6 +28,8 @@ def write_results(
     test_faces="none",
     resamples=20,
     program="train",
+    choices=None,
+    defence=None,
 ):
     """Write a folder of results and return it."""
     table = predictions() if faces is None else faces
@@ -35,16 +37,38 @@ def write_results(
     folder = outputs / "results" / f"{detector}-{attack}-{digits}"
     cell = {
         "model": model, "forgery": forgery, "attack": attack, "data": data, "protocol": protocol,
-        "detector": f"outputs/detectors/{detector}", "illustration": data == "sample", "test_faces": test_faces,
-    }  # fmt: skip
+        "detector": f"outputs/detectors/{detector}", "illustration": CAPTION if data == "sample" else "",
+        "test_faces": test_faces, "defence": defence or "none",
+    } | attack_parts(attack)  # fmt: skip
     write_predictions(folder / "predictions.parquet", table)
     write_metrics(folder / "metrics.json", {"cell": cell, **cell_metrics(table, resamples)})
     provenance = {
         "program": program, "overrides": list(overrides), "job": f"python -m sr_deepfake.{program}", "started": started,
-        "directory": str(outputs.parent), "config": config or {"data": {"name": data, "illustration": CAPTION}},
+        "directory": str(outputs.parent), "config": config or {},
+        "choices": choices or {"attack": "sr", "sr_model": "edsr"},
     }  # fmt: skip
     (folder / "provenance.json").write_text(json.dumps(provenance))
     return folder
+
+
+def attack_parts(attack):
+    """What `evaluate` says of an attack beside its name."""
+    network, _, scale = attack.removeprefix("sr-").partition("-x")
+    if scale:
+        kind, strength, scale = attack.rpartition("-x")[0], f"x{scale}", scale
+        return {
+            "attack_kind": kind,
+            "attack_strength": strength,
+            "network": network,
+            "scale": int(float(scale)),
+        }
+    kind, _, strength = attack.rpartition("-")
+    return {
+        "attack_kind": kind or attack,
+        "attack_strength": strength if kind else "",
+        "network": None,
+        "scale": 1,
+    }
 
 
 def read(outputs):

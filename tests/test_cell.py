@@ -4,12 +4,13 @@ import hydra
 import pytest
 
 from sr_deepfake.cell import Cell, cell_of
-from sr_deepfake.overrides import CONF
+from sr_deepfake.overrides import CONF, completed
 
 
 def cell(*overrides, program="train"):
     with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
-        return cell_of(program, overrides, hydra.compose(program, list(overrides)))
+        cfg = hydra.compose(program, completed(program, overrides), return_hydra_config=True)
+        return cell_of(program, overrides, cfg, cfg.hydra.runtime.choices)
 
 
 @pytest.mark.parametrize(
@@ -17,7 +18,9 @@ def cell(*overrides, program="train"):
     [
         "model=swin", "model.pretrained=false", "forgery=FaceSwap", "attack=none", "attack.scale=3", "seed=1",
         "protocol.epochs=9", "protocol.augmentation.jpeg=0", "sr_model.weights=other", "trainer.precision=32",
-        "data=ffpp",
+        "data=ffpp", "trainer.limit_train_batches=4", "+trainer.gradient_clip_val=1",
+        "callbacks.early_stopping.patience=2",
+        "~callbacks.early_stopping", "sr_model=bicubic", "attack=jpeg", "attack.precision=float32",
     ],
 )  # fmt: skip
 def test_what_changes_figures_makes_another_cell(override):
@@ -27,9 +30,9 @@ def test_what_changes_figures_makes_another_cell(override):
 @pytest.mark.parametrize(
     "override",
     [
-        "paths.outputs=elsewhere", "paths.cache=elsewhere", "cache.attacked=false", "logger=wandb", "trainer.workers=3",
-        "trainer.enable_progress_bar=false", "train.force=true", "evaluate.force=true", "prepare.workers=9", "trainer=cpu",
-        "+summary.bins=3",
+        "paths.outputs=elsewhere", "paths.cache=elsewhere", "cache.attacked=false", "logger=wandb", "data.workers=3",
+        "trainer.enable_progress_bar=false", "train.force=true", "evaluate.force=true", "prepare.workers=9",
+        "trainer=cpu", "+trainer.profiler=simple", "~callbacks.learning_rate_monitor", "+summary.bins=3",
     ],
 )  # fmt: skip
 def test_what_changes_no_figure_makes_no_other_cell(override):

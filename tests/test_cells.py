@@ -9,7 +9,7 @@ import pytest
 from sr_deepfake.cell import Cell, cell_of
 from sr_deepfake.cells import CellStore
 from sr_deepfake.errors import UserError
-from sr_deepfake.overrides import CONF
+from sr_deepfake.overrides import CONF, completed
 
 CELL = Cell("train", ["model=swin"], {"seed": 0, "data": {}}, "swin", "FaceSwap", "none", "sample")
 
@@ -30,7 +30,8 @@ def do(store, cell=CELL, name="one", repeated=False):
 
 def cell(*overrides, program="train"):
     with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
-        return cell_of(program, overrides, hydra.compose(program, list(overrides)))
+        cfg = hydra.compose(program, completed(program, overrides), return_hydra_config=True)
+        return cell_of(program, overrides, cfg, cfg.hydra.runtime.choices)
 
 
 def test_a_cell_is_missing_then_running_then_done(store):

@@ -13,7 +13,10 @@ import pytest
 import torch
 from forked import TINY, Process, run
 
-VIT = [*(option for option in TINY if not option.startswith(("model.backbone", "trainer="))), "model.backbone=test_vit"]
+VIT = [
+    *(option for option in TINY if not option.startswith(("model.backbone", "trainer="))),
+    "model.backbone=test_vit",
+]
 TOGETHER = ["trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2"]
 RUN = [*VIT, *TOGETHER, "forgery=FaceSwap", "attack=bicubic", "data.crops=../crops", "protocol.epochs=3"]
 
@@ -46,7 +49,9 @@ def test_two_processes_train_and_one_tests(folders):
     log = pd.read_csv(written(one, "runs/train/*/csv/metrics.csv"))
     assert log["val/loss"].notna().sum() == log["train/loss_epoch"].notna().sum() == 3
     assert log["test/both/fnr"].notna().sum() == 1
-    assert log["val/fnr"].dropna().mul(5).round(6).isin(range(6)).all()  # over the five fakes of both processes
+    assert (
+        log["val/fnr"].dropna().mul(5).round(6).isin(range(6)).all()
+    )  # over the five fakes of both processes
 
 
 @pytest.mark.slow

@@ -9,13 +9,10 @@ import pandas as pd
 import pytest
 from forked import TINY, run
 from omegaconf import OmegaConf
-from sr_deepfake.defending import defending
-from sr_deepfake.detectors.runtime import choose_runtime
 
 from sr_deepfake.data.manifest import write_manifest
-from sr_deepfake.errors import UserError
 from sr_deepfake.grid import grid_of
-from sr_deepfake.overrides import CONF
+from sr_deepfake.overrides import CONF, completed
 
 TINY = [*TINY, "paths.cache=cache"]
 
@@ -32,7 +29,7 @@ def two_methods(make_faces, tmp_path):
 
 def compose(*overrides):
     with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
-        return hydra.compose("train", list(overrides))
+        return hydra.compose("train", completed("train", overrides))
 
 
 @pytest.mark.parametrize(
@@ -42,7 +39,7 @@ def compose(*overrides):
 )  # fmt: skip
 def test_each_experiment_spans_its_grid_on_the_sample(name, cells, varied):
     one_method = ["forgery=FaceSwap"] if name == "sr_models" else []  # 45 cells take long to compose
-    grid = grid_of("train", [f"experiment={name}", *one_method])
+    grid = grid_of("train", completed("train", [f"experiment={name}", *one_method]))
     assert len({cell.name for cell in grid.cells}) == len(grid.cells) == cells
     assert set(grid.varied[0]) == varied
     assert {cell.data for cell in grid.cells} == {"sample"}
@@ -52,7 +49,7 @@ def test_a_summary_is_no_part_of_what_a_cell_is():
     plain = compose("experiment=transfer", "forgery=FaceSwap", "tested_on=FaceSwap")
     assert OmegaConf.select(plain, "summary.name") == "transfer"
     grids = [
-        grid_of("train", [f"experiment={name}", "forgery=FaceSwap", "attack=sr"])
+        grid_of("train", completed("train", [f"experiment={name}", "forgery=FaceSwap", "attack=sr"]))
         for name in ("resolution", "demo")
     ]
     assert grids[0].cells[0].name == grids[1].cells[0].name
@@ -99,18 +96,18 @@ def test_a_defended_detector_beside_the_undefended_one(two_methods):
     recipes = [
         json.loads(file.read_text()) for file in (two_methods / "outputs" / "detectors").glob("*/recipe.json")
     ]
-    defences = sorted((recipe["defence"] for recipe in recipes), key=bool)
+    defences = sorted((recipe["training"]["defence"] for recipe in recipes), key=bool)
     assert defences[0] is None
-    assert (defences[1]["name"], defences[1]["probability"]) == ("bicubic-x2", 0.5)
+    assert (defences[1]["name"], defences[1]["probability"]) == ("bicubic-x2 p=0.5", 0.5)
     kept = two_methods / "outputs" / "attacked_faces" / defences[1]["attack"]
     assert len(list(kept.glob("*/*.png"))) >= 16  # the training faces, each once
     run("summary", *choice, cwd=two_methods)
     table = pd.read_csv(two_methods / "outputs" / "experiments" / "defence-ffpp" / "table.csv")
     assert table[["defence", "attack", "in_training"]].to_numpy().tolist() == [
-        ["none", "sr-bicubic-x2", "–"],
-        ["none", "sr-lanczos-x2", "–"],
-        ["bicubic-x2 p=0.5", "sr-bicubic-x2", "yes"],
-        ["bicubic-x2 p=0.5", "sr-lanczos-x2", "no"],
+        ["none", "bicubic-x2", "–"],
+        ["none", "lanczos-x2", "–"],
+        ["bicubic-x2 p=0.5", "bicubic-x2", "yes"],
+        ["bicubic-x2 p=0.5", "lanczos-x2", "no"],
     ]
 
 
@@ -119,7 +116,7 @@ def test_a_network_without_weights_is_left_out_and_named(two_methods):
     # rcan's published file is never downloaded unasked, so that this needs no network.
     choice = ["experiment=sr_models", "forgery=FaceSwap", "sr_model=rcan,bicubic", "attack.scale=2", *TINY]
     shown = run("train", "-m", *choice, cwd=two_methods)
-    assert "Left out" in shown
+    assert "Skipped" in shown
     assert "no weights of RCAN" in shown
     shown = run("summary", *choice, cwd=two_methods, status=3)
     assert "1 cell(s) are missing" in shown
@@ -127,8 +124,18 @@ def test_a_network_without_weights_is_left_out_and_named(two_methods):
     assert "python -m sr_deepfake.train" in shown
     table = pd.read_csv(two_methods / "outputs" / "experiments" / "sr_models-ffpp" / "table.csv")
     assert table[["network", "detectors"]].to_numpy().tolist() == [["rcan", 0], ["bicubic", 1]]
-    alone = [option for option in choice if not option.startswith("sr_model")]
-    run("train", *alone, "sr_model=rcan", cwd=two_methods, status=1)  # not in a sweep, it is an error
+    states = [
+        json.loads(file.read_text())["state"] for file in (two_methods / "outputs" / "cells").glob("*.json")
+    ]
+    assert sorted(states) == ["done", "skipped"]
+    (detector,) = (two_methods / "outputs" / "detectors").glob("*-FaceSwap-*")
+    options = [option for option in TINY if not option.startswith("protocol")]
+    attacked = ["attack=sr", "sr_model=rcan", "evaluate.skip_missing_weights=true"]
+    shown = run("evaluate", *options, f"detector={detector}", *attacked, cwd=two_methods)
+    assert "Skipped" in shown
+    run(
+        "evaluate", *options, f"detector={detector}", *attacked[:-1], cwd=two_methods, status=1
+    )  # else it is an error
 
 
 def test_summaries_of_nothing_and_of_what_has_none(tmp_path):
@@ -147,21 +154,3 @@ def test_help_and_mistakes_import_nothing_heavy(tmp_path):
     )
     assert ended.stdout == "set()\n"
     assert "outputs/experiments/NAME-DATA/" in run("summary", "--help", cwd=tmp_path)
-
-
-@pytest.mark.parametrize(
-    ("overrides", "named"),
-    [
-        (["defence=sr", "defence.probability=0"], "defence.probability=0"),
-        (["defence=sr", "defence.probability=1.5"], "defence.probability=1.5"),
-        (["defence=bicubic", "cache.attacked=false"], "cache.attacked=false"),
-    ],
-)
-def test_defences_that_cannot_be(overrides, named):
-    machine = choose_runtime("cpu", "32", False, 0)
-    with pytest.raises(UserError, match=named):
-        defending(compose(*overrides), machine)
-
-
-def test_without_a_defence_there_is_none():
-    assert defending(compose(), choose_runtime("cpu", "32", False, 0)) is None

@@ -7,13 +7,9 @@ from result_folders import read, write_results
 from sr_deepfake.cell import cell_of
 from sr_deepfake.cells import CellStore
 from sr_deepfake.filling import Filling
-from sr_deepfake.overrides import CONF
+from sr_deepfake.overrides import CONF, completed
 
-SR = {
-    "data": {"name": "sample"},
-    "attack": {"name": "sr", "label": "sr-edsr-x2", "scale": 2},
-    "sr_model": {"name": "edsr"},
-}
+SR = {"attack": {"scale": 2}}
 
 
 def overrides_of(command):
@@ -66,8 +62,10 @@ def test_what_belongs_to_the_neighbour_alone_is_left_out(tmp_path):
 
 
 def test_the_attack_is_told_as_it_was(tmp_path):
-    jpeg = SR | {"attack": {"name": "jpeg", "label": "jpeg-q35"}}
-    write_results(tmp_path, attack="jpeg-q35", overrides=["attack=jpeg", "attack.quality=35"], config=jpeg)
+    told = ["attack=jpeg", "attack.quality=35"]
+    write_results(
+        tmp_path, attack="jpeg-q35", overrides=told, config={"attack": {}}, choices={"attack": "jpeg"}
+    )
     words = overrides_of(filled(tmp_path, "resnet50", "Deepfakes", attack="jpeg-q35")[0])
     assert words[-2:] == ["attack=jpeg", "attack.quality=35"]
 
@@ -75,18 +73,22 @@ def test_the_attack_is_told_as_it_was(tmp_path):
 @pytest.mark.parametrize("attack", ["sr-edsr-x2", "jpeg-q35"])
 def test_the_commands_compose_and_describe_the_place(attack, tmp_path):
     name = attack.partition("-")[0]
-    config = SR | {"attack": {"name": name, "label": attack, "scale": 2}}
+    choices = {"attack": name, "sr_model": "edsr"}
     more = ["attack=jpeg", "attack.quality=35"] if name == "jpeg" else []
-    write_results(tmp_path, attack=attack, overrides=["experiment=transfer", *more], config=config)
+    write_results(
+        tmp_path, attack=attack, overrides=["experiment=transfer", *more], config=SR, choices=choices
+    )
     command, _ = filled(tmp_path, "swin", "NeuralTextures", attack)
     cell = _single(overrides_of(command))
-    assert (cell.model, cell.forgery, cell.attack, cell.data) == ("swin", "NeuralTextures", attack, "sample")
+    assert (cell.model, cell.forgery, cell.data) == ("swin", "NeuralTextures", "sample")
+    assert attack.startswith(cell.attack)
     assert cell.settings["tested_on"] == "NeuralTextures"
 
 
 def _single(overrides):
     with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
-        return cell_of("train", overrides, hydra.compose("train", overrides))
+        cfg = hydra.compose("train", completed("train", overrides), return_hydra_config=True)
+        return cell_of("train", overrides, cfg, cfg.hydra.runtime.choices)
 
 
 def test_without_provenance_the_place_is_named_in_full(tmp_path):

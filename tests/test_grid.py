@@ -9,7 +9,7 @@ from sr_deepfake.grid import grid_of
     [("paper", "swin_small_patch4_window7_224"), ("authors_code", "swin_tiny_patch4_window7_224")],
 )
 def test_the_papers_grid(experiment, swin):
-    grid = grid_of("train", [f"experiment={experiment}", "data.root=/videos"])
+    grid = grid_of("train", [f"experiment={experiment}", "data.source.root=/videos"])
     assert len(grid.cells) == len({cell.name for cell in grid.cells}) == 30
     assert {cell.model for cell in grid.cells} == {"resnet50", "swin", "xception"}
     assert {cell.attack for cell in grid.cells} == {"none", "sr-edsr-x2"}
@@ -17,9 +17,13 @@ def test_the_papers_grid(experiment, swin):
         assert cell.settings["protocol"]["name"] == experiment
         assert cell.settings["model"]["pretrained"] is True
         assert cell.settings["sr_model"]["weights"] == "official"
-    assert {cell.settings["model"]["name"] for cell in grid.cells} == {"resnet50", swin, "legacy_xception"}
+    assert {cell.settings["model"]["backbone"] for cell in grid.cells} == {
+        "resnet50",
+        swin,
+        "legacy_xception",
+    }
     assert grid.is_sweep
-    assert all("data.root=/videos" in cell.overrides for cell in grid.cells)
+    assert all("data.source.root=/videos" in cell.overrides for cell in grid.cells)
     assert not any(grid.varied)
 
 

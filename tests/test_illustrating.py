@@ -61,7 +61,7 @@ def outputs(tmp_path):
         "paths": {"outputs": "/gone/outputs"},
         "cache": {"folder": "/gone/outputs/attacked_faces"},
         "protocol": {"frames": 5},
-        "attack": {"module": ATTACK},
+        "attack": ATTACK,
     }
     write_results(
         outputs, data="ffpp", faces=table, config=config, test_faces=fingerprint(pd.DataFrame(rows))
@@ -122,9 +122,9 @@ def test_other_faces_than_those_that_were_tested_are_not_shown(outputs):
 
 
 def test_an_attack_that_makes_other_faces_now_is_not_shown(outputs):
-    edit(outputs, lambda config: config["attack"]["module"]["sr_model"].update(mode="lanczos"))
-    edit(outputs, lambda config: config["attack"]["module"].update(scale=4))
-    edit(outputs, lambda config: config["attack"]["module"]["sr_model"].update(scale=4))
+    edit(outputs, lambda config: config["attack"]["sr_model"].update(mode="lanczos"))
+    edit(outputs, lambda config: config["attack"].update(scale=4))
+    edit(outputs, lambda config: config["attack"]["sr_model"].update(scale=4))
     examples, notes = illustrated(outputs)
     assert not examples
     assert "the attack makes another face" in notes[0]
@@ -142,7 +142,7 @@ def test_an_attack_that_makes_other_faces_now_is_not_shown(outputs):
     ],
 )
 def test_a_stored_configuration_runs_nothing_but_attacks_of_the_package(target, outputs):
-    edit(outputs, lambda config: config["attack"]["module"]["sr_model"].update(_target_=target))
+    edit(outputs, lambda config: config["attack"]["sr_model"].update(_target_=target))
     examples, notes = illustrated(outputs)
     assert not examples
     assert f"names '{target}', which is not of this version" in notes[0]

@@ -1,9 +1,16 @@
 import json
+import os
 
 import pytest
 
 from sr_deepfake.errors import UserError
-from sr_deepfake.overrides import find_mistake, with_default_data, with_earlier_run, without_replaced
+from sr_deepfake.overrides import (
+    completed,
+    find_mistake,
+    with_default_data,
+    with_earlier_run,
+    without_replaced,
+)
 
 
 @pytest.mark.parametrize(
@@ -13,15 +20,17 @@ from sr_deepfake.overrides import find_mistake, with_default_data, with_earlier_
         ("model=resnet50,xceptio", "'xception'"),
         ("forgery=faceswap", "'FaceSwap'"),
         ("modl=swin", "'model'"),
-        ("model.nme=x", "'model.name'"),
+        ("model.bckbone=x", "'model.backbone'"),
+        ("data.workes=x", "'data.source.workers'"),
         ("protocol.epcohs=2", "'protocol.epochs'"),
-        ("learning_rate=3", "'protocol.learning_rate'"),
+        ("patience=3", "'protocol.patience'"),
+        ("batch_size=3", "'protocol.batch_size'"),
         ("train.froce=true", "'train.force'"),
         ("experiment=dmo", "'demo'"),
     ],
 )
 def test_a_typo_is_answered_with_the_nearest_choice(argument, suggestion):
-    assert f"Did you mean {suggestion}?" in find_mistake("train", [argument])
+    assert f"Did you mean {suggestion}?" in find_mistake("train", completed("train", [argument]))
 
 
 @pytest.mark.parametrize(
@@ -39,7 +48,32 @@ def test_a_typo_is_answered_with_the_nearest_choice(argument, suggestion):
     ],
 )
 def test_right_command_lines_pass(arguments):
-    assert find_mistake("train", arguments) is None
+    assert find_mistake("train", completed("train", arguments)) is None
+
+
+def test_short_names_are_made_long_in_one_place():
+    typed = ["-m", "forgery=A,B", "data.crops=x=y", "data.workers=2", "~forgery", "+data.new=1", "data=ffpp"]
+    assert completed("train", typed) == [
+        "-m", "forgery_method=A,B", "data.source.crops=x=y", "data.workers=2", "~forgery_method", "+data.source.new=1",
+        "data=ffpp",
+    ]  # fmt: skip
+
+
+def test_a_tilde_is_the_home_folder(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("SR_DEEPFAKE_OUTPUTS", "~/out")
+    monkeypatch.setenv("SR_DEEPFAKE_CACHE", "~/cache")
+    assert completed("train", ["paths.outputs=~/there"])[0] == f"paths.outputs={tmp_path}/there"
+    assert (os.environ["SR_DEEPFAKE_OUTPUTS"], os.environ["SR_DEEPFAKE_CACHE"]) == (
+        f"{tmp_path}/out",
+        f"{tmp_path}/cache",
+    )
+
+
+def test_an_argument_of_the_trainer_that_is_not_there_can_be_added():
+    told = find_mistake("train", ["trainer.gradient_clip_val=1"])
+    assert "+trainer.gradient_clip_val=" in told
+    assert find_mistake("train", ["+trainer.gradient_clip_val=1", "trainer.max_epochs=2"]) is None
 
 
 def test_the_environment_changes_the_default_data_set(monkeypatch):
@@ -62,7 +96,7 @@ def earlier(tmp_path):
 def test_an_earlier_run_is_repeated(earlier):
     folder, overrides = earlier
     assert with_earlier_run("train", [f"from_run={folder}"]) == overrides
-    assert find_mistake("train", with_earlier_run("train", [f"from_run={folder}"])) is None
+    assert find_mistake("train", completed("train", [f"from_run={folder}"])) is None
 
 
 def test_what_is_typed_beside_it_wins(earlier):

@@ -60,7 +60,8 @@ def test_a_repository_without_a_commit_has_none(tmp_path):
 
 
 def test_it_says_what_was_run_when_where_and_with_what(tmp_path, monkeypatch):
-    hydra = OmegaConf.create({"overrides": {"task": ["seed=3", "data.root=/my videos"]}})
+    task = ["seed=3", "data.root=/my videos"]
+    hydra = OmegaConf.create({"overrides": {"task": task}, "runtime": {"choices": {"data": "ffpp"}}})
     monkeypatch.setattr("sr_deepfake.provenance.HydraConfig.get", lambda: hydra)
     monkeypatch.setattr("sr_deepfake.provenance.time.time", lambda: 1000.0)
     provenance.start("train", "python -m sr_deepfake.train -m seed=3,4 'data.root=/my videos'")
@@ -73,6 +74,7 @@ def test_it_says_what_was_run_when_where_and_with_what(tmp_path, monkeypatch):
         "a CPU",
         {"name": "sample", "test": "aa"},
     )
+    assert made["choices"] == {"data": "ffpp"}
     assert (made["started"], made["seconds"]) == ("1970-01-01T00:16:40+00:00", 12.5)
     for package in (
         "torch",

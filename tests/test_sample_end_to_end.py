@@ -4,39 +4,25 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
+from functools import partial
 
+import lightning
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from sklearn.metrics import roc_auc_score
-from sr_deepfake.data.loaders import face_loader
-from sr_deepfake.detectors.runtime import choose_runtime
-from sr_deepfake.detectors.store import DetectorStore, Recipe, load_detector
-from sr_deepfake.detectors.training import train_detector
-from sr_deepfake.metrics.scoring import score_faces
 
-from sr_deepfake.data.extraction import ExtractionSettings
+from sr_deepfake.data import FaceDataModule
 from sr_deepfake.data.sample_source import Sample
-from sr_deepfake.detectors.backbones import find_weights
+from sr_deepfake.detectors import Detector
+from sr_deepfake.detectors.callbacks import PredictionWriter
+from sr_deepfake.metrics.predictions import read_predictions
 
 pytestmark = pytest.mark.slow
 
 SIDE = 128  # px; the demo's 224 take three times as long
-PROTOCOL = {
-    "name": "quick",
-    "image_size": SIDE,
-    "input": "normalised",
-    "optimiser": "adamw",
-    "learning_rate": 5e-4,
-    "momentum": 0.0,
-    "weight_decay": 0.01,
-    "batch_size": 32,
-    "epochs": 4,
-    "final_learning_rate": 0.01,
-    "selection": "best",
-    "patience": 5,
-    "augmentation": {"jpeg": 0.2, "noise": 0.3, "flip": 0.5, "grey": 0.2, "affine": 0.5},
-}
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +72,7 @@ def test_every_figure_follows_from_the_predictions(demo):
 
 
 def test_people_of_training_and_test_are_different(cache, demo):
-    rows = Sample(str(cache), ExtractionSettings(dataset="sample")).faces(["FaceSwap"]).rows
+    rows = Sample(str(cache)).faces(["FaceSwap"]).rows
     people = {
         split: set(part["target"]) | set(part["source"]) - {""} for split, part in rows.groupby("split")
     }
@@ -97,20 +83,32 @@ def test_people_of_training_and_test_are_different(cache, demo):
 
 def test_shuffled_training_labels_teach_nothing(cache, demo, tmp_path):
     """What a detector finds comes from the forgery: no codec, crop or split gives the label away."""
-    faces = Sample(str(cache), ExtractionSettings(dataset="sample")).faces(["FaceSwap"])
-    train, val = (faces.of(split, "FaceSwap", 5) for split in ("train", "val"))
-    rng = np.random.default_rng(0)
-    train["label"], val["label"] = (rng.permutation(rows["label"]) for rows in (train, val))
-    weights = find_weights("tf_efficientnet_lite0", "true", SIDE)
-    machine = choose_runtime("cpu")
-    recipe = Recipe(
-        "shuffled", "tf_efficientnet_lite0", weights.origin, "FaceSwap", PROTOCOL, {}, 0, machine.precision
+
+    class Shuffled(Sample):
+        def faces(self, methods):
+            found = super().faces(methods)
+            rng = np.random.default_rng(0)
+            rows = found.rows.copy()
+            for split in ("train", "val"):
+                chosen = rows["split"] == split
+                rows.loc[chosen, "label"] = rng.permutation(rows.loc[chosen, "label"])
+            return replace(found, rows=rows)
+
+    lightning.seed_everything(0)
+    detector = Detector(
+        "tf_efficientnet_lite0",
+        pretrained=True,
+        image_size=SIDE,
+        optimizer=partial(torch.optim.AdamW, lr=5e-4),
     )
-    folder = train_detector(
-        recipe, weights, train, val, faces.folder,
-        store=DetectorStore(tmp_path), runtime=machine, progress=False,
+    data = FaceDataModule(Shuffled(str(cache)), "FaceSwap", frames=5, image_size=SIDE)
+    writer = PredictionWriter(tmp_path / "predictions.parquet")
+    trainer = lightning.Trainer(
+        max_epochs=4, callbacks=[writer], precision="bf16-mixed", logger=False, enable_checkpointing=False,
+        enable_progress_bar=False, use_distributed_sampler=False,
     )  # fmt: skip
-    test = face_loader(faces.of("test", "FaceSwap", 5), faces.folder)
-    predictions = score_faces(load_detector(folder), None, test, autocast=machine.autocast)
+    trainer.fit(detector, datamodule=data)
+    trainer.test(detector, datamodule=data, verbose=False)
+    predictions = read_predictions(writer.path)
     # 24 videos a class are few: the AUC of guessing has a standard deviation of 0.08.
     assert abs(roc_auc_score(predictions["label"], predictions["score"]) - 0.5) < 0.2

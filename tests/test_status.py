@@ -8,9 +8,11 @@ import pytest
 from sr_deepfake import status
 from sr_deepfake.cells import CellStore
 from sr_deepfake.grid import grid_of
+from sr_deepfake.overrides import completed
 from sr_deepfake.status import how_long
 
 GRID = ["model=resnet50,swin", "forgery=FaceSwap,Deepfakes", "attack=none"]
+LONG = completed("train", GRID)
 
 
 @pytest.fixture
@@ -30,7 +32,7 @@ def shown(tmp_path, monkeypatch, capsys):
 def states(tmp_path, *what):
     """Write a state for each cell of the grid."""
     store = CellStore(tmp_path / "outputs")
-    for cell, state in zip(grid_of("train", GRID).cells, what, strict=True):
+    for cell, state in zip(grid_of("train", LONG).cells, what, strict=True):
         if state != "missing":
             result = f"results/{cell.name}"
             (tmp_path / "outputs" / result).mkdir(parents=True)
@@ -54,6 +56,7 @@ def states(tmp_path, *what):
         (["done", "done", "missing", "done"], 3),
         (["done", "running", "done", "done"], 3),  # its process is gone
         (["failed", "missing", "done", "done"], 1),
+        (["skipped", "done", "done", "done"], 0),
     ],
 )
 def test_the_exit_status_tells(tmp_path, shown, what, code):
@@ -77,7 +80,9 @@ def test_each_cell_is_a_line_in_a_pipe(tmp_path, shown):
     at = lines.index(
         "  python -m sr_deepfake.train -m model=resnet50,swin forgery=FaceSwap,Deepfakes attack=none"
     )
-    assert lines[at + 2] == "  python -m sr_deepfake.train model=resnet50 forgery=Deepfakes attack=none"
+    assert (
+        lines[at + 2] == "  python -m sr_deepfake.train model=resnet50 forgery_method=Deepfakes attack=none"
+    )
     assert len(lines[at + 2 :]) == 3
 
 
@@ -90,7 +95,7 @@ def test_without_arguments_all_cells_that_were_begun_are_listed(tmp_path, shown)
     assert code == 1
     assert "3 cells in outputs: 2 done, 1 failed." in text
     assert text.endswith(
-        "One by one:\n  python -m sr_deepfake.train model=swin forgery=FaceSwap attack=none\n"
+        "One by one:\n  python -m sr_deepfake.train model=swin forgery_method=FaceSwap attack=none\n"
     )
     code, text = shown(f"paths.outputs={tmp_path / 'other'}")
     assert code == 3

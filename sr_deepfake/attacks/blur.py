@@ -18,8 +18,8 @@ class BlurAttack(Attack):
     Beyond its border a face is mirrored about its outermost pixels (OpenCV's `BORDER_REFLECT_101`).
 
     Args:
-        severity: 1 to 5, where sigma is not given.
         sigma: the Gaussian's standard deviation, in pixels of the face; above 0, 100 at most.
+        severity: 1 to 5, where sigma is not given.
 
     Raises:
         UserError: severity or sigma is out of range.
@@ -34,7 +34,7 @@ class BlurAttack(Attack):
 
     kind = "blur"
 
-    def __init__(self, severity: int = 3, sigma: float | None = None) -> None:
+    def __init__(self, sigma: float | None = None, severity: int = 3) -> None:
         super().__init__()
         sigma = of_severity(sigma, severity, SEVERITIES, "attack.sigma")
         self.sigma = number(sigma, "attack.sigma", above=0, high=100)

@@ -40,13 +40,14 @@ def describe_attack(attack: nn.Module, device: torch.device) -> dict[str, Any]:
         >>> from sr_deepfake.attacks.blur import BlurAttack
         >>> description = describe_attack(BlurAttack(sigma=2.0), torch.device("cpu"))
         >>> sorted(description)
-        ['code', 'device', 'fast_format', 'libraries', 'settings', 'version', 'weights']
+        ['code', 'device', 'fast_format', 'libraries', 'name', 'settings', 'version', 'weights']
         >>> sorted(description["code"])
         ['sr_deepfake.attacks.blur.BlurAttack']
         >>> description["settings"]
         {'': {'sigma': 2.0, 'strength': 's2'}}
     """
     return {
+        "name": getattr(attack, "name", type(attack).__name__),
         "settings": _settings(attack),
         "weights": hash_of_weights(attack),
         "code": _code(attack),

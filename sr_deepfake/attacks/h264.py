@@ -38,8 +38,8 @@ class H264Attack(Attack):
     made even by repeating the last row or column, which is cut off again.
 
     Args:
-        severity: 1 to 5, where the factor is not given.
         crf: x264's constant rate factor, 0 (lossless) to 51 (worst). FaceForensics++ uses 23 and 40.
+        severity: 1 to 5, where the factor is not given.
 
     Raises:
         UserError: severity or factor is out of range, or PyAV was built without x264.
@@ -53,7 +53,7 @@ class H264Attack(Attack):
 
     kind = "h264"
 
-    def __init__(self, severity: int = 3, crf: int | None = None) -> None:
+    def __init__(self, crf: int | None = None, severity: int = 3) -> None:
         super().__init__()
         self.crf = whole_number(of_severity(crf, severity, SEVERITIES, "attack.crf"), "attack.crf", 0, 51)
         self.strength = f"crf{self.crf}"

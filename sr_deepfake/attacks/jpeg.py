@@ -20,10 +20,10 @@ class JpegAttack(Attack):
     """Saves each face as a JPEG (baseline, Pillow's libjpeg-turbo) and reads it again, on the CPU.
 
     Args:
-        severity: 1 to 5, where the quality is not given.
         quality: 1 (worst) to 100, on the scale of libjpeg.
         chroma: `"4:2:0"` keeps one colour for four pixels, as cameras and web services do; `"4:2:2"` one for two;
             `"4:4:4"` one for each.
+        severity: 1 to 5, where the quality is not given.
 
     Raises:
         UserError: severity or quality is out of range, or `chroma` is not a choice.
@@ -37,7 +37,7 @@ class JpegAttack(Attack):
 
     kind = "jpeg"
 
-    def __init__(self, severity: int = 3, quality: int | None = None, chroma: str = "4:2:0") -> None:
+    def __init__(self, quality: int | None = None, chroma: str = "4:2:0", severity: int = 3) -> None:
         super().__init__()
         quality = of_severity(quality, severity, SEVERITIES, "attack.quality")
         self.quality = whole_number(quality, "attack.quality", 1, 100)

@@ -22,9 +22,9 @@ class NoiseAttack(Attack):
     `standard_normal`, which its maintainers may change in a major release.)
 
     Args:
-        severity: 1 to 5, where the standard deviation is not given.
         std: standard deviation in grey levels (of 255), before clipping; above 0, 255 at most.
         seed: another seed gives other noise; a whole number from 0 on.
+        severity: 1 to 5, where the standard deviation is not given.
 
     Raises:
         UserError: `severity`, `std` or `seed` is out of range.
@@ -41,7 +41,7 @@ class NoiseAttack(Attack):
 
     kind = "noise"
 
-    def __init__(self, severity: int = 3, std: float | None = None, seed: int = 0) -> None:
+    def __init__(self, std: float | None = None, seed: int = 0, severity: int = 3) -> None:
         super().__init__()
         self.std = number(
             of_severity(std, severity, SEVERITIES, "attack.std"), "attack.std", above=0, high=255

@@ -21,10 +21,10 @@ class ResizeAttack(Attack):
     `Interpolation` in the network's place. Unlike it, it takes any factor. It runs on the CPU, in OpenCV.
 
     Args:
-        severity: 1 to 5, where the factor is not given.
         factor: how many times smaller a face gets, as 1.5 or 4; above 1, 100 at most. Its sides are rounded to
             whole pixels and stay 1 at least.
         interpolation: how it is enlarged, `"bicubic"` or `"bilinear"`.
+        severity: 1 to 5, where the factor is not given.
 
     Raises:
         UserError: severity or factor is out of range, or the interpolation is not a choice.
@@ -37,7 +37,7 @@ class ResizeAttack(Attack):
     """
 
     def __init__(
-        self, severity: int = 3, factor: float | None = None, interpolation: str = "bicubic"
+        self, factor: float | None = None, interpolation: str = "bicubic", severity: int = 3
     ) -> None:
         super().__init__()
         factor = of_severity(factor, severity, SEVERITIES, "attack.factor")

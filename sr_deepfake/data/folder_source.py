@@ -111,7 +111,7 @@ class Folder:
             (those in val, of pictures in test) out of the faces.
         crops: where the faces and the manifest are kept; None: in a folder of its own below `<outputs>/faces`.
         outputs: where every run writes.
-        settings: of the face extraction.
+        settings: of the face extraction; None: the defaults.
         workers: processes that find faces; None: one a core.
 
     Raises:
@@ -123,7 +123,7 @@ class Folder:
     def __init__(
         self,
         root: str | None,
-        settings: ExtractionSettings,
+        settings: ExtractionSettings | None = None,
         crop: bool = True,
         identity: str | None = None,
         fractions: Sequence[float] = (0.7, 0.15, 0.15),
@@ -139,7 +139,7 @@ class Folder:
         self.root = None if root is None else Path(root).expanduser().absolute()
         self.rule = SplitRule(identity, fractions, split_seed)
         self.leaks = choose(leaks, POLICIES, "data.leaks")
-        self.settings = replace(settings, crop=crop, dataset=self.name)
+        self.settings = replace(settings or ExtractionSettings(), crop=crop, dataset=self.name)
         self.workers = workers
         if crops is not None:
             self.crops = Path(crops).expanduser()

@@ -37,8 +37,8 @@ class FaceDataModule(lightning.LightningDataModule):
     """Faces of a data set: pristine ones and those of one forgery method.
 
     Training batches are B×3×S×S float32 faces in [0, 1] of the detector's input side and B labels (1 is fake).
-    Validation and test batches are `FaceBatch`es of faces at their own size. While the trainer tests, `attack` is applied
-    to the whole batch once it is on the device (the paper's section 3: after the training, without access to the detector).
+    Validation and test batches are `FaceBatch`es of faces at their own size. While the trainer tests, `attack` is
+    applied to the whole batch once it is on the device (the paper's section 3: after the training, a black box).
 
     Give the Trainer `use_distributed_sampler=False`: with several devices each has its share of every training batch.
 

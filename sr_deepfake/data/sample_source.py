@@ -16,7 +16,7 @@ class Sample:
 
     Args:
         cache: folder of what is made once a machine; `~` is understood.
-        settings: of the face extraction.
+        settings: of the face extraction; None: the defaults.
         workers: processes that make clips and find faces; None: one a core.
     """
 
@@ -27,9 +27,14 @@ class Sample:
         "processing. The figures say nothing about FaceForensics++."
     )
 
-    def __init__(self, cache: str, settings: ExtractionSettings, workers: int | None = None) -> None:
+    def __init__(
+        self,
+        cache: str = "~/.cache/sr_deepfake",
+        settings: ExtractionSettings | None = None,
+        workers: int | None = None,
+    ) -> None:
         self.root = sample_folder(Path(cache).expanduser())
-        self.settings = replace(settings, dataset=self.name)
+        self.settings = replace(settings or ExtractionSettings(), dataset=self.name)
         self.workers = workers
 
     def prepare(

@@ -69,7 +69,7 @@ class FaceForensics:
         root: of the data set, with `original_sequences/` and `manipulated_sequences/`.
         compression: folder of the compression level: "raw" (= "c0"), "c23" or "c40".
         crops: where the face crops and the manifest are kept.
-        settings: of the face extraction.
+        settings: of the face extraction; None: the defaults.
         splits: folder of the three split files; None: looked for in the data set.
         workers: processes that find faces; None: one a core.
     """
@@ -79,16 +79,16 @@ class FaceForensics:
     def __init__(
         self,
         root: str | None,
-        compression: str,
-        crops: str,
-        settings: ExtractionSettings,
+        compression: str = "c23",
+        crops: str = "outputs/faces/ffpp-c23",
+        settings: ExtractionSettings | None = None,
         splits: str | None = None,
         workers: int | None = None,
     ) -> None:
         self.root = root
         self.compression = compression
         self.crops = Path(crops).expanduser()
-        self.settings = replace(settings, dataset=f"{self.name}-{compression}")
+        self.settings = replace(settings or ExtractionSettings(), dataset=f"{self.name}-{compression}")
         self.splits = splits
         self.workers = workers
 

@@ -69,8 +69,8 @@ class PredictionWriter(lightning.Callback):
 class Resumption(lightning.Callback):
     """Makes a resumed training the one that was never interrupted.
 
-    torch is seeded at the start of each epoch, for dropout. A training that early stopping had ended trains no further. And
-    the first epoch has its own faces: Lightning starts the loading processes before it knows which epoch it resumes.
+    torch is seeded at the start of each epoch, for dropout. A training that early stopping had ended trains no further.
+    And the first epoch has its own faces: Lightning starts loading processes before it knows which epoch it resumes.
 
     Args:
         seed: of the training.
@@ -84,7 +84,7 @@ class Resumption(lightning.Callback):
         for callback in trainer.early_stopping_callbacks:
             if isinstance(callback, EarlyStopping) and callback.wait_count >= callback.patience:
                 trainer.should_stop = True
-        sampler = getattr(trainer.train_dataloader, "sampler", None)
+        sampler: Any = getattr(trainer.train_dataloader, "sampler", None)
         if trainer.current_epoch > 0 and hasattr(sampler, "set_epoch"):
             sampler.set_epoch(trainer.current_epoch)
             iter(trainer.fit_loop._data_fetcher)  # type: ignore[arg-type]  # there is one by now

@@ -25,6 +25,7 @@ class FalseNegativeRate(BinaryStatScores):
     """Share of the fakes that are missed, FN / (FN + TP); NaN without fakes. Arguments as of torchmetrics' class.
 
     Example:
+        >>> import torch
         >>> FalseNegativeRate()(torch.tensor([0.9, 0.4, 0.1]), torch.tensor([1, 1, 0]))
         tensor(0.5000)
     """
@@ -41,6 +42,7 @@ class FalsePositiveRate(BinaryStatScores):
     """Share of the pristine faces that are called fake, FP / (FP + TN); NaN without pristine faces.
 
     Example:
+        >>> import torch
         >>> FalsePositiveRate()(torch.tensor([0.9, 0.6, 0.1]), torch.tensor([1, 0, 0]))
         tensor(0.5000)
     """
@@ -60,6 +62,7 @@ class EqualErrorRate(BinaryROC):
     to half a percentage point, and differs from the bootstrap's.
 
     Example:
+        >>> import torch
         >>> EqualErrorRate()(torch.tensor([0.9, 0.4, 0.4, 0.1]), torch.tensor([1, 1, 0, 0]))
         tensor(0.2500, dtype=torch.float64)
     """
@@ -82,6 +85,7 @@ def detector_metrics(prefix: str) -> MetricCollection:
         returns fractions by name. Where no face is called fake the precision is NaN.
 
     Example:
+        >>> import torch
         >>> metrics = detector_metrics("val/")
         >>> metrics.update(torch.tensor([0.9, 0.4, 0.6, 0.1]), torch.tensor([1, 1, 0, 0]))
         >>> {name: round(value.item(), 3) for name, value in metrics.compute().items()}

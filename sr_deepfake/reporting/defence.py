@@ -66,9 +66,7 @@ def summarise(results: Sequence[Result]) -> Summary:
 def _in_training(result: Result) -> str:
     if result.defence == UNDEFENDED:
         return UNDEFINED
-    # attack=sr sr_model=bicubic and attack=bicubic are the same.
-    trained = result.defence.split(" ")[0].removeprefix("sr-")
-    return "yes" if trained == result.attack.removeprefix("sr-") else "no"
+    return "yes" if result.defence.split(" ")[0] == result.attack else "no"
 
 
 def _draw(figure: Figure, table: pd.DataFrame, defences: Sequence[str], attacks: Sequence[str]) -> None:

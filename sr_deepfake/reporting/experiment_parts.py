@@ -73,7 +73,7 @@ def _of_several_sides(grid: ReportGrid) -> list[ReportCell]:
 
 def _networks(cells: Sequence[ReportCell]) -> list[ReportCell]:
     """The attacks by super resolution, if more than one network was used."""
-    found = [cell for cell in cells if is_plain(cell) and cell.attack.startswith("sr-") and cell.is_attacked]
+    found = [cell for cell in cells if is_plain(cell) and cell.network and cell.is_attacked]
     return found if len({cell.as_result().network for cell in found}) > 1 else []
 
 

@@ -212,7 +212,7 @@ def _read(folder: Path) -> ReportCell:
         metrics=metrics,
         provenance=provenance,
         predictions=predictions,
-        defence=_defence(folder.parent.parent / "detectors" / detector),
+        defence=str(cell.get("defence") or UNDEFENDED),
         detector=detector,
         kind=str(cell.get("attack_kind") or cell["attack"]),
         strength=str(cell.get("attack_strength") or ""),
@@ -228,13 +228,6 @@ def _json(path: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}
-
-
-def _defence(detector: Path) -> str:
-    """What the detector's recipe says."""
-    training = _json(detector / "recipe.json").get("training")
-    defence = training.get("defence") if isinstance(training, Mapping) else None
-    return str(defence.get("name")) if isinstance(defence, Mapping) else UNDEFENDED
 
 
 def _check_metrics(metrics: Mapping[str, Any]) -> None:

@@ -10,16 +10,15 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
-from sr_deepfake.metrics.scoring import score_faces
 from torch import nn
 
 from sr_deepfake.attacks import cache as module
+from sr_deepfake.attacks.base import Attack
 from sr_deepfake.attacks.cache import SETTINGS, CachedAttack
 from sr_deepfake.attacks.super_resolution import SuperResolutionAttack
 from sr_deepfake.errors import UserError
@@ -28,16 +27,18 @@ from sr_deepfake.super_resolution.edsr import edsr
 CPU = torch.device("cpu")
 
 
-class Shift(nn.Module):
+class Shift(Attack):
     """Adds a grey level to each, modulo 256, and notes how many faces it was given."""
+
+    kind = "shift"
 
     def __init__(self, amount=7):
         super().__init__()
         self.amount = nn.Parameter(torch.tensor(float(amount)))
-        self.batches = []
+        self._batches = []
 
     def forward(self, faces):
-        self.batches.append(len(faces))
+        self._batches.append(len(faces))
         return ((faces * 255).round() + self.amount).remainder(256) / 255
 
 
@@ -47,7 +48,7 @@ def random_faces(count=4, side=24, seed=0, width=None):
 
 
 def cached(folder, amount=7):
-    return CachedAttack(Shift(amount), folder, {"name": "shift"})
+    return CachedAttack(Shift(amount), folder)
 
 
 def forbidden(attack):
@@ -95,7 +96,7 @@ def test_super_resolution_is_remembered_to_the_bit(tmp_path, convention):
     faces = random_faces(3, 48)
     network = edsr()
     expected = SuperResolutionAttack(network, convention=convention)(faces)
-    attack = CachedAttack(SuperResolutionAttack(network, convention=convention), tmp_path, {})
+    attack = CachedAttack(SuperResolutionAttack(network, convention=convention), tmp_path)
     assert torch.equal(attack(faces), expected)
     assert torch.equal(forbidden(attack)(faces), expected)
 
@@ -105,7 +106,7 @@ def test_only_faces_that_are_missing_are_attacked_in_one_batch(tmp_path):
     first, second = cached(tmp_path), cached(tmp_path)
     first(faces[[1, 4]])
     assert torch.equal(second(faces), Shift()(faces))
-    assert second.attack.batches == [4]
+    assert second.attack._batches == [4]
     assert (second.found, second.computed, second.refused) == (2, 4, 0)
     assert torch.equal(second(faces.flip(0)), Shift()(faces.flip(0)))
     assert (second.found, second.computed, second.refused) == (8, 4, 0)
@@ -115,7 +116,7 @@ def test_a_face_that_is_in_a_batch_twice_is_attacked_once(tmp_path):
     faces = random_faces(2)[[0, 1, 0, 0]]
     attack = cached(tmp_path)
     assert torch.equal(attack(faces), Shift()(faces))
-    assert attack.attack.batches == [2]
+    assert attack.attack._batches == [2]
     assert (attack.found, attack.computed) == (2, 2)
     assert len(stored(tmp_path)) == 2
 
@@ -154,7 +155,9 @@ def test_what_is_no_batch_of_faces_is_refused(tmp_path, faces):
         cached(tmp_path)(faces)
 
 
-class Broken(nn.Module):
+class Broken(Attack):
+    kind = "broken"
+
     def __init__(self, result):
         super().__init__()
         self.result = result
@@ -176,39 +179,13 @@ class Broken(nn.Module):
 )
 def test_nothing_is_kept_of_an_attack_that_breaks_the_contract(tmp_path, result):
     with pytest.raises(ValueError, match="the attack"):
-        CachedAttack(Broken(result), tmp_path, {})(torch.zeros(1, 3, 4, 4))
+        CachedAttack(Broken(result), tmp_path)(torch.zeros(1, 3, 4, 4))
     assert not stored(tmp_path)
 
 
-class Brightness(nn.Module):
-    """A detector: one logit a face."""
-
-    def __init__(self, factor):
-        super().__init__()
-        self.factor = factor
-
-    def forward(self, faces):
-        return (faces.mean((1, 2, 3)) - 0.5) * self.factor
-
-
-def test_detectors_and_similarity_figures_share_one_pass(tmp_path):
-    batches = []
-    for index, side in enumerate((24, 48)):
-        names = [f"pristine/{side}/{number:04d}" for number in range(3)]
-        rows = pd.DataFrame({"face_id": names, "video_id": f"pristine/{side}", "method": "pristine"})
-        batches.append(
-            SimpleNamespace(faces=random_faces(3, side, index), rows=rows.assign(label=0, side=side))
-        )
-    plain = [score_faces(Brightness(factor).eval(), Shift(), batches) for factor in (1, -3)]
-    first = cached(tmp_path)
-    tables = [score_faces(Brightness(1).eval(), first, batches)]
-    assert (first.found, first.computed) == (0, 6)
-    second = forbidden(cached(tmp_path))
-    tables.append(score_faces(Brightness(-3).eval(), second, batches))
-    assert (second.found, second.computed) == (6, 0)
-    for table, expected in zip(tables, plain, strict=True):
-        pd.testing.assert_frame_equal(table, expected, check_exact=True)
-    assert tables[0][["ssim", "psnr", "psnr_wrapped"]].equals(tables[1][["ssim", "psnr", "psnr_wrapped"]])
+def test_a_cached_attack_goes_by_the_name_of_what_it_wraps(tmp_path):
+    attack = SuperResolutionAttack(edsr())
+    assert CachedAttack(attack, tmp_path).name == attack.name
 
 
 def test_an_attack_that_fails_half_way_is_continued(tmp_path):
@@ -222,7 +199,7 @@ def test_an_attack_that_fails_half_way_is_continued(tmp_path):
     for faces in batches:
         assert torch.equal(again(faces), Shift()(faces))
     assert (again.found, again.computed) == (9, 6)
-    assert again.attack.batches == [3, 3]
+    assert again.attack._batches == [3, 3]
 
 
 # Tampering. Each leaves files that must not be used, and returns how many faces are to be computed again.
@@ -336,8 +313,9 @@ def test_other_weights_have_another_folder(tmp_path):
 
 
 def test_settings_that_no_weight_shows_have_another_folder(tmp_path):
-    places = {CachedAttack(Shift(), tmp_path, {"res_scale": value}).place(CPU) for value in (1.0, 0.1)}
-    assert len(places) == 2
+    attacks = [Shift(), Shift()]
+    attacks[1].res_scale = 0.1
+    assert len({CachedAttack(attack, tmp_path).place(CPU) for attack in attacks}) == 2
 
 
 def test_the_settings_beside_the_faces_are_never_trusted(tmp_path):
@@ -354,7 +332,7 @@ def test_the_settings_beside_the_faces_are_never_trusted(tmp_path):
 
 def test_people_can_look_at_the_faces(tmp_path):
     faces = random_faces(1)
-    attack = CachedAttack(SuperResolutionAttack(edsr()), tmp_path, {})
+    attack = CachedAttack(SuperResolutionAttack(edsr()), tmp_path)
     expected = attack(faces)
     (path,) = stored(tmp_path)
     with Image.open(path) as image:
@@ -406,12 +384,14 @@ import time
 from pathlib import Path
 
 import torch
-from torch import nn
 
+from sr_deepfake.attacks.base import Attack
 from sr_deepfake.attacks.cache import CachedAttack
 
 
-class Slow(nn.Module):
+class Slow(Attack):
+    kind = "slow"
+
     def forward(self, faces):
         time.sleep(0.02)
         return (255 - (faces * 255).round()) / 255
@@ -423,7 +403,7 @@ def batches():
 
 
 def main():
-    attack = CachedAttack(Slow(), Path(sys.argv[1]), {})
+    attack = CachedAttack(Slow(), Path(sys.argv[1]))
     for number, faces in enumerate(batches()):
         if number == int(sys.argv[2]):
             time.sleep(600)  # until it is killed
@@ -468,7 +448,7 @@ def test_a_run_that_was_killed_is_continued(tmp_path, slow):
     assert process.returncode == -signal.SIGKILL
     done = len(stored(folder))
     assert 10 <= done <= 60
-    attack = CachedAttack(slow.module.Slow(), folder, {})
+    attack = CachedAttack(slow.module.Slow(), folder)
     for faces in slow.module.batches():
         assert torch.equal(attack(faces), slow.module.Slow()(faces))
     assert (attack.found, attack.computed, attack.refused) == (done, 80 - done, 0)
@@ -483,7 +463,7 @@ def test_two_processes_use_one_folder_at_the_same_time(tmp_path, slow):
         found, computed, refused = map(int, text.split())
         assert found + computed == 80
         assert refused == 0
-    attack = forbidden(CachedAttack(slow.module.Slow(), folder, {}))
+    attack = forbidden(CachedAttack(slow.module.Slow(), folder))
     for faces in slow.module.batches():
         attack(faces)
     assert attack.found == 80
@@ -494,7 +474,7 @@ def test_two_processes_use_one_folder_at_the_same_time(tmp_path, slow):
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_a_gpus_result_is_remembered_to_the_bit(tmp_path):
     faces = random_faces(3, 48).cuda()
-    attack = CachedAttack(SuperResolutionAttack(edsr()), tmp_path, {}).cuda()
+    attack = CachedAttack(SuperResolutionAttack(edsr()), tmp_path).cuda()
     expected = attack.attack(faces)
     computed = attack(faces)
     assert computed.device == faces.device

@@ -6,30 +6,36 @@ from sr_deepfake.attacks.blur import BlurAttack
 from sr_deepfake.attacks.chain import ChainAttack
 from sr_deepfake.attacks.jpeg import JpegAttack
 from sr_deepfake.attacks.resize import ResizeAttack
+from sr_deepfake.attacks.super_resolution import SuperResolutionAttack
 from sr_deepfake.errors import UserError
+from sr_deepfake.super_resolution.edsr import edsr
 
 
 def test_attacks_act_in_the_order_of_the_list():
     faces = as_faces(photos(2))
     blur, jpeg, resize = BlurAttack(2), JpegAttack(20), ResizeAttack(3)
-    assert torch.equal(ChainAttack([blur, jpeg, resize])(faces), resize(jpeg(blur(faces))))
-    assert not torch.equal(ChainAttack([jpeg, blur])(faces), ChainAttack([blur, jpeg])(faces))
-    assert torch.equal(ChainAttack([jpeg])(faces), jpeg(faces))
+    assert torch.equal(ChainAttack(first=blur, second=jpeg, third=resize)(faces), resize(jpeg(blur(faces))))
+    assert not torch.equal(
+        ChainAttack(first=jpeg, second=blur)(faces), ChainAttack(first=blur, second=jpeg)(faces)
+    )
+    assert torch.equal(ChainAttack(only=jpeg)(faces), jpeg(faces))
 
 
 def test_none_is_left_out_and_nothing_is_an_error():
     faces = as_faces(photos(1))
-    assert torch.equal(ChainAttack([None, JpegAttack(20)])(faces), JpegAttack(20)(faces))
-    for attacks in ([], [None, None]):
+    assert torch.equal(ChainAttack(first=None, second=JpegAttack(20))(faces), JpegAttack(20)(faces))
+    for attacks in ({}, {"first": None, "second": None}):
         with pytest.raises(UserError, match=r"attack=chain: .* attack=none"):
-            ChainAttack(attacks)
+            ChainAttack(**attacks)
 
 
 def test_its_attacks_are_part_of_it():
-    linear = torch.nn.Linear(1, 1)
-    assert set(ChainAttack([linear, JpegAttack()]).parameters()) == set(linear.parameters())
+    network = SuperResolutionAttack(edsr())
+    chain = ChainAttack(first=network, second=JpegAttack())
+    assert set(chain.parameters()) == set(network.parameters())
+    assert chain.name == f"{network.name}+jpeg-q15"
 
 
 def test_what_is_no_batch_of_faces_is_refused():
     with pytest.raises(ValueError, match="B×3×S×S"):
-        ChainAttack([JpegAttack()])(torch.zeros(3, 24, 24))
+        ChainAttack(only=JpegAttack())(torch.zeros(3, 24, 24))

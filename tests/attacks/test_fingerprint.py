@@ -10,7 +10,8 @@ from sr_deepfake.attacks import fingerprint as module
 from sr_deepfake.attacks.fingerprint import describe_attack, fingerprint_of
 from sr_deepfake.attacks.super_resolution import SuperResolutionAttack
 from sr_deepfake.errors import UserError
-from sr_deepfake.super_resolution.edsr import edsr
+from sr_deepfake.super_resolution.edsr import basicsr_state, edsr
+from sr_deepfake.super_resolution.interpolation import Interpolation
 
 CPU = torch.device("cpu")
 
@@ -26,8 +27,8 @@ class Attack(nn.Module):
         self.register_buffer("mean", torch.arange(3.0), persistent=False)
 
 
-def identity(attack, settings=None, device=CPU):
-    return fingerprint_of(describe_attack(attack, settings or {}, device))
+def identity(attack, device=CPU):
+    return fingerprint_of(describe_attack(attack, device))
 
 
 def changed_parameter(attack):
@@ -85,20 +86,53 @@ def test_the_same_attack_has_the_same_fingerprint():
     assert identity(SuperResolutionAttack(network)) == identity(SuperResolutionAttack(edsr()))
 
 
-def test_settings_show_and_their_order_does_not():
-    settings = {"scale": 2, "sr_model": {"res_scale": 1.0, "blocks": 16}, "attacks": ["a", "b"]}
-    same = {"attacks": ["a", "b"], "sr_model": {"blocks": 16, "res_scale": 1.0}, "scale": 2}
-    assert identity(Attack(), settings) == identity(Attack(), same)
+def with_settings(**settings):
+    attack = Attack()
+    for name, value in settings.items():
+        setattr(attack, name, value)
+    return attack
+
+
+def test_plain_attributes_show_and_their_order_does_not():
+    settings = {"scale": 2, "res_scale": 1.0, "parts": ["a", "b"], "mode": None, "fast": True}
+    same = dict(reversed(settings.items()))
+    assert identity(with_settings(**settings)) == identity(with_settings(**same))
     for other in (
         {**settings, "scale": 3},
-        {**settings, "attacks": ["b", "a"]},
+        {**settings, "parts": ["b", "a"]},
+        {**settings, "res_scale": 0.1},
         {**settings, "seed": None},
         {},
     ):
-        assert identity(Attack(), settings) != identity(Attack(), other)
-    other = json.loads(json.dumps(settings))
-    other["sr_model"]["res_scale"] = 0.1
-    assert identity(Attack(), settings) != identity(Attack(), other)
+        assert identity(with_settings(**settings)) != identity(with_settings(**other))
+    inner = nn.Sequential(with_settings(res_scale=1.0)), nn.Sequential(with_settings(res_scale=0.1))
+    assert identity(inner[0]) != identity(inner[1])
+
+
+def test_private_attributes_and_the_mode_do_not_show():
+    assert identity(with_settings(_max_pixels=3).eval()) == identity(Attack())
+
+
+def test_two_attacks_that_differ_in_what_changes_faces_have_different_names(tmp_path):
+    weights = tmp_path / "other.pt"
+    other = edsr()
+    torch.save({name: tensor * 1.01 for name, tensor in basicsr_state(other).items()}, weights)
+    names = [
+        SuperResolutionAttack(edsr()).name,
+        SuperResolutionAttack(edsr(weights=str(weights))).name,
+        SuperResolutionAttack(edsr(res_scale=0.5)).name,
+        SuperResolutionAttack(edsr(), convention="authors_code").name,
+        SuperResolutionAttack(edsr(), precision="float32").name,
+        SuperResolutionAttack(Interpolation(2)).name,
+        SuperResolutionAttack(Interpolation(3), 3).name,
+        SuperResolutionAttack(Interpolation(2, "lanczos")).name,
+    ]
+    assert len(set(names)) == len(names)
+    assert all(name.startswith("sr-edsr-x2-") for name in names[:5])
+    assert names[5:] == ["bicubic-x2", "bicubic-x3", "lanczos-x2"]
+    copy = tmp_path / "copy.pt"
+    torch.save(basicsr_state(edsr()), copy)
+    assert SuperResolutionAttack(edsr(weights=str(copy))).name == names[0]  # the same weights in another file
 
 
 def test_a_number_format_is_not_shared_with_another(monkeypatch):
@@ -112,7 +146,7 @@ def test_a_number_format_is_not_shared_with_another(monkeypatch):
 
 def test_versions_show(monkeypatch):
     before = identity(Attack())
-    monkeypatch.setattr(module, "ATTACKS_VERSION", 2)
+    monkeypatch.setattr(module, "ATTACKS_VERSION", 99)
     assert identity(Attack()) != before
     monkeypatch.undo()
     for version in (before, "another"):
@@ -144,9 +178,11 @@ def test_code_without_a_file_is_told():
 
 
 def test_the_description_names_what_people_look_for():
-    description = describe_attack(SuperResolutionAttack(edsr()), {"name": "sr"}, CPU)
+    description = describe_attack(SuperResolutionAttack(edsr()), CPU)
     assert json.loads(json.dumps(description)) == description
-    assert description["settings"] == {"name": "sr"}
+    assert description["settings"][""]["scale"] == 2
+    assert description["settings"]["sr_model"]["name"] == "edsr"
+    assert description["settings"]["sr_model.body.0"]["res_scale"] == 1.0
     assert any(name.endswith(".EDSR") for name in description["code"])
     assert not any(name.startswith("torch.") for name in description["code"])
     assert description["libraries"]["torch"] == torch.__version__

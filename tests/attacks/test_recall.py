@@ -13,7 +13,7 @@ CPU = torch.device("cpu")
 
 @pytest.fixture
 def attack(tmp_path):
-    return CachedAttack(SuperResolutionAttack(Interpolation(2), 2), tmp_path, {"name": "bicubic"})
+    return CachedAttack(SuperResolutionAttack(Interpolation(2), 2), tmp_path)
 
 
 @pytest.fixture

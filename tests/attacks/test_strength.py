@@ -7,7 +7,7 @@ from sr_deepfake.attacks.h264 import H264Attack
 from sr_deepfake.attacks.jpeg import JpegAttack
 from sr_deepfake.attacks.noise import NoiseAttack
 from sr_deepfake.attacks.resize import ResizeAttack
-from sr_deepfake.attacks.strength import number, whole_number
+from sr_deepfake.attacks.strength import number, of_severity, whole_number
 from sr_deepfake.errors import UserError
 
 
@@ -50,7 +50,14 @@ def test_the_ends_of_the_range():
         number(0, "key", 0, 100)
 
 
-@pytest.mark.parametrize("check", [number, whole_number])
-def test_no_value_means_that_there_is_no_such_severity(check):
-    with pytest.raises(UserError, match=r"key has no value: attack\.severity is one of 1, 2, 3, 4, 5"):
-        check(None, "key", 1, 100)
+@pytest.mark.parametrize("severity", [0, 6, 2.5, "strong", None, True])
+def test_an_unknown_severity_names_those_that_there_are(severity):
+    with pytest.raises(
+        UserError, match=r"attack\.severity=.*: it is one of 1, 2, 3, 4, 5; or set key itself"
+    ):
+        of_severity(None, severity, (25, 18, 15, 10, 7), "key")
+
+
+def test_a_value_wins_over_the_severity():
+    assert of_severity(60, 5, (25, 18, 15, 10, 7), "key") == 60
+    assert [of_severity(None, severity, (25, 18), "key") for severity in (1, 2)] == [25, 18]

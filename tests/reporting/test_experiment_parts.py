@@ -22,8 +22,7 @@ def test_sides_networks_defence_and_transfer_are_shown_where_they_are(tmp_path):
     write_results(
         tmp_path, forgery="Deepfakes", trained_on="FaceSwap", digits="0", faces=predictions((0.3, 0.9))
     )
-    defence = {"defence": {"module": {}, "label": "sr-edsr-x2", "probability": 0.5}}
-    write_results(tmp_path, fingerprint="defended00", config=defence, faces=predictions((0, 0.1)))
+    write_results(tmp_path, fingerprint="defended00", defence="sr-edsr-x2 p=0.5", faces=predictions((0, 0.1)))
     parts = parts_of(tmp_path)
     assert list(parts) == ["resolution", "sr_models", "defence", "transfer_resnet50_sr-edsr-x2"]
     for name, (table, figure) in parts.items():

@@ -15,9 +15,9 @@ def test_a_cell_says_what_it_is_of(tmp_path):
     assert (cell.name, cell.folder) == (folder.name, folder)
     assert (cell.model, cell.trained_on, cell.tested_on) == ("my-net", "Deepfakes", "FaceSwap")
     assert (cell.attack, cell.data, cell.protocol) == ("sr-edsr-x2", "sample", "quick")
-    assert cell.illustration
+    assert cell.illustration == CAPTION
     assert cell.is_attacked
-    assert cell.config["data"]["illustration"] == CAPTION
+    assert (cell.kind, cell.strength, cell.attack_and_strength) == ("sr-edsr", "x2", "sr-edsr-x2")
     assert cell.command == "python -m sr_deepfake.train"
     assert cell.outputs == tmp_path
     assert cell.metrics["both"]["fnr"] == 0.5
@@ -95,15 +95,9 @@ def test_without_provenance_a_cell_is_shown_all_the_same(tmp_path):
         assert (cell.provenance, cell.command, cell.started, cell.config) == ({}, "", "", {})
 
 
-def test_the_defence_is_the_recipes_or_the_configurations(tmp_path):
-    config = {"defence": {"module": {}, "label": "sr-edsr-x2", "probability": 0.5}}
-    write_results(tmp_path, config=config)
-    (cell,) = read(tmp_path)
-    assert cell.defence == "sr-edsr-x2 p=0.5"
-    recipe = tmp_path / "detectors" / cell.detector / "recipe.json"
-    recipe.parent.mkdir(parents=True)
-    recipe.write_text(json.dumps({"defence": {"name": "sr-bicubic-x2", "probability": 1.0}}))
-    assert read(tmp_path)[0].defence == "sr-bicubic-x2 p=1"
+def test_the_defence_is_told_by_the_results_themselves(tmp_path):
+    write_results(tmp_path, defence="sr-edsr-x2 p=0.5")
+    assert read(tmp_path)[0].defence == "sr-edsr-x2 p=0.5"
 
 
 @pytest.mark.parametrize(

@@ -210,7 +210,7 @@ def trained(tmp_path):
     pd.DataFrame(columns).to_csv(run / "csv" / "metrics.csv", index=False)
     detector = outputs / "detectors" / cell.detector
     detector.mkdir(parents=True)
-    config = {"logger": {"module": {"save_dir": "/gone/outputs/sweeps/train/now/0"}}}
+    config = {"log_folder": "/gone/outputs/sweeps/train/now/0"}
     (detector / "provenance.json").write_text(json.dumps({"config": config}))
     (detector / "finished.json").write_text(json.dumps({"best_epoch": 1}))
     return outputs

@@ -62,8 +62,7 @@ def test_the_newest_of_several_results_takes_the_place(tmp_path):
 
 def test_defended_and_crossed_results_are_not_in_the_grid(tmp_path):
     write_results(tmp_path, trained_on="Deepfakes", forgery="FaceSwap")
-    defence = {"defence": {"module": {}, "label": "sr", "probability": 0.5}}
-    write_results(tmp_path, forgery="NeuralTextures", config=defence)
+    write_results(tmp_path, forgery="NeuralTextures", defence="sr-edsr-x2 p=0.5")
     kept = write_results(tmp_path, forgery="Face2Face")
     grid = make_grid(read(tmp_path), Wish(), fill)
     assert [cell.folder for _, cell in grid.attacked] == [kept]

@@ -148,7 +148,7 @@ def test_scales_that_a_network_does_not_have():
         srvgg(scale=3)
     with pytest.raises(UserError, match="not 1 times"):
         srvgg(scale=1)
-    with pytest.raises(UserError, match=r"sr_model\.module\.size='large' is not a choice"):
+    with pytest.raises(UserError, match=r"sr_model\.size='large' is not a choice"):
         swinir(size="large")
 
 
