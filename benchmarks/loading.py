@@ -14,7 +14,6 @@ import pandas as pd
 import torch
 
 from sr_deepfake.data.augmentation import Augmentation
-from sr_deepfake.data.device_augmentation import DeviceAugmentation
 from sr_deepfake.data.faces import TrainingFaces
 from sr_deepfake.data.sample.assets import read_identity
 
@@ -50,7 +49,7 @@ def main() -> None:
         rows = write_faces(folder)
         loaders = {
             "loader": TrainingFaces(rows, folder, INPUT, Augmentation(PROTOCOL), seed=0),
-            "device": TrainingFaces(rows, folder, INPUT, DeviceAugmentation(PROTOCOL), seed=0),
+            "device": TrainingFaces(rows, folder, INPUT, Augmentation(PROTOCOL), seed=0, on_device=True),
         }
         times: dict[str, list[float]] = {place: [] for place in loaders}
         for _ in range(5):

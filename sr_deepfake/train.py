@@ -27,8 +27,8 @@ def train(cfg: DictConfig, job: Job) -> None:
     lightning.seed_everything(cfg.seed, workers=True, verbose=False)
     detector = instantiate(cfg.model)  # what is attacked
     data = instantiate(cfg.data)  # faces
-    attack = build.attack(cfg)  # before the training: what is wrong with it is told at once
     recipe = build.recipe(cfg, detector, data)
+    attack = build.attack(cfg)  # before the training: what is wrong with it is told at once
     folder = build.outputs(cfg) / "detectors" / recipe.name
     with build.logger(cfg) as logger:
         trainer = build.trainer(cfg, folder, logger, detector, data)

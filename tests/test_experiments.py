@@ -128,7 +128,7 @@ def test_a_network_without_weights_is_left_out_and_named(two_methods):
         json.loads(file.read_text())["state"] for file in (two_methods / "outputs" / "cells").glob("*.json")
     ]
     assert sorted(states) == ["done", "skipped"]
-    (detector,) = (two_methods / "outputs" / "detectors").glob("*-FaceSwap-*")
+    (detector,) = (two_methods / "outputs" / "detectors").glob("test_resnet-*")
     options = [option for option in TINY if not option.startswith("protocol")]
     attacked = ["attack=sr", "sr_model=rcan", "evaluate.skip_missing_weights=true"]
     shown = run("evaluate", *options, f"detector={detector}", *attacked, cwd=two_methods)

@@ -159,7 +159,7 @@ def test_a_changed_configuration_trains_anew_and_overwrites_nothing(crops):
     run("train", *RUN, cwd=crops)
     before = written(crops)
     changes = (
-        "protocol.learning_rate=1e-3",
+        "protocol.optimizer.lr=1e-3",
         "attack.scale=3",
         "seed=1",
         "trainer.precision=bf16-mixed",

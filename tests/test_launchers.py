@@ -85,7 +85,7 @@ def test_a_sweep_with_a_job_that_fails(crops, launcher, preset):
     sweep = ["-m", *TINY, "forgery=FaceSwap,NeuralTextures", "attack=bicubic", *preset]
     shown = run("train", *sweep, cwd=crops, status=1)
     listing = shown[shown.index("1 job(s) of the sweep failed") :]
-    assert "forgery=NeuralTextures" in listing
+    assert "forgery_method=NeuralTextures" in listing
     assert "0 NeuralTextures faces for train" in listing
     assert "forgery=FaceSwap" not in listing
     assert "is validated against ConfigStore schema" not in shown

@@ -96,7 +96,7 @@ def test_attacked_faces_are_kept_by_what_is_in_them(crops):
     damaged = next((crops / "outputs" / "attacked_faces").rglob("*.png"))
     damaged.write_bytes(damaged.read_bytes()[:-100])
     options = [option for option in TINY if not option.startswith("protocol")]
-    options.append("detector=outputs/detectors/*FaceSwap*")
+    options += ["detector=outputs/detectors/*FaceSwap*", "evaluate.force=true"]
     shown = run("evaluate", *options, f"sr_model.weights={copy}", cwd=crops)
     assert "11 faces from the cache, 1 computed" in shown
     assert "damaged or not theirs: 1." in shown
@@ -144,3 +144,96 @@ def test_missing_sr_weights_are_told_in_one_line(crops):
     )
     assert "nowhere.safetensors" in shown
     assert "Traceback" not in shown
+
+
+def detectors(folder):
+    return sorted((folder / "outputs" / "detectors").glob("*/finished.json"))
+
+
+def other_weights():
+    """Another machine's arithmetic: the training ends with other weights."""
+    from sr_deepfake.detectors.detector import Detector
+
+    loss = Detector.loss
+    Detector.loss = lambda self, logits, labels: 1.5 * loss(self, logits, labels)
+
+
+def test_results_of_other_weights_never_stand(crops):
+    arguments = [*TINY, "forgery=FaceSwap", "attack=none,bicubic"]
+    run("train", "-m", *arguments, cwd=crops)
+    before = {file.parent.name: json.loads(file.read_text())["cell"] for file in results(crops)}
+    run("train", "-m", *arguments, "train.force=true", cwd=crops)  # the same weights on a CPU
+    again = {file.parent.name: json.loads(file.read_text())["cell"] for file in results(crops)}
+    assert before == again
+    shown = run(
+        "train", *TINY, "forgery=FaceSwap", "attack=none", "train.force=true", cwd=crops, before=other_weights
+    )
+    assert "its weights were replaced" in shown
+    (left,) = results(crops)
+    cell = json.loads(left.read_text())["cell"]
+    assert cell["attack"] == "none"
+    assert cell["detector_weights"] == json.loads(detectors(crops)[0].read_text())["weights"]
+    assert cell["detector_weights"] not in {old["detector_weights"] for old in before.values()}
+    assert "1 missing" in run("status", *TINY, "forgery=FaceSwap", "attack=bicubic", cwd=crops, status=3)
+
+
+def test_a_forced_sweep_trains_each_detector_once(crops):
+    run("train", *TINY, "forgery=FaceSwap", "attack=none", cwd=crops)
+    written = detectors(crops)[0].stat().st_mtime_ns
+    shown = run(
+        "train", "-m", *TINY, "forgery=FaceSwap", "attack=none,bicubic", "train.force=true", cwd=crops
+    )
+    assert shown.count("Training ") == 1
+    assert shown.count("Reusing ") == 1
+    assert detectors(crops)[0].stat().st_mtime_ns != written
+    assert len(results(crops)) == 2
+
+
+def test_where_caches_lie_changes_no_name(crops):
+    run("train", *TINY, "forgery=FaceSwap", "attack=bicubic", cwd=crops)
+    elsewhere = ["paths.cache=elsewhere", "cache.folder=elsewhere/faces"]
+    shown = run("train", *TINY, "forgery=FaceSwap", "attack=bicubic", *elsewhere, cwd=crops)
+    assert "Already done" in shown
+    assert len(results(crops)) == len(detectors(crops)) == 1
+
+
+def test_each_detector_of_an_evaluation_has_a_logger_of_its_own(crops):
+    run("train", "-m", *TINY, "forgery=FaceSwap", "attack=none", "seed=0,1", cwd=crops)
+    options = [option for option in TINY if not option.startswith("protocol")]
+    run("evaluate", *options, "detector=outputs/detectors/*", "attack=bicubic", cwd=crops)
+    logs = sorted(crops.glob("outputs/runs/evaluate/*/*/csv/metrics.csv"))
+    assert [log.parents[1].name for log in logs] == [file.parent.name for file in detectors(crops)]
+    assert all(len(pd.read_csv(log)["test/both/fnr"].dropna()) == 1 for log in logs)
+
+
+def test_a_fast_development_run_goes_through_every_step_and_keeps_nothing(crops):
+    shown = run("train", *TINY, "forgery=FaceSwap", "attack=bicubic", "+trainer.fast_dev_run=true", cwd=crops)
+    assert "test/both/fnr" in shown
+    assert not results(crops)
+    assert not list(crops.glob("outputs/detectors/*"))
+    assert not list(crops.glob("outputs/cells/*.json"))
+
+
+def test_what_is_typed_of_trainer_and_callbacks_is_done_and_told_apart(crops):
+    typed = ["trainer.limit_train_batches=1", "+trainer.gradient_clip_val=1", "~callbacks.early_stopping"]
+    run("train", *TINY, "forgery=FaceSwap", "attack=none", cwd=crops)
+    run("train", *TINY, "forgery=FaceSwap", "attack=none", *typed, cwd=crops)
+    recipes = [json.loads((file.parent / "recipe.json").read_text())["training"] for file in detectors(crops)]
+    (own,) = [recipe for recipe in recipes if "gradient_clip_val" in recipe["trainer"]]
+    assert len(recipes) == 2
+    assert own["trainer"]["limit_train_batches"] == 1
+    assert list(own["callbacks"]) == ["model_checkpoint"]
+    shown = run("train", *TINY, "+trainer.gradient_clp=1", cwd=crops, status=1)
+    assert shown.startswith("error: trainer: TypeError: ")
+    assert len(shown.splitlines()) == 1
+
+
+def test_a_home_folder_in_the_environment(crops):
+    def home():
+        import os
+
+        os.environ |= {"HOME": str(crops / "home"), "SR_DEEPFAKE_OUTPUTS": "~/out"}
+
+    run("train", *TINY, "forgery=FaceSwap", "attack=none", cwd=crops, before=home)
+    assert list((crops / "home" / "out" / "results").glob("*/metrics.json"))
+    assert not (crops / "~").exists()

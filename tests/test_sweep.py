@@ -56,7 +56,7 @@ def test_jobs_that_fail_stop_no_other_and_are_listed(crops):
     assert not (sweep / "2" / "failed.json").exists()
     assert states(crops)["sr-edsr-x2"]["error"].startswith("no weights file at nowhere.safetensors")
     assert {name: cell["state"] for name, cell in states(crops).items()} == {
-        "sr-edsr-x2": "failed", "jpeg-q15": "failed", "none": "done",
+        "sr-edsr-x2": "failed", "jpeg": "failed", "none": "done",
     }  # fmt: skip
 
 
@@ -118,13 +118,13 @@ def test_outputs_that_cannot_be_written_end_any_program_at_once(tmp_path):
 @pytest.mark.parametrize("sweep", [False, True])
 def test_a_full_disk_is_told_with_its_folder_and_the_training_goes_on_later(crops, sweep):
     def full():
-        from sr_deepfake.detectors import checkpoints
+        from sr_deepfake.detectors import callbacks
 
-        def no_room(self, trainer, name):
+        def no_room(self, checkpoint, path, storage_options=None):
             with open("/dev/full", "w") as file:
                 file.write("checkpoint")
 
-        checkpoints.Checkpoints._save = no_room
+        callbacks.WholeFiles.save_checkpoint = no_room
 
     arguments = [*TINY, "forgery=FaceSwap", "attack=none"]
     arguments = ["-m", *arguments] if sweep else arguments

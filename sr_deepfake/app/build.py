@@ -24,7 +24,7 @@ from sr_deepfake.attacks.base import Attack
 from sr_deepfake.attacks.cache import CachedAttack
 from sr_deepfake.cell import DECIDING
 from sr_deepfake.data.manifest import fingerprint
-from sr_deepfake.data.module import FaceDataModule, augments_on_device
+from sr_deepfake.data.module import FaceDataModule
 from sr_deepfake.detectors.callbacks import LAST, PredictionWriter
 from sr_deepfake.detectors.detector import Detector
 from sr_deepfake.detectors.registry import Recipe
@@ -76,16 +76,14 @@ def recipe(cfg: DictConfig, detector: Detector, data: FaceDataModule) -> Recipe:
     trainer["precision"] = _PRECISIONS.get(str(trainer["precision"]), trainer["precision"])
     callbacks = {name: plain(cfg.callbacks[name]) for name in DECIDING if name in cfg.callbacks}
     faces = {"name": data.faces.name, **{split: fingerprint(data.rows(split)) for split in ("train", "val")}}
-    kind = device(cfg)
     training = {
         "model": model | {"weights": detector.weights},
         "trainer": trainer,
         "callbacks": callbacks,
         "faces": faces,
         "batch_size": data.batch_size,
-        "augmentation": data.probabilities,
-        "augmented_on": "device" if augments_on_device(data.augment_on, kind.type) else "loader",
-        "defence": None if data.defence is None else data.defence.describe(kind),
+        "augmentation": data.augmentation.probabilities,
+        "defence": None if data.defence is None else data.defence.describe(device(cfg)),
         "seed": cfg.seed,
     }
     return Recipe(detector.label, data.forgery, plain(cfg.protocol), training)
@@ -101,13 +99,13 @@ def trainer(
     """
     callbacks: list[Callback] = []
     for name, settings in cfg.callbacks.items():
+        if not OmegaConf.is_dict(settings) or "_target_" not in settings:
+            raise UserError(f"callbacks.{name} is no callback: callbacks=default, or callbacks=authors_code")
         place = {"dirpath": str(folder)} if settings.get("dirpath", "") is None else {}
         callback = instantiate(settings, **place)
         needless = (isinstance(callback, LearningRateMonitor) and logger is None) or (
             isinstance(callback, ProgressBar) and not cfg.trainer.enable_progress_bar
         )
-        if not isinstance(callback, Callback):
-            raise UserError(f"callbacks.{name} is no callback of Lightning")
         if not needless:
             callbacks.append(callback)
     keeps = any(isinstance(callback, ModelCheckpoint) for callback in callbacks)

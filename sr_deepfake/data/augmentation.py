@@ -1,21 +1,33 @@
-"""The augmentation of the training faces, as the paper's published code lists it (JPEG, noise, flip, grey, affine)."""
+"""The augmentation of the training faces, as the paper's published code lists it (JPEG, noise, flip, grey, affine).
+
+What happens to a face is drawn where it is loaded, from the seed, the epoch and the face alone. It is done there, or to
+whole batches on the device, where a machine's few cores are the bottleneck; only JPEG, a codec and rare, stays there.
+"""
 
 from collections.abc import Mapping
 
 import numpy as np
 import torch
 from torch import Tensor
-from torchvision.transforms.v2 import InterpolationMode
-from torchvision.transforms.v2 import functional as F
+from torch.nn import functional as F
+from torchvision.transforms.v2 import functional as transforms
+
+from sr_deepfake.errors import UserError
 
 JPEG_QUALITY = (60, 100)
 NOISE_STD = (10**0.5, 50**0.5)  # grey levels; a variance of 10 to 50
 SHIFT, SCALE, ROTATION = 0.1, 0.2, 5.0  # fractions of the side, and degrees
 OPERATIONS = ("jpeg", "noise", "flip", "grey", "affine")
 
+# The numbers that are drawn for a face, and those of a face that stays as it is.
+_NOISE, _SEED, _FLIP, _GREY, _ANGLE, _ZOOM, _RIGHT, _DOWN = range(8)
+UNCHANGED = (0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0)
+_STREAM = 2  # sets these random numbers apart from those of the defence
+_SEEDS = 2**24  # whole numbers that float32 has
+
 
 class Augmentation:
-    """Random changes of one face; each operation happens with its own probability.
+    """Random changes of faces; each operation happens with its own probability.
 
     Args:
         probabilities: of `jpeg` (quality 60–100), `noise` (Gaussian, 3–7 grey levels), `flip` (left–right), `grey`,
@@ -23,62 +35,114 @@ class Augmentation:
             from outside is mirrored). An operation that is left out does not happen.
 
     Raises:
-        ValueError: an unknown operation, or a probability outside [0, 1].
+        UserError: an unknown operation, or a probability outside [0, 1].
 
     Example:
+        >>> augmentation = Augmentation({"flip": 1.0})
         >>> face = torch.arange(48, dtype=torch.uint8).expand(3, 48, 48)
-        >>> flipped = Augmentation({"flip": 1.0})(face, np.random.default_rng(0))
-        >>> flipped[0, 0, 0].item()
+        >>> face, drawn = augmentation.draw(face, seed=0, epoch=0, index=7)
+        >>> round(augmentation(face[None], drawn[None])[0, 0, 0, 0].item() * 255)
         47
     """
 
     def __init__(self, probabilities: Mapping[str, float]) -> None:
-        unknown = set(probabilities) - set(OPERATIONS)
-        if unknown:
-            raise ValueError(f"unknown augmentation {sorted(unknown)}; known are {', '.join(OPERATIONS)}")
-        if any(not 0 <= p <= 1 for p in probabilities.values()):
-            raise ValueError(f"augmentation probabilities lie in [0, 1], got {dict(probabilities)}")
+        for name, probability in probabilities.items():
+            if name not in OPERATIONS:
+                raise UserError(f"protocol.augmentation.{name}: unknown; known are {', '.join(OPERATIONS)}")
+            if not isinstance(probability, int | float) or not 0 <= probability <= 1:
+                raise UserError(f"protocol.augmentation.{name}={probability}: a probability lies in [0, 1]")
         self.probabilities = {name: float(probabilities.get(name, 0.0)) for name in OPERATIONS}
 
-    def __call__(self, face: Tensor, rng: np.random.Generator) -> Tensor:
-        """Change one face.
+    def draw(self, face: Tensor, *, seed: int, epoch: int, index: int) -> tuple[Tensor, Tensor]:
+        """What is to happen to a face; its JPEG compression happens here.
 
         Args:
             face: uint8 tensor of shape 3×S×S, RGB.
-            rng: where all randomness comes from; the same state gives the same result.
+            seed: of the training.
+            epoch: from 0.
+            index: of the face in the training set.
 
         Returns:
-            uint8 tensor of shape 3×S×S.
+            The face, and eight float32 numbers that `__call__` understands.
         """
-        for name in OPERATIONS:
-            if rng.random() < self.probabilities[name]:
-                face = getattr(self, f"_{name}")(face, rng)
-        return face
+        rng = np.random.default_rng([seed, epoch, index, _STREAM])
+        wanted = {name: rng.random() < probability for name, probability in self.probabilities.items()}
+        if wanted["jpeg"]:
+            quality = int(rng.integers(JPEG_QUALITY[0], JPEG_QUALITY[1] + 1))
+            face = transforms.jpeg(face.contiguous(), quality=quality)
+        drawn = torch.tensor(UNCHANGED)
+        if wanted["noise"]:
+            drawn[_NOISE], drawn[_SEED] = rng.uniform(*NOISE_STD), float(rng.integers(_SEEDS))
+        drawn[_FLIP], drawn[_GREY] = float(wanted["flip"]), float(wanted["grey"])
+        if wanted["affine"]:
+            side = face.shape[-1]
+            drawn[_ANGLE] = rng.uniform(-ROTATION, ROTATION)
+            drawn[_ZOOM] = rng.uniform(1 - SCALE, 1 + SCALE)
+            drawn[_RIGHT], drawn[_DOWN] = (round(rng.uniform(-SHIFT, SHIFT) * side) for _ in range(2))
+        return face, drawn
 
-    def _jpeg(self, face: Tensor, rng: np.random.Generator) -> Tensor:
-        return F.jpeg(face.contiguous(), quality=int(rng.integers(JPEG_QUALITY[0], JPEG_QUALITY[1] + 1)))
+    def __call__(self, faces: Tensor, drawn: Tensor) -> Tensor:
+        """Change the faces of a batch; what becomes of a face does not depend on the others.
 
-    def _noise(self, face: Tensor, rng: np.random.Generator) -> Tensor:
-        noise = rng.standard_normal(face.shape, dtype=np.float32) * np.float32(rng.uniform(*NOISE_STD))
-        return (face + torch.from_numpy(noise)).round_().clamp_(0, 255).to(torch.uint8)
+        Args:
+            faces: uint8 tensor of shape B×3×S×S, RGB, on any device.
+            drawn: float32 tensor of shape B×8, on the CPU: to ask the device for it would hold up both.
 
-    def _flip(self, face: Tensor, rng: np.random.Generator) -> Tensor:
-        return F.horizontal_flip(face)
+        Returns:
+            float32 tensor of shape B×3×S×S in [0, 1], on the 8-bit grid.
+        """
+        levels = faces.to(torch.float32, copy=True)
+        generator = torch.Generator(faces.device)
+        for face, (std, seed) in zip(levels, drawn[:, [_NOISE, _SEED]].tolist(), strict=True):
+            if std > 0:
+                noise = torch.empty_like(face).normal_(generator=generator.manual_seed(int(seed)))
+                face.add_(noise, alpha=std).round_().clamp_(0, 255)
+        flipped, grey, moved = drawn[:, _FLIP] > 0, drawn[:, _GREY] > 0, drawn[:, _ZOOM] != 1
+        drawn = drawn.to(faces.device, non_blocking=True)
+        per_face = drawn[:, :, None, None]
+        if flipped.any():
+            levels = torch.where(per_face[:, _FLIP, None] > 0, levels.flip(-1), levels)
+        if grey.any():
+            greys = transforms.rgb_to_grayscale(levels, num_output_channels=3).floor()
+            levels = torch.where(per_face[:, _GREY, None] > 0, greys, levels)
+        if moved.any():
+            levels = move(levels, drawn[:, _ANGLE], drawn[:, _ZOOM], drawn[:, [_RIGHT, _DOWN]]).round_()
+        return levels / 255
 
-    def _grey(self, face: Tensor, rng: np.random.Generator) -> Tensor:
-        return F.rgb_to_grayscale(face, num_output_channels=3)
 
-    def _affine(self, face: Tensor, rng: np.random.Generator) -> Tensor:
-        side = face.shape[-1]
-        shift = [round(float(rng.uniform(-SHIFT, SHIFT)) * side) for _ in range(2)]
-        # Mirrored margins wide enough for the largest shift, shrinking and rotation together.
-        padded = F.pad(face, [side // 3] * 4, padding_mode="reflect")
-        moved = F.affine(
-            padded,
-            angle=float(rng.uniform(-ROTATION, ROTATION)),
-            translate=shift,
-            scale=float(rng.uniform(1 - SCALE, 1 + SCALE)),
-            shear=[0.0, 0.0],
-            interpolation=InterpolationMode.BILINEAR,
-        )
-        return F.center_crop(moved, [side, side])
+def move(faces: Tensor, angles: Tensor, zooms: Tensor, shifts: Tensor) -> Tensor:
+    """Rotate, scale and shift each face about its centre; what comes in from outside is mirrored.
+
+    Args:
+        faces: float tensor of shape B×C×S×S.
+        angles: B rotations in degrees, clockwise.
+        zooms: B factors.
+        shifts: B×2 shifts to the right and down, px.
+
+    Returns:
+        A tensor of the faces' shape; a face with angle 0, factor 1 and shift 0 stays as it is.
+
+    Example:
+        >>> face = torch.arange(9.0).reshape(1, 1, 3, 3)
+        >>> none = torch.zeros(1)
+        >>> move(face, none, none + 1, torch.tensor([[1.0, 0.0]]))[0, 0, 0]
+        tensor([1., 0., 1.])
+    """
+    side = faces.shape[-1]
+    margin = side // 3  # wide enough for the largest shift, shrinking and rotation together
+    whole = F.pad(faces, [margin] * 4, mode="reflect")
+    centre = (side - 1) / 2
+    offsets = torch.arange(side, device=faces.device, dtype=torch.float32) - centre
+    down, right = torch.meshgrid(offsets, offsets, indexing="ij")
+    # Where each pixel comes from: the shift, the rotation and the scale undone, in this order.
+    x = right[None] - shifts[:, 0, None, None]
+    y = down[None] - shifts[:, 1, None, None]
+    radians = torch.deg2rad(angles)[:, None, None]
+    cos, sin = radians.cos(), radians.sin()
+    back_x = (cos * x + sin * y) / zooms[:, None, None]
+    back_y = (-sin * x + cos * y) / zooms[:, None, None]
+    half = whole.shape[-1] / 2
+    grid = torch.stack([back_x, back_y], dim=-1) / half
+    moved = F.grid_sample(whole, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+    still = (angles == 0) & (zooms == 1) & (shifts == 0).all(dim=1)
+    return torch.where(still[:, None, None, None], faces, moved)

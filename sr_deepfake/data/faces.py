@@ -11,7 +11,6 @@ from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
 from sr_deepfake.data.augmentation import Augmentation
-from sr_deepfake.data.device_augmentation import DeviceAugmentation
 from sr_deepfake.data.images import read_face, resize_faces
 
 # A batch of scoring holds at most so many pixels, of crops and of the detector's input, and so many faces.
@@ -53,6 +52,15 @@ class TrainingFaces(Dataset[tuple[Tensor, ...]]):
 
     An item's key is `(epoch, index)`: defence and augmentation depend on the seed, the epoch and the index alone,
     so the number of workers, an interruption and the order of loading change nothing.
+
+    Args:
+        rows: of the manifest.
+        folder: the manifest's.
+        size: the detector's input side, in pixels.
+        augmentation: what happens to each face.
+        seed: of augmentation and defence.
+        defence: face → the face or its attacked self (see `Defence`).
+        on_device: leave the augmentation to `augmentation` on the device.
     """
 
     def __init__(
@@ -60,9 +68,10 @@ class TrainingFaces(Dataset[tuple[Tensor, ...]]):
         rows: pd.DataFrame,
         folder: Path,
         size: int,
-        augmentation: Augmentation | DeviceAugmentation,
+        augmentation: Augmentation,
         seed: int,
         defence: Callable[..., Tensor] | None = None,
+        on_device: bool = False,
     ) -> None:
         self.paths = [str(path) for path in rows["path"]]
         self.labels = rows["label"].to_numpy(dtype=np.float32)
@@ -71,6 +80,7 @@ class TrainingFaces(Dataset[tuple[Tensor, ...]]):
         self.augmentation = augmentation
         self.seed = seed
         self.defence = defence
+        self.on_device = on_device
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -86,11 +96,10 @@ class TrainingFaces(Dataset[tuple[Tensor, ...]]):
             face = self.defence(face, seed=self.seed, epoch=epoch, index=index)
         resized = resize_faces(face[None].float(), self.size)[0].round().clamp(0, 255).to(torch.uint8)
         label = torch.tensor(self.labels[index])
-        if isinstance(self.augmentation, DeviceAugmentation):
-            resized, drawn = self.augmentation.draw(resized, seed=self.seed, epoch=epoch, index=index)
+        resized, drawn = self.augmentation.draw(resized, seed=self.seed, epoch=epoch, index=index)
+        if self.on_device:
             return resized, label, drawn
-        augmented = self.augmentation(resized, np.random.default_rng([self.seed, epoch, index]))
-        return augmented.float() / 255, label
+        return self.augmentation(resized[None], drawn[None])[0], label
 
 
 class EpochSampler(Sampler[tuple[int, int]]):

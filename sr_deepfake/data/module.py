@@ -13,7 +13,6 @@ from torch.utils.data import DataLoader
 
 from sr_deepfake.data.augmentation import Augmentation
 from sr_deepfake.data.defence import Defence
-from sr_deepfake.data.device_augmentation import DeviceAugmentation
 from sr_deepfake.data.faces import EpochSampler, FaceBatch, SideBatches, StoredFaces, TrainingFaces
 from sr_deepfake.data.sources import FaceSet
 from sr_deepfake.errors import UserError, choose
@@ -88,14 +87,13 @@ class FaceDataModule(lightning.LightningDataModule):
         self.frames = frames
         self.image_size = image_size
         self.batch_size = batch_size
-        self.probabilities = dict(augmentation or {})
+        self.augmentation = Augmentation(augmentation or {})
         self.augment_on = choose(augment_on, ["auto", "loader", "device"], "data.augment_on")
         self.defence = defence
         self.attack = attack
         self.seed = seed
         self.workers = workers
         self._faces: FaceSet | None = None
-        self._device_augmentation: DeviceAugmentation | None = None
 
     def prepare_data(self) -> None:
         """Make the faces, where the source makes them itself; otherwise its error names the command that does.
@@ -161,10 +159,10 @@ class FaceDataModule(lightning.LightningDataModule):
         rows = self.rows("train")
         ranks, rank = self._share
         batch = min(self.batch_size, len(rows))
-        on_device = augments_on_device(self.augment_on, self._device.type)
-        self._device_augmentation = DeviceAugmentation(self.probabilities) if on_device else None
-        augmentation = self._device_augmentation or Augmentation(self.probabilities)
-        faces = TrainingFaces(rows, self.faces.folder, self.image_size, augmentation, self.seed, self.defence)
+        on_device = self.augment_on == "device" or (self.augment_on == "auto" and self._device.type == "cuda")
+        faces = TrainingFaces(
+            rows, self.faces.folder, self.image_size, self.augmentation, self.seed, self.defence, on_device
+        )
         sampler = EpochSampler(len(faces), self.seed, len(faces) // batch * batch, (rank, ranks))
         return DataLoader(faces, batch_size=batch // ranks, sampler=sampler, **self._options)
 
@@ -179,7 +177,7 @@ class FaceDataModule(lightning.LightningDataModule):
 
     def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
         """Move a batch; what was drawn for an augmentation on the device stays, since it is read on the CPU."""
-        if isinstance(batch, FaceBatch) or self._device_augmentation is None:
+        if isinstance(batch, FaceBatch) or len(batch) == 2:
             return super().transfer_batch_to_device(batch, device, dataloader_idx)
         faces, labels, drawn = batch
         return faces.to(device, non_blocking=True), labels.to(device, non_blocking=True), drawn
@@ -187,10 +185,8 @@ class FaceDataModule(lightning.LightningDataModule):
     def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
         """On the device: augment a training batch, attack a test batch."""
         if not isinstance(batch, FaceBatch):
-            if self._device_augmentation is None:
-                return batch
-            faces, labels, drawn = batch
-            return self._device_augmentation(faces, drawn), labels
+            faces, labels, *drawn = batch
+            return (self.augmentation(faces, *drawn), labels) if drawn else batch
         if self.attack is None or not (self.trainer and self.trainer.testing):
             return batch
         return replace(batch, attacked=self.attack.to(batch.faces.device)(batch.faces))
@@ -218,20 +214,6 @@ class FaceDataModule(lightning.LightningDataModule):
             "persistent_workers": workers > 0,
             "pin_memory": self._device.type == "cuda",
         }
-
-
-def augments_on_device(augment_on: str, device: str) -> bool:
-    """Whether training faces are augmented as whole batches on the device.
-
-    Args:
-        augment_on: as of `FaceDataModule`.
-        device: its type, such as "cuda".
-
-    Example:
-        >>> augments_on_device("auto", "cpu"), augments_on_device("device", "cpu")
-        (False, True)
-    """
-    return augment_on == "device" or (augment_on == "auto" and device == "cuda")
 
 
 def _leave_signals_to_the_program(worker: int) -> None:

@@ -57,38 +57,6 @@ def confusion_counts(scores: Tensor, labels: Tensor, threshold: float = THRESHOL
     return Counts(found, accused, passed, missed)
 
 
-def false_negative_rate(scores: Tensor, labels: Tensor, threshold: float = THRESHOLD) -> Tensor:
-    """Share of the fakes that are missed, FN / (FN + TP); NaN without fakes.
-
-    Args:
-        scores: probabilities of fake in [0, 1].
-        labels: 1 is fake, 0 pristine; same shape.
-        threshold: a score above it means fake.
-
-    Example:
-        >>> false_negative_rate(torch.tensor([0.9, 0.4, 0.6, 0.1]), torch.tensor([1, 1, 0, 0]))
-        tensor(0.5000, dtype=torch.float64)
-    """
-    counts = confusion_counts(scores, labels, threshold)
-    return ratio(counts.false_negatives, counts.false_negatives + counts.true_positives)
-
-
-def false_positive_rate(scores: Tensor, labels: Tensor, threshold: float = THRESHOLD) -> Tensor:
-    """Share of the pristine faces that are called fake, FP / (FP + TN); NaN without pristine faces.
-
-    Args:
-        scores: probabilities of fake in [0, 1].
-        labels: 1 is fake, 0 pristine; same shape.
-        threshold: a score above it means fake.
-
-    Example:
-        >>> false_positive_rate(torch.tensor([0.9, 0.4, 0.4, 0.1]), torch.tensor([1, 1, 0, 0]))
-        tensor(0., dtype=torch.float64)
-    """
-    counts = confusion_counts(scores, labels, threshold)
-    return ratio(counts.false_positives, counts.false_positives + counts.true_negatives)
-
-
 def area_under_roc(scores: Tensor, labels: Tensor) -> Tensor:
     """Area under the ROC curve, exact: the chance that a fake outscores a pristine face, ties counting half.
 

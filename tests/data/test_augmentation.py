@@ -3,14 +3,22 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torchvision.transforms.v2 import InterpolationMode
+from torchvision.transforms.v2 import functional as F
 
-from sr_deepfake.data.augmentation import OPERATIONS, Augmentation
+from sr_deepfake.data.augmentation import OPERATIONS, UNCHANGED, Augmentation, move
+from sr_deepfake.errors import UserError
 
+PROTOCOL = {"jpeg": 0.2, "noise": 0.3, "flip": 0.5, "grey": 0.2, "affine": 0.5}
 FACE = torch.from_numpy(np.random.default_rng(0).integers(60, 196, (3, 48, 48), dtype=np.uint8))
 
 
 def change(seed=0, face=FACE, **probabilities):
-    return Augmentation(probabilities)(face, np.random.default_rng(seed))
+    augmentation = Augmentation(probabilities)
+    face, drawn = augmentation.draw(face, seed=seed, epoch=0, index=0)
+    levels = augmentation(face[None], drawn[None])[0] * 255
+    assert (levels - levels.round()).abs().max() < 1e-3
+    return levels.round().to(torch.uint8)
 
 
 @given(st.dictionaries(st.sampled_from(OPERATIONS), st.floats(0, 1)), st.integers(0, 1000))
@@ -31,7 +39,7 @@ def test_flip_and_grey_are_what_they_say():
     grey = change(grey=1)
     assert torch.equal(grey[0], grey[1])
     weights = torch.tensor([0.2989, 0.587, 0.114]).view(3, 1, 1)
-    assert (grey[0] - (FACE * weights).sum(0)).abs().max() <= 1
+    assert (grey[0] - (FACE * weights).sum(0)).abs().max() <= 1.01
 
 
 def test_noise_is_3_to_7_grey_levels():
@@ -58,7 +66,92 @@ def test_each_operation_happens_as_often_as_asked():
     assert 90 < flipped < 150
 
 
-@pytest.mark.parametrize("wrong", [{"blur": 0.5}, {"flip": 1.5}])
-def test_wrong_settings_are_errors(wrong):
-    with pytest.raises(ValueError, match="augmentation"):
+@pytest.mark.parametrize("wrong", [{"blur": 0.5}, {"flip": 1.5}, {"grey": "often"}, {"jpeg": None}])
+def test_wrong_settings_are_errors_that_name_the_option(wrong):
+    with pytest.raises(UserError, match=rf"protocol\.augmentation\.{next(iter(wrong))}"):
         Augmentation(wrong)
+
+
+def photo_like(count=1, side=48, seed=0):
+    rng = torch.Generator().manual_seed(seed)
+    coarse = torch.rand(count, 3, 6, 6, generator=rng) * 255
+    return F.resize(coarse, [side, side], antialias=True).round().clamp(0, 255).to(torch.uint8)
+
+
+@given(
+    angle=st.floats(-5, 5),
+    zoom=st.floats(0.8, 1.2),
+    right=st.integers(-4, 4),
+    down=st.integers(-4, 4),
+)
+def test_moving_is_torchvision_s_affine(angle, zoom, right, down):
+    faces = photo_like(2)
+    padded = F.pad(faces.float(), [16] * 4, padding_mode="reflect")
+    expected = F.center_crop(
+        F.affine(padded, angle, [right, down], zoom, [0.0, 0.0], interpolation=InterpolationMode.BILINEAR),
+        [48, 48],
+    )
+    moved = move(
+        faces.float(),
+        torch.full((2,), angle),
+        torch.full((2,), zoom),
+        torch.tensor([[right, down]]).expand(2, 2),
+    )
+    assert (moved - expected).abs().max() < 0.02  # grey levels
+
+
+def test_a_face_that_nothing_is_drawn_for_stays_and_jpeg_is_done_where_faces_are_loaded():
+    (face,) = photo_like(1)
+    same, drawn = Augmentation({}).draw(face, seed=0, epoch=0, index=0)
+    assert torch.equal(same, face)
+    assert drawn.tolist() == list(UNCHANGED)
+    jpeg, drawn = Augmentation({"jpeg": 1.0}).draw(face, seed=0, epoch=0, index=0)
+    assert (jpeg != face).any()
+    assert drawn.tolist() == list(UNCHANGED)
+
+
+def test_the_noise_has_the_standard_deviation_that_was_drawn():
+    augmentation = Augmentation({"noise": 1.0})
+    face = torch.full((3, 96, 96), 128, dtype=torch.uint8)
+    _, drawn = augmentation.draw(face, seed=0, epoch=0, index=3)
+    out = augmentation(face[None], drawn[None]) * 255
+    assert 10**0.5 <= drawn[0] <= 50**0.5
+    assert out.std().item() == pytest.approx(drawn[0].item(), rel=0.03)
+    assert (out - out.round()).abs().max() < 1e-3
+
+
+def test_the_draws_have_the_probabilities_and_ranges_of_the_augmentation():
+    augmentation = Augmentation(PROTOCOL)
+    face = photo_like(1, side=48)[0]
+    drawn = torch.stack([augmentation.draw(face, seed=1, epoch=0, index=index)[1] for index in range(2000)])
+    noise, _, flip, grey, angle, zoom, right, down = drawn.T
+    for share, name in (
+        ((noise > 0), "noise"),
+        (flip > 0, "flip"),
+        (grey > 0, "grey"),
+        (zoom != 1, "affine"),
+    ):
+        assert share.float().mean().item() == pytest.approx(PROTOCOL[name], abs=0.04)
+    assert angle.abs().max() <= 5
+    assert 0.8 <= zoom.min() < 0.82
+    assert 1.18 < zoom.max() <= 1.2
+    assert right.abs().max() == down.abs().max() == 5
+
+
+def test_a_face_depends_on_seed_epoch_and_index_alone_and_a_batch_on_its_faces():
+    augmentation = Augmentation(PROTOCOL)
+    faces = photo_like(6)
+    pairs = [augmentation.draw(face, seed=0, epoch=1, index=index) for index, face in enumerate(faces)]
+    again = [augmentation.draw(face, seed=0, epoch=1, index=index) for index, face in enumerate(faces)]
+    assert all(
+        torch.equal(a, b)
+        for pair, other in zip(pairs, again, strict=True)
+        for a, b in zip(pair, other, strict=True)
+    )
+    jpeg, drawn = torch.stack([pair[0] for pair in pairs]), torch.stack([pair[1] for pair in pairs])
+    together = augmentation(jpeg, drawn)
+    assert (drawn[:, 0] > 0).any()
+    alone = torch.cat([augmentation(jpeg[i : i + 1], drawn[i : i + 1]) for i in range(6)])
+    assert (together - alone).abs().max() < 1e-6
+    other = augmentation.draw(faces[0], seed=0, epoch=2, index=0)
+    assert not torch.equal(pairs[0][1], other[1]) or not torch.equal(pairs[0][0], other[0])

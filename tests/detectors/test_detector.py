@@ -207,12 +207,30 @@ def test_losses_rate_and_validation_are_logged(folder):
     assert any(column.startswith("lr-") for column in columns)
 
 
-def test_augmentation_on_the_device_is_another_training(folder):
-    plain = [
-        fit(folder / f"plain {place}", tiny_data(folder, augment_on=place)) for place in ("loader", "device")
-    ]
-    assert len(plain) == 2
-    assert same(*(weights(folder / f"plain {place}") for place in ("loader", "device")))  # nothing to augment
+def test_augmentation_on_the_device_is_the_same_training(folder):
     for place in ("loader", "device"):
-        fit(folder / place, tiny_data(folder, augment_on=place, augmentation={"noise": 0.5, "affine": 0.5}))
-    assert not same(weights(folder / "loader"), weights(folder / "device"))
+        augmented = {"noise": 0.5, "affine": 0.5, "flip": 0.5, "grey": 0.2, "jpeg": 0.2}
+        fit(folder / place, tiny_data(folder, augment_on=place, augmentation=augmented), max_epochs=1)
+    one, other = (weights(folder / place) for place in ("loader", "device"))
+    for name, tensor in one.items():
+        torch.testing.assert_close(other[name], tensor, rtol=0, atol=1e-4)
+    fit(folder / "plain", tiny_data(folder), max_epochs=1)
+    assert not same(one, weights(folder / "plain"))
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("precision", ["16-mixed", "32-true"])
+def test_a_gpu_trains_and_tests(folder, precision):
+    data = tiny_data(folder, augmentation={"noise": 0.5, "affine": 0.5}, attack=BlurAttack(sigma=2.0))
+    trainer = tiny_trainer(folder / "kept", accelerator="gpu", precision=precision)
+    detector = tiny_detector()
+    trainer.fit(detector, datamodule=data)
+    on_gpu, on_cpu = (
+        tiny_trainer(callbacks=[PredictionWriter(folder / f"{name}.parquet")], accelerator=name)
+        for name in ("gpu", "cpu")
+    )
+    for tester in (on_gpu, on_cpu):
+        tester.test(detector, datamodule=data, verbose=False)
+    tables = [pd.read_parquet(folder / f"{name}.parquet") for name in ("gpu", "cpu")]
+    pd.testing.assert_frame_equal(*tables, rtol=0, atol=5e-3)

@@ -36,12 +36,6 @@ def test_each_defence_under_each_attack_and_whether_it_was_in_training(cells):
     assert table["detectors"].tolist() == [1] * 4
 
 
-def test_both_names_of_the_control_are_one():
-    faces = predictions()
-    cells = [result("bicubic-x2 p=1", "sr-bicubic-x2", faces), result("bicubic-x2 p=1", "bicubic-x2", faces)]
-    assert summarise(cells).table["in_training"].tolist() == ["yes", "yes"]
-
-
 def test_detectors_are_averaged(cells):
     more = [result("none", "sr-edsr-x2", predictions(fnr=(0.3, 1.0)), "Deepfakes")]
     first = summarise(cells + more).table.iloc[0]
