@@ -6,9 +6,11 @@ Run: python benchmarks/training.py [--device cuda] [--batch 32] [--models resnet
 """
 
 import argparse
+import logging
 import statistics
 import tempfile
 import time
+import warnings
 from collections.abc import Callable
 from functools import partial
 from itertools import pairwise
@@ -183,6 +185,8 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=8)
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore")
     device = torch.device(arguments.device)
     accelerator = {"cuda": "gpu"}.get(device.type, device.type)
     number = precision(accelerator)

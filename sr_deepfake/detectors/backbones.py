@@ -55,7 +55,12 @@ def build_backbone(name: str, image_size: int) -> nn.Module:
         >>> build_backbone("resnet18", 64)(torch.zeros(2, 3, 64, 64)).shape
         torch.Size([2, 1])
     """
-    return _create(name, image_size, pretrained=False)
+    backbone = _create(name, image_size, pretrained=False)
+    for classifier in map(backbone.get_submodule, _classifier_names(backbone)):
+        if isinstance(classifier, nn.Linear):
+            # timm's EfficientNets start the weights of one output in [-1, 1]: the loss would begin at 3, not at 0.7.
+            classifier.reset_parameters()
+    return backbone
 
 
 def find_weights(name: str, pretrained: object, image_size: int) -> Weights:

@@ -112,3 +112,10 @@ def test_weights_of_another_network_are_refused():
     state = {"conv1.weight": torch.zeros(1)}
     with pytest.raises(ValueError, match="do not fit"):
         load_weights(build_backbone("test_resnet", 160), backbones.Weights("elsewhere", state))
+
+
+@pytest.mark.parametrize("name", ["tf_efficientnet_lite0", "resnet50", "legacy_xception"])
+def test_a_training_starts_with_small_logits(name):
+    """timm starts the one output of its EfficientNets with weights up to 1."""
+    head = build_backbone(name, 64).get_classifier()
+    assert 0 < head.weight.abs().max() <= head.in_features**-0.5
