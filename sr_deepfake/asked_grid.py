@@ -9,6 +9,7 @@ from hydra._internal.utils import get_args_parser
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
+from sr_deepfake.errors import UserError
 from sr_deepfake.grid import Grid, grid_of
 from sr_deepfake.overrides import completed, find_mistake
 
@@ -43,12 +44,17 @@ def asked_grid(hydra_answers: Callable[[], object]) -> AskedGrid | None:
         SystemExit: the command line is wrong; one line says why.
     """
     typed = sys.argv[1:]
-    args = get_args_parser().parse_args(completed("train", typed))
+    try:
+        sys.argv[1:] = completed("train", typed)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise SystemExit(MISUSE) from None
+    args = get_args_parser().parse_args(sys.argv[1:])
     if args.help or args.hydra_help or args.cfg or args.info or args.shell_completion:
         hydra_answers()
         return None
     try:
-        mistake = find_mistake("train", completed("train", typed))
+        mistake = find_mistake("train", sys.argv[1:])
         if mistake:
             raise HydraException(mistake)
         grid = grid_of("train", args.overrides, Path(args.config_dir) if args.config_dir else None)

@@ -30,8 +30,8 @@ _NO_FIGURES = (
     "trainer",
     "hydra",
 )
-# Of the callbacks, those that decide which weights are kept.
-DECIDING = ("model_checkpoint", "early_stopping")
+# Callbacks that change no weight.
+NO_WEIGHTS = ("last_checkpoint", "learning_rate_monitor", "progress_bar", "signals")
 _NO_SOURCE = ("workers", "settings")
 _NO_TRAINING = (
     "accelerator",
@@ -125,7 +125,7 @@ def cell_of(
     # Not resolved: to ask the machine for its device takes seconds.
     trainer: Any = OmegaConf.to_container(cfg.trainer, resolve=False)
     trainer = {key: value for key, value in trainer.items() if key not in _NO_TRAINING}
-    callbacks = {key: value for key, value in kept.get("callbacks", {}).items() if key in DECIDING}
+    callbacks = {key: value for key, value in kept.get("callbacks", {}).items() if key not in NO_WEIGHTS}
     kept |= {"data": data | {"source": source}, "trainer": trainer, "callbacks": callbacks} | settings
     return Cell(
         program=program,

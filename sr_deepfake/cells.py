@@ -65,8 +65,8 @@ class CellStore:
                     return
                 self._write_failure(started, told or error)
                 raise
-            if job.result is None:
-                self._path(cell.name).unlink()  # nothing was kept of it
+            if job.result is None:  # nothing was kept of it
+                self._path(cell.name).unlink() if earlier is None else self._write(earlier)
             elif job.repeated and earlier is not None and earlier.state == "done":
                 self._write(earlier)  # it took as long as it did when it was done
             else:

@@ -11,7 +11,7 @@ from sr_deepfake.reporting.report_cells import UNDEFENDED, ReportCell
 # Of an earlier run's overrides, those that say which place it was or how it was done, and not what is the same.
 _LEFT_OUT = (
     "forgery", "attack", "sr_model", "defence", "tested_on", "detector", "from_run", "evaluate.", "train.",
-    "trainer.progress", "logger",
+    "trainer.enable_progress_bar", "logger",
 )  # fmt: skip
 
 

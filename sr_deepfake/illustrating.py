@@ -107,7 +107,7 @@ class _Pictures:
         if not config:
             raise UserError("provenance.json, which tells where the faces are, is missing or damaged")
         where = [str(cell.outputs), config.get("paths")]
-        tested = [config.get("data"), config.get("protocol"), cell.metrics["cell"].get("test_faces")]
+        tested = [config.get("data"), cell.metrics["cell"].get("test_faces")]
         faces = _once(self._faces, [*where, *tested], lambda: _Faces(cell))
         attack = [config.get("attack"), config.get("cache")]
         attacker = _once(self._attacks, [*where, *attack], lambda: _Attack(cell))
@@ -154,7 +154,7 @@ class _Faces:
     def __init__(self, cell: ReportCell) -> None:
         self.folder = _faces_folder(cell)
         rows = FaceSet(cell.data, self.folder, read_manifest(self.folder)).of(
-            "test", cell.tested_on, cell.config["protocol"]["frames"]
+            "test", cell.tested_on, cell.config["data"]["frames"]
         )
         if fingerprint(rows) != cell.metrics["cell"].get("test_faces"):
             raise UserError(f"the faces in {self.folder} are not those that were tested")
@@ -223,6 +223,8 @@ def _built(settings: Mapping[str, Any], prefixes: tuple[str, ...]) -> Any:
         UserError: it names something else, or cannot be built.
     """
     for target in _targets(settings):
+        if target == "types.NoneType":  # attack=none in a chain
+            continue
         module, _, name = target.rpartition(".")
         try:
             found = hydra.utils.get_object(target) if target.startswith(prefixes) else None

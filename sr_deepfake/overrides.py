@@ -48,10 +48,14 @@ def attack_label(choices: Mapping[str, str], attack: Mapping[str, Any]) -> str:
     Example:
         >>> attack_label({"attack": "sr", "sr_model": "edsr"}, {"scale": 2}), attack_label({"attack": "jpeg"}, {})
         ('sr-edsr-x2', 'jpeg')
+        >>> attack_label({"attack": "sr", "sr_model": "bicubic"}, {"scale": 2})
+        'bicubic-x2'
     """
-    network = [choices["sr_model"]] if choices["attack"] == "sr" else []
-    scale = [f"x{attack['scale']}"] if "scale" in attack else []
-    return "-".join([choices["attack"], *network, *scale])
+    parts = [choices["attack"]]
+    if parts == ["sr"]:
+        network = choices["sr_model"]
+        parts = [network] if network in ("bicubic", "lanczos") else ["sr", network]
+    return "-".join([*parts, *([f"x{attack['scale']}"] if "scale" in attack else [])])
 
 
 def _attack_label(_root_: Any) -> str:

@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 
 def evaluate(
     cfg: DictConfig, folder: Path, data: FaceDataModule, logger: Logger | None, force: bool
-) -> tuple[Path, bool]:
+) -> tuple[Path | None, bool]:
     """Score the test faces with a stored detector, clean and attacked, write the results and show the table.
 
     Where the results are there already (same weights, attack, test faces and code), only the table is shown.
@@ -49,8 +49,12 @@ def evaluate(
         force: score although there are results.
 
     Returns:
-        The folder of the results, and whether they were there already.
+        The folder of the results, and whether they were there already; None with trainer.fast_dev_run, which keeps
+        nothing.
     """
+    if cfg.trainer.get("fast_dev_run"):
+        build.tester(cfg, None, None).test(load_detector(folder), datamodule=data)
+        return None, False
     attack = data.attack if isinstance(data.attack, Attack) else None
     run = _describe(cfg, folder, data, attack)
     out = _folder(cfg, folder, run)

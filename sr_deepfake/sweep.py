@@ -2,9 +2,11 @@
 
 import json
 import logging
+import os
 import shlex
 import sys
 import traceback
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from hydra.errors import InstantiationException
 from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
 
 from sr_deepfake.errors import UserError
 from sr_deepfake.files import write_json
@@ -20,6 +23,7 @@ from sr_deepfake.launching import check_launcher, share_cores
 from sr_deepfake.outputs import check_writable, explain
 
 FAILED = "failed.json"
+COMMAND = "SR_DEEPFAKE_COMMAND"  # in the environment: what tells this start of a program from others
 
 logger = logging.getLogger(__name__)
 
@@ -59,14 +63,24 @@ def mendable(error: BaseException, outputs: Path) -> UserError | None:
         return error
     if isinstance(error, OSError) and (message := explain(error, outputs)):
         return UserError(message).with_traceback(error.__traceback__)
+    if isinstance(error, OmegaConfBaseException):
+        told = str(error).partition("\n    object_type=")[0]
+        return UserError(" ".join(told.split())).with_traceback(error.__traceback__)
+    if _is_lightnings(error):
+        return UserError(f"trainer: {last_line(error)}").with_traceback(error.__traceback__)
     if isinstance(error, InstantiationException) and error.__cause__ is not None:
         # Hydra wraps what goes wrong while it builds an object. A value that the object does not take is a mistake.
         cause = error.__cause__
-        if isinstance(cause, TypeError | ValueError) or type(cause).__name__ == "MisconfigurationException":
+        if isinstance(cause, TypeError | ValueError | ImportError) or _is_lightnings(cause):
             key = str(error).rpartition("full_key: ")[2]
             return UserError(f"{key}: {last_line(cause)}").with_traceback(cause.__traceback__)
         return mendable(cause, outputs)
     return None
+
+
+def _is_lightnings(error: BaseException) -> bool:
+    """Whether Lightning says that it was asked for what it cannot do (told by name: to import it takes seconds)."""
+    return type(error).__name__ == "MisconfigurationException"
 
 
 def record_failure(error: BaseException) -> None:
@@ -103,10 +117,12 @@ class Watch(Callback):
 
     def on_run_start(self, config: DictConfig, **kwargs: object) -> None:
         """End at once, with status 1, where nothing can be written."""
+        os.environ[COMMAND] = uuid.uuid4().hex
         _end_at_once(lambda: check_writable(Path(config.paths.outputs)))
 
     def on_multirun_start(self, config: DictConfig, **kwargs: object) -> None:
         """End at once, with status 1, where nothing can be written or launched."""
+        os.environ[COMMAND] = uuid.uuid4().hex  # which the jobs' processes inherit
         _failures.clear()
         _end_at_once(lambda: check_writable(Path(config.paths.outputs)))
         _end_at_once(lambda: check_launcher(config.hydra, config.get("trainer")))

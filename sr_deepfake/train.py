@@ -24,9 +24,9 @@ def train(cfg: DictConfig, job: Job) -> None:
     from sr_deepfake.detectors import registry
     from sr_deepfake.provenance import write_provenance
 
+    data = instantiate(cfg.data)  # faces
     lightning.seed_everything(cfg.seed, workers=True, verbose=False)
     detector = instantiate(cfg.model)  # what is attacked
-    data = instantiate(cfg.data)  # faces
     recipe = build.recipe(cfg, detector, data)
     attack = build.attack(cfg)  # before the training: what is wrong with it is told at once
     folder = build.outputs(cfg) / "detectors" / recipe.name
@@ -49,7 +49,7 @@ def train(cfg: DictConfig, job: Job) -> None:
                 )
                 write_provenance(folder, build.provenance(cfg, recipe.training["faces"]))
                 registry.finish(folder)
-                results.discard_of_other_weights(build.outputs(cfg), folder)
+            results.discard_of_other_weights(build.outputs(cfg), folder)
         data.attack = attack
         force = cfg.train.force or cfg.evaluate.force
         job.result, job.repeated = results.evaluate(cfg, folder, data, logger, force)

@@ -57,10 +57,9 @@ def outputs(tmp_path):
     source = {"_target_": "sr_deepfake.data.sources.FaceForensics", "crops": "/gone/outputs/faces/ffpp-c23"}
     source |= {"root": None, "compression": "c23", "settings": None}
     config = {
-        "data": {"name": "ffpp", "source": source},
+        "data": {"frames": 5, "source": source},
         "paths": {"outputs": "/gone/outputs"},
         "cache": {"folder": "/gone/outputs/attacked_faces"},
-        "protocol": {"frames": 5},
         "attack": ATTACK,
     }
     write_results(
@@ -148,7 +147,7 @@ def test_a_stored_configuration_runs_nothing_but_attacks_of_the_package(target, 
     assert f"names '{target}', which is not of this version" in notes[0]
 
 
-@pytest.mark.parametrize("part", ["attack", "data", "paths", "cache", "protocol"])
+@pytest.mark.parametrize("part", ["attack", "data", "paths", "cache"])
 def test_an_incomplete_configuration_is_told(part, outputs):
     edit(outputs, lambda config: config.pop(part))
     examples, notes = illustrated(outputs)

@@ -223,7 +223,9 @@ def test_what_is_typed_of_trainer_and_callbacks_is_done_and_told_apart(crops):
     assert len(recipes) == 2
     assert own["trainer"]["limit_train_batches"] == 1
     assert list(own["callbacks"]) == ["model_checkpoint"]
-    shown = run("train", *TINY, "+trainer.gradient_clp=1", cwd=crops, status=1)
+    shown = run(
+        "train", *TINY, "forgery=FaceSwap", "attack=none", "+trainer.gradient_clp=1", cwd=crops, status=1
+    )
     assert shown.startswith("error: trainer: TypeError: ")
     assert len(shown.splitlines()) == 1
 

@@ -2,6 +2,7 @@
 
 import csv
 import logging
+import os
 import platform
 import sys
 import warnings
@@ -22,15 +23,16 @@ from omegaconf import DictConfig, OmegaConf
 
 from sr_deepfake.attacks.base import Attack
 from sr_deepfake.attacks.cache import CachedAttack
-from sr_deepfake.cell import DECIDING
+from sr_deepfake.cell import NO_WEIGHTS
 from sr_deepfake.data.manifest import fingerprint
 from sr_deepfake.data.module import FaceDataModule
-from sr_deepfake.detectors.callbacks import LAST, PredictionWriter
+from sr_deepfake.detectors.callbacks import LAST, OwnSignals, PredictionWriter
 from sr_deepfake.detectors.detector import Detector
 from sr_deepfake.detectors.registry import Recipe
 from sr_deepfake.errors import UserError, choose
 from sr_deepfake.hardware import torch_device
 from sr_deepfake.provenance import describe
+from sr_deepfake.sweep import COMMAND
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +42,7 @@ _NEUTRAL = (
     "log_every_n_steps", "num_sanity_val_steps", "plugins", "profiler", "use_distributed_sampler",
 )  # fmt: skip
 # Lightning's short names.
-_PRECISIONS = {"32": "32-true", "64": "64-true", "16": "16-mixed", "bf16": "bf16-mixed"}
+_PRECISIONS = {"32": "32-true", "16": "16-mixed", "bf16": "bf16-mixed"}
 
 # What Lightning finds worth telling (devices that are absent, its own services) is told by us or not of use.
 for _name in ("lightning.pytorch", "lightning.fabric"):
@@ -71,10 +73,14 @@ def device(cfg: DictConfig) -> torch.device:
 
 def recipe(cfg: DictConfig, detector: Detector, data: FaceDataModule) -> Recipe:
     """Everything that changes the training which the configuration describes."""
+    if type(detector) is not Detector:
+        raise UserError(
+            f"model._target_={cfg.model._target_}: what is trained is a sr_deepfake.detectors.Detector"
+        )
     model = {key: value for key, value in plain(cfg.model).items() if key not in ("label", "pretrained")}
     trainer = {key: value for key, value in plain(cfg.trainer).items() if key not in _NEUTRAL}
-    trainer["precision"] = _PRECISIONS.get(str(trainer["precision"]), trainer["precision"])
-    callbacks = {name: plain(cfg.callbacks[name]) for name in DECIDING if name in cfg.callbacks}
+    trainer |= {"precision": _precision(cfg), "devices": _devices(cfg)}
+    callbacks = {str(name): plain(node) for name, node in cfg.callbacks.items() if name not in NO_WEIGHTS}
     faces = {"name": data.faces.name, **{split: fingerprint(data.rows(split)) for split in ("train", "val")}}
     training = {
         "model": model | {"weights": detector.weights},
@@ -82,9 +88,11 @@ def recipe(cfg: DictConfig, detector: Detector, data: FaceDataModule) -> Recipe:
         "callbacks": callbacks,
         "faces": faces,
         "batch_size": data.batch_size,
+        "image_size": data.image_size,
         "augmentation": data.augmentation.probabilities,
+        "augment_on": data.augment_on,
         "defence": None if data.defence is None else data.defence.describe(device(cfg)),
-        "seed": cfg.seed,
+        "seeds": [cfg.seed, data.seed],
     }
     return Recipe(detector.label, data.forgery, plain(cfg.protocol), training)
 
@@ -109,8 +117,13 @@ def trainer(
         if not needless:
             callbacks.append(callback)
     keeps = any(isinstance(callback, ModelCheckpoint) for callback in callbacks)
-    if "model_checkpoint" not in cfg.callbacks and not cfg.trainer.get("fast_dev_run"):
-        raise UserError("without callbacks.model_checkpoint the training would keep no epoch: leave it in")
+    best = cfg.callbacks.get("model_checkpoint") or {}
+    if best.get("filename") != "best" or best.get("save_top_k", 1) != 1:
+        raise UserError(
+            "callbacks.model_checkpoint has to keep one epoch, as best.ckpt (filename, save_top_k)"
+        )
+    if cfg.trainer.limit_val_batches == 0:
+        raise UserError("trainer.limit_val_batches=0: validation chooses the epoch that is kept")
     made = _trainer(cfg, callbacks, logger, enable_checkpointing=keeps)
     if isinstance(made.strategy.launcher, _SubprocessScriptLauncher):
         raise UserError(
@@ -135,16 +148,18 @@ def announce(trainer: lightning.Trainer, recipe: Recipe, data: FaceDataModule) -
     )  # fmt: skip
 
 
-def tester(cfg: DictConfig, predictions: Path, logger: Logger | None) -> lightning.Trainer:
-    """The trainer as it tests: on one device, in float32, its predictions written to a file."""
+def tester(cfg: DictConfig, predictions: Path | None, logger: Logger | None) -> lightning.Trainer:
+    """The trainer as it tests: on one device, in float32, its predictions written to a file, if there is to be one."""
     if isinstance(logger, CSVLogger) and Path(logger.experiment.metrics_file_path).is_file():
         # Processes that trained together wrote it; this one has to know its columns to go on.
         with open(logger.experiment.metrics_file_path, encoding="utf-8", newline="") as file:
             logger.experiment.metrics_keys = next(csv.reader(file), [])
-    callbacks: list[Callback] = [PredictionWriter(predictions)]
+    callbacks: list[Callback] = [OwnSignals(), *([PredictionWriter(predictions)] if predictions else [])]
     if cfg.trainer.enable_progress_bar and "progress_bar" in cfg.callbacks:
         callbacks.append(instantiate(cfg.callbacks.progress_bar))
-    alone = {"devices": 1, "strategy": "auto", "precision": "32-true", "enable_checkpointing": False}
+    devices = plain(cfg.trainer.devices)
+    one = devices[:1] if isinstance(devices, list) else 1
+    alone = {"devices": one, "strategy": "auto", "precision": "32-true", "enable_checkpointing": False}
     return _trainer(cfg, callbacks, logger, **alone)
 
 
@@ -207,9 +222,30 @@ def provenance(cfg: DictConfig, data: Mapping[str, str]) -> dict[str, Any]:
 
 
 def command_id() -> str:
-    """What identifies this run, or the sweep that it is a job of."""
+    """What identifies this start of a program, for all jobs of its sweep; a queue that starts a job again keeps it."""
     hydra = HydraConfig.get()
+    if COMMAND in os.environ:
+        return os.environ[COMMAND]
     return str(hydra.sweep.dir if hydra.mode == RunMode.MULTIRUN else hydra.runtime.output_dir)
+
+
+def _precision(cfg: DictConfig) -> str:
+    """Lightning's full name of the number format of the training.
+
+    Raises:
+        UserError: the weights would not be float32, as the test needs them.
+    """
+    name = str(cfg.trainer.precision)
+    return choose(_PRECISIONS.get(name, name), ["32-true", "bf16-mixed", "16-mixed"], "trainer.precision")
+
+
+def _devices(cfg: DictConfig) -> int:
+    """Number of devices that train together."""
+    devices = plain(cfg.trainer.devices)
+    if isinstance(devices, list):
+        return len(devices)
+    every = devices in (-1, "-1", "auto")
+    return (torch.cuda.device_count() if device(cfg).type == "cuda" else 1) if every else int(devices)
 
 
 def _processor() -> str:

@@ -81,6 +81,9 @@ class FaceDataModule(lightning.LightningDataModule):
             raise UserError(
                 f"data.workers={workers!r}: it is a number of processes (0 loads in this one), or null"
             )
+        for option, value, least in (("protocol.batch_size", batch_size, 1), ("seed", seed, 0)):
+            if not isinstance(value, int) or value < least:
+                raise UserError(f"{option}={value}: it is a whole number from {least} on")
         self.source = source
         self.forgery = forgery
         self.tested_on = tested_on or forgery

@@ -82,7 +82,9 @@ class Resumption(lightning.Callback):
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """End at once where the patience was at its end; let the loading processes begin with the right epoch."""
         for callback in trainer.early_stopping_callbacks:
-            if isinstance(callback, EarlyStopping) and callback.wait_count >= callback.patience:
+            if isinstance(callback, EarlyStopping) and (
+                callback.stopped_epoch or callback.wait_count >= callback.patience
+            ):
                 trainer.should_stop = True
         sampler: Any = getattr(trainer.train_dataloader, "sampler", None)
         if trainer.current_epoch > 0 and hasattr(sampler, "set_epoch"):
@@ -152,6 +154,10 @@ class OwnSignals(lightning.Callback):
     def setup(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, stage: str) -> None:
         """Remember whose it is."""
         self._before = signal.getsignal(signal.SIGTERM)
+
+    def on_test_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Give it back before a test."""
+        self.on_train_start(trainer, pl_module)
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Give it back."""

@@ -44,7 +44,7 @@ class Detector(lightning.LightningModule):
         pos_weight: weight of the fakes in the loss; None: what the data module says (pristine faces a fake).
         optimizer: parameters → optimiser; None: SGD with a learning rate of 0.01 (the paper's section 4.2).
         scheduler: optimiser → schedule, which gets the number of steps as `T_max`, `total_steps` or `total_iters` if it
-            has such an argument; None: a constant rate.
+            has such an argument that is not given; None: a constant rate.
         channels_last: memory format of the backbone, which most devices are faster with.
 
     Raises:
@@ -206,12 +206,18 @@ class Detector(lightning.LightningModule):
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """The optimiser and, stepped after every batch, the schedule."""
         parameters = [parameter for parameter in self.parameters() if parameter.requires_grad]
-        optimizer = (self.optimizer or _paper_optimizer)(parameters)
-        if self.scheduler is None:
-            return optimizer
-        known = inspect.signature(self.scheduler).parameters
-        steps = self.trainer.estimated_stepping_batches
-        schedule = self.scheduler(optimizer, **{name: steps for name in _LENGTHS if name in known})
+        try:
+            optimizer = (self.optimizer or _paper_optimizer)(parameters)
+            if self.scheduler is None:
+                return optimizer
+            known = (
+                inspect.signature(self.scheduler).parameters.keys()
+                - getattr(self.scheduler, "keywords", {}).keys()
+            )
+            steps = self.trainer.estimated_stepping_batches
+            schedule = self.scheduler(optimizer, **{name: steps for name in _LENGTHS if name in known})
+        except (TypeError, ValueError) as error:
+            raise UserError(f"protocol.optimizer, protocol.scheduler: {error}") from error
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
 

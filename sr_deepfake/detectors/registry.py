@@ -4,6 +4,7 @@ import glob
 import hashlib
 import json
 import logging
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -87,6 +88,10 @@ def held(folder: Path) -> Iterator[None]:
     except Timeout:
         log.info("Another job trains %s; waiting for it.", folder)
         lock.acquire()
+    except OSError:
+        if os.access(folder.parent, os.W_OK):
+            raise
+        # A store that cannot be written to, where nobody trains from here.
     try:
         yield
     finally:
@@ -111,7 +116,7 @@ def forget(folder: Path, command: str) -> None:
             return
     except (OSError, ValueError):
         pass
-    for name in (FINISHED, BEST, LAST):
+    for name in (FINISHED, LAST, BEST):
         (folder / name).unlink(missing_ok=True)
     write_json(folder / FORCED, command)
 

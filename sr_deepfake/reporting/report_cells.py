@@ -193,6 +193,10 @@ def _read(folder: Path) -> ReportCell:
         raise UserError(
             f"{METRICS} does not say which cell it is of; score it again with evaluate.force=true"
         )
+    if cell.get("limit_test_batches", 1.0) != 1.0 or isinstance(cell.get("limit_test_batches"), int):
+        raise UserError(
+            f"only a part of the test faces was scored (limit_test_batches={cell['limit_test_batches']})"
+        )
     _check_metrics(metrics)
     predictions = read_predictions(folder / PREDICTIONS)
     _check_agreement(metrics, predictions)
