@@ -222,7 +222,7 @@ def test_what_is_typed_of_trainer_and_callbacks_is_done_and_told_apart(crops):
     (own,) = [recipe for recipe in recipes if "gradient_clip_val" in recipe["trainer"]]
     assert len(recipes) == 2
     assert own["trainer"]["limit_train_batches"] == 1
-    assert list(own["callbacks"]) == ["model_checkpoint"]
+    assert sorted(own["callbacks"]) == ["model_checkpoint", "resumption"]
     shown = run(
         "train", *TINY, "forgery=FaceSwap", "attack=none", "+trainer.gradient_clp=1", cwd=crops, status=1
     )
@@ -239,3 +239,39 @@ def test_a_home_folder_in_the_environment(crops):
     run("train", *TINY, "forgery=FaceSwap", "attack=none", cwd=crops, before=home)
     assert list((crops / "home" / "out" / "results").glob("*/metrics.json"))
     assert not (crops / "~").exists()
+
+
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [
+        ("seed=-1", "error: seed=-1"),
+        ("protocol.batch_size=0", "error: protocol.batch_size=0"),
+        ("model.backbone=resnet51", "Did you mean"),
+        ("+protocol.optimizer.foo=1", "'foo'"),
+        ("model._target_=nowhere.X", "error: model: "),
+        ("trainer.precision=bf16-true", "trainer.precision='bf16-true'"),
+        ("callbacks.model_checkpoint.filename=x", "callbacks.model_checkpoint"),
+        ("trainer.limit_val_batches=0", "trainer.limit_val_batches=0"),
+        ("callbacks=early_stopping", "callbacks=default"),
+        ("protocol.augmentation.jpeg=1.5", "protocol.augmentation.jpeg=1.5"),
+    ],
+)
+def test_a_mistake_is_told_in_one_line(crops, typed, told):
+    shown = run("train", *TINY, "forgery=FaceSwap", "attack=none", typed, cwd=crops, status=1)
+    assert told in shown
+    assert "Traceback" not in shown
+    assert sum(line.startswith("error: ") for line in shown.splitlines()) == 1
+
+
+def test_what_a_part_of_the_test_faces_gives_is_no_result_of_the_report(crops):
+    run("train", *TINY, "forgery=FaceSwap", "attack=bicubic", cwd=crops)
+    options = [option for option in TINY if not option.startswith("protocol")]
+    options += ["detector=outputs/detectors/*-FaceSwap-*", "attack=bicubic"]
+    run("evaluate", *options, "+trainer.fast_dev_run=true", cwd=crops)
+    assert "Already done" in run("evaluate", *options, cwd=crops)
+    run("evaluate", *options, "trainer.limit_test_batches=1", cwd=crops)
+    from sr_deepfake.reporting.report_cells import collect
+
+    collected = collect([crops / "outputs"])
+    assert (len(collected.cells), len(collected.unread)) == (1, 1)
+    assert "only a part of the test faces" in collected.unread[0].reason
