@@ -16,7 +16,7 @@ import torch
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from hydra.utils import instantiate
-from lightning.pytorch.callbacks import Callback, LearningRateMonitor, ModelCheckpoint, ProgressBar
+from lightning.pytorch.callbacks import Callback, LearningRateMonitor, ProgressBar
 from lightning.pytorch.loggers import CSVLogger, Logger
 from lightning.pytorch.strategies.launchers import _SubprocessScriptLauncher
 from omegaconf import DictConfig, OmegaConf
@@ -116,7 +116,6 @@ def trainer(
         )
         if not needless:
             callbacks.append(callback)
-    keeps = any(isinstance(callback, ModelCheckpoint) for callback in callbacks)
     best = cfg.callbacks.get("model_checkpoint") or {}
     if best.get("filename") != "best" or best.get("save_top_k", 1) != 1:
         raise UserError(
@@ -124,7 +123,7 @@ def trainer(
         )
     if cfg.trainer.limit_val_batches == 0:
         raise UserError("trainer.limit_val_batches=0: validation chooses the epoch that is kept")
-    made = _trainer(cfg, callbacks, logger, enable_checkpointing=keeps)
+    made = _trainer(cfg, callbacks, logger)
     if isinstance(made.strategy.launcher, _SubprocessScriptLauncher):
         raise UserError(
             f"trainer.devices={cfg.trainer.devices} with trainer.strategy={cfg.trainer.strategy} would start the whole "
