@@ -57,7 +57,7 @@ def test_two_processes_train_and_one_tests(folders):
 @pytest.mark.slow
 def test_a_sweep_trains_one_detector_after_the_other_and_a_kill_is_made_good(folders):
     one, two = folders
-    sweep = ["-m", *RUN, "protocol.epochs=15", "protocol.patience=15", "seed=1"]
+    sweep = ["-m", *RUN, "protocol.epochs=10", "protocol.patience=10", "seed=1"]
     run("train", *sweep, cwd=one)
     process = Process("train", *sweep, cwd=two)
     deadline = time.monotonic() + 120
