@@ -1,4 +1,5 @@
 import json
+import time
 
 import numpy as np
 import pytest
@@ -23,7 +24,11 @@ def test_pictures_tables_and_files_are_in_the_run(tmp_path):
     with wandb.init(mode="offline", dir=tmp_path, project="test") as run:
         log_results(run, faces, [example(MISSED), example(FALSE_ALARM)], {"predictions": tmp_path / "files"})
     (file,) = tmp_path.glob("wandb/offline-run-*/*.wandb")
-    logged = read_run(file)
+    deadline = time.monotonic() + 20  # W&B's service writes on its own, at the latest when the run has ended
+    told = {"test/examples/missed", "test/examples/false_alarm", "test/scores"}
+    while not told <= (logged := read_run(file)).history.keys() or "predictions" not in logged.artifacts:
+        assert time.monotonic() < deadline, sorted(logged.history)
+        time.sleep(0.2)
     for kind in ("missed", "false_alarm"):
         (pictures,) = logged.history[f"test/examples/{kind}"]
         assert (pictures["width"], pictures["height"], pictures["count"]) == (72, 24, 1)
