@@ -16,9 +16,10 @@ from sr_deepfake.cli import program
 def main(cfg: DictConfig) -> None:
     """Trained detectors and an attack → predictions, metrics and the table, one after the other."""
     from sr_deepfake import file_assembly
+    from sr_deepfake.app.build import words
     from sr_deepfake.detectors import registry
 
-    folders = registry.find_detectors(file_assembly.words(cfg.detector))
+    folders = registry.find_detectors(words(cfg.detector))
     if cfg.input is not None:
         file_assembly.score_input(cfg, folders)
         return

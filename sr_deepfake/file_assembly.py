@@ -10,7 +10,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 from sr_deepfake import file_scoring
-from sr_deepfake.app.build import device, plain
+from sr_deepfake.app.build import device, plain, words
 from sr_deepfake.data.face_detection import FaceDetector
 from sr_deepfake.detectors.registry import find_detectors, load_detector
 from sr_deepfake.errors import UserError
@@ -45,12 +45,6 @@ def face_finder(options: Mapping[str, Any], machine: torch.device) -> FaceFinder
 def face_scorer(folder: Path, machine: torch.device) -> FaceScorer:
     """What measures faces with a trained detector, on a device."""
     return FaceScorer(load_detector(folder).to(machine).score, machine)
-
-
-def words(value: Any) -> list[str]:
-    """A word of the configuration, or a list of them, as a list."""
-    found = plain(value)
-    return [str(item) for item in found] if isinstance(found, list) else [str(found)]
 
 
 def score_input(cfg: DictConfig, folders: Sequence[Path]) -> None:

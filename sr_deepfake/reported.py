@@ -7,7 +7,7 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from sr_deepfake import provenance
-from sr_deepfake.app.build import plain
+from sr_deepfake.app.build import plain, words
 from sr_deepfake.errors import UserError, choose
 from sr_deepfake.filling import Filling
 from sr_deepfake.illustrating import illustrate
@@ -30,7 +30,7 @@ def report_of(cfg: DictConfig) -> Report:
     count = int(cfg.examples)
     if count < 0:
         raise UserError(f"examples={count}: none, which is 0, is the least")
-    folders = [Path(folder).expanduser() for folder in _list(cfg.folders)]
+    folders = [Path(folder).expanduser() for folder in words(cfg.folders)]
     collected = collect(folders)
     if not collected.cells:
         raise UserError(_nothing(folders, collected))
@@ -56,11 +56,6 @@ def report_of(cfg: DictConfig) -> Report:
         command=provenance.started_command(),
         made=provenance.utc(time.time()),
     )
-
-
-def _list(value: object) -> Sequence[str]:
-    found = plain(value)
-    return [str(item) for item in found] if isinstance(found, list) else [str(found)]
 
 
 def _nothing(folders: Sequence[Path], collected: Collected) -> str:

@@ -57,6 +57,12 @@ def plain(node: Any) -> Any:
     return OmegaConf.to_container(node, resolve=True) if OmegaConf.is_config(node) else node
 
 
+def words(node: Any) -> list[str]:
+    """A word of the configuration, or a list of them, as a list."""
+    found = plain(node)
+    return [str(item) for item in found] if isinstance(found, list) else [str(found)]
+
+
 def outputs(cfg: DictConfig) -> Path:
     """The folder where every run writes."""
     return Path(cfg.paths.outputs)
