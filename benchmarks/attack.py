@@ -30,8 +30,7 @@ from torch import Tensor
 import sr_deepfake
 from sr_deepfake.attacks.super_resolution import SuperResolutionAttack
 from sr_deepfake.data.faces import SideBatches
-from sr_deepfake.super_resolution.basicsr_compat import architecture
-from sr_deepfake.super_resolution.edsr import edsr
+from sr_deepfake.super_resolution.edsr import architecture, edsr
 from sr_deepfake.super_resolution.precision import fast_dtype
 from sr_deepfake.super_resolution.weights import find_weights, read_weights
 

@@ -26,14 +26,13 @@ import torch
 from facenet_pytorch import MTCNN
 
 from sr_deepfake.attacks import SuperResolutionAttack
-from sr_deepfake.data.cropping import square_crop
-from sr_deepfake.data.face_detection import FaceDetector
-from sr_deepfake.data.sample.assets import read_identity
+from sr_deepfake.data.extraction.cropping import square_crop
+from sr_deepfake.data.extraction.face_detection import FaceDetector
+from sr_deepfake.data.sample.people import read_identity
 from sr_deepfake.media.faces import FaceFinder, Picture, attack_crops
-from sr_deepfake.media.video import VideoReport, VideoSettings, attack_video
-from sr_deepfake.media.video_encoder import Encoding
-from sr_deepfake.super_resolution.basicsr_compat import architecture
-from sr_deepfake.super_resolution.edsr import edsr
+from sr_deepfake.media.video.attack import VideoReport, VideoSettings, attack_video
+from sr_deepfake.media.video.encoder import Encoding
+from sr_deepfake.super_resolution.edsr import architecture, edsr
 from sr_deepfake.super_resolution.weights import find_weights, read_weights
 
 HEIGHT, WIDTH, RATE, SCALE = 720, 1280, 30, 2

@@ -7,7 +7,7 @@ metrics of clean, both and fake. It has no EER, no figures of videos and no diff
 includes. It runs a few resamples, from which the time of all follows.
 
     1. every metric of every setup, in every resample: seconds, and the ratio to the loop
-    2. all of `cell_metrics`, which is what an evaluation spends on statistics: seconds
+    2. all of `run_metrics`, which is what an evaluation spends on statistics: seconds
 """
 
 import argparse
@@ -19,10 +19,9 @@ import numpy as np
 import pandas as pd
 from sklearn import metrics as sk
 
-from sr_deepfake.metrics.bootstrap import RESAMPLES, SEED, draw_videos
-from sr_deepfake.metrics.intervals import cell_intervals
-from sr_deepfake.metrics.setups import SETUPS, cell_metrics, setup_scores
-from sr_deepfake.metrics.videos import videos_of
+from sr_deepfake.metrics.predictions import videos_of
+from sr_deepfake.metrics.resampling import RESAMPLES, SEED, draw_videos, run_intervals
+from sr_deepfake.metrics.setups import SETUPS, run_metrics, setup_scores
 
 
 def predictions(faces: int, frames: int) -> pd.DataFrame:
@@ -91,9 +90,9 @@ def main() -> None:
     arguments = parser.parse_args()
     table = predictions(arguments.faces, arguments.frames)
     setups = {setup: setup_scores(table, setup).to_numpy() for setup in SETUPS}
-    ours = seconds(lambda: cell_intervals(table, setups, arguments.resamples, SEED), arguments.rounds)
+    ours = seconds(lambda: run_intervals(table, setups, arguments.resamples, SEED), arguments.rounds)
     one = seconds(lambda: loop(table, arguments.loops), 1) / arguments.loops
-    whole = seconds(lambda: cell_metrics(table, arguments.resamples), arguments.rounds)
+    whole = seconds(lambda: run_metrics(table, arguments.resamples), arguments.rounds)
     print(
         f"{arguments.resamples} resamples of {len(table)} faces of {table['video_id'].nunique()} videos, "
         f"median of {arguments.rounds} rounds"
@@ -103,7 +102,7 @@ def main() -> None:
     )
     print(f"  this project, all intervals     {ours:8.2f} s")
     print(f"  ratio                           {one * arguments.resamples / ours:8.0f}")
-    print(f"  cell_metrics as a whole         {whole:8.2f} s")
+    print(f"  run_metrics as a whole         {whole:8.2f} s")
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from facenet_pytorch import MTCNN
 from numpy.typing import NDArray
 
 import sr_deepfake
-from sr_deepfake.data.face_detection import FaceDetector
+from sr_deepfake.data.extraction.face_detection import FaceDetector
 
 Frame = NDArray[np.uint8]
 Box = tuple[float, float, float, float]

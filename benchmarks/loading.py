@@ -15,7 +15,7 @@ import torch
 
 from sr_deepfake.data.augmentation import Augmentation
 from sr_deepfake.data.faces import TrainingFaces
-from sr_deepfake.data.sample.assets import read_identity
+from sr_deepfake.data.sample.people import read_identity
 
 FACES, SIDE, INPUT = 100, 288, 224
 PROTOCOL = {"jpeg": 0.2, "noise": 0.3, "flip": 0.5, "grey": 0.2, "affine": 0.5}  # conf/protocol/paper.yaml

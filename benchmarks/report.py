@@ -1,8 +1,8 @@
 """Speed of `python -m sr_deepfake.report` on the paper's full grid: 3 models × 5 methods × 2 attacks.
 
-    python benchmarks/report.py               30 cells of 2,800 faces of 280 videos: at most 60 s on 2 cores
+    python benchmarks/report.py               30 results of 2,800 faces of 280 videos: at most 60 s on 2 cores
 
-The results are made up: scores that the attack moves, metrics that `cell_metrics` computes of them (which an evaluation
+The results are made up: scores that the attack moves, metrics that `run_metrics` computes of them (which an evaluation
 does, and is not timed), pictures of noise for the faces that become examples. Their attacked selves are not kept, so
 that the report has to attack them.
 """
@@ -24,15 +24,16 @@ import torch
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import OmegaConf
 
+from sr_deepfake.app.overrides import CONF
 from sr_deepfake.attacks.super_resolution import SuperResolutionAttack
 from sr_deepfake.data.manifest import MANIFEST, SCHEMA, fingerprint, write_manifest
+from sr_deepfake.experiment.provenance import describe, start, write_provenance
 from sr_deepfake.metrics.predictions import write_predictions
-from sr_deepfake.metrics.setups import cell_metrics, write_metrics
+from sr_deepfake.experiment.results import write_metrics
+from sr_deepfake.metrics.setups import run_metrics
 from sr_deepfake.metrics.similarity import ssim
-from sr_deepfake.overrides import CONF
-from sr_deepfake.provenance import describe, start, write_provenance
 from sr_deepfake.reporting.examples import KINDS, turned_faces
-from sr_deepfake.reporting.report_grid import METHODS, MODELS
+from sr_deepfake.reporting.grid import METHODS, MODELS
 from sr_deepfake.super_resolution.edsr import edsr
 
 SIDE, FRAMES, EXAMPLES, LIMIT = 240, 10, 2, 60.0
@@ -58,13 +59,13 @@ def main() -> None:
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         seconds = time.perf_counter() - begin
         page = (outputs / "report" / "index.html").stat().st_size / 1e6
-        print(f"{len(list((outputs / 'results').iterdir()))} cells of {arguments.faces} faces")
+        print(f"{len(list((outputs / 'results').iterdir()))} results of {arguments.faces} faces")
         print(f"  the report, from start to end  {seconds:6.1f} s (at most {LIMIT:.0f} s)")
         print(f"  the page                       {page:6.1f} MB (at most 10 MB)")
 
 
 def make_results(outputs: Path, faces: int) -> None:
-    """Write the crops' manifest, the pictures of some faces, and the results of every cell."""
+    """Write the crops' manifest, the pictures of some faces, and the results of every result."""
     crops = outputs / "faces" / "ffpp-c23"
     rows = _manifest_rows(faces)
     write_manifest(rows, crops / MANIFEST)
@@ -149,16 +150,20 @@ def _write(job: tuple[Path, str, str, str, pd.DataFrame]) -> None:
     detector = f"{model}-{method}-0123456789"
     folder = outputs / "results" / f"{detector}-{attack}-abcdef"
     rows = pd.DataFrame(_manifest_rows(len(table)))
-    cell = {
-        "model": model, "forgery": method, "attack": attack, "data": "ffpp", "protocol": cfg.protocol.name,
-        "detector": str(outputs / "detectors" / detector), "illustration": "",
-        "attack_kind": "sr-edsr", "attack_strength": "x2", "network": "edsr", "scale": 2,
-        "test_faces": fingerprint(rows[rows["method"].isin([PRISTINE, method])]),
+    faces = fingerprint(rows[rows["method"].isin([PRISTINE, method])])
+    run = {
+        "model": model, "forgery": method, "trained_on": method, "attack": attack, "data": "ffpp",
+        "protocol": cfg.protocol.name, "detector": str(outputs / "detectors" / detector), "recipe": "0123456789",
+        "seed": 0, "illustration": "", "attack_kind": "sr-edsr", "attack_strength": "x2", "network": "edsr",
+        "scale": 2, "defence": "none", "defence_attack": None, "limit_test_batches": 1.0, "test_faces": faces,
+        "frames": None,
     }  # fmt: skip
     write_predictions(folder / "predictions.parquet", table)
     start("train", "python -m sr_deepfake.train")
-    write_provenance(folder, describe(plain, "no device", {"name": "ffpp"}) | {"overrides": overrides})
-    write_metrics(folder / "metrics.json", {"cell": cell, **cell_metrics(table)})
+    crops = str((outputs / "faces" / "ffpp-c23").absolute())
+    data = {"name": "ffpp", "folder": crops, "outputs": str(outputs.absolute())}
+    write_provenance(folder, describe(plain, overrides, cfg.hydra.runtime.choices, "no device", data))
+    write_metrics(folder / "metrics.json", {"run": run, **run_metrics(table)})
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from skimage.metrics import peak_signal_noise_ratio
 from torch import nn
 
 from sr_deepfake.super_resolution.edsr import edsr
-from sr_deepfake.super_resolution.photos import (
+from sr_deepfake.super_resolution.training.photos import (
     Picture,
     bicubic_enlarged,
     centre_crop,

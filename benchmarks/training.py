@@ -26,13 +26,12 @@ from torch.utils.data import DataLoader, Dataset
 
 from sr_deepfake.attacks import SuperResolutionAttack
 from sr_deepfake.data import FaceDataModule
-from sr_deepfake.data.manifest import SCHEMA, read_manifest, write_manifest
-from sr_deepfake.data.sample.assets import read_identity
-from sr_deepfake.data.sources import FaceSet
+from sr_deepfake.data.manifest import SCHEMA, FaceSet, read_manifest, write_manifest
+from sr_deepfake.data.sample.people import read_identity
 from sr_deepfake.detectors import Detector
 from sr_deepfake.detectors.callbacks import PredictionWriter
-from sr_deepfake.hardware import precision
 from sr_deepfake.super_resolution.edsr import edsr
+from sr_deepfake.system.hardware import precision
 
 MODELS = ("resnet50", "swin_small_patch4_window7_224", "legacy_xception")
 SIDE, FACE_SIDES, FACES = 224, (240, 288), 32

@@ -9,8 +9,8 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from sr_deepfake.attacks import SuperResolutionAttack
-from sr_deepfake.data.face_detection import FaceDetector
-from sr_deepfake.data.sample.assets import read_identity
+from sr_deepfake.data.extraction.face_detection import FaceDetector
+from sr_deepfake.data.sample.people import read_identity
 from sr_deepfake.media import attack_image
 from sr_deepfake.media.faces import FaceFinder
 from sr_deepfake.super_resolution.edsr import edsr

@@ -2,7 +2,7 @@
 
 from omegaconf import DictConfig
 
-from sr_deepfake.cli import program
+from sr_deepfake.app.program import program
 
 
 @program("attack")
@@ -10,25 +10,25 @@ def main(cfg: DictConfig) -> None:
     """Photos and videos → the same, their faces attacked and put back."""
     import hydra
 
-    from sr_deepfake import file_assembly
-    from sr_deepfake.app import build
-    from sr_deepfake.attacking import FileAttacker, attack_files
-    from sr_deepfake.attacks.identity import Identity
-    from sr_deepfake.file_jobs import find_files, output_folder, plan_jobs
-    from sr_deepfake.file_outcomes import conclude
+    from sr_deepfake.app import build, media
+    from sr_deepfake.app.configuration import plain
+    from sr_deepfake.attacks.base import Identity
+    from sr_deepfake.media.attack import FileAttacker, attack_files
+    from sr_deepfake.media.files import find_files, output_folder, plan_jobs
+    from sr_deepfake.media.outcomes import conclude
 
     output = "" if cfg.output is None else str(cfg.output)
-    files = find_files(build.plain(cfg.input), without=output_folder(output))
+    files = find_files(plain(cfg.input), without=output_folder(output))
     jobs = plan_jobs(files, output, cfg.overwrite)
-    detector = file_assembly.only_detector(cfg.detector)
-    report = file_assembly.report_file(cfg.report, output, files, detector)
+    detector = media.only_detector(cfg.detector)
+    report = media.report_file(cfg.report, output, files, detector)
     machine = build.device(cfg)
     attacker = FileAttacker(
         (build.attack(cfg) or Identity()).to(machine),
-        file_assembly.face_finder(cfg.faces, machine),
-        None if detector is None else file_assembly.face_scorer(detector, machine),
+        media.face_finder(cfg.faces, machine),
+        None if detector is None else media.face_scorer(detector, machine),
         hydra.utils.instantiate(cfg.photo),
-        file_assembly.video_settings(cfg),
+        media.video_settings(cfg),
         machine,
         cfg.faces.feather,
         cfg.preview,

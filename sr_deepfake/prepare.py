@@ -2,7 +2,7 @@
 
 from omegaconf import DictConfig
 
-from sr_deepfake.cli import program
+from sr_deepfake.app.program import program
 
 
 @program("prepare")
@@ -10,7 +10,7 @@ def main(cfg: DictConfig) -> None:
     """Videos → face crops and their manifest; what is done already is not done again."""
     import hydra
 
-    from sr_deepfake.data.shards import parse_shard
+    from sr_deepfake.data.extraction.workers import parse_shard
 
     source = hydra.utils.instantiate(cfg.data.source)
     shard = parse_shard(cfg.prepare.shard, cfg.prepare.shards)

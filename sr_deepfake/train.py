@@ -2,27 +2,26 @@
 
 from omegaconf import DictConfig
 
-from sr_deepfake.cell import cell_of_job
-from sr_deepfake.cells import Job, running
-from sr_deepfake.cli import program
+from sr_deepfake.app.grid import run_of_job, running
+from sr_deepfake.app.program import program
+from sr_deepfake.experiment.runs import Outcome
 
 
 @program("train")
 def main(cfg: DictConfig) -> None:
     """Faces → a trained detector (reused if there is one) → its test scores, clean and attacked."""
-    with running(cell_of_job("train", cfg), cfg) as job:
-        train(cfg, job)
+    with running(run_of_job("train", cfg), cfg) as outcome:
+        train(cfg, outcome)
 
 
-def train(cfg: DictConfig, job: Job) -> None:
+def train(cfg: DictConfig, outcome: Outcome) -> None:
     """Do one run."""
     import lightning
     from hydra.utils import instantiate
 
-    from sr_deepfake import results
-    from sr_deepfake.app import build
+    from sr_deepfake.app import build, evaluation
     from sr_deepfake.detectors import registry
-    from sr_deepfake.provenance import write_provenance
+    from sr_deepfake.experiment.provenance import write_provenance
 
     data = instantiate(cfg.data)  # faces
     lightning.seed_everything(cfg.seed, workers=True, verbose=False)
@@ -49,10 +48,10 @@ def train(cfg: DictConfig, job: Job) -> None:
                 )
                 write_provenance(folder, build.provenance(cfg, recipe.training["faces"]))
                 registry.finish(folder)
-            results.discard_of_other_weights(build.outputs(cfg), folder)
+            evaluation.discard_of_other_weights(build.outputs(cfg), folder)
         data.attack = attack
         force = cfg.train.force or cfg.evaluate.force
-        job.result, job.repeated = results.evaluate(cfg, folder, data, logger, force)
+        outcome.result, outcome.repeated = evaluation.evaluate(cfg, folder, data, logger, force)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from omegaconf import DictConfig
 
-from sr_deepfake.cli import program
+from sr_deepfake.app.program import program
 
 
 @program("train_sr")
@@ -12,11 +12,11 @@ def main(cfg: DictConfig) -> None:
     import torch
 
     from sr_deepfake.app import build
-    from sr_deepfake.hardware import helpful_workers
-    from sr_deepfake.provenance import PROVENANCE, write_provenance
+    from sr_deepfake.experiment.provenance import PROVENANCE, write_provenance
     from sr_deepfake.super_resolution.edsr import edsr, edsr_network
-    from sr_deepfake.super_resolution.photos import Patches, ValidationPhotos, find_photos
-    from sr_deepfake.super_resolution.training import train_network, training_folder
+    from sr_deepfake.super_resolution.training.loop import train_network, training_folder
+    from sr_deepfake.super_resolution.training.photos import Patches, ValidationPhotos, find_photos
+    from sr_deepfake.system.hardware import helpful_workers
 
     accelerator = {"cuda": "gpu"}.get(build.device(cfg).type, build.device(cfg).type)
     photos, validation = (find_photos(cfg[name], name) for name in ("photos", "validation"))

@@ -23,7 +23,7 @@ FORKS.set_forkserver_preload(
     [
         "sr_deepfake.attacks.super_resolution",
         "sr_deepfake.app.build",
-        "sr_deepfake.results",
+        "sr_deepfake.app.evaluation",
         "pytest",
     ]
 )

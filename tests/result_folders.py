@@ -4,9 +4,10 @@ import json
 
 from scored_faces import predictions
 
+from sr_deepfake.experiment.results import write_metrics
 from sr_deepfake.metrics.predictions import write_predictions
-from sr_deepfake.metrics.setups import cell_metrics, write_metrics
-from sr_deepfake.reporting.report_cells import collect
+from sr_deepfake.metrics.setups import run_metrics
+from sr_deepfake.reporting.collect import collect
 
 CAPTION = "Illustration only: generated people."
 
@@ -30,22 +31,28 @@ def write_results(
     program="train",
     choices=None,
     defence=None,
+    recipe="0",
+    seed=0,
+    frames=None,
+    crops=None,
 ):
     """Write a folder of results and return it."""
     table = predictions() if faces is None else faces
     detector = f"{model}-{trained_on or forgery}-{fingerprint}"
     folder = outputs / "results" / f"{detector}-{attack}-{digits}"
-    cell = {
-        "model": model, "forgery": forgery, "attack": attack, "data": data, "protocol": protocol,
-        "detector": f"outputs/detectors/{detector}", "illustration": CAPTION if data == "sample" else "",
-        "test_faces": test_faces, "defence": defence or "none",
+    run = {
+        "model": model, "forgery": forgery, "trained_on": trained_on or forgery, "attack": attack, "data": data,
+        "protocol": protocol, "detector": f"outputs/detectors/{detector}", "recipe": recipe, "seed": seed,
+        "illustration": CAPTION if data == "sample" else "", "test_faces": test_faces, "frames": frames,
+        "defence": defence or "none", "defence_attack": defence.split(" ")[0] if defence else None,
+        "limit_test_batches": 1.0,
     } | attack_parts(attack)  # fmt: skip
     write_predictions(folder / "predictions.parquet", table)
-    write_metrics(folder / "metrics.json", {"cell": cell, **cell_metrics(table, resamples)})
+    write_metrics(folder / "metrics.json", {"run": run, **run_metrics(table, resamples)})
     provenance = {
         "program": program, "overrides": list(overrides), "job": f"python -m sr_deepfake.{program}", "started": started,
-        "directory": str(outputs.parent), "config": config or {},
-        "choices": choices or {"attack": "sr", "sr_model": "edsr"},
+        "config": config or {}, "choices": choices or {"attack": "sr", "sr_model": "edsr"},
+        "data": {"name": data, **(crops or {})},
     }  # fmt: skip
     (folder / "provenance.json").write_text(json.dumps(provenance))
     return folder
@@ -72,7 +79,7 @@ def attack_parts(attack):
 
 
 def read(outputs):
-    """The cells of an outputs folder, all of which have to be readable."""
+    """The results of an outputs folder, all of which have to be readable."""
     collected = collect([outputs])
     assert not collected.unread
-    return collected.cells
+    return collected.results

@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from sr_deepfake.data.sample.assets import read_identity
+from sr_deepfake.data.sample.people import read_identity
 
 
 def scene(*faces: tuple[str, int, int, int], height: int = 300, width: int = 420) -> np.ndarray:

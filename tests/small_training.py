@@ -7,8 +7,7 @@ import torch
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 
 from sr_deepfake.data import FaceDataModule
-from sr_deepfake.data.manifest import read_manifest
-from sr_deepfake.data.sources import FaceSet
+from sr_deepfake.data.manifest import FaceSet, read_manifest
 from sr_deepfake.detectors import Detector
 from sr_deepfake.detectors.callbacks import Resumption, WholeFiles
 

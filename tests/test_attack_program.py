@@ -16,10 +16,11 @@ from PIL import Image
 from scenes import two_people
 from stored_detector import stored_detector
 
+from sr_deepfake.app.configuration import CONF
+from sr_deepfake.app.overrides import find_mistake, with_default_data
 from sr_deepfake.attacks.super_resolution import SuperResolutionAttack
-from sr_deepfake.data.sample.assets import ASSETS
+from sr_deepfake.data.sample.people import ASSETS
 from sr_deepfake.media import attack_image
-from sr_deepfake.overrides import CONF, find_mistake, with_default_data
 from sr_deepfake.super_resolution.edsr import edsr
 
 CPU = ["trainer=cpu", "trainer.enable_progress_bar=false"]

@@ -11,20 +11,20 @@ import torch
 from PIL import Image
 from scenes import two_people
 
-from sr_deepfake import attacking
-from sr_deepfake.attacking import FileAttacker, PhotoSettings, attack_files
 from sr_deepfake.attacks.super_resolution import SuperResolutionAttack
-from sr_deepfake.data.cropping import Crop
-from sr_deepfake.data.sample.assets import ASSETS
-from sr_deepfake.errors import UserError
-from sr_deepfake.face_scores import FaceScorer
-from sr_deepfake.file_jobs import Job
+from sr_deepfake.data.extraction.cropping import Crop
+from sr_deepfake.data.sample.people import ASSETS
+from sr_deepfake.media import attack as attacking
+from sr_deepfake.media.attack import FileAttacker, PhotoSettings, attack_files
+from sr_deepfake.media.face_scores import FaceScorer
 from sr_deepfake.media.faces import FoundFaces
+from sr_deepfake.media.files import Job
 from sr_deepfake.media.photo_attack import attack_image
-from sr_deepfake.media.video import VideoReport, VideoSettings
-from sr_deepfake.media.video_encoder import Encoding
-from sr_deepfake.media.video_reading import Gap
+from sr_deepfake.media.video.attack import VideoReport, VideoSettings
+from sr_deepfake.media.video.encoder import Encoding
+from sr_deepfake.media.video.reader import Gap
 from sr_deepfake.super_resolution.interpolation import Interpolation
+from sr_deepfake.system.errors import UserError
 
 CLIP = ASSETS / "identities" / "030.mp4"
 CORNER = [Crop(10, 20, 48)]
@@ -116,7 +116,7 @@ def test_what_cannot_be_written_leaves_nothing(tmp_path, attacker, photo, monkey
     def refuse(source, target):
         raise OSError(number, os.strerror(number), str(source))
 
-    monkeypatch.setattr("sr_deepfake.files.os.replace", refuse)
+    monkeypatch.setattr("sr_deepfake.system.files.os.replace", refuse)
     (outcome,) = attack_files(jobs_of(tmp_path, name), attacker(), show=False)
     assert outcome.fault == f"{tmp_path / 'out' / name}: {words}"
     assert list((tmp_path / "out").iterdir()) == []

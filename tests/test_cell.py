@@ -3,14 +3,16 @@ from pathlib import Path
 import hydra
 import pytest
 
-from sr_deepfake.cell import Cell, cell_of
-from sr_deepfake.overrides import CONF, completed
+from sr_deepfake.app.configuration import CONF
+from sr_deepfake.app.grid import run_of
+from sr_deepfake.app.overrides import completed
+from sr_deepfake.experiment.runs import Run
 
 
 def cell(*overrides, program="train"):
     with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
         cfg = hydra.compose(program, completed(program, overrides), return_hydra_config=True)
-        return cell_of(program, overrides, cfg, cfg.hydra.runtime.choices)
+        return run_of(program, overrides, cfg, cfg.hydra.runtime.choices)
 
 
 @pytest.mark.parametrize(
@@ -49,6 +51,6 @@ def test_places_are_compared_as_they_are(tmp_path, monkeypatch):
 
 
 def test_the_file_of_a_cell_can_be_told_by_its_name():
-    name = Cell("train", [], {}, "my/net", "FaceSwap", "none", "sample").name
+    name = Run("train", [], {}, "my/net", "FaceSwap", "none", "sample").name
     assert name.startswith("my_net-FaceSwap-none-")
     assert Path(name).name == name

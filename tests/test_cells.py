@@ -6,17 +6,18 @@ from dataclasses import replace
 import hydra
 import pytest
 
-from sr_deepfake.cell import Cell, cell_of
-from sr_deepfake.cells import CellStore
-from sr_deepfake.errors import UserError
-from sr_deepfake.overrides import CONF, completed
+from sr_deepfake.app.configuration import CONF
+from sr_deepfake.app.grid import run_of
+from sr_deepfake.app.overrides import completed
+from sr_deepfake.experiment.runs import Run, RunStore
+from sr_deepfake.system.errors import UserError
 
-CELL = Cell("train", ["model=swin"], {"seed": 0, "data": {}}, "swin", "FaceSwap", "none", "sample")
+CELL = Run("train", ["model=swin"], {"seed": 0, "data": {}}, "swin", "FaceSwap", "none", "sample")
 
 
 @pytest.fixture
 def store(tmp_path):
-    return CellStore(tmp_path / "outputs")
+    return RunStore(tmp_path / "outputs")
 
 
 def do(store, cell=CELL, name="one", repeated=False):
@@ -31,7 +32,7 @@ def do(store, cell=CELL, name="one", repeated=False):
 def cell(*overrides, program="train"):
     with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
         cfg = hydra.compose(program, completed(program, overrides), return_hydra_config=True)
-        return cell_of(program, overrides, cfg, cfg.hydra.runtime.choices)
+        return run_of(program, overrides, cfg, cfg.hydra.runtime.choices)
 
 
 def test_a_cell_is_missing_then_running_then_done(store):
@@ -69,7 +70,7 @@ def test_an_error_is_told_although_its_state_cannot_be_written(store, monkeypatc
 
     def fail():
         with store.running(CELL):
-            monkeypatch.setattr("sr_deepfake.cells.write_json", full)
+            monkeypatch.setattr("sr_deepfake.experiment.runs.write_json", full)
             raise ValueError("the first")
 
     with pytest.raises(ValueError, match="the first"):

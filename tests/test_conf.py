@@ -12,12 +12,12 @@ from lightning.pytorch.loggers import Logger
 from omegaconf import OmegaConf
 from torch import nn
 
+from sr_deepfake.app.configuration import CONF
 from sr_deepfake.attacks import Attack
 from sr_deepfake.data import FaceDataModule
 from sr_deepfake.data.defence import Defence
 from sr_deepfake.detectors import Detector
-from sr_deepfake.errors import MissingWeightsError, UserError
-from sr_deepfake.overrides import CONF
+from sr_deepfake.system.errors import MissingWeightsError, UserError
 
 GROUPS = sorted(folder.name for folder in CONF.iterdir() if folder.is_dir() and folder.name != "hydra")
 CHOICES = [(group, file.stem) for group in GROUPS for file in sorted((CONF / group).glob("*.yaml"))]

@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 from forked import TINY, run
 from omegaconf import OmegaConf
-
-from sr_deepfake.data.manifest import write_manifest
 from sr_deepfake.grid import grid_of
 from sr_deepfake.overrides import CONF, completed
+
+from sr_deepfake.data.manifest import write_manifest
 
 TINY = [*TINY, "paths.cache=cache"]
 
@@ -40,9 +40,9 @@ def compose(*overrides):
 def test_each_experiment_spans_its_grid_on_the_sample(name, cells, varied):
     one_method = ["forgery=FaceSwap"] if name == "sr_models" else []  # 45 cells take long to compose
     grid = grid_of("train", completed("train", [f"experiment={name}", *one_method]))
-    assert len({cell.name for cell in grid.cells}) == len(grid.cells) == cells
+    assert len({cell.name for cell in grid.runs}) == len(grid.runs) == cells
     assert set(grid.varied[0]) == varied
-    assert {cell.data for cell in grid.cells} == {"sample"}
+    assert {cell.data for cell in grid.runs} == {"sample"}
 
 
 def test_a_summary_is_no_part_of_what_a_cell_is():
@@ -60,7 +60,7 @@ def test_detectors_of_each_method_on_the_fakes_of_each(two_methods):
     shown = run("train", "-m", *choice, cwd=two_methods)
     assert shown.count("Training ") == 2
     results = [
-        json.loads(file.read_text())["cell"]
+        json.loads(file.read_text())["run"]
         for file in (two_methods / "outputs" / "results").glob("*/metrics.json")
     ]
     assert sorted((cell["detector"].split("-")[-2], cell["forgery"]) for cell in results) == [
@@ -75,7 +75,7 @@ def test_detectors_of_each_method_on_the_fakes_of_each(two_methods):
         (cell,) = [
             json.loads(file.read_text())
             for file in (two_methods / "outputs" / "results").glob(f"*-{row['trained_on']}-*/metrics.json")
-            if json.loads(file.read_text())["cell"]["forgery"] == row["tested_on"]
+            if json.loads(file.read_text())["run"]["forgery"] == row["tested_on"]
         ]
         assert row["auc_attacked"] == pytest.approx(cell["both"]["auc"])
         assert row["fnr_clean"] == pytest.approx(cell["clean"]["fnr"])

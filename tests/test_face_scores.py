@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from sr_deepfake.face_scores import PENDING, FaceScorer
+from sr_deepfake.media.face_scores import PENDING, FaceScorer
 from sr_deepfake.metrics.similarity import psnr, ssim
 
 

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from sr_deepfake.errors import UserError
-from sr_deepfake.file_jobs import find_files, is_media, output_folder, plan_jobs
+from sr_deepfake.media.files import find_files, is_media, output_folder, plan_jobs
+from sr_deepfake.system.errors import UserError
 
 
 @pytest.fixture

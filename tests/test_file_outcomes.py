@@ -3,10 +3,10 @@ from pathlib import Path
 
 import pytest
 
-from sr_deepfake.errors import UserError
-from sr_deepfake.face_scores import FaceScores
-from sr_deepfake.file_jobs import Job
-from sr_deepfake.file_outcomes import Outcome, check_report, conclude, describe, explain, write_report
+from sr_deepfake.media.face_scores import FaceScores
+from sr_deepfake.media.files import Job
+from sr_deepfake.media.outcomes import Outcome, check_report, conclude, describe, explain, write_report
+from sr_deepfake.system.errors import UserError
 
 JOB = Job(Path("in/a\n.png"), Path("out/a\n.png"))
 SCORED = FaceScores(3, 0.9, 0.99, 0.4, 0.75, 0.971, 37.85)

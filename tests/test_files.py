@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from sr_deepfake.files import replacing, write_json
+from sr_deepfake.system.files import replacing, write_json
 
 
 def test_a_file_appears_only_when_it_is_whole(tmp_path):

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from forked import TINY, run
 
-from sr_deepfake.data.sample.assets import ASSETS, read_identity
+from sr_deepfake.data.sample.people import ASSETS, read_identity
 
 OPTIONS = [option for option in TINY if not option.startswith("data")] + ["prepare.workers=0"]
 
@@ -46,7 +46,7 @@ def test_a_folder_is_prepared_trained_on_and_evaluated(root, tmp_path):
     assert "test_resnet on fake" in shown
     (file,) = tmp_path.glob("outputs/results/*/metrics.json")
     before = json.loads(file.read_text())
-    assert before["cell"]["data"] == "folder"
+    assert before["run"]["data"] == "folder"
     predictions = pd.read_parquet(file.with_name("predictions.parquet"))
     assert set(predictions["method"]) == {"pristine", "fake"}
     # A second attack, with the options that a user would type.

@@ -1,7 +1,7 @@
 import hydra
 import pytest
 
-from sr_deepfake.grid import grid_of
+from sr_deepfake.app.grid import grid_of
 
 
 @pytest.mark.parametrize(
@@ -10,44 +10,42 @@ from sr_deepfake.grid import grid_of
 )
 def test_the_papers_grid(experiment, swin):
     grid = grid_of("train", [f"experiment={experiment}", "data.source.root=/videos"])
-    assert len(grid.cells) == len({cell.name for cell in grid.cells}) == 30
-    assert {cell.model for cell in grid.cells} == {"resnet50", "swin", "xception"}
-    assert {cell.attack for cell in grid.cells} == {"none", "sr-edsr-x2"}
-    for cell in grid.cells:
+    assert len(grid.runs) == len({cell.name for cell in grid.runs}) == 30
+    assert {cell.model for cell in grid.runs} == {"resnet50", "swin", "xception"}
+    assert {cell.attack for cell in grid.runs} == {"none", "sr-edsr-x2"}
+    for cell in grid.runs:
         assert cell.settings["protocol"]["name"] == experiment
         assert cell.settings["model"]["pretrained"] is True
         assert cell.settings["sr_model"]["weights"] == "official"
-    assert {cell.settings["model"]["backbone"] for cell in grid.cells} == {
+    assert {cell.settings["model"]["backbone"] for cell in grid.runs} == {
         "resnet50",
         swin,
         "legacy_xception",
     }
     assert grid.is_sweep
-    assert all("data.source.root=/videos" in cell.overrides for cell in grid.cells)
+    assert all("data.source.root=/videos" in cell.overrides for cell in grid.runs)
     assert not any(grid.varied)
 
 
 def test_the_same_grid_on_the_sample():
     grid = grid_of("train", ["experiment=sample_sweep"])
-    assert {cell.model for cell in grid.cells} == {"resnet50", "swin", "xception", "efficientnet_lite0"}
-    assert (
-        len({(cell.model, cell.forgery, cell.attack) for cell in grid.cells}) == len(grid.cells) == 4 * 5 * 2
-    )
-    assert {cell.settings["protocol"]["name"] for cell in grid.cells} == {"quick"}
-    assert {cell.data for cell in grid.cells} == {"sample"}
+    assert {cell.model for cell in grid.runs} == {"resnet50", "swin", "xception", "efficientnet_lite0"}
+    assert len({(cell.model, cell.forgery, cell.attack) for cell in grid.runs}) == len(grid.runs) == 4 * 5 * 2
+    assert {cell.settings["protocol"]["name"] for cell in grid.runs} == {"quick"}
+    assert {cell.data for cell in grid.runs} == {"sample"}
 
 
 def test_the_command_line_wins_over_the_experiment():
     grid = grid_of("train", ["experiment=paper", "model=swin", "attack=sr", "attack.scale=2,4"])
-    assert {cell.model for cell in grid.cells} == {"swin"}
-    assert len(grid.cells) == 5 * 2
-    assert {cell.attack for cell in grid.cells} == {"sr-edsr-x2", "sr-edsr-x4"}
+    assert {cell.model for cell in grid.runs} == {"swin"}
+    assert len(grid.runs) == 5 * 2
+    assert {cell.attack for cell in grid.runs} == {"sr-edsr-x2", "sr-edsr-x4"}
     assert [row["attack.scale"] for row in grid.varied[:2]] == ["2", "4"]
 
 
 def test_one_cell_is_no_sweep():
     grid = grid_of("train", ["experiment=demo", "paths.outputs=/elsewhere"])
-    assert len(grid.cells) == 1
+    assert len(grid.runs) == 1
     assert not grid.is_sweep
     assert str(grid.outputs) == "/elsewhere"
 

@@ -4,7 +4,7 @@ import io
 import pytest
 import torch
 
-from sr_deepfake.hardware import cpu_has_bf16
+from sr_deepfake.system.hardware import cpu_has_bf16
 
 
 @pytest.fixture(autouse=True)

@@ -8,13 +8,13 @@ import torch
 from result_folders import read, write_results
 from scored_faces import predictions
 
+from sr_deepfake.app.examples import illustrate
 from sr_deepfake.attacks.super_resolution import SuperResolutionAttack
 from sr_deepfake.data.images import read_face
 from sr_deepfake.data.manifest import MANIFEST, SCHEMA, fingerprint, write_manifest
-from sr_deepfake.illustrating import illustrate
 from sr_deepfake.metrics.similarity import ssim
 from sr_deepfake.reporting.examples import FALSE_ALARM, MISSED
-from sr_deepfake.reporting.report_grid import Wish, make_grid
+from sr_deepfake.reporting.grid import Wish, make_grid
 from sr_deepfake.super_resolution.interpolation import Interpolation
 
 SIDE, COUNT = 48, 8
@@ -54,7 +54,10 @@ def outputs(tmp_path):
         known |= {"label": face.label, "side": SIDE, "frame": 0, "path": f"pngs/{face.face_id}.png"}
         rows.append({field.name: "" if field.type == "string" else 0 for field in SCHEMA} | known)
     write_manifest(rows, crops / MANIFEST)
-    source = {"_target_": "sr_deepfake.data.sources.FaceForensics", "crops": "/gone/outputs/faces/ffpp-c23"}
+    source = {
+        "_target_": "sr_deepfake.data.sources.ffpp.FaceForensics",
+        "crops": "/gone/outputs/faces/ffpp-c23",
+    }
     source |= {"root": None, "compression": "c23", "settings": None}
     config = {
         "data": {"frames": 5, "source": source},
@@ -113,7 +116,7 @@ def test_one_missing_picture_is_told(outputs):
 def test_other_faces_than_those_that_were_tested_are_not_shown(outputs):
     (file,) = outputs.glob("results/*/metrics.json")
     content = json.loads(file.read_text())
-    content["cell"]["test_faces"] = "others"
+    content["run"]["test_faces"] = "others"
     file.write_text(json.dumps(content))
     examples, notes = illustrated(outputs)
     assert not examples
@@ -135,9 +138,9 @@ def test_an_attack_that_makes_other_faces_now_is_not_shown(outputs):
         "os.system",
         "sr_deepfake.attacks.h264.av.open",
         "sr_deepfake.attacks.cache.hashlib.sha256",
-        "sr_deepfake.provenance.subprocess.run",
+        "sr_deepfake.experiment.provenance.subprocess.run",
         "sr_deepfake.super_resolution.nowhere.Thing",
-        "sr_deepfake.results.write_provenance",
+        "sr_deepfake.app.evaluation.write_provenance",
     ],
 )
 def test_a_stored_configuration_runs_nothing_but_attacks_of_the_package(target, outputs):

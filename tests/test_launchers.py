@@ -20,9 +20,9 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext
 from omegaconf import OmegaConf
 
-from sr_deepfake.cli import CONF
-from sr_deepfake.errors import UserError
-from sr_deepfake.launching import check_launcher
+from sr_deepfake.app.launchers import check_launcher
+from sr_deepfake.app.program import CONF
+from sr_deepfake.system.errors import UserError
 
 # In a program `launching` keeps the warning from the user; pytest has filters of its own.
 pytestmark = pytest.mark.filterwarnings(r"ignore:\s*'hydra/launcher")
@@ -90,7 +90,7 @@ def test_a_sweep_with_a_job_that_fails(crops, launcher, preset):
     assert "forgery=FaceSwap" not in listing
     assert "is validated against ConfigStore schema" not in shown
     (found,) = results(crops).values()
-    assert found["cell"]["forgery"] == "FaceSwap"
+    assert found["run"]["forgery"] == "FaceSwap"
     (failed,) = crops.glob("outputs/sweeps/train/*/*/failed.json")
     assert Path(json.loads(failed.read_text())["log"]).is_file()
     shown = run("status", *sweep[1:], cwd=crops, status=1)
@@ -157,7 +157,7 @@ SLURM = "hydra/launcher=submitit_slurm"
 
 @pytest.fixture
 def all_packages(monkeypatch):
-    monkeypatch.setattr("sr_deepfake.launching._is_there", lambda module: True)
+    monkeypatch.setattr("sr_deepfake.app.launchers._is_there", lambda module: True)
 
 
 @pytest.mark.usefixtures("all_packages")

@@ -2,8 +2,8 @@ import errno
 
 import pytest
 
-from sr_deepfake.errors import UserError
-from sr_deepfake.outputs import check_writable, explain
+from sr_deepfake.system.errors import UserError
+from sr_deepfake.system.files import check_writable, explain
 
 
 def test_a_folder_that_can_be_written_to_is_made_and_left_empty(tmp_path):

@@ -3,14 +3,14 @@ import os
 
 import pytest
 
-from sr_deepfake.errors import UserError
-from sr_deepfake.overrides import (
+from sr_deepfake.app.overrides import (
     completed,
     find_mistake,
     with_default_data,
     with_earlier_run,
     without_replaced,
 )
+from sr_deepfake.system.errors import UserError
 
 
 @pytest.mark.parametrize(

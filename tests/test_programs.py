@@ -31,12 +31,12 @@ def test_train_ends_with_the_table_and_what_it_wrote(crops):
     assert "Illustration" not in shown  # not the sample
     (file,) = results(crops)
     metrics = json.loads(file.read_text())
-    assert metrics["cell"]["forgery"] == "FaceSwap"
+    assert metrics["run"]["forgery"] == "FaceSwap"
     assert metrics["faces"]["faces"] == 12
     predictions = pd.read_parquet(file.with_name("predictions.parquet"))
     assert len(predictions) == 12
     assert predictions["score_attacked"].notna().all()
-    for path in (file, file.with_name("predictions.parquet"), Path(metrics["cell"]["detector"])):
+    for path in (file, file.with_name("predictions.parquet"), Path(metrics["run"]["detector"])):
         assert str(path.relative_to(crops) if path.is_absolute() else path) in shown
     assert metrics["fake"]["fpr"] == metrics["clean"]["fpr"]
 
@@ -161,16 +161,16 @@ def other_weights():
 def test_results_of_other_weights_never_stand(crops):
     arguments = [*TINY, "forgery=FaceSwap", "attack=none,bicubic"]
     run("train", "-m", *arguments, cwd=crops)
-    before = {file.parent.name: json.loads(file.read_text())["cell"] for file in results(crops)}
+    before = {file.parent.name: json.loads(file.read_text())["run"] for file in results(crops)}
     run("train", "-m", *arguments, "train.force=true", cwd=crops)  # the same weights on a CPU
-    again = {file.parent.name: json.loads(file.read_text())["cell"] for file in results(crops)}
+    again = {file.parent.name: json.loads(file.read_text())["run"] for file in results(crops)}
     assert before == again
     shown = run(
         "train", *TINY, "forgery=FaceSwap", "attack=none", "train.force=true", cwd=crops, before=other_weights
     )
     assert "its weights were replaced" in shown
     (left,) = results(crops)
-    cell = json.loads(left.read_text())["cell"]
+    cell = json.loads(left.read_text())["run"]
     assert cell["attack"] == "none"
     assert cell["detector_weights"] == json.loads(detectors(crops)[0].read_text())["weights"]
     assert cell["detector_weights"] not in {old["detector_weights"] for old in before.values()}
@@ -270,7 +270,7 @@ def test_what_a_part_of_the_test_faces_gives_is_no_result_of_the_report(crops):
     run("evaluate", *options, "+trainer.fast_dev_run=true", cwd=crops)
     assert "Already done" in run("evaluate", *options, cwd=crops)
     run("evaluate", *options, "trainer.limit_test_batches=1", cwd=crops)
-    from sr_deepfake.reporting.report_cells import collect
+    from sr_deepfake.reporting.collect import collect
 
     collected = collect([crops / "outputs"])
     assert (len(collected.cells), len(collected.unread)) == (1, 1)

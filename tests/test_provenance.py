@@ -4,8 +4,8 @@ import subprocess
 import pytest
 from omegaconf import OmegaConf
 
-from sr_deepfake import provenance
-from sr_deepfake.errors import UserError
+from sr_deepfake.experiment import provenance
+from sr_deepfake.system.errors import UserError
 
 
 def git(folder, *arguments):
@@ -62,10 +62,10 @@ def test_a_repository_without_a_commit_has_none(tmp_path):
 def test_it_says_what_was_run_when_where_and_with_what(tmp_path, monkeypatch):
     task = ["seed=3", "data.root=/my videos"]
     hydra = OmegaConf.create({"overrides": {"task": task}, "runtime": {"choices": {"data": "ffpp"}}})
-    monkeypatch.setattr("sr_deepfake.provenance.HydraConfig.get", lambda: hydra)
-    monkeypatch.setattr("sr_deepfake.provenance.time.time", lambda: 1000.0)
+    monkeypatch.setattr("sr_deepfake.experiment.provenance.HydraConfig.get", lambda: hydra)
+    monkeypatch.setattr("sr_deepfake.experiment.provenance.time.time", lambda: 1000.0)
     provenance.start("train", "python -m sr_deepfake.train -m seed=3,4 'data.root=/my videos'")
-    monkeypatch.setattr("sr_deepfake.provenance.time.time", lambda: 1012.5)
+    monkeypatch.setattr("sr_deepfake.experiment.provenance.time.time", lambda: 1012.5)
     made = provenance.describe({"seed": 3}, "a CPU", {"name": "sample", "test": "aa"})
     assert made["command"] == "python -m sr_deepfake.train -m seed=3,4 'data.root=/my videos'"
     assert made["job"] == "python -m sr_deepfake.train seed=3 'data.root=/my videos'"

@@ -15,7 +15,7 @@ import torch
 from sklearn.metrics import roc_auc_score
 
 from sr_deepfake.data import FaceDataModule
-from sr_deepfake.data.sample_source import Sample
+from sr_deepfake.data.sources.sample import Sample
 from sr_deepfake.detectors import Detector
 from sr_deepfake.detectors.callbacks import PredictionWriter
 from sr_deepfake.metrics.predictions import read_predictions

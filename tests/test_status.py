@@ -6,9 +6,9 @@ from dataclasses import asdict, replace
 import pytest
 
 from sr_deepfake import status
-from sr_deepfake.cells import CellStore
-from sr_deepfake.grid import grid_of
-from sr_deepfake.overrides import completed
+from sr_deepfake.app.grid import grid_of
+from sr_deepfake.app.overrides import completed
+from sr_deepfake.experiment.runs import RunStore
 from sr_deepfake.status import how_long
 
 GRID = ["model=resnet50,swin", "forgery=FaceSwap,Deepfakes", "attack=none"]
@@ -31,7 +31,7 @@ def shown(tmp_path, monkeypatch, capsys):
 
 def states(tmp_path, *what):
     """Write a state for each cell of the grid."""
-    store = CellStore(tmp_path / "outputs")
+    store = RunStore(tmp_path / "outputs")
     for cell, state in zip(grid_of("train", LONG).cells, what, strict=True):
         if state != "missing":
             result = f"results/{cell.name}"

@@ -7,8 +7,7 @@ import signal
 import pytest
 from forked import TINY, run
 
-from sr_deepfake.errors import UserError
-from sr_deepfake.sweep import last_line
+from sr_deepfake.system.errors import UserError, last_line
 
 SWEEP = ["-m", *TINY, "forgery=FaceSwap"]
 
@@ -33,7 +32,7 @@ def test_jobs_that_fail_stop_no_other_and_are_listed(crops):
     """One fails of a mistake of the user's (no such weights), one of a bug, one is well."""
 
     def bug():
-        from sr_deepfake.attacks import jpeg
+        from sr_deepfake.attacks import corruptions as jpeg
 
         def broken(*args, **kwargs):
             raise ValueError("not\nmy day")
@@ -49,7 +48,7 @@ def test_jobs_that_fail_stop_no_other_and_are_listed(crops):
     assert "attack=none" not in listing
     assert "Traceback" not in shown
     (done,) = results(crops)
-    assert json.loads(done.read_text())["cell"]["attack"] == "none"
+    assert json.loads(done.read_text())["run"]["attack"] == "none"
     (sweep,) = (crops / "outputs" / "sweeps" / "train").iterdir()
     assert "Traceback" in (sweep / "1" / "train.log").read_text()
     assert str(sweep / "1" / "train.log") in listing

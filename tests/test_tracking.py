@@ -10,7 +10,7 @@ import pytest
 from forked import TINY, run
 from wandb_file import read_run
 
-from sr_deepfake.tracking import flat
+from sr_deepfake.tracking.loggers import flat
 
 LOGGED = [*TINY, "forgery=FaceSwap"]
 
@@ -59,7 +59,7 @@ def test_a_run_of_wandb_holds_every_figure_and_file(crops):
     (job,) = logged(crops)
     (out,) = (crops / "outputs" / "results").iterdir()
     stored = json.loads((out / "metrics.json").read_text())
-    del stored["cell"]  # what it is, and no figure
+    del stored["run"]  # what it is, and no figure
     metrics = flat(stored, "test/")
     assert {"test/both/fnr", "test/fake/fpr", "test/clean/auc", "test/similarity/fake/ssim"} <= metrics.keys()
     for name, value in metrics.items():

@@ -21,18 +21,19 @@ from lightning.pytorch.loggers import CSVLogger, Logger
 from lightning.pytorch.strategies.launchers import _SubprocessScriptLauncher
 from omegaconf import DictConfig, OmegaConf
 
+from sr_deepfake.app.configuration import plain
+from sr_deepfake.app.grid import NO_WEIGHTS
+from sr_deepfake.app.sweep import COMMAND
 from sr_deepfake.attacks.base import Attack
 from sr_deepfake.attacks.cache import CachedAttack
-from sr_deepfake.cell import NO_WEIGHTS
 from sr_deepfake.data.manifest import fingerprint
 from sr_deepfake.data.module import FaceDataModule
 from sr_deepfake.detectors.callbacks import LAST, OwnSignals, PredictionWriter
 from sr_deepfake.detectors.detector import Detector
 from sr_deepfake.detectors.registry import Recipe
-from sr_deepfake.errors import UserError, choose
-from sr_deepfake.hardware import torch_device
-from sr_deepfake.provenance import describe
-from sr_deepfake.sweep import COMMAND
+from sr_deepfake.experiment.provenance import describe
+from sr_deepfake.system.errors import UserError, choose
+from sr_deepfake.system.hardware import torch_device
 
 log = logging.getLogger(__name__)
 
@@ -50,17 +51,6 @@ for _name in ("lightning.pytorch", "lightning.fabric"):
 for _message in ("does not have many workers", "smaller than the logging interval", "LeafSpec", "broadcast_buffers",
                  "exists and is not empty", "isinstance.treespec"):  # fmt: skip
     warnings.filterwarnings("ignore", message=f".*{_message}.*")
-
-
-def plain(node: Any) -> Any:
-    """A part of the configuration as plain values, interpolations resolved."""
-    return OmegaConf.to_container(node, resolve=True) if OmegaConf.is_config(node) else node
-
-
-def words(node: Any) -> list[str]:
-    """A word of the configuration, or a list of them, as a list."""
-    found = plain(node)
-    return [str(item) for item in found] if isinstance(found, list) else [str(found)]
 
 
 def outputs(cfg: DictConfig) -> Path:
@@ -223,7 +213,15 @@ def provenance(cfg: DictConfig, data: Mapping[str, str]) -> dict[str, Any]:
         data: name and fingerprints of the faces.
     """
     name = torch.cuda.get_device_name() if device(cfg).type == "cuda" else _processor()
-    return describe(plain(cfg), f"{name}; {device(cfg).type}, {cfg.trainer.precision}", data)
+    job = HydraConfig.get()
+    choices = {str(group): str(choice) for group, choice in job.runtime.choices.items()}
+    return describe(
+        plain(cfg),
+        list(job.overrides.task),
+        choices,
+        f"{name}; {device(cfg).type}, {cfg.trainer.precision}",
+        data,
+    )
 
 
 def command_id() -> str:

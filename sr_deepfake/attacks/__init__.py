@@ -15,22 +15,19 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sr_deepfake.attacks.base import Attack
-    from sr_deepfake.attacks.blur import BlurAttack
     from sr_deepfake.attacks.chain import ChainAttack
+    from sr_deepfake.attacks.corruptions import BlurAttack, JpegAttack, NoiseAttack, ResizeAttack
     from sr_deepfake.attacks.h264 import H264Attack
-    from sr_deepfake.attacks.jpeg import JpegAttack
-    from sr_deepfake.attacks.noise import NoiseAttack
-    from sr_deepfake.attacks.resize import ResizeAttack
     from sr_deepfake.attacks.super_resolution import SuperResolutionAttack
 
 _MODULES = {
     "Attack": "base",
-    "BlurAttack": "blur",
+    "BlurAttack": "corruptions",
     "ChainAttack": "chain",
     "H264Attack": "h264",
-    "JpegAttack": "jpeg",
-    "NoiseAttack": "noise",
-    "ResizeAttack": "resize",
+    "JpegAttack": "corruptions",
+    "NoiseAttack": "corruptions",
+    "ResizeAttack": "corruptions",
     "SuperResolutionAttack": "super_resolution",
 }
 __all__ = [

@@ -1,6 +1,15 @@
-"""What every attack is: a transform of faces that says its own name."""
+"""What every attack is: a transform of faces that says its own name; and the checks that attacks share."""
 
-from torch import nn
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from sr_deepfake.system.errors import UserError
 
 
 class Attack(nn.Module):
@@ -31,3 +40,137 @@ class Attack(nn.Module):
     def name(self) -> str:
         """Its name in tables and folders: two attacks that change faces differently have different ones."""
         return "-".join(part for part in (self.kind, self.strength, self.variant) if part)
+
+
+Picture = npt.NDArray[Any]
+
+
+def check_faces(faces: Tensor) -> None:
+    """Refuse what is no batch of faces: float32, B×3×H×W, in [0, 1]; B may be 0.
+
+    Raises:
+        ValueError: the shape, the type or the range is another; the message names it.
+
+    Example:
+        >>> check_faces(torch.rand(2, 3, 24, 24))
+        >>> check_faces(torch.full((2, 3, 24, 24), 255.0))
+        Traceback (most recent call last):
+        ValueError: faces lie in [0, 1], these in [255, 255]
+    """
+    if faces.ndim != 4 or faces.shape[1] != 3 or 0 in faces.shape[2:]:
+        raise ValueError(f"faces have the shape B×3×S×S, not {'×'.join(map(str, faces.shape))}")
+    if faces.dtype != torch.float32:
+        raise ValueError(f"faces are float32 in [0, 1], not {faces.dtype}")
+    if faces.numel():
+        low, high = (float(value) for value in faces.detach().aminmax())
+        if not (low >= 0 and high <= 1):
+            raise ValueError(f"faces lie in [0, 1], these in [{low:g}, {high:g}]")
+
+
+def attack_pictures(faces: Tensor, attack: Callable[[Picture], Picture]) -> Tensor:
+    """Attack faces one by one, as the 8-bit pictures that they are on disk.
+
+    Args:
+        faces: float32 tensor of shape B×3×H×W, RGB in [0, 1], on any device; B may be 0. They are rounded to
+            the grid k/255 first.
+        attack: gets a face as uint8 RGB, H×W×3, contiguous; returns it attacked in grey levels, of the same
+            shape and any type. They are rounded and clipped to [0, 255].
+
+    Returns:
+        New float32 tensor of the same shape on the same device, on the grid k/255, without gradient.
+
+    Raises:
+        ValueError: `faces` is no batch of faces.
+
+    Example:
+        >>> attack_pictures(torch.full((1, 3, 1, 1), 0.2), lambda picture: picture + 0.6)
+        tensor([[[[0.2039]], [[0.2039]], [[0.2039]]]])
+    """
+    check_faces(faces)
+    levels = (faces.detach() * 255).round().to(torch.uint8).permute(0, 2, 3, 1)
+    pictures = np.array(levels.cpu().numpy(), order="C")
+    attacked = np.empty_like(pictures)
+    for picture, result in zip(pictures, attacked, strict=True):
+        result[:] = np.rint(attack(picture)).clip(0, 255)
+    # The division is done here: a GPU multiplies by 1/255, which is not always on the grid to the last bit.
+    return (torch.from_numpy(attacked).permute(0, 3, 1, 2).contiguous().float() / 255).to(faces.device)
+
+
+def whole_number(value: Any, option: str, low: int, high: int) -> int:
+    """Return `value`, a whole number in [`low`, `high`].
+
+    Raises:
+        UserError: it is not; the message names the option.
+
+    Example:
+        >>> whole_number(35, "attack.quality", 1, 100)
+        35
+        >>> whole_number(0, "attack.quality", 1, 100)
+        Traceback (most recent call last):
+        sr_deepfake.system.errors.UserError: attack.quality=0: this is a whole number from 1 to 100
+    """
+    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+        raise UserError(f"{option}={value}: this is a whole number from {low} to {high}")
+    return value
+
+
+def number(value: Any, option: str, above: float, high: float) -> float:
+    """Return `value`, a number greater than `above` and not greater than `high`.
+
+    Raises:
+        UserError: it is not; the message names the option.
+
+    Example:
+        >>> number(1.5, "attack.sigma", 0, 100)
+        1.5
+        >>> number(-1, "attack.sigma", 0, 100)
+        Traceback (most recent call last):
+        sr_deepfake.system.errors.UserError: attack.sigma=-1: this is a number above 0, 100 at most
+    """
+    known = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if not known or not above < value <= high:
+        raise UserError(f"{option}={value}: this is a number above {above:g}, {high:g} at most")
+    return float(value)
+
+
+def of_severity(value: Any, severity: Any, values: Sequence[float], option: str) -> Any:
+    """Return `value`, or where it is None what stands for a severity of 1 to 5.
+
+    Args:
+        value: as given, or None.
+        severity: 1 (mild) to 5 (severe).
+        values: for each severity, from 1 on.
+        option: that sets the value itself.
+
+    Raises:
+        UserError: there is no such severity.
+
+    Example:
+        >>> of_severity(None, 2, (25, 18, 15, 10, 7), "attack.quality")
+        18
+        >>> of_severity(60, 2, (25, 18, 15, 10, 7), "attack.quality")
+        60
+    """
+    if value is not None:
+        return value
+    if not isinstance(severity, int) or isinstance(severity, bool) or not 1 <= severity <= len(values):
+        known = ", ".join(str(number + 1) for number in range(len(values)))
+        raise UserError(f"attack.severity={severity}: it is one of {known}; or set {option} itself")
+    return values[severity - 1]
+
+
+class Identity(Attack):
+    """Returns the faces unchanged; an attack's place for a clean run.
+
+    Example:
+        >>> import torch
+        >>> faces = torch.rand(1, 3, 24, 24)
+        >>> Identity()(faces) is faces
+        True
+    """
+
+    kind = "none"
+
+    def forward(self, faces: Tensor) -> Tensor:
+        """Return `faces` (B×3×S×S in [0, 1])."""
+        return faces

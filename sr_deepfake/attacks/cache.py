@@ -11,11 +11,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sr_deepfake.attacks.base import Attack
-from sr_deepfake.attacks.faces import check_faces
+from sr_deepfake.attacks.base import Attack, check_faces
 from sr_deepfake.attacks.fingerprint import describe_attack, fingerprint_of
-from sr_deepfake.errors import UserError
-from sr_deepfake.files import replacing, write_json
+from sr_deepfake.system.errors import UserError
+from sr_deepfake.system.files import replacing, write_json
 
 SETTINGS = "settings.json"  # beside the faces, for people; never read
 _DIGEST_SIZE = hashlib.sha256().digest_size
@@ -47,7 +46,7 @@ class CachedAttack(Attack):
 
     Example:
         >>> import tempfile
-        >>> from sr_deepfake.attacks.identity import Identity
+        >>> from sr_deepfake.attacks.base import Identity
         >>> attack = CachedAttack(Identity(), Path(tempfile.mkdtemp()))
         >>> faces = torch.arange(3.0).view(3, 1, 1, 1).expand(3, 3, 24, 24) / 255
         >>> torch.equal(attack(faces[:2]), faces[:2]), torch.equal(attack(faces), faces)
@@ -146,7 +145,7 @@ class Recall:
 
     Example:
         >>> import tempfile
-        >>> from sr_deepfake.attacks.identity import Identity
+        >>> from sr_deepfake.attacks.base import Identity
         >>> attack = CachedAttack(Identity(), Path(tempfile.mkdtemp()))
         >>> recall = attack.recall(torch.device("cpu"))
         >>> face = torch.full((3, 24, 24), 7, dtype=torch.uint8)

@@ -2,9 +2,8 @@
 
 from torch import Tensor, nn
 
-from sr_deepfake.attacks.base import Attack
-from sr_deepfake.attacks.faces import check_faces
-from sr_deepfake.errors import UserError
+from sr_deepfake.attacks.base import Attack, check_faces
+from sr_deepfake.system.errors import UserError
 
 
 class ChainAttack(Attack):
@@ -17,8 +16,8 @@ class ChainAttack(Attack):
         UserError: there is no attack.
 
     Example:
-        >>> from sr_deepfake.attacks.blur import BlurAttack
-        >>> from sr_deepfake.attacks.jpeg import JpegAttack
+        >>> from sr_deepfake.attacks.corruptions import BlurAttack
+        >>> from sr_deepfake.attacks.corruptions import JpegAttack
         >>> both = ChainAttack(first=BlurAttack(sigma=1.0), second=JpegAttack(quality=50))
         >>> both.name
         'blur-s1+jpeg-q50'

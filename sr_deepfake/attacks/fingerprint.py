@@ -14,8 +14,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from sr_deepfake.errors import UserError
 from sr_deepfake.super_resolution.precision import fast_dtype
+from sr_deepfake.system.errors import UserError
 
 # Raised when functions that attacks share compute something else. What their classes compute shows by itself.
 ATTACKS_VERSION = 2
@@ -37,12 +37,12 @@ def describe_attack(attack: nn.Module, device: torch.device) -> dict[str, Any]:
         UserError: the code of one of the attack's classes cannot be read.
 
     Example:
-        >>> from sr_deepfake.attacks.blur import BlurAttack
+        >>> from sr_deepfake.attacks.corruptions import BlurAttack
         >>> description = describe_attack(BlurAttack(sigma=2.0), torch.device("cpu"))
         >>> sorted(description)
         ['code', 'device', 'fast_format', 'libraries', 'name', 'settings', 'version', 'weights']
         >>> sorted(description["code"])
-        ['sr_deepfake.attacks.blur.BlurAttack']
+        ['sr_deepfake.attacks.corruptions.BlurAttack']
         >>> description["settings"]
         {'': {'sigma': 2.0, 'strength': 's2'}}
     """

@@ -7,10 +7,8 @@ import cv2
 import numpy as np
 from torch import Tensor
 
-from sr_deepfake.attacks.base import Attack
-from sr_deepfake.attacks.faces import Picture, attack_pictures
-from sr_deepfake.attacks.strength import of_severity, whole_number
-from sr_deepfake.errors import UserError
+from sr_deepfake.attacks.base import Attack, Picture, attack_pictures, of_severity, whole_number
+from sr_deepfake.system.errors import UserError
 
 # DeeperForensics-1.0 (Jiang et al. 2020). (FaceForensics++'s own c23 and c40 are crf 23 and 40.)
 SEVERITIES = (30, 32, 35, 38, 40)

@@ -4,11 +4,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sr_deepfake.attacks.base import Attack
-from sr_deepfake.attacks.faces import check_faces
+from sr_deepfake.attacks.base import Attack, check_faces
 from sr_deepfake.attacks.fingerprint import weights_digits
-from sr_deepfake.errors import UserError, choose
 from sr_deepfake.super_resolution.precision import fast_dtype
+from sr_deepfake.system.errors import UserError, choose
 
 _DTYPES = {"float32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 # Features of EDSR-baseline for one face of 224 px fill a core's cache; a second face beside it only makes it overflow.

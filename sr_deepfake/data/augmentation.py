@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from torchvision.transforms.v2 import functional as transforms
 
-from sr_deepfake.errors import UserError
+from sr_deepfake.system.errors import UserError
 
 JPEG_QUALITY = (60, 100)
 NOISE_STD = (10**0.5, 50**0.5)  # grey levels; a variance of 10 to 50

@@ -12,7 +12,7 @@ from tqdm import tqdm
 from sr_deepfake.attacks.base import Attack
 from sr_deepfake.attacks.cache import CachedAttack, Recall
 from sr_deepfake.data.faces import FaceBatch
-from sr_deepfake.errors import UserError
+from sr_deepfake.system.errors import UserError
 
 # Sets the choice apart from the augmentation, which is drawn from (seed, epoch, index).
 _STREAM = 1
@@ -31,7 +31,7 @@ class Defence:
 
     Example:
         >>> import tempfile
-        >>> from sr_deepfake.attacks.identity import Identity
+        >>> from sr_deepfake.attacks.base import Identity
         >>> Defence(0.5, Identity(), tempfile.mkdtemp()).name
         'none p=0.5'
     """
@@ -52,9 +52,14 @@ class Defence:
         return f"{self.attack.name} p={self.probability:g}"
 
     def describe(self, device: torch.device) -> dict[str, Any]:
-        """What a training with it depends on: name, probability, and the fingerprint of the attack on a device."""
+        """What a training with it depends on: names, probability, and the fingerprint of the attack on a device."""
         place = self.attack.place(device).name
-        return {"name": self.name, "probability": self.probability, "attack": place}
+        return {
+            "name": self.name,
+            "probability": self.probability,
+            "attack_name": self.attack.name,
+            "attack": place,
+        }
 
     def prepare(self, batches: Iterable[FaceBatch], device: torch.device) -> None:
         """Attack all training faces that are not kept yet.

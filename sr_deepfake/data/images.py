@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from sr_deepfake.errors import UserError
+from sr_deepfake.system.errors import UserError
 
 
 def read_face(path: Path) -> Tensor:

@@ -1,17 +1,20 @@
-"""The manifest `faces.parquet`: one row a face, all that training and evaluation know about the data."""
+"""Words of a data set, and its manifest `faces.parquet`: one row a face, all that training and evaluation know."""
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sr_deepfake.data.layout import DataNotFoundError
-from sr_deepfake.errors import UserError
-from sr_deepfake.files import replacing
+from sr_deepfake.system.errors import UserError
+from sr_deepfake.system.files import replacing
 
+PRISTINE = "pristine"
+FORGERY_METHODS = ("Deepfakes", "Face2Face", "FaceSwap", "FaceShifter", "NeuralTextures")
+SPLITS = ("train", "val", "test")
 MANIFEST = "faces.parquet"
 _MEND = "Delete it and make it again with: python -m sr_deepfake.prepare data=…"
 
@@ -39,6 +42,38 @@ SCHEMA = pa.schema(
         ("sha256", pa.string()),  # of the PNG file's bytes, hexadecimal
     ]
 )
+
+
+class DataNotFoundError(UserError, FileNotFoundError):
+    """Something that the user has to provide is not where it was looked for; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Video:
+    """One video of the data set.
+
+    Attributes:
+        video_id: `<method>/<file stem>`.
+        method: `pristine` or one of `FORGERY_METHODS`.
+        label: 1 for a fake, 0 for a pristine video.
+        split: `train`, `val` or `test`.
+        target: identity whose video it is.
+        source: identity whose face or expression was put there; empty if pristine.
+        path: the file, whether it exists or not.
+    """
+
+    video_id: str
+    method: str
+    label: int
+    split: str
+    target: str
+    source: str
+    path: Path
+
+    @property
+    def stem(self) -> str:
+        """The video's name: `TTT` or `TTT_SSS`."""
+        return self.video_id.split("/", 1)[1]
 
 
 class ManifestError(UserError, ValueError):
@@ -141,3 +176,53 @@ def select(
     if methods is not None:
         chosen &= manifest["method"].isin(list(methods))
     return manifest[chosen].reset_index(drop=True)
+
+
+@dataclass(frozen=True)
+class FaceSet:
+    """Face crops of a data set.
+
+    Attributes:
+        name: of the data set.
+        folder: where the manifest and the crops are.
+        rows: the manifest.
+    """
+
+    name: str
+    folder: Path
+    rows: pd.DataFrame
+
+    def of(self, split: str, forgery: str, frames: int | None = None) -> pd.DataFrame:
+        """Rows of a split: the pristine faces and those of one forgery method.
+
+        Args:
+            split: "train", "val" or "test".
+            forgery: the method.
+            frames: at most so many faces a video, see `thin`; None: all.
+
+        Raises:
+            UserError: either class is missing; the message names the command that makes it.
+        """
+        rows = select(self.rows, split, [PRISTINE, forgery])
+        if rows["label"].nunique() < 2:
+            raise UserError(
+                f"{self.folder / MANIFEST} has {int((rows['label'] == 0).sum())} pristine and "
+                f"{int(rows['label'].sum())} {forgery} faces for {split}; both are needed. "
+                f"`python -m sr_deepfake.prepare data={self.name}` with your data options makes them"
+            )
+        return rows if frames is None else thin(rows, frames)
+
+
+def thin(rows: pd.DataFrame, frames: int) -> pd.DataFrame:
+    """Keep at most `frames` faces of each video, spread over its length.
+
+    Example:
+        >>> rows = pd.DataFrame({"video_id": ["a"] * 5 + ["b"], "frame": [0, 10, 20, 30, 40, 7]})
+        >>> thin(rows, 2)["frame"].tolist()
+        [0, 30, 7]
+    """
+    place = rows.groupby("video_id")["frame"].rank(method="first") - 1
+    count = rows.groupby("video_id")["frame"].transform("size")
+    # Of n faces, those are kept where place × frames / n passes a whole number.
+    kept = (count <= frames) | ((place * frames) % count < frames)
+    return rows[kept].reset_index(drop=True)

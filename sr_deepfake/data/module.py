@@ -14,9 +14,9 @@ from torch.utils.data import DataLoader
 from sr_deepfake.data.augmentation import Augmentation
 from sr_deepfake.data.defence import Defence
 from sr_deepfake.data.faces import EpochSampler, FaceBatch, SideBatches, StoredFaces, TrainingFaces
-from sr_deepfake.data.sources import FaceSet
-from sr_deepfake.errors import UserError, choose
-from sr_deepfake.hardware import helpful_workers
+from sr_deepfake.data.manifest import FaceSet
+from sr_deepfake.system.errors import UserError, choose
+from sr_deepfake.system.hardware import helpful_workers
 
 
 class Source(Protocol):

@@ -14,7 +14,7 @@ import timm
 import torch
 from torch import Tensor, nn
 
-from sr_deepfake.errors import UserError, choose, nearest
+from sr_deepfake.system.errors import UserError, choose, nearest
 
 log = logging.getLogger(__name__)
 

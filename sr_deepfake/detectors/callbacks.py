@@ -14,9 +14,9 @@ from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from torch import Tensor
 
 from sr_deepfake.data.faces import FaceBatch
-from sr_deepfake.files import replacing
 from sr_deepfake.metrics.predictions import FROM_MANIFEST, MEASURED, write_predictions
 from sr_deepfake.metrics.similarity import psnr, psnr_wrapped, ssim
+from sr_deepfake.system.files import replacing
 
 BEST, LAST = "best.ckpt", "last.ckpt"
 

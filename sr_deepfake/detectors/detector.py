@@ -16,9 +16,9 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from sr_deepfake.data.faces import FaceBatch
 from sr_deepfake.detectors.backbones import build_backbone, find_weights, load_weights
 from sr_deepfake.detectors.preprocessing import FaceInput
-from sr_deepfake.errors import UserError
 from sr_deepfake.metrics.classification import detector_metrics
 from sr_deepfake.metrics.setups import SETUPS
+from sr_deepfake.system.errors import UserError
 
 log = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from sr_deepfake.data.images import resize_faces
-from sr_deepfake.errors import choose
+from sr_deepfake.system.errors import choose
 
 INPUTS = ("normalised", "bgr255")
 

@@ -18,8 +18,8 @@ from filelock import FileLock, Timeout
 from sr_deepfake.attacks.fingerprint import hash_of_weights
 from sr_deepfake.detectors.callbacks import BEST, LAST
 from sr_deepfake.detectors.detector import Detector
-from sr_deepfake.errors import UserError
-from sr_deepfake.files import replacing, write_json
+from sr_deepfake.system.errors import UserError
+from sr_deepfake.system.files import replacing, write_json
 
 log = logging.getLogger(__name__)
 

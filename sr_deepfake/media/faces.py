@@ -14,8 +14,8 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from sr_deepfake.data.cropping import Crop, square_crop
-from sr_deepfake.data.face_detection import Detection
+from sr_deepfake.data.extraction.cropping import Crop, square_crop
+from sr_deepfake.data.extraction.face_detection import Detection
 
 Picture = NDArray[np.uint8]  # H×W×3, RGB
 Level = TypeVar("Level", bound=np.unsignedinteger[Any])  # np.uint8 or np.uint16

@@ -6,11 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from sr_deepfake.data.cropping import Crop
-from sr_deepfake.errors import UserError
+from sr_deepfake.data.extraction.cropping import Crop
 from sr_deepfake.media.colour import CHANNELS, Pixels, from_rgb, to_rgb
 from sr_deepfake.media.faces import cut, paste
 from sr_deepfake.media.tiff_file import Tags
+from sr_deepfake.system.errors import UserError
 
 FORMATS = ("BMP", "JPEG", "PNG", "TIFF", "WEBP")
 # How each EXIF orientation's stored pixels are turned upright: transposed, rows reversed, columns reversed.

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import nn
 
-from sr_deepfake.data.face_detection import FaceDetector
+from sr_deepfake.data.extraction.face_detection import FaceDetector
 from sr_deepfake.media.faces import FaceFinder, FoundFaces, Picture, attack_crops, cut
 from sr_deepfake.media.photo import Photo, photo_of
 
@@ -83,7 +83,7 @@ def attack_image(
 
     Example:
         >>> from sr_deepfake.attacks import SuperResolutionAttack
-        >>> from sr_deepfake.data.sample.assets import read_identity
+        >>> from sr_deepfake.data.sample.people import read_identity
         >>> from sr_deepfake.super_resolution.interpolation import Interpolation
         >>> person = read_identity("030")[0]
         >>> attacked = attack_image(person, SuperResolutionAttack(Interpolation(scale=2)))

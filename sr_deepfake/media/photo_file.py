@@ -11,9 +11,7 @@ import cv2
 import numpy as np
 from PIL import Image, JpegImagePlugin, TiffImagePlugin, UnidentifiedImageError
 
-from sr_deepfake.data.file_names import printable
-from sr_deepfake.data.photo import MAX_PIXELS
-from sr_deepfake.errors import UserError
+from sr_deepfake.data.extraction.photo import MAX_PIXELS
 from sr_deepfake.media.jpeg_segments import metadata_segments
 from sr_deepfake.media.photo import FORMATS, TURNS, JpegCoding, Metadata, Photo, photo_of
 from sr_deepfake.media.png_chunks import bit_depth, metadata_chunks
@@ -26,6 +24,8 @@ from sr_deepfake.media.tiff_file import (
     read_tags,
     with_stored_order,
 )
+from sr_deepfake.system.errors import UserError
+from sr_deepfake.system.files import printable
 
 _lock = threading.Lock()
 

@@ -10,9 +10,6 @@ import cv2
 import numpy as np
 from PIL import Image, JpegImagePlugin, PngImagePlugin
 
-from sr_deepfake.data.file_names import printable
-from sr_deepfake.errors import UserError
-from sr_deepfake.files import replacing
 from sr_deepfake.media.colour import Pixels
 from sr_deepfake.media.jpeg_segments import with_segments
 from sr_deepfake.media.photo import Photo
@@ -26,6 +23,8 @@ from sr_deepfake.media.tiff_file import (
     Tags,
     tiff_bytes,
 )
+from sr_deepfake.system.errors import UserError
+from sr_deepfake.system.files import printable, replacing
 
 SUFFIXES = {
     ".bmp": "BMP", ".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".tif": "TIFF", ".tiff": "TIFF", ".webp": "WEBP",

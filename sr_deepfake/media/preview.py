@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from sr_deepfake.data.cropping import Crop
+from sr_deepfake.data.extraction.cropping import Crop
 from sr_deepfake.media.faces import Picture
 
 _FRAME, _TEXT, _SHADE = (255, 196, 0), (0, 0, 0), (255, 196, 0)

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import stats
 
-from sr_deepfake.metrics.videos import Videos
+from sr_deepfake.metrics.predictions import Videos
 
 Array = npt.NDArray[np.float64]
 MEASURES = ("ssim", "psnr")

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 from torchmetrics.functional.classification import binary_roc, binary_stat_scores
 
+Array = npt.NDArray[np.float64]
 THRESHOLD = 0.5
 
 
@@ -124,6 +125,34 @@ def equal_error_rate(scores: Tensor, labels: Tensor) -> Tensor:
     share = excess[after - 1] / (excess[after - 1] - excess[after])
     missed = fakes - found[after - 1] - share * (found[after] - found[after - 1])
     return missed / fakes
+
+
+def roc_curve(scores: npt.ArrayLike, labels: npt.ArrayLike) -> tuple[Array, Array]:
+    """The corners of the ROC curve.
+
+    Args:
+        scores: N probabilities of fake.
+        labels: N labels; 1 is fake, 0 pristine.
+
+    Returns:
+        FPR and TPR from (0, 0) to (1, 1), without the points that lie on a straight line between their neighbours;
+        empty where a class is absent.
+
+    Example:
+        >>> fpr, tpr = roc_curve([0.9, 0.8, 0.6, 0.3], [1, 1, 0, 0])
+        >>> fpr.tolist(), tpr.tolist()
+        ([0.0, 0.0, 1.0], [0.0, 1.0, 1.0])
+    """
+    points = _operating_points(
+        torch.from_numpy(np.array(scores, np.float64)), torch.from_numpy(np.array(labels))
+    )
+    found, accused = (counts.numpy() for counts in points)
+    if np.isnan(found[-1]):
+        return np.empty(0), np.empty(0)
+    steps = np.diff(np.stack([accused, found]), axis=1)
+    turns = steps[0, :-1] * steps[1, 1:] != steps[0, 1:] * steps[1, :-1]
+    kept = np.concatenate([[True], turns, [True]])
+    return accused[kept] / accused[-1], found[kept] / found[-1]
 
 
 def classification_metrics(scores: npt.ArrayLike, labels: npt.ArrayLike) -> dict[str, float]:

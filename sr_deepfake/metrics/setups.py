@@ -1,27 +1,21 @@
-"""The paper's setups (which faces are attacked), and the metrics of a cell (model × forgery × attack)."""
+"""The paper's setups (which faces are attacked), and the metrics of a run (model × forgery × attack)."""
 
-import json
 import math
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from sr_deepfake.errors import UserError
-from sr_deepfake.files import replacing
-from sr_deepfake.metrics.bootstrap import LEVEL, RESAMPLES, SEED
 from sr_deepfake.metrics.correlation import correlations
 from sr_deepfake.metrics.functional import classification_metrics
-from sr_deepfake.metrics.intervals import cell_intervals
-from sr_deepfake.metrics.predictions import checked, is_attacked
+from sr_deepfake.metrics.predictions import checked, is_attacked, videos_of
+from sr_deepfake.metrics.resampling import LEVEL, RESAMPLES, SEED, run_intervals
 from sr_deepfake.metrics.significance import decision_changes
-from sr_deepfake.metrics.videos import videos_of
 
 SETUPS = ("clean", "both", "fake")
 CLASSES = {"pristine": 0, "fake": 1}
 
-CellMetrics = dict[str, Any]
+Metrics = dict[str, Any]
 
 
 def setup_scores(predictions: pd.DataFrame, setup: str) -> pd.Series:
@@ -48,8 +42,8 @@ def setup_scores(predictions: pd.DataFrame, setup: str) -> pd.Series:
     raise ValueError(f"{setup!r} is no setup; these are: {', '.join(SETUPS)}")
 
 
-def cell_metrics(predictions: pd.DataFrame, resamples: int = RESAMPLES, seed: int = SEED) -> CellMetrics:
-    """Every number of a cell.
+def run_metrics(predictions: pd.DataFrame, resamples: int = RESAMPLES, seed: int = SEED) -> Metrics:
+    """Every number of a run.
 
     Args:
         predictions: the table of predictions.
@@ -72,7 +66,7 @@ def cell_metrics(predictions: pd.DataFrame, resamples: int = RESAMPLES, seed: in
           `intervals/similarity/fake/ssim`, `intervals/correlation/pooled/ssim/score/pearson` and so on. NaN
           for figures of a class with one video.
         - `mcnemar`: tests of the changes of decisions, for `fnr` and `fpr` (see `decision_changes`); not yet
-          corrected for the number of cells (see `holm`).
+          corrected for the number of runs (see `holm`).
         - `correlation`: of SSIM and PSNR with the change of score and of absolute error (see `correlations`).
 
         What needs attacked faces is None where they were not attacked, and absent from `intervals`.
@@ -94,15 +88,15 @@ def cell_metrics(predictions: pd.DataFrame, resamples: int = RESAMPLES, seed: in
     videos = videos_of(table)
     metrics["video"] = _rows({name: videos.means(scores) for name, scores in setups.items()}, videos.labels)
     metrics["bootstrap"] = {"resamples": resamples, "level": LEVEL, "seed": seed}
-    metrics["intervals"] = cell_intervals(table, setups, resamples, seed)
+    metrics["intervals"] = run_intervals(table, setups, resamples, seed)
     metrics["mcnemar"] = decision_changes(table) if attacked else None
     metrics["correlation"] = correlations(table) if attacked else None
     return metrics
 
 
-def _rows(setups: dict[str, Any], labels: Any) -> CellMetrics:
+def _rows(setups: dict[str, Any], labels: Any) -> Metrics:
     """The metrics of each setup, None for those without scores, and how far attacked ones are from clean ones."""
-    rows: CellMetrics = {name: classification_metrics(scores, labels) for name, scores in setups.items()}
+    rows: Metrics = {name: classification_metrics(scores, labels) for name, scores in setups.items()}
     clean = rows["clean"]
     changes = {
         name: {metric: value - clean[metric] for metric, value in row.items()}
@@ -125,42 +119,3 @@ def _similarity(faces: pd.DataFrame) -> dict[str, float | int]:
 
 def _mean(values: "np.ndarray[Any, np.dtype[np.float64]]") -> float:
     return float(values.mean()) if len(values) else math.nan
-
-
-def write_metrics(path: Path, metrics: dict[str, Any]) -> None:
-    """Write metrics as JSON, whole or not at all; what is not finite becomes null, which JSON has a word for.
-
-    Args:
-        path: the file.
-        metrics: nested dictionaries and lists of numbers, text and None.
-    """
-    text = json.dumps(_without_nan(metrics), indent=2, ensure_ascii=False, allow_nan=False)
-    with replacing(path) as beside:
-        beside.write_text(text + "\n", encoding="utf-8")
-
-
-def read_metrics(path: Path) -> dict[str, Any]:
-    """Read metrics that `write_metrics` wrote; what was not finite is None.
-
-    Raises:
-        UserError: the file is missing or damaged.
-    """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UserError(
-            f"no metrics can be read from {path} ({error}); `python -m sr_deepfake.evaluate` writes them"
-        ) from error
-    if not isinstance(content, dict):
-        raise UserError(f"{path} does not hold metrics; `python -m sr_deepfake.evaluate` writes them")
-    return content
-
-
-def _without_nan(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _without_nan(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_without_nan(item) for item in value]
-    if isinstance(value, np.generic):
-        return _without_nan(value.item())
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -13,7 +13,7 @@ import pandas as pd
 from scipy import stats
 
 from sr_deepfake.metrics.functional import THRESHOLD
-from sr_deepfake.metrics.videos import videos_of
+from sr_deepfake.metrics.predictions import videos_of
 
 Array = npt.NDArray[np.float64]
 RATES = {"fnr": 1, "fpr": 0}  # the class whose wrong decisions the rate counts

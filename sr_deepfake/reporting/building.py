@@ -1,26 +1,27 @@
-"""From the cells to a report: which tables and figures it has, and what has to be said about it."""
+"""From the results to a report: which tables and figures it has, and what has to be said about it."""
 
 from collections.abc import Sequence
 
-from sr_deepfake.reporting.change_figure import change_figure
+from sr_deepfake.experiment.results import Result
+from sr_deepfake.reporting.collect import Collected
 from sr_deepfake.reporting.comparison import comparison_tables
-from sr_deepfake.reporting.experiment_parts import Part
-from sr_deepfake.reporting.paper_tables import change_table, interval_table, rates_table
-from sr_deepfake.reporting.report_cells import Collected, ReportCell
-from sr_deepfake.reporting.report_figures import ReportFigure
-from sr_deepfake.reporting.report_grid import ReportGrid, is_plain
-from sr_deepfake.reporting.report_tables import ReportTable
-from sr_deepfake.reporting.roc_figure import roc_figures
-from sr_deepfake.reporting.score_figure import score_figure
-from sr_deepfake.reporting.similarity_figure import similarity_figure
-from sr_deepfake.reporting.similarity_table import similarity_table
-from sr_deepfake.reporting.strength_figure import strength_figure
-from sr_deepfake.reporting.training_figure import training_figure
+from sr_deepfake.reporting.experiments.parts import Part
+from sr_deepfake.reporting.figures.changes import change_figure
+from sr_deepfake.reporting.figures.roc import roc_figures
+from sr_deepfake.reporting.figures.scores import score_figure, similarity_figure
+from sr_deepfake.reporting.figures.strength import strength_figure
+from sr_deepfake.reporting.figures.style import ReportFigure
+from sr_deepfake.reporting.figures.training import training_figure
+from sr_deepfake.reporting.grid import ReportGrid, is_plain
+from sr_deepfake.reporting.table import ReportTable
+from sr_deepfake.reporting.tables import change_table, interval_table, rates_table, similarity_table
 
 
-def illustration_of(grid: ReportGrid, cells: Sequence[ReportCell]) -> str | None:
+def illustration_of(grid: ReportGrid, results: Sequence[Result]) -> str | None:
     """The caption that says that the grid's figures are illustrations, as the data set words it; None: they are not."""
-    return next((cell.illustration for cell in cells if cell.data == grid.data and cell.illustration), None)
+    return next(
+        (result.illustration for result in results if result.data == grid.data and result.illustration), None
+    )
 
 
 def make_tables(
@@ -51,13 +52,13 @@ def make_tables(
 
 
 def make_figures(
-    grid: ReportGrid, cells: Sequence[ReportCell], parts: Sequence[Part]
+    grid: ReportGrid, results: Sequence[Result], parts: Sequence[Part]
 ) -> tuple[list[ReportFigure], list[str]]:
     """Every figure of a report, in the order in which they are shown; and notes about those that cannot be.
 
     Args:
         grid: model × forgery method.
-        cells: all results.
+        results: all results.
         parts: of the experiments.
     """
     training, without = training_figure(grid)
@@ -66,7 +67,7 @@ def make_figures(
         *roc_figures(grid),
         score_figure(grid),
         similarity_figure(grid),
-        strength_figure(cells, grid),
+        strength_figure(results, grid),
         *(figure for _, figure in parts),
         training,
     ]
@@ -83,24 +84,24 @@ def notes_of(grid: ReportGrid, collected: Collected) -> list[str]:
     """What a reader has to know about what is not in the grid's tables."""
     notes = []
     outside = [
-        cell
-        for cell in collected.cells
-        if is_plain(cell) and (cell.data, cell.protocol) != (grid.data, grid.protocol)
+        result
+        for result in collected.results
+        if is_plain(result) and (result.data, result.protocol) != (grid.data, grid.protocol)
     ]
     if outside:
-        kinds = sorted({f"data={cell.data} protocol={cell.protocol}" for cell in outside})
+        kinds = sorted({f"data={result.data} protocol={result.protocol}" for result in outside})
         notes.append(
             f"The tables and figures are of data={grid.data} protocol={grid.protocol}; {len(outside)} results of "
             f"{', '.join(kinds)} are left out (grid.data= and grid.protocol= choose others)."
         )
     others = sorted(
         {
-            cell.attack
-            for cell in collected.cells
-            if is_plain(cell)
-            and (cell.data, cell.protocol) == (grid.data, grid.protocol)
-            and cell.is_attacked
-            and cell.attack != grid.attack
+            result.attack
+            for result in collected.results
+            if is_plain(result)
+            and (result.data, result.protocol) == (grid.data, grid.protocol)
+            and result.is_attacked
+            and result.attack != grid.attack
         }
     )
     if others:
@@ -108,7 +109,7 @@ def notes_of(grid: ReportGrid, collected: Collected) -> list[str]:
             f"There are results of other attacks too: {', '.join(others)} (grid.attack= chooses one)."
         )
     if grid.left_out:
-        names = ", ".join(cell.name for cell in grid.left_out)
+        names = ", ".join(result.name for result in grid.left_out)
         notes.append(f"Newer results of the same model, method and attack take the place of {names}.")
     notes += [f"{unread.folder} cannot be shown: {unread.reason}" for unread in collected.unread]
     return notes

@@ -2,22 +2,21 @@
 
 from collections.abc import Sequence
 
-from sr_deepfake.errors import UserError
-from sr_deepfake.reporting.paper_tables import (
+from sr_deepfake.reporting.grid import ReportGrid
+from sr_deepfake.reporting.numbers import HEADINGS, model_name, number, signed
+from sr_deepfake.reporting.published import ATTACK, DATA, published_rates, published_similarity
+from sr_deepfake.reporting.table import ReportTable, Row
+from sr_deepfake.reporting.tables import (
     ATTACKED,
     CLEAN,
     NAMES,
     WHO,
     caption,
-    model_name,
     row_of,
-    signed,
+    similarity_of,
+    similarity_rows,
 )
-from sr_deepfake.reporting.published import ATTACK, DATA, PRISTINE, published_rates, published_similarity
-from sr_deepfake.reporting.report_grid import ReportGrid
-from sr_deepfake.reporting.report_tables import ReportTable, Row
-from sr_deepfake.reporting.similarity_table import similarity_methods, similarity_of
-from sr_deepfake.reporting.table import HEADINGS, number
+from sr_deepfake.system.errors import UserError
 
 _PAPER_PROTOCOLS = ("paper", "authors_code")
 
@@ -44,7 +43,7 @@ def check_comparable(grid: ReportGrid, force: bool) -> list[str]:
                 "labelled, with compare_force=true"
             )
         labels.append(f"Forced comparison of different things: {why}; the differences say nothing.")
-    if not f"{grid.attack}-".startswith(f"{ATTACK}-"):  # whatever the weights
+    if all(result.attack_and_strength != ATTACK for _, result in grid.attacked):  # whatever the weights
         labels.append(f"The paper's attack is {ATTACK}, these figures are of {grid.attack}.")
     if grid.protocol not in _PAPER_PROTOCOLS:
         labels.append(
@@ -74,11 +73,11 @@ def _rates(
     grid: ReportGrid, which: int, labels: Sequence[str], prefix: str, illustration: str | None
 ) -> ReportTable:
     rows: list[Row] = []
-    for place in grid.places:
+    for entry in grid.shown:
         for attacked in (False, True):
-            own = row_of(place, which, attacked) or {}
-            paper = published_rates().get((which, place.model, place.forgery, attacked), {})
-            row: list[str | None] = [model_name(place.model), place.forgery, ATTACKED if attacked else CLEAN]
+            own = row_of(entry, which, attacked) or {}
+            paper = published_rates().get((which, entry.model, entry.forgery, attacked), {})
+            row: list[str | None] = [model_name(entry.model), entry.forgery, ATTACKED if attacked else CLEAN]
             for rate in HEADINGS:
                 ours, theirs = own.get(rate), paper.get(rate)
                 row += [number(ours, 1, 100), number(theirs, 1), _difference(ours, theirs, 1, 100)]
@@ -103,7 +102,7 @@ def _similarity(
 ) -> ReportTable:
     found, published = similarity_of(grid), published_similarity()
     rows: list[Row] = []
-    for name in [PRISTINE, *similarity_methods(grid)]:
+    for name in similarity_rows(grid):
         own, (ssim, psnr) = found.get(name, {}), published.get(name, (None, None))
         wrapped = own.get("psnr_wrapped")
         rows.append(

@@ -1,228 +1,165 @@
-"""A cell's metrics as a table like the paper's, for the terminal."""
+"""A table of a report, and its forms: Markdown, LaTeX (booktabs) and CSV."""
 
+import csv
 import io
-import math
-import sys
-from collections.abc import Mapping
-from typing import Any, TextIO
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
-from rich import box
-from rich.console import Console, Group, RenderableType
-from rich.table import Table
-from rich.text import Text
+from sr_deepfake.reporting.numbers import UNDEFINED
 
-WIDTH, WIDE = 80, 1000
-UNDEFINED = "–"
-HEADINGS = {
-    "fnr": "FNR",
-    "fpr": "FPR",
-    "recall": "Recall",
-    "precision": "Precision",
-    "auc": "AUC",
-    "accuracy": "Accuracy",
-}
-# What the two lines of a setup are called: the first beside the clean row, the second beside the attacked.
-SETUPS = {"both": ("both (table 1)", "all faces attacked"), "fake": ("fake (table 2)", "only fakes attacked")}
-# The figures whose intervals are shown, and those that are shown beside them; metrics.json has all.
-WITH_INTERVAL, WITHOUT = ("fnr", "fpr", "auc"), ("eer", "ap")
-# For output that cannot show them; a result must never be lost to an encoding.
-_ASCII = str.maketrans(
-    {"–": "-", "×": "x", "─": "-", "━": "-", "✓": "v", "Δ": "d", "↓": "-", "↑": "+", "→": ">"}
+Row = Sequence[str | None]
+_MARKDOWN = str.maketrans(
+    {"&": "&amp;", "<": "&lt;", "\n": " ", "\r": " "} | {sign: f"\\{sign}" for sign in "\\|*`[]"}
 )
+_LATEX = str.maketrans(
+    {sign: f"\\{sign}" for sign in "{}$&#%_"}
+    | {
+        "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}",
+        ">": r"\textgreater{}", "|": r"\textbar{}", '"': r"\textquotedbl{}", "–": "--", "—": "---", "×": r"$\times$",
+        "✓": r"$\checkmark$", "↓": r"$\downarrow$", "↑": r"$\uparrow$", "→": r"$\rightarrow$", "Δ": r"$\Delta$",
+        "−": r"$-$", "≤": r"$\leq$", "≥": r"$\geq$",
+    }
+)  # fmt: skip
 
 
-def cell_table(metrics: Mapping[str, Any], title: str, caption: str | None = None) -> RenderableType:
-    """Lay out a cell's metrics.
+@dataclass(frozen=True)
+class ReportTable:
+    """A table as it is shown.
 
-    Args:
-        metrics: what `cell_metrics` returns, or `read_metrics` reads: fractions, dB; NaN or None what is
-            undefined. Without an attack there is a clean row only. Intervals and tests are shown where the
-            metrics have them.
-        title: stands above; shown as it is, square brackets included.
-        caption: stands below, also as it is.
-
-    Returns:
-        A rich renderable that fits into 80 columns: percentages with one decimal, SSIM with three.
+    Attributes:
+        name: of its files.
+        title: what it is; plain text, as are all other words here.
+        columns: headings, all different.
+        rows: as long as the columns; None is missing. Marks of significance are stars at the end of a number.
+        caption: how to read it.
+        text_columns: how many columns, from the left, are words; the others are numbers.
+        group_by: how many columns, from the left, are not repeated where they repeat the row above.
+        rules: a line is drawn above each of these rows, counted from 0.
+        remarks: what is to be said about it, in sentences.
     """
-    parts: list[RenderableType] = [Text(title, style="bold"), Text(), _rates(metrics)]
-    if metrics.get("intervals") is not None:
-        parts += [Text(), _intervals(metrics)]
-    if metrics.get("mcnemar") is not None:
-        parts += [Text(), Text(_tests(metrics["mcnemar"]))]
-    if metrics.get("similarity") is not None:
-        parts += [Text(), _similarity(metrics["similarity"])]
-    parts += [Text(), Text(_counts(metrics))]
-    if caption:
-        parts.append(Text(caption, style="italic"))
-    return Group(*parts)
+
+    name: str
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Row]
+    caption: str = ""
+    text_columns: int = 1
+    group_by: int = 0
+    rules: Sequence[int] = field(default_factory=tuple)
+    remarks: Sequence[str] = field(default_factory=tuple)
+
+    def shown_rows(self) -> list[list[str]]:
+        """The rows as they are shown: a dash for what is missing, nothing for what repeats the row above.
+
+        Example:
+            >>> table = ReportTable("t", "T", ["Model", "FNR"], [["swin", "5.5"], ["swin", None]], group_by=1)
+            >>> table.shown_rows()
+            [['swin', '5.5'], ['', '–']]
+        """
+        shown, above = [], None
+        for row in self.rows:
+            words = [UNDEFINED if cell is None else cell for cell in row]
+            same = 0
+            while above is not None and same < self.group_by and row[same] == above[same]:
+                words[same] = ""
+                same += 1
+            shown.append(words)
+            above = row
+        return shown
+
+    def markdown(self) -> str:
+        r"""The table with title, caption and remarks, as GitHub shows it.
+
+        Example:
+            >>> print(ReportTable("t", "T", ["Model", "FNR"], [["a|b", "5.5*"]]).markdown())
+            ## T
+            <BLANKLINE>
+            | Model | FNR |
+            |---|---:|
+            | a\|b | 5.5\* |
+            <BLANKLINE>
+        """
+        lines = [f"## {_markdown(self.title)}", ""]
+        if self.caption:
+            lines += [_markdown(self.caption), ""]
+        aligned = ["---" if place < self.text_columns else "---:" for place in range(len(self.columns))]
+        lines.append("| " + " | ".join(map(_markdown, self.columns)) + " |")
+        lines.append("|" + "|".join(aligned) + "|")
+        lines += ["| " + " | ".join(map(_markdown, row)) + " |" for row in self.shown_rows()]
+        lines.append("")
+        if self.remarks:
+            lines += [*[f"- {_markdown(remark)}" for remark in self.remarks], ""]
+        return "\n".join(lines)
+
+    def latex(self) -> str:
+        """The table as a LaTeX `table` for the packages booktabs and amssymb, as wide as the page at most.
+
+        The caption, the remarks and the illustration's caption stand with it.
+        """
+        columns = "l" * self.text_columns + "r" * (len(self.columns) - self.text_columns)
+        body: list[str] = []
+        for place, row in enumerate(self.shown_rows()):
+            if place in self.rules and place > 0:
+                body.append(r"\midrule")
+            body.append(" & ".join(_latex_cell(cell) for cell in row) + r" \\")
+        title = re.sub(r"^(.*: )?Table \d+:? ?", r"\1", self.title)  # LaTeX counts its tables itself
+        words = " ".join([f"{title}.", self.caption, *self.remarks]).strip()
+        lines = [
+            "% Needs \\usepackage{booktabs,amssymb,graphicx}.",
+            r"\begin{table}",
+            r"\centering",
+            rf"\caption{{{_latex(words)}}}",
+            rf"\label{{tab:{self.name.replace('_', '-')}}}",
+            r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%",
+            rf"\begin{{tabular}}{{{columns}}}",
+            r"\toprule",
+            " & ".join(map(_latex, self.columns)) + r" \\",
+            r"\midrule",
+            *body,
+            r"\bottomrule",
+            r"\end{tabular}}",
+            r"\end{table}",
+        ]
+        return "\n".join(lines) + "\n"
+
+    def csv(self) -> str:
+        """The cells alone under one line of headings, a line a row; a missing one is empty.
+
+        Example:
+            >>> print(ReportTable("t", "T", ["Model", "FNR"], [["swin", "5.5"], ["swin", None]]).csv(), end="")
+            Model,FNR
+            swin,5.5
+            swin,
+        """
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(self.columns)
+        writer.writerows([[re.sub(r"[\r\n]+", " ", cell or "") for cell in row] for row in self.rows])
+        return text.getvalue()
 
 
-def render_cell_table(metrics: Mapping[str, Any], title: str, caption: str | None = None) -> str:
-    """Return a cell's metrics as plain text of at most 80 columns, for a file or a log.
+def _markdown(text: str) -> str:
+    return text.translate(_MARKDOWN)
 
-    Args:
-        metrics: what `cell_metrics` returns, or `read_metrics` reads.
-        title: stands above, as it is.
-        caption: stands below, as it is.
+
+def _latex(text: str) -> str:
+    r"""Words as LaTeX shows them; what its standard fonts have no letter for becomes a question mark.
 
     Example:
-        >>> row = dict(fnr=0.055, fpr=0.032, recall=0.945, precision=0.967, auc=0.992, accuracy=float("nan"))
-        >>> faces = dict(faces=4, pristine=2, fake=2, videos=2)
-        >>> print(render_cell_table({"clean": row, "faces": faces}, "ResNet-50 [1]"))
-        ResNet-50 [1]
-        <BLANKLINE>
-        SR     FNR  FPR  Recall  Precision   AUC  Accuracy
-        ──────────────────────────────────────────────────
-        clean  5.5  3.2    94.5       96.7  99.2         –
-        <BLANKLINE>
-        4 faces of 2 videos: 2 pristine, 2 fake. Rates in %.
+        >>> print(_latex("50% of a_b & c"), _latex("人"))
+        50\% of a\_b \& c ?
     """
-    return plain_text(cell_table(metrics, title, caption), width=WIDTH)
-
-
-def print_cell_table(
-    metrics: Mapping[str, Any], title: str, caption: str | None = None, file: TextIO | None = None
-) -> None:
-    """Print a cell's metrics: styled on a terminal, as plain text into a pipe or a file.
-
-    Args:
-        metrics: what `cell_metrics` returns, or `read_metrics` reads.
-        title: stands above, as it is.
-        caption: stands below, as it is.
-        file: where to; standard output unless told.
-    """
-    print_parts(cell_table(metrics, title, caption), file=file, width=WIDTH)
-
-
-def print_parts(*parts: RenderableType, file: TextIO | None = None, width: int = WIDE) -> None:
-    """Print what rich renders: styled on a terminal, as plain text into a pipe or a file.
-
-    Args:
-        *parts: one below the other.
-        file: where to; standard output unless told.
-        width: of plain text, in columns. A table in a file is as wide as it is, whatever the terminal.
-    """
-    target = sys.stdout if file is None else file
-    if target.isatty() and _is_unicode(target):
-        Console(file=target, highlight=False).print(*parts, sep="\n")
-        return
-    text = plain_text(*parts, width=width)
-    if not _is_unicode(target):
-        text = text.translate(_ASCII).encode("ascii", "replace").decode("ascii")
-    print(text, file=target)
-
-
-def plain_text(*parts: RenderableType, width: int = WIDE) -> str:
-    """Render as plain text, without blanks at the ends of lines."""
-    # A file of its own, so that no setting for terminals (FORCE_COLOR, COLUMNS) reaches what is written down.
-    text = io.StringIO()
-    Console(file=text, width=width, color_system=None, force_terminal=False, legacy_windows=False).print(
-        *parts, sep="\n"
+    known = "".join(
+        sign if ord(sign) < 256 or ord(sign) in _LATEX else "?"
+        for sign in " ".join(text.split())
+        if sign.isprintable()
     )
-    return "\n".join(line.rstrip() for line in text.getvalue().splitlines())
+    return known.translate(_LATEX)
 
 
-def _is_unicode(file: TextIO) -> bool:
-    encoding = getattr(file, "encoding", None) or "utf-8"  # an in-memory file has none and takes everything
-    return encoding.lower().replace("-", "").startswith("utf")
-
-
-def _rates(metrics: Mapping[str, Any]) -> Table:
-    attacked = metrics.get("both") is not None and metrics.get("fake") is not None
-    table = _table()
-    if attacked:
-        table.add_column("Setup", no_wrap=True)
-    table.add_column("SR", no_wrap=True)
-    for heading in HEADINGS.values():
-        table.add_column(heading, justify="right", no_wrap=True)
-    if not attacked:
-        table.add_row("clean", *_percentages(metrics["clean"]))
-        return table
-    for setup, (name, meaning) in SETUPS.items():
-        table.add_row(name, "clean", *_percentages(metrics["clean"]))
-        table.add_row(meaning, "attacked", *_percentages(metrics[setup]), end_section=True)
-    return table
-
-
-def _intervals(metrics: Mapping[str, Any]) -> Table:
-    intervals, level = metrics["intervals"], metrics["bootstrap"]["level"]
-    table = _table()
-    table.add_column("Over videos", no_wrap=True)
-    for name in WITH_INTERVAL:
-        table.add_column(f"{HEADINGS[name]}, {level:.0%}", justify="right", no_wrap=True)
-    for name in WITHOUT:
-        table.add_column(name.upper(), justify="right", no_wrap=True)
-    rows = [("clean", metrics["clean"], intervals["clean"])]
-    for setup in SETUPS:
-        if metrics.get(setup) is not None:
-            changes = metrics["changes"][setup], intervals["changes"][setup]
-            rows += [(setup, metrics[setup], intervals[setup]), (f"{setup} change", *changes)]
-    for name, values, around in rows:
-        ends = [[_number(end, 1, 100) for end in around[figure]] for figure in WITH_INTERVAL]
-        table.add_row(
-            name,
-            *(low if low == high == UNDEFINED else f"{low} to {high}" for low, high in ends),
-            *(_number(values[figure], 1, 100) for figure in WITHOUT),
-        )
-    return table
-
-
-def _tests(mcnemar: Mapping[str, Any]) -> str:
-    shown = ", ".join(f"{rate.upper()} {_p(test['faces']['p_clustered'])}" for rate, test in mcnemar.items())
-    return f"Exact McNemar test of the changes, by video: {shown}."
-
-
-def _p(value: float | None) -> str:
-    if value is None or not math.isfinite(value):
-        return f"p {UNDEFINED}"
-    return "p < 0.0001" if value < 1e-4 else f"p = {value:.2g}"
-
-
-def _similarity(similarity: Mapping[str, Any]) -> Table:
-    table = _table()
-    table.add_column("Clean to attacked", no_wrap=True)
-    for heading in ("SSIM", "PSNR (dB)", "PSNR wrapped (dB)", "Identical faces"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for name, values in similarity.items():
-        table.add_row(
-            Text(name),
-            _number(values["ssim"], 3),
-            _number(values["psnr"], 1),
-            _number(values["psnr_wrapped"], 1),
-            str(values["identical"]),
-        )
-    return table
-
-
-def _table() -> Table:
-    return Table(
-        box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True, header_style="bold"
-    )
-
-
-def _counts(metrics: Mapping[str, Any]) -> str:
-    faces = metrics["faces"]
-    return (
-        f"{faces['faces']} faces of {faces['videos']} videos: "
-        f"{faces['pristine']} pristine, {faces['fake']} fake. Rates in %."
-    )
-
-
-def _percentages(row: Mapping[str, float | None]) -> list[str]:
-    return [_number(row[name], 1, 100) for name in HEADINGS]
-
-
-def _number(value: float | None, decimals: int, factor: int = 1) -> str:
-    return number(value, decimals, factor) or UNDEFINED
-
-
-def number(value: float | None, decimals: int, factor: int = 1) -> str | None:
-    """A figure in words; None where it is undefined.
-
-    Example:
-        >>> number(0.0549, 1, 100), number(float("nan"), 3)
-        ('5.5', None)
-    """
-    if value is None or not math.isfinite(value):
-        return None
-    return f"{value * factor:.{decimals}f}"
+def _latex_cell(cell: str) -> str:
+    """A cell; its stars stand beside the number, so that the digits of a column stay in line."""
+    number = cell.rstrip("*")
+    stars = len(cell) - len(number)
+    return _latex(number) + (rf"\rlap{{\textsuperscript{{{'*' * stars}}}}}" if stars else "")

@@ -9,13 +9,12 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from sr_deepfake.files import replacing
-from sr_deepfake.reporting.example_sheet import example_sheet
-from sr_deepfake.reporting.examples import KINDS
+from sr_deepfake.reporting.examples import KINDS, example_sheet
+from sr_deepfake.reporting.figures.style import file_name
 from sr_deepfake.reporting.report import Report
-from sr_deepfake.reporting.report_figures import file_name
-from sr_deepfake.reporting.report_tables import ReportTable
-from sr_deepfake.reporting.table import print_parts
+from sr_deepfake.reporting.table import ReportTable
+from sr_deepfake.reporting.terminal import print_parts
+from sr_deepfake.system.files import replacing
 
 TABLES, FIGURES, EXAMPLES = "tables", "figures", "examples"
 _FORMS: dict[str, Callable[[ReportTable], str]] = {
@@ -76,10 +75,8 @@ def print_report(report: Report, file: TextIO | None = None) -> None:
     parts: list[RenderableType] = []
     for table in shown:
         parts += [Text(table.title, style="bold"), Text(), _rich(table), Text()]
-    commands = dict.fromkeys(command for table in shown for command in table.commands)
-    if commands:
-        parts.append(Text(f"{len(report.grid.missing)} place(s) of the grid are missing. They are made by:"))
-        parts += [Text(f"  {command}") for command in commands] + [Text()]
+    if report.missing is not None:
+        parts += [Text(report.missing.sentence), Text(f"  {report.missing.command}"), Text()]
     parts += [Text(words) for words in (*report.notes, report.illustration) if words]
     print_parts(*parts, file=file)
 
@@ -95,5 +92,5 @@ def _rich(table: ReportTable) -> Table:
     for place, name in enumerate(table.columns):
         shown.add_column(Text(name), no_wrap=True, justify="left" if place < table.text_columns else "right")
     for place, row in enumerate(table.shown_rows()):
-        shown.add_row(*(Text(cell) for cell in row), end_section=place + 1 in table.rules)
+        shown.add_row(*(Text(result) for result in row), end_section=place + 1 in table.rules)
     return shown

@@ -14,8 +14,8 @@ from urllib.parse import unquote, urlparse
 from filelock import FileLock
 from tqdm import tqdm
 
-from sr_deepfake.errors import MissingWeightsError, UserError
-from sr_deepfake.files import replacing
+from sr_deepfake.system.errors import MissingWeightsError, UserError
+from sr_deepfake.system.files import replacing
 
 TIMEOUT = 30.0  # seconds without an answer
 _PIECE = 1 << 16  # bytes

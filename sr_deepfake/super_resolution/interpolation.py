@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sr_deepfake.errors import choose
+from sr_deepfake.system.errors import choose
 
 _LOBES = 3  # Lanczos-3: pixels that count on each side
 

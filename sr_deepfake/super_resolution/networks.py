@@ -1,208 +1,228 @@
-"""RCAN, SwinIR, ESRGAN's RRDBNet and SRVGG from basicsr: other networks for the attack than the paper's.
+"""Any published super-resolution network that spandrel knows, from its file alone."""
 
-Each takes B×3×h×w RGB in [0, 1], for any h and w, and returns B×3×Kh×Kw around [0, 1], not clipped. Each is
-frozen and in evaluation mode, has K as its attribute `scale`, and may be run inside `torch.autocast`: the last
-convolution stays in float32. No weights come with the package. Those that the authors published are named in
-`PUBLISHED`: a file with a known hash is downloaded, the others are named in a message.
-"""
-
-import re
+import logging
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import torch
 from torch import Tensor, nn
 
-from sr_deepfake.errors import UserError, choose
-from sr_deepfake.super_resolution.basicsr_compat import adapt, architecture
-from sr_deepfake.super_resolution.download import Published
-from sr_deepfake.super_resolution.layouts import basicsr_names
-from sr_deepfake.super_resolution.padding import Padded
-from sr_deepfake.super_resolution.weights import CACHE, fill, find_weights, read_weights
+from sr_deepfake.super_resolution.precision import InFloat32
+from sr_deepfake.super_resolution.weights import OPTION, check_finite, find_weights, read_weights
+from sr_deepfake.system.errors import UserError
 
-_ESRGAN = "https://github.com/xinntao/Real-ESRGAN/releases/download"
-_SWINIR = "https://github.com/JingyunLiang/SwinIR/releases/download/v0.0"
-_TORCHSR = (
-    "https://github.com/Coloquinte/torchSR/releases/download/v1.0.3"  # copies of the RCAN authors' files
-)
-
-# (network, K) → file. RRDB: ESRGAN for K = 4, of which there is no K = 2, so Real-ESRGAN there.
-PUBLISHED = {
-    **{("RCAN", scale): Published(f"{_TORCHSR}/rcan_x{scale}.pt") for scale in (2, 3, 4)},
-    **{
-        ("SwinIR medium", scale): Published(f"{_SWINIR}/001_classicalSR_DIV2K_s48w8_SwinIR-M_x{scale}.pth")
-        for scale in (2, 3, 4)
-    },
-    **{
-        ("SwinIR lightweight", scale): Published(
-            f"{_SWINIR}/002_lightweightSR_DIV2K_s64w8_SwinIR-S_x{scale}.pth"
-        )
-        for scale in (2, 3, 4)
-    },
-    ("RRDB", 2): Published(f"{_ESRGAN}/v0.2.1/RealESRGAN_x2plus.pth"),
-    ("RRDB", 4): Published(f"{_ESRGAN}/v0.1.1/ESRGAN_SRx4_DF2KOST_official-ff704c30.pth", "ff704c30"),
-    ("SRVGG", 2): Published(f"{_ESRGAN}/v0.2.3.0/RealESRGANv2-animevideo-xsx2.pth"),
-    ("SRVGG", 4): Published(f"{_ESRGAN}/v0.2.5.0/realesr-general-x4v3.pth"),
-}
-
-_SWINIR_SIZES = {
-    "medium": {"embed_dim": 180, "depths": [6] * 6, "num_heads": [6] * 6, "upsampler": "pixelshuffle"},
-    "lightweight": {
-        "embed_dim": 60, "depths": [6] * 4, "num_heads": [6] * 4, "upsampler": "pixelshuffledirect",
-    },
-}  # fmt: skip
-_WINDOW = 8  # px, of SwinIR's attention
+_log = logging.getLogger(__name__)
 
 
-def rcan(
-    scale: int = 2,
-    groups: int = 10,
-    blocks: int = 20,
-    features: int = 64,
-    weights: str | None = None,
-    cache: str = CACHE,
-) -> nn.Module:
-    """Build RCAN (Zhang et al., ECCV 2018) with its weights.
+def from_checkpoint(weights: str | None = None) -> nn.Module:
+    """Build the network that a file of weights belongs to; the file tells which one and its scale.
+
+    Known are the networks of spandrel: ESRGAN and Real-ESRGAN, SwinIR, Swin2SR, HAT, DAT, RGT, GRL, OmniSR, SPAN
+    and others. EDSR is not among them: `sr_model=edsr` reads its files.
 
     Args:
-        scale: K, 2, 3 or 4.
-        groups: residual groups.
-        blocks: residual channel attention blocks of a group.
-        features: channels of the features.
-        weights: a file in basicsr's tensor names or those of EDSR-PyTorch and torchSR; None: the published one.
-        cache: folder of downloaded files.
+        weights: safetensors, or a PyTorch file of tensors only. It is read by `read_weights`: nothing in it is
+            ever run.
+
+    Returns:
+        B×3×h×w RGB in [0, 1] → B×3×Kh×Kw, for any h and w, not clipped; frozen, in evaluation mode, with the
+        attributes `name` and `scale`, which is K. Inside `torch.autocast` its last convolution stays in float32, and
+        so does all of it where the network does not bear autocast's number format.
 
     Raises:
-        UserError: the scale is another, there are no weights, or the file does not hold this network's.
+        UserError: in one line: there is no file, or it holds no super-resolution network for RGB pictures that
+            spandrel knows.
 
     Example:
-        >>> rcan(scale=5)
-        Traceback (most recent call last):
-        sr_deepfake.errors.UserError: RCAN enlarges 2, 3 or 4 times, not 5 times; choose attack.scale from these
-    """
-    _check_scale("RCAN", scale, (2, 3, 4))
-    name = f"RCAN ({groups} groups of {blocks} blocks, {features} features, scale {scale})"
-    path = _find("RCAN", scale, weights, name, cache)
-    network: nn.Module = architecture("rcan_arch", "RCAN")(
-        3, 3, num_feat=features, num_group=groups, num_block=blocks, upscale=scale
-    )
-    fill(network, read_weights(path), path, name)
-    return _ready(network, "rcan", scale, last="conv_last")
-
-
-def swinir(scale: int = 2, size: str = "medium", weights: str | None = None, cache: str = CACHE) -> nn.Module:
-    """Build SwinIR (Liang et al., ICCV Workshops 2021) with its weights.
-
-    Args:
-        scale: K, 2, 3 or 4.
-        size: `"medium"` (the authors' "classical" super resolution) or `"lightweight"`.
-        weights: a file in the authors' tensor names, which are basicsr's; None: the published one.
-        cache: folder of downloaded files.
-
-    Raises:
-        UserError: the scale or the size is another, there are no weights, or the file does not hold this
-            network's.
-
-    Example:
-        >>> swinir(weights="missing.pth")
-        Traceback (most recent call last):
-        sr_deepfake.errors.UserError: no weights file at missing.pth; name one that exists with sr_model.weights=FILE
-    """
-    _check_scale("SwinIR", scale, (2, 3, 4))
-    size = choose(size, _SWINIR_SIZES, "sr_model.size")
-    name = f"SwinIR {size} (scale {scale})"
-    path = _find(f"SwinIR {size}", scale, weights, name, cache)
-    network: nn.Module = architecture("swinir_arch", "SwinIR")(
-        img_size=64, window_size=_WINDOW, mlp_ratio=2, upscale=scale, **_SWINIR_SIZES[size]
-    )
-    for module in network.modules():  # what follows from the sizes is computed, not read from the file
-        for buffer in ("attn_mask", "relative_position_index"):
-            if buffer in dict(module.named_buffers(recurse=False)):
-                module.register_buffer(buffer, getattr(module, buffer), persistent=False)
-    fill(network, read_weights(path), path, name)
-    last = "conv_last" if size == "medium" else "upsample.0"
-    return Padded(_ready(network, "swinir", scale, last), scale, multiple=_WINDOW).eval()
-
-
-def rrdb(scale: int = 4, features: int = 64, weights: str | None = None, cache: str = CACHE) -> nn.Module:
-    """Build ESRGAN's and Real-ESRGAN's network (Wang et al., ECCV Workshops 2018 and ICCV Workshops 2021).
-
-    Args:
-        scale: K, 2 or 4.
-        features: channels of the features.
-        weights: a file in basicsr's tensor names, with any number of blocks; None: the published one.
-        cache: folder of downloaded files.
-
-    Raises:
-        UserError: the scale is another, there are no weights, or the file does not hold this network's.
-
-    Example:
-        >>> rrdb(scale=3)
-        Traceback (most recent call last):
-        sr_deepfake.errors.UserError: RRDB enlarges 2 or 4 times, not 3 times; choose attack.scale from these
-    """
-    _check_scale("RRDB", scale, (2, 4))
-    path = _find("RRDB", scale, weights, f"RRDB (scale {scale})", cache)
-    state = read_weights(path)
-    blocks = _count(r"body\.\d+\.rdb1\.conv1\.weight", state) or 23
-    name = f"RRDB ({blocks} blocks, {features} features, scale {scale})"
-    network: nn.Module = architecture("rrdbnet_arch", "RRDBNet")(
-        3, 3, scale=scale, num_feat=features, num_block=blocks
-    )
-    fill(network, state, path, name)
-    network = _ready(network, "rrdb", scale, last="conv_last")
-    # For K = 2 it moves 2×2 pixels into the channels first.
-    return Padded(network, scale, multiple=2).eval() if scale == 2 else network
-
-
-def srvgg(scale: int = 4, features: int = 64, weights: str | None = None, cache: str = CACHE) -> nn.Module:
-    """Build Real-ESRGAN's small network, SRVGGNetCompact.
-
-    Args:
-        scale: K, an integer from 2 on.
-        features: channels of the features.
-        weights: a file in basicsr's tensor names, with any number of convolutions; None: the published one.
-        cache: folder of downloaded files.
-
-    Raises:
-        UserError: the scale is below 2, there are no weights, or the file does not hold this network's.
-
-    Example:
-        >>> import tempfile, torch
+        >>> import tempfile
+        >>> from sr_deepfake.super_resolution.edsr import architecture
         >>> file = tempfile.NamedTemporaryFile(suffix=".pth")
         >>> small = architecture("srvgg_arch", "SRVGGNetCompact")(num_feat=4, num_conv=2, upscale=3)
         >>> torch.save(small.state_dict(), file.name)
-        >>> srvgg(scale=3, features=4, weights=file.name)(torch.rand(1, 3, 5, 7)).shape
-        torch.Size([1, 3, 15, 21])
+        >>> network = from_checkpoint(file.name)
+        >>> network.scale, network(torch.rand(1, 3, 5, 7)).shape
+        (3, torch.Size([1, 3, 15, 21]))
     """
-    if scale < 2:
-        raise UserError(f"SRVGG enlarges 2 times or more, not {scale} times; choose attack.scale=2 or more")
-    path = _find("SRVGG", scale, weights, f"SRVGG (scale {scale})", cache)
-    state = read_weights(path)
-    # Convolutions are the four-dimensional tensors; the first and the last come on top.
-    convs = max(0, sum(tensor.ndim == 4 for tensor in state.values()) - 2) or 32
-    name = f"SRVGG ({convs} convolutions, {features} features, scale {scale})"
-    network: nn.Module = architecture("srvgg_arch", "SRVGGNetCompact")(
-        num_feat=features, num_conv=convs, upscale=scale
-    )
-    fill(network, state, path, name)
-    return _ready(network, "srvgg", scale, last=f"body.{2 * convs + 2}")
-
-
-def _find(network: str, scale: int, weights: str | None, name: str, cache: str) -> Path:
-    bundled = f"{network.lower().replace(' ', '_')}_x{scale}.safetensors"
-    return find_weights(weights, bundled, name, PUBLISHED.get((network, scale)), cache)
-
-
-def _check_scale(network: str, scale: int, scales: tuple[int, ...]) -> None:
-    if scale not in scales:
-        words = f"{', '.join(map(str, scales[:-1]))} or {scales[-1]}"
+    if weights is None:
         raise UserError(
-            f"{network} enlarges {words} times, not {scale} times; choose attack.scale from these"
+            f"sr_model=spandrel builds the network that a file holds; name the file with {OPTION}"
         )
+    path = find_weights(weights, "", "a network that spandrel knows")
+    state = read_weights(path)
+    check_finite(state, path)
+    found = _recognised(state, path)
+    sizes = found.size_requirements
+    # The descriptor's own call would also clip, and give tensors of inference mode.
+    core = Called(found.model, found._call_fn, found.supports_bfloat16, found.supports_half)
+    network = Padded(core, found.scale, sizes.multiple_of, max(1, sizes.minimum), sizes.square)
+    network.name = found.architecture.id.lower()
+    network.eval()
+    try:
+        last = last_convolutions(network)
+    except RuntimeError as error:
+        raise _refused(
+            path, f"its network, {found.architecture.name}, fails ({_first_line(error)})"
+        ) from None
+    for name in last:
+        network.set_submodule(name, InFloat32(network.get_submodule(name)))
+    _log.info("%s holds %s, which enlarges %d times", path, found.architecture.name, found.scale)
+    return network.requires_grad_(False).eval()
 
 
-def _count(pattern: str, state: dict[str, Tensor]) -> int:
-    return sum(bool(re.fullmatch(pattern, name)) for name in basicsr_names(state))
+class Called(nn.Module):
+    """A network of spandrel, called as its architecture asks, in a number format that it bears.
+
+    Args:
+        network: the network itself.
+        call: how it is called: (network, images) → images.
+        bears_bf16: whether it computes properly in bf16; otherwise it is kept out of autocast to it.
+        bears_fp16: the same for fp16.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        call: Callable[[nn.Module, Tensor], Tensor],
+        bears_bf16: bool,
+        bears_fp16: bool,
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self.call = call
+        self.bears = {torch.bfloat16: bears_bf16, torch.float16: bears_fp16}
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Enlarge B×3×h×w in [0, 1] to B×3×Kh×Kw; h and w suit the network."""
+        kind = images.device.type
+        fast = torch.is_autocast_enabled(kind) and self.bears.get(torch.get_autocast_dtype(kind), False)
+        # spandrel promises a result for one picture: SeemoRe chooses its layers by the first of a batch. RCAN
+        # changes the picture that it is given, and not all code can do with channels-last tensors, hence copies.
+        alone = (image.clone(memory_format=torch.contiguous_format) for image in images.split(1))
+        with torch.autocast(kind, enabled=fast):
+            return torch.cat([self.call(self.network, image) for image in alone])
 
 
-def _ready(network: nn.Module, name: str, scale: int, last: str) -> nn.Module:
-    return adapt(network, name, scale, last).requires_grad_(False).eval()
+def last_convolutions(network: nn.Module) -> list[str]:
+    """Return the names of the layers, at the end of a network's run, that make the picture.
+
+    These are the last convolution (or linear layer) that combines features and those after it that only
+    change the picture's colours, as RCAN's mean shift does.
+
+    Args:
+        network: takes B×3×h×w for any h and w.
+
+    Example:
+        >>> last_convolutions(nn.Sequential(nn.Conv2d(3, 8, 3), nn.Conv2d(8, 3, 3), nn.Conv2d(3, 3, 1)))
+        ['1', '2']
+    """
+    names: dict[nn.Module, str] = {
+        module: name
+        for name, module in network.named_modules()
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear)
+    }
+    ran: list[Any] = []
+    hooks = [layer.register_forward_hook(lambda module, *_: ran.append(module)) for layer in names]
+    try:
+        with torch.no_grad():
+            network(torch.full((1, 3, 16, 16), 0.5))
+    finally:
+        for hook in hooks:
+            hook.remove()
+    first = max((index for index, layer in enumerate(ran) if layer.weight.shape[1] != 3), default=0)
+    return list(dict.fromkeys(names[layer] for layer in ran[first:]))
+
+
+def _recognised(state: dict[str, Tensor], path: Path) -> Any:
+    from spandrel import (
+        ImageModelDescriptor,
+        ModelLoader,
+        UnsupportedModelError,
+    )  # it loads 40 networks' code
+
+    try:
+        found = ModelLoader().load_from_state_dict(state)
+    except UnsupportedModelError:
+        raise _refused(path, "spandrel does not know the network that it belongs to") from None
+    except Exception as error:  # a network's own code, run on tensors that resemble its own
+        raise _refused(path, f"spandrel cannot build its network ({_first_line(error)})") from None
+    name = found.architecture.name
+    if not isinstance(found, ImageModelDescriptor) or found.purpose != "SR" or found.scale < 2:
+        raise _refused(
+            path, f"its network, {name}, does not enlarge pictures (purpose {found.purpose}, {found.scale}x)"
+        )
+    if (found.input_channels, found.output_channels) != (3, 3):
+        raise _refused(
+            path,
+            f"its network, {name}, makes {found.output_channels} channels of {found.input_channels}, not RGB of RGB",
+        )
+    return found
+
+
+def _refused(path: Path, why: str) -> UserError:
+    return UserError(f"{path} cannot be used for super resolution: {why}; name another file with {OPTION}")
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+
+
+class Padded(nn.Module):
+    """A network that asks for particular sides, made to take any.
+
+    The picture is continued at the right and the bottom by its mirror image, as SwinIR's own test program
+    does; what the network makes of that is cut off.
+
+    Args:
+        network: B×3×h×w → B×3×Kh×Kw for sides that suit it.
+        scale: K.
+        multiple: what it asks the sides to be a multiple of, in pixels.
+        minimum: the smallest side that it takes, in pixels.
+        square: whether it takes squares only.
+
+    Example:
+        >>> from sr_deepfake.super_resolution.interpolation import Interpolation
+        >>> Padded(Interpolation(scale=2), scale=2, multiple=8)(torch.rand(1, 3, 5, 9)).shape
+        torch.Size([1, 3, 10, 18])
+    """
+
+    def __init__(
+        self, network: nn.Module, scale: int, multiple: int = 1, minimum: int = 1, square: bool = False
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self.name = getattr(network, "name", type(network).__name__.lower())
+        self.scale = scale
+        self.multiple = multiple
+        self.minimum = minimum
+        self.square = square
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Enlarge.
+
+        Args:
+            images: float tensor of shape B×3×h×w, in [0, 1].
+
+        Returns:
+            B×3×Kh×Kw.
+        """
+        height, width = images.shape[-2:]
+        padded_height, padded_width = (self._suitable(side) for side in (height, width))
+        if self.square:
+            padded_height = padded_width = max(padded_height, padded_width)
+        images = _continued(_continued(images, padded_height, dim=2), padded_width, dim=3)
+        result: Tensor = self.network(images)
+        return result[..., : height * self.scale, : width * self.scale]
+
+    def _suitable(self, side: int) -> int:
+        side = max(side, self.minimum)
+        return side + -side % self.multiple
+
+
+def _continued(images: Tensor, length: int, dim: int) -> Tensor:
+    """Continue pictures along a dimension by their mirror image, and that by its own, up to `length`."""
+    given = images.shape[dim]
+    if length == given:
+        return images
+    index = torch.arange(length, device=images.device) % (2 * given)
+    return images.index_select(dim, torch.minimum(index, 2 * given - 1 - index))

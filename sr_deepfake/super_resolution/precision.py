@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from sr_deepfake.hardware import cpu_has_bf16
+from sr_deepfake.system.hardware import cpu_has_bf16
 
 
 def fast_dtype(device: torch.device) -> torch.dtype:

@@ -2,6 +2,9 @@
 
 import logging
 import pickle
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +13,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from sr_deepfake.errors import MissingWeightsError, UserError
 from sr_deepfake.super_resolution.download import Published, fetch
 from sr_deepfake.super_resolution.layouts import basicsr_names, scale_of
+from sr_deepfake.system.errors import MissingWeightsError, UserError
 
 OPTION = "sr_model.weights=FILE"
 OFFICIAL = "official"  # in the place of FILE: the published weights even where the package brings its own
@@ -23,6 +26,17 @@ _WRAPPERS = ("params_ema", "params-ema", "params", "state_dict", "model_state_di
 _PREFIXES = ("module.", "netG.")  # of every name, where a network was saved from within another
 _SIGNS_OF_CODE = ("GLOBAL", "Unsupported", "class")  # in torch's message when it meets more than tensors
 _log = logging.getLogger(__name__)
+_downloads = ContextVar("downloads", default=True)
+
+
+@contextmanager
+def without_downloads() -> Iterator[None]:
+    """Within this block, weights that are not here are missing."""
+    token = _downloads.set(False)
+    try:
+        yield
+    finally:
+        _downloads.reset(token)
 
 
 def find_weights(
@@ -74,7 +88,7 @@ def _find(
             f"no published weights of {network} are known to this program; name a file with {OPTION}"
         )
     path = cache / published.name
-    if published.sha256:
+    if published.sha256 and _downloads.get():
         fetch(published, path, OPTION)
     elif not path.is_file():
         raise MissingWeightsError(

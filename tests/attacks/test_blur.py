@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from photo_faces import as_faces, as_pictures, photos
 from scipy import ndimage
 
-from sr_deepfake.attacks.blur import BlurAttack
+from sr_deepfake.attacks.corruptions import BlurAttack
 
 
 def reference(picture, sigma):

@@ -21,8 +21,8 @@ from sr_deepfake.attacks import cache as module
 from sr_deepfake.attacks.base import Attack
 from sr_deepfake.attacks.cache import SETTINGS, CachedAttack
 from sr_deepfake.attacks.super_resolution import SuperResolutionAttack
-from sr_deepfake.errors import UserError
 from sr_deepfake.super_resolution.edsr import edsr
+from sr_deepfake.system.errors import UserError
 
 CPU = torch.device("cpu")
 

@@ -2,13 +2,11 @@ import pytest
 import torch
 from photo_faces import as_faces, photos
 
-from sr_deepfake.attacks.blur import BlurAttack
 from sr_deepfake.attacks.chain import ChainAttack
-from sr_deepfake.attacks.jpeg import JpegAttack
-from sr_deepfake.attacks.resize import ResizeAttack
+from sr_deepfake.attacks.corruptions import BlurAttack, JpegAttack, ResizeAttack
 from sr_deepfake.attacks.super_resolution import SuperResolutionAttack
-from sr_deepfake.errors import UserError
 from sr_deepfake.super_resolution.edsr import edsr
+from sr_deepfake.system.errors import UserError
 
 
 def test_attacks_act_in_the_order_of_the_list():

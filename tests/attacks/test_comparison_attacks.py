@@ -5,8 +5,8 @@ import pytest
 import torch
 from photo_faces import as_faces, photos
 
-from sr_deepfake.cli import CONF
-from sr_deepfake.errors import UserError
+from sr_deepfake.app.program import CONF
+from sr_deepfake.system.errors import UserError
 
 STRENGTHS = {  # option, what users type for it, the name that this gives
     "jpeg": ("quality", "35", "jpeg-q35"),

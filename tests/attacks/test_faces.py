@@ -3,7 +3,7 @@ import pytest
 import torch
 from photo_faces import as_faces, photos
 
-from sr_deepfake.attacks.faces import attack_pictures, check_faces
+from sr_deepfake.attacks.base import attack_pictures, check_faces
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,9 @@ from torch import nn
 from sr_deepfake.attacks import fingerprint as module
 from sr_deepfake.attacks.fingerprint import describe_attack, fingerprint_of
 from sr_deepfake.attacks.super_resolution import SuperResolutionAttack
-from sr_deepfake.errors import UserError
 from sr_deepfake.super_resolution.edsr import basicsr_state, edsr
 from sr_deepfake.super_resolution.interpolation import Interpolation
+from sr_deepfake.system.errors import UserError
 
 CPU = torch.device("cpu")
 

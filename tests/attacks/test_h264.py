@@ -6,7 +6,7 @@ from photo_faces import as_faces, as_pictures, photos, psnr
 
 from sr_deepfake.attacks import h264 as module
 from sr_deepfake.attacks.h264 import H264Attack, from_yuv420, to_yuv420
-from sr_deepfake.errors import UserError
+from sr_deepfake.system.errors import UserError
 
 
 @pytest.mark.parametrize(

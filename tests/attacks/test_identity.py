@@ -1,6 +1,6 @@
 import torch
 
-from sr_deepfake.attacks.identity import Identity
+from sr_deepfake.attacks.base import Identity
 
 
 def test_faces_come_back_as_they_are():

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from photo_faces import as_faces, as_pictures, photos, psnr
 
-from sr_deepfake.attacks.jpeg import JpegAttack
+from sr_deepfake.attacks.corruptions import JpegAttack
 
 SAMPLING = {
     "4:2:0": cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420,

@@ -4,7 +4,7 @@ import torch
 from photo_faces import as_faces, photos
 from scipy import stats
 
-from sr_deepfake.attacks.noise import NoiseAttack
+from sr_deepfake.attacks.corruptions import NoiseAttack
 
 
 def noise(faces, **options):

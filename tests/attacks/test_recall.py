@@ -5,8 +5,8 @@ import torch
 
 from sr_deepfake.attacks.cache import CachedAttack
 from sr_deepfake.attacks.super_resolution import SuperResolutionAttack
-from sr_deepfake.errors import UserError
 from sr_deepfake.super_resolution.interpolation import Interpolation
+from sr_deepfake.system.errors import UserError
 
 CPU = torch.device("cpu")
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from photo_faces import as_faces, as_pictures, photos
 
-from sr_deepfake.attacks.resize import ResizeAttack
+from sr_deepfake.attacks.corruptions import ResizeAttack
 from sr_deepfake.attacks.super_resolution import SuperResolutionAttack
 from sr_deepfake.super_resolution.interpolation import Interpolation
 

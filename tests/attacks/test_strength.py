@@ -2,13 +2,10 @@ import math
 
 import pytest
 
-from sr_deepfake.attacks.blur import BlurAttack
+from sr_deepfake.attacks.base import number, of_severity, whole_number
+from sr_deepfake.attacks.corruptions import BlurAttack, JpegAttack, NoiseAttack, ResizeAttack
 from sr_deepfake.attacks.h264 import H264Attack
-from sr_deepfake.attacks.jpeg import JpegAttack
-from sr_deepfake.attacks.noise import NoiseAttack
-from sr_deepfake.attacks.resize import ResizeAttack
-from sr_deepfake.attacks.strength import number, of_severity, whole_number
-from sr_deepfake.errors import UserError
+from sr_deepfake.system.errors import UserError
 
 
 @pytest.mark.parametrize(

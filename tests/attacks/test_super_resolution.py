@@ -8,11 +8,10 @@ from torch import nn
 
 from sr_deepfake.attacks import super_resolution as module
 from sr_deepfake.attacks.super_resolution import SuperResolutionAttack, shrink
-from sr_deepfake.errors import UserError
-from sr_deepfake.super_resolution.basicsr_compat import architecture
-from sr_deepfake.super_resolution.edsr import edsr
+from sr_deepfake.super_resolution.edsr import architecture, edsr
 from sr_deepfake.super_resolution.interpolation import Interpolation
 from sr_deepfake.super_resolution.weights import find_weights, read_weights
+from sr_deepfake.system.errors import UserError
 
 
 @pytest.fixture(scope="module")

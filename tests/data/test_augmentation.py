@@ -7,7 +7,7 @@ from torchvision.transforms.v2 import InterpolationMode
 from torchvision.transforms.v2 import functional as F
 
 from sr_deepfake.data.augmentation import OPERATIONS, UNCHANGED, Augmentation, move
-from sr_deepfake.errors import UserError
+from sr_deepfake.system.errors import UserError
 
 PROTOCOL = {"jpeg": 0.2, "noise": 0.3, "flip": 0.5, "grey": 0.2, "affine": 0.5}
 FACE = torch.from_numpy(np.random.default_rng(0).integers(60, 196, (3, 48, 48), dtype=np.uint8))

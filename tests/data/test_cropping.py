@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sr_deepfake.data.cropping import Crop, square_crop
+from sr_deepfake.data.extraction.cropping import Crop, square_crop
 
 positions = st.floats(-200, 2200)
 sizes = st.floats(1, 1500)

@@ -9,7 +9,7 @@ from sr_deepfake.attacks import Attack
 from sr_deepfake.data.augmentation import Augmentation
 from sr_deepfake.data.defence import Defence
 from sr_deepfake.data.faces import StoredFaces, TrainingFaces
-from sr_deepfake.errors import UserError
+from sr_deepfake.system.errors import UserError
 
 CPU = torch.device("cpu")
 FACE = torch.zeros(3, 4, 4, dtype=torch.uint8)

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from PIL import Image
 from video_files import clips, frames_of
 
-from sr_deepfake.data import duplicates
-from sr_deepfake.data.duplicates import BITS, SIMILAR, find_leaks, picture_print
-from sr_deepfake.data.layout import SPLITS
+from sr_deepfake.data import leaks as duplicates
+from sr_deepfake.data.leaks import BITS, SIMILAR, find_leaks, picture_print
+from sr_deepfake.data.manifest import SPLITS
 
 
 def jpeg(image: np.ndarray, quality: int) -> np.ndarray:

@@ -15,12 +15,12 @@ import pandas as pd
 import pytest
 from video_files import clips, damage, frames_of
 
-from sr_deepfake.data import extraction
-from sr_deepfake.data.extraction import ExtractionSettings, extract_faces
-from sr_deepfake.data.extraction_summary import ExtractionError, ExtractionSummary, OutputFolderError
-from sr_deepfake.data.layout import PACKAGED_SPLITS, SPLITS, Video, find_splits, list_videos
-from sr_deepfake.data.manifest import SCHEMA, read_manifest
-from sr_deepfake.errors import UserError
+from sr_deepfake.data.extraction import pipeline as extraction
+from sr_deepfake.data.extraction.pipeline import ExtractionSettings, extract_faces
+from sr_deepfake.data.extraction.summary import ExtractionError, ExtractionSummary, OutputFolderError
+from sr_deepfake.data.manifest import SCHEMA, SPLITS, Video, read_manifest
+from sr_deepfake.data.sources.ffpp import PACKAGED_SPLITS, find_splits, list_videos
+from sr_deepfake.system.errors import UserError
 
 SETTINGS = ExtractionSettings(frames=3)
 
@@ -313,8 +313,8 @@ def test_senseless_settings_are_errors():
 RUN = """
 import sys
 from pathlib import Path
-from sr_deepfake.data.extraction import ExtractionSettings, extract_faces
-from sr_deepfake.data.layout import find_splits, list_videos
+from sr_deepfake.data.extraction.pipeline import ExtractionSettings, extract_faces
+from sr_deepfake.data.sources.ffpp import find_splits, list_videos
 
 if __name__ == "__main__":
     root, out = map(Path, sys.argv[1:])

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from video_files import clips, frames_of
 
-from sr_deepfake.data import face_detection
-from sr_deepfake.data.face_detection import Detection, FaceDetector
-from sr_deepfake.data.mtcnn_boxes import (
+from sr_deepfake.data.extraction import face_detection
+from sr_deepfake.data.extraction.face_detection import Detection, FaceDetector
+from sr_deepfake.data.extraction.mtcnn_boxes import (
     area_means,
     clip_to_frame,
     move_by_regression,

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sr_deepfake.data.file_names import printable, safe_name
+from sr_deepfake.system.files import printable, safe_name
 
 
 @given(st.text(), st.text())

@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from sr_deepfake.data.folder_layout import SplitRule, list_files
-from sr_deepfake.data.layout import DataNotFoundError
-from sr_deepfake.errors import UserError
+from sr_deepfake.data.manifest import DataNotFoundError
+from sr_deepfake.data.sources.folder_files import SplitRule, list_files
+from sr_deepfake.system.errors import UserError
 
 
 def make(root: Path, *files: str) -> Path:

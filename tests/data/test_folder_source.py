@@ -7,12 +7,12 @@ import pandas as pd
 import pytest
 from video_files import clips, frames_of
 
-from sr_deepfake.data import extraction
-from sr_deepfake.data.extraction import ExtractionSettings
-from sr_deepfake.data.extraction_summary import ExtractionError
-from sr_deepfake.data.folder_source import Folder
+from sr_deepfake.data.extraction import pipeline as extraction
+from sr_deepfake.data.extraction.pipeline import ExtractionSettings
+from sr_deepfake.data.extraction.summary import ExtractionError
 from sr_deepfake.data.manifest import read_manifest
-from sr_deepfake.errors import UserError
+from sr_deepfake.data.sources.folder import Folder
+from sr_deepfake.system.errors import UserError
 
 SETTINGS = ExtractionSettings(frames=2, dataset="folder")
 SPLITS = ("train", "val", "test")

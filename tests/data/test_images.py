@@ -5,7 +5,7 @@ import torch
 import torchvision.transforms.v2.functional as F
 
 from sr_deepfake.data.images import read_face, resize_faces
-from sr_deepfake.errors import UserError
+from sr_deepfake.system.errors import UserError
 
 
 def test_a_face_is_read_as_rgb(tmp_path):

@@ -4,16 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from sr_deepfake.data.layout import (
-    FORGERY_METHODS,
-    PACKAGED_SPLITS,
-    DataNotFoundError,
-    InvalidSplitsError,
-    Video,
-    find_splits,
-    list_videos,
-)
-from sr_deepfake.errors import UserError
+from sr_deepfake.data.manifest import FORGERY_METHODS, DataNotFoundError, Video
+from sr_deepfake.data.sources.ffpp import PACKAGED_SPLITS, InvalidSplitsError, find_splits, list_videos
+from sr_deepfake.system.errors import UserError
 
 PAIRS = {"train": [["000", "003"], ["001", "870"]], "val": [["720", "672"]], "test": [["953", "974"]]}
 

@@ -4,9 +4,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from sr_deepfake.data.folder_layout import SplitRule, list_files
 from sr_deepfake.data.leaks import Leaks, look_for_leaks
-from sr_deepfake.errors import UserError
+from sr_deepfake.data.sources.folder_files import SplitRule, list_files
+from sr_deepfake.system.errors import UserError
 
 FRAMES = {"a": "00" * 32, "b": "ff" * 32, "c": "0f" * 32}
 

@@ -2,9 +2,9 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from sr_deepfake.data.layout import DataNotFoundError
 from sr_deepfake.data.manifest import (
     SCHEMA,
+    DataNotFoundError,
     ManifestError,
     fingerprint,
     read_manifest,

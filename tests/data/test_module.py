@@ -8,7 +8,7 @@ from small_training import tiny_data, tiny_detector, tiny_trainer
 from sr_deepfake.attacks import Attack
 from sr_deepfake.data.faces import FaceBatch
 from sr_deepfake.data.images import read_face
-from sr_deepfake.errors import UserError
+from sr_deepfake.system.errors import UserError
 
 
 class Darker(Attack):

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sr_deepfake.data import photo
-from sr_deepfake.data.photo import PHOTO_SUFFIXES, is_photo, read_photo
-from sr_deepfake.data.video import VideoError
+from sr_deepfake.data.extraction import photo
+from sr_deepfake.data.extraction.photo import PHOTO_SUFFIXES, is_photo, read_photo
+from sr_deepfake.data.extraction.video import VideoError
 
 
 def picture(height: int = 40, width: int = 60) -> np.ndarray:

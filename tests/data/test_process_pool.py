@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sr_deepfake.data.process_pool import run_in_processes
+from sr_deepfake.data.extraction.workers import run_in_processes
 
 
 def nothing() -> None:
@@ -59,7 +59,7 @@ def test_processes_that_cannot_start_are_told_from_items_that_crash(tmp_path):
 SLEEPER = """
 import os, sys, time
 from pathlib import Path
-from sr_deepfake.data.process_pool import run_in_processes
+from sr_deepfake.data.extraction.workers import run_in_processes
 
 def nothing():
     pass

@@ -2,8 +2,8 @@ import logging
 
 import pytest
 
-from sr_deepfake.data import progress
-from sr_deepfake.data.progress import track
+from sr_deepfake.system import console as progress
+from sr_deepfake.system.console import track
 
 
 @pytest.mark.parametrize("terminal", ["1", ""])

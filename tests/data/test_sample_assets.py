@@ -2,8 +2,7 @@ import re
 
 import numpy as np
 
-from sr_deepfake.data.sample.assets import ASSETS, identity_table, read_identity
-from sr_deepfake.data.sample.landmarks import (
+from sr_deepfake.data.sample.geometry import (
     INNER_LIPS,
     LEFT_EYE,
     NOSE_TIP,
@@ -12,6 +11,7 @@ from sr_deepfake.data.sample.landmarks import (
     RIGHT_EYE,
     VERTICES,
 )
+from sr_deepfake.data.sample.people import ASSETS, identity_table, read_identity
 
 
 def test_each_clip_has_landmarks_for_every_frame_and_the_size_stated():

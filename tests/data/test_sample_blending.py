@@ -1,7 +1,6 @@
 import cv2
 import numpy as np
 
-from sr_deepfake.data.sample.assets import identity_table
 from sr_deepfake.data.sample.blending import (
     BORDER,
     composite,
@@ -10,6 +9,7 @@ from sr_deepfake.data.sample.blending import (
     match_colour,
     soft_mask,
 )
+from sr_deepfake.data.sample.people import identity_table
 
 
 def test_mask_is_zero_outside_the_polygon_and_rises_inwards():

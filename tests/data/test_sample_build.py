@@ -5,12 +5,11 @@ import os
 import av
 import pytest
 
-from sr_deepfake.data.layout import find_splits, list_videos
 from sr_deepfake.data.sample import build as building
-from sr_deepfake.data.sample.assets import identity_table
 from sr_deepfake.data.sample.build import SAMPLE_VERSION, _build, build_sample, sample_folder
-from sr_deepfake.data.sample.pairs import draw_pairs
-from sr_deepfake.errors import UserError
+from sr_deepfake.data.sample.people import draw_pairs, identity_table
+from sr_deepfake.data.sources.ffpp import find_splits, list_videos
+from sr_deepfake.system.errors import UserError
 
 PAIRS = {"train": draw_pairs()["train"][:1], "val": [], "test": draw_pairs()["test"][:1]}
 METHODS = ("FaceSwap",)

@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 
 from sr_deepfake.data.sample import contact_sheet as sheet
-from sr_deepfake.data.sample.pairs import draw_pairs
+from sr_deepfake.data.sample.people import draw_pairs
 
 
 def test_one_row_a_pair_and_seven_columns_of_pictures():

@@ -2,11 +2,9 @@ import cv2
 import numpy as np
 import pytest
 
-from sr_deepfake.data.sample.assets import identity_table
-from sr_deepfake.data.sample.expression import mouth_opening, transfer_expression
-from sr_deepfake.data.sample.landmarks import LEFT_EYE, LIPS, NOSE, RIGHT_EYE
-from sr_deepfake.data.sample.mouth import fill_mouth, needs_teeth
-from sr_deepfake.data.sample.warping import transform
+from sr_deepfake.data.sample.expression import fill_mouth, mouth_opening, needs_teeth, transfer_expression
+from sr_deepfake.data.sample.geometry import LEFT_EYE, LIPS, NOSE, RIGHT_EYE, transform
+from sr_deepfake.data.sample.people import identity_table
 
 TABLE = identity_table()
 OPENING = np.array([mouth_opening(clip[0]) for clip in TABLE.landmarks])

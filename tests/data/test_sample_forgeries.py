@@ -4,12 +4,11 @@ import cv2
 import numpy as np
 import pytest
 
-from sr_deepfake.data.layout import FORGERY_METHODS
-from sr_deepfake.data.sample.assets import identity_table, read_identity
+from sr_deepfake.data.manifest import FORGERY_METHODS
 from sr_deepfake.data.sample.blending import BORDER
 from sr_deepfake.data.sample.forgeries import FORGERIES
-from sr_deepfake.data.sample.landmarks import INNER_LIPS, LEFT_EYE, NOSE_TIP, OVAL, RIGHT_EYE
-from sr_deepfake.data.sample.pairs import draw_pairs
+from sr_deepfake.data.sample.geometry import INNER_LIPS, LEFT_EYE, NOSE_TIP, OVAL, RIGHT_EYE
+from sr_deepfake.data.sample.people import draw_pairs, identity_table, read_identity
 
 FRAMES = np.s_[:2]
 

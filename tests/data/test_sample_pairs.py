@@ -1,9 +1,8 @@
 import json
 from collections import Counter
 
-from sr_deepfake.data.sample.assets import identity_table
-from sr_deepfake.data.sample.landmarks import head_yaw
-from sr_deepfake.data.sample.pairs import draw_pairs, split_file
+from sr_deepfake.data.sample.geometry import head_yaw
+from sr_deepfake.data.sample.people import draw_pairs, identity_table, split_file
 
 VAL = [("011", "062"), ("019", "055"), ("039", "084"), ("045", "063"), ("065", "071"), ("076", "085")]
 

@@ -6,8 +6,7 @@ from hypothesis import strategies as st
 from scipy.interpolate import LinearNDInterpolator
 from scipy.spatial import Delaunay
 
-from sr_deepfake.data.sample.assets import identity_table
-from sr_deepfake.data.sample.warping import (
+from sr_deepfake.data.sample.geometry import (
     crop_matrix,
     face_roll,
     face_size,
@@ -19,6 +18,7 @@ from sr_deepfake.data.sample.warping import (
     warp_face,
     with_ring,
 )
+from sr_deepfake.data.sample.people import identity_table
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 import pytest
 
-from sr_deepfake.data.shards import parse_shard
-from sr_deepfake.errors import UserError
+from sr_deepfake.data.extraction.workers import parse_shard
+from sr_deepfake.system.errors import UserError
 
 
 @pytest.mark.parametrize("text", ["2/2", "1", "-1/3", "a/b", "0/0", ""])

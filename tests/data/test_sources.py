@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sr_deepfake.data.extraction import ExtractionSettings
-from sr_deepfake.data.manifest import read_manifest
-from sr_deepfake.data.sources import FaceForensics, FaceSet, thin
-from sr_deepfake.errors import UserError
+from sr_deepfake.data.extraction.pipeline import ExtractionSettings
+from sr_deepfake.data.manifest import FaceSet, read_manifest, thin
+from sr_deepfake.data.sources.ffpp import FaceForensics
+from sr_deepfake.system.errors import UserError
 
 
 @given(st.lists(st.integers(1, 15), min_size=1, max_size=5), st.integers(1, 12))

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sr_deepfake.data.layout import SPLITS
-from sr_deepfake.data.splitting import check_fractions, group_identities, identities_of, split_groups
-from sr_deepfake.errors import UserError
+from sr_deepfake.data.manifest import SPLITS
+from sr_deepfake.data.sources.splits import check_fractions, group_identities, identities_of, split_groups
+from sr_deepfake.system.errors import UserError
 
 IDENTITIES = st.lists(st.lists(st.sampled_from("abcdefghij"), min_size=1, max_size=3).map(tuple), max_size=12)
 CLASSES = st.dictionaries(

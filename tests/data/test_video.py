@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from video_files import clips, damage, encode, frames_of, number_of, numbered_frames
 
-from sr_deepfake.data.video import REASONS, VideoError, draw_frame_indices, read_frames
+from sr_deepfake.data.extraction.video import REASONS, VideoError, draw_frame_indices, read_frames
 
 
 @given(st.text(max_size=8), st.integers(0, 400), st.integers(1, 20), st.integers(0, 3))
@@ -59,7 +59,7 @@ def test_believes_the_frames_rather_than_a_declared_number(tmp_path, monkeypatch
     packets_and_more = []
 
     # An edit list hides frames whose packets are there: declare what the packets say, and hide the last frames.
-    import sr_deepfake.data.video as video
+    import sr_deepfake.data.extraction.video as video
 
     decode = video._decode
 

@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from sr_deepfake.data.layout import Video
-from sr_deepfake.data.video_record import (
+from sr_deepfake.data.extraction.records import (
     CRASHED,
     is_current,
     new_record,
@@ -15,6 +14,7 @@ from sr_deepfake.data.video_record import (
     skip,
     video_folder,
 )
+from sr_deepfake.data.manifest import Video
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from skimage import data
 
 from sr_deepfake.detectors import backbones
 from sr_deepfake.detectors.backbones import build_backbone, find_weights, load_weights
-from sr_deepfake.errors import UserError
+from sr_deepfake.system.errors import UserError
 
 
 @pytest.mark.parametrize("name", ["test_resnet", "test_vit"])

@@ -12,7 +12,7 @@ from skimage.metrics import structural_similarity
 from small_training import fit, same, tiny_data, tiny_detector, tiny_trainer, weights
 from torch import nn
 
-from sr_deepfake.attacks.blur import BlurAttack
+from sr_deepfake.attacks.corruptions import BlurAttack
 from sr_deepfake.data.images import read_face
 from sr_deepfake.detectors.callbacks import (
     OwnSignals,

@@ -9,12 +9,12 @@ from lightning.pytorch.loggers import CSVLogger
 from sklearn.metrics import roc_auc_score
 from small_training import fit, same, tiny_data, tiny_detector, tiny_trainer, weights
 
-from sr_deepfake.attacks.blur import BlurAttack
+from sr_deepfake.attacks.corruptions import BlurAttack
 from sr_deepfake.detectors import Detector
 from sr_deepfake.detectors.callbacks import PredictionWriter
-from sr_deepfake.errors import UserError
 from sr_deepfake.metrics.predictions import read_predictions
-from sr_deepfake.metrics.setups import SETUPS, cell_metrics
+from sr_deepfake.metrics.setups import SETUPS, run_metrics
+from sr_deepfake.system.errors import UserError
 
 CPU = torch.device("cpu")
 
@@ -164,7 +164,7 @@ def test_the_weight_of_the_fakes_comes_from_the_data_and_stays_with_the_weights(
 def test_the_logged_figures_are_those_of_the_predictions(folder, attack):
     trainer = tiny_trainer(callbacks=[PredictionWriter(folder / "p.parquet")])
     trainer.test(tiny_detector(), datamodule=tiny_data(folder, attack=attack), verbose=False)
-    derived = cell_metrics(read_predictions(folder / "p.parquet"), resamples=2)
+    derived = run_metrics(read_predictions(folder / "p.parquet"), resamples=2)
     logged = {name: float(value) for name, value in trainer.logged_metrics.items()}
     setups = SETUPS if attack else ("clean",)
     assert logged.keys() == {f"test/{setup}/{name}" for setup in setups for name in derived["clean"]}

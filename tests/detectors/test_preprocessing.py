@@ -3,7 +3,7 @@ import torch
 import torchvision.transforms.v2.functional as F
 
 from sr_deepfake.detectors.preprocessing import FaceInput
-from sr_deepfake.errors import UserError
+from sr_deepfake.system.errors import UserError
 
 MEAN, STD = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
 

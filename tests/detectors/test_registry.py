@@ -21,7 +21,7 @@ from sr_deepfake.detectors.registry import (
     read_recipe,
     weights_of,
 )
-from sr_deepfake.errors import UserError
+from sr_deepfake.system.errors import UserError
 
 TRAINING = {"model": {"backbone": "resnet50"}, "seed": 0, "trainer": {"precision": "32-true"}}
 RECIPE = Recipe("resnet50", "FaceSwap", {"name": "quick"}, TRAINING)

@@ -8,7 +8,7 @@ import av
 import numpy as np
 from av.codec.context import Flags
 
-from sr_deepfake.data.cropping import Crop
+from sr_deepfake.data.extraction.cropping import Crop
 from sr_deepfake.media.faces import FoundFaces
 
 SUBTITLE = b"\0\5hello"  # as MP4 writes them: length, text

@@ -7,8 +7,8 @@ from scenes import two_people
 from torch import nn
 
 from sr_deepfake.attacks.super_resolution import SuperResolutionAttack
-from sr_deepfake.data.cropping import Crop, square_crop
-from sr_deepfake.data.face_detection import Detection, FaceDetector
+from sr_deepfake.data.extraction.cropping import Crop, square_crop
+from sr_deepfake.data.extraction.face_detection import Detection, FaceDetector
 from sr_deepfake.media.faces import FaceFinder, attack_crops, cut, paste
 from sr_deepfake.super_resolution.edsr import edsr
 

@@ -8,8 +8,8 @@ from PIL import Image
 from scenes import scene, two_people
 
 from sr_deepfake.attacks.super_resolution import SuperResolutionAttack
-from sr_deepfake.data.cropping import Crop
-from sr_deepfake.data.face_detection import FaceDetector
+from sr_deepfake.data.extraction.cropping import Crop
+from sr_deepfake.data.extraction.face_detection import FaceDetector
 from sr_deepfake.media import attack_image
 from sr_deepfake.media.faces import FaceFinder, FoundFaces, attack_crops, cut
 from sr_deepfake.media.photo_attack import attack_photo

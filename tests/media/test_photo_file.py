@@ -7,10 +7,10 @@ from photo_files import KINDS, exif, stored, write_photo
 from PIL import Image, ImageOps
 from scenes import scene
 
-from sr_deepfake.data.cropping import Crop
-from sr_deepfake.errors import UserError
+from sr_deepfake.data.extraction.cropping import Crop
 from sr_deepfake.media.photo import photo_of
 from sr_deepfake.media.photo_file import read_photo_file
+from sr_deepfake.system.errors import UserError
 
 
 @pytest.fixture(scope="module")

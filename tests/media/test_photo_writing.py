@@ -6,11 +6,11 @@ from photo_files import EXIF_IFD, GPS_IFD, ICC, KINDS, MAKER, TAKEN, XMP, exif, 
 from PIL import Image, ImageOps, JpegImagePlugin
 from scenes import scene
 
-from sr_deepfake.data.cropping import Crop
-from sr_deepfake.errors import UserError
+from sr_deepfake.data.extraction.cropping import Crop
 from sr_deepfake.media.colour import to_rgb
 from sr_deepfake.media.photo_file import read_photo_file
 from sr_deepfake.media.photo_writing import write_photo_file
+from sr_deepfake.system.errors import UserError
 
 SQUARE = Crop(24, 12, 48)
 

@@ -1,6 +1,6 @@
 import numpy as np
 
-from sr_deepfake.data.cropping import Crop
+from sr_deepfake.data.extraction.cropping import Crop
 from sr_deepfake.media.preview import side_by_side
 
 

@@ -11,15 +11,15 @@ import torch
 from media_clips import Fixed, darken, frames_of, make_clip, planes_of
 
 from sr_deepfake.attacks import SuperResolutionAttack
-from sr_deepfake.data.cropping import Crop
-from sr_deepfake.data.face_detection import FaceDetector
-from sr_deepfake.data.sample.assets import read_identity
-from sr_deepfake.errors import UserError
+from sr_deepfake.data.extraction.cropping import Crop
+from sr_deepfake.data.extraction.face_detection import FaceDetector
+from sr_deepfake.data.sample.people import read_identity
 from sr_deepfake.media.faces import FaceFinder, attack_crops, cut
-from sr_deepfake.media.video import VideoSettings, attack_video, is_video
-from sr_deepfake.media.video_encoder import Encoding
-from sr_deepfake.media.video_planes import upright
+from sr_deepfake.media.video.attack import VideoSettings, attack_video, is_video
+from sr_deepfake.media.video.encoder import Encoding
+from sr_deepfake.media.video.planes import upright
 from sr_deepfake.super_resolution.interpolation import Interpolation
+from sr_deepfake.system.errors import UserError
 
 CROP = Crop(16, 32, 48)
 LOSSLESS = Encoding(crf=0, preset="ultrafast")

@@ -2,8 +2,8 @@ import av
 import numpy as np
 import pytest
 
-from sr_deepfake.media.video_colour import Colour, colour_of
-from sr_deepfake.media.video_planes import plane_views
+from sr_deepfake.media.video.colour import Colour, colour_of
+from sr_deepfake.media.video.planes import plane_views
 
 
 @pytest.mark.parametrize("pix_fmt", ["yuv444p", "yuvj444p", "yuv444p10le", "gray", "gray10le"])

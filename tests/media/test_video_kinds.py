@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from media_clips import Fixed, darken, frames_of, make_clip, packets_of, planes_of
 
-from sr_deepfake.data.cropping import Crop
-from sr_deepfake.errors import UserError
-from sr_deepfake.media.video import VideoReport, VideoSettings, attack_video
-from sr_deepfake.media.video_encoder import Encoding
-from sr_deepfake.media.video_planes import stored_crop, upright
+from sr_deepfake.data.extraction.cropping import Crop
+from sr_deepfake.media.video.attack import VideoReport, VideoSettings, attack_video
+from sr_deepfake.media.video.encoder import Encoding
+from sr_deepfake.media.video.planes import stored_crop, upright
+from sr_deepfake.system.errors import UserError
 
 CROP = Crop(left=17, top=33, side=48)  # odd places: no chroma sample begins there
 COLOURS = ("color_range", "colorspace", "color_primaries", "color_trc")

@@ -2,11 +2,10 @@ import av
 import numpy as np
 import pytest
 
-from sr_deepfake.data.cropping import Crop
-from sr_deepfake.media import video_pipeline
+from sr_deepfake.data.extraction.cropping import Crop
 from sr_deepfake.media.faces import FoundFaces
-from sr_deepfake.media.video_pipeline import FrameFaces, attack_found, find_faces, in_batches
-from sr_deepfake.media.video_tracking import between
+from sr_deepfake.media.video import pipeline as video_pipeline
+from sr_deepfake.media.video.pipeline import FrameFaces, attack_found, between, find_faces, in_batches
 
 HEIGHT, WIDTH = 48, 96
 

@@ -5,11 +5,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from media_clips import picture, planes_of
 
-from sr_deepfake.data.cropping import Crop
-from sr_deepfake.errors import UserError
+from sr_deepfake.data.extraction.cropping import Crop
 from sr_deepfake.media.faces import cut, paste
-from sr_deepfake.media.video_colour import colour_of
-from sr_deepfake.media.video_planes import paste_faces, stored_crop, upright, working_format
+from sr_deepfake.media.video.colour import colour_of
+from sr_deepfake.media.video.planes import paste_faces, stored_crop, upright, working_format
+from sr_deepfake.system.errors import UserError
 
 
 def frame_of(pix_fmt: str, height: int = 60, width: int = 80) -> av.VideoFrame:

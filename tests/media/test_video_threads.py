@@ -2,7 +2,7 @@ import threading
 
 import pytest
 
-from sr_deepfake.media.video_threads import Background
+from sr_deepfake.media.video.pipeline import Background
 
 
 def test_results_come_in_their_order_from_another_thread():

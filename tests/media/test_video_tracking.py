@@ -1,8 +1,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sr_deepfake.data.cropping import Crop
-from sr_deepfake.media.video_tracking import between, overlap
+from sr_deepfake.data.extraction.cropping import Crop
+from sr_deepfake.media.video.pipeline import between, overlap
 
 HEIGHT, WIDTH = 240, 320
 

@@ -3,7 +3,7 @@ import pytest
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
-from sr_deepfake.metrics.bootstrap import draw_videos, percentile_interval, resampled
+from sr_deepfake.metrics.resampling import draw_videos, percentile_interval, resampled
 from sr_deepfake.metrics.weighted import rank, weighted_metrics
 
 LABELS = np.repeat([0, 1], (5, 8))

@@ -12,7 +12,7 @@ from sr_deepfake.metrics.correlation import (
     pearson_moments,
     weighted_pearson,
 )
-from sr_deepfake.metrics.videos import videos_of
+from sr_deepfake.metrics.predictions import videos_of
 
 
 @pytest.fixture

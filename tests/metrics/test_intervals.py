@@ -6,10 +6,9 @@ import pytest
 from scipy import stats
 from sklearn import metrics as sk
 
-from sr_deepfake.metrics.bootstrap import draw_videos
 from sr_deepfake.metrics.functional import classification_metrics
-from sr_deepfake.metrics.intervals import cell_intervals
 from sr_deepfake.metrics.predictions import MEASURED
+from sr_deepfake.metrics.resampling import draw_videos, run_intervals
 from sr_deepfake.metrics.setups import setup_scores
 
 SETUPS = ("clean", "both", "fake")
@@ -40,7 +39,7 @@ def table():
 
 def intervals_of(table, resamples=RESAMPLES):
     scores = {name: setup_scores(table, name).to_numpy() for name in SETUPS}
-    return cell_intervals(table, scores, resamples, SEED)
+    return run_intervals(table, scores, resamples, SEED)
 
 
 def scikit_learn(scores, labels):
@@ -156,6 +155,6 @@ def test_one_class_alone_has_the_intervals_that_it_has_figures_for(table, label)
 
 def test_without_an_attack_there_are_clean_intervals_only(table):
     table = table.assign(**dict.fromkeys(MEASURED[1:], np.nan))
-    found = cell_intervals(table, {"clean": table["score"].to_numpy()}, RESAMPLES, SEED)
+    found = run_intervals(table, {"clean": table["score"].to_numpy()}, RESAMPLES, SEED)
     assert set(found) == {"clean", "video"}
     assert set(found["video"]) == {"clean"}

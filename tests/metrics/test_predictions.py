@@ -2,7 +2,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sr_deepfake.errors import UserError
 from sr_deepfake.metrics.predictions import (
     COLUMNS,
     checked,
@@ -11,6 +10,7 @@ from sr_deepfake.metrics.predictions import (
     replacing,
     write_predictions,
 )
+from sr_deepfake.system.errors import UserError
 
 
 @pytest.fixture

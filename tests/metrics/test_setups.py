@@ -6,9 +6,9 @@ import pandas as pd
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from sr_deepfake.errors import UserError
 from sr_deepfake.metrics.functional import classification_metrics
-from sr_deepfake.metrics.setups import cell_metrics, read_metrics, setup_scores, write_metrics
+from sr_deepfake.metrics.setups import read_metrics, run_metrics, setup_scores, write_metrics
+from sr_deepfake.system.errors import UserError
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def table():
 
 
 def test_each_setup_is_a_plain_loop_over_the_faces(table):
-    metrics = cell_metrics(table)
+    metrics = run_metrics(table)
     for setup in ("clean", "both", "fake"):
         scores, fakes, missed, accused = [], 0, 0, 0
         for row in table.itertuples():
@@ -61,7 +61,7 @@ def test_each_setup_is_a_plain_loop_over_the_faces(table):
 
 
 def test_attacking_fakes_only_leaves_the_fpr_as_it_was(table):
-    metrics = cell_metrics(table)
+    metrics = run_metrics(table)
     assert metrics["fake"]["fpr"] == metrics["clean"]["fpr"]
     assert metrics["fake"]["fnr"] == metrics["both"]["fnr"]
 
@@ -69,7 +69,7 @@ def test_attacking_fakes_only_leaves_the_fpr_as_it_was(table):
 def test_similarity_is_the_mean_of_each_class_and_counts_identical_faces(table):
     fakes = table.index[table["label"] == 1]
     table.loc[fakes[:3], "psnr"] = np.inf
-    similarity = cell_metrics(table)["similarity"]
+    similarity = run_metrics(table)["similarity"]
     assert similarity["fake"] == {
         "ssim": pytest.approx(table.loc[fakes, "ssim"].mean()),
         "psnr": pytest.approx(table.loc[fakes[3:], "psnr"].mean()),
@@ -81,12 +81,12 @@ def test_similarity_is_the_mean_of_each_class_and_counts_identical_faces(table):
 
 def test_counts(table):
     fakes = int(table["label"].sum())
-    assert cell_metrics(table)["faces"] == {"faces": 60, "pristine": 60 - fakes, "fake": fakes, "videos": 6}
+    assert run_metrics(table)["faces"] == {"faces": 60, "pristine": 60 - fakes, "fake": fakes, "videos": 6}
 
 
 def test_faces_that_were_not_attacked_have_a_clean_row_only(table):
     table[["score_attacked", "ssim", "psnr", "psnr_wrapped"]] = np.nan
-    metrics = cell_metrics(table)
+    metrics = run_metrics(table)
     assert metrics["clean"]["auc"] == pytest.approx(roc_auc_score(table["label"], table["score"]))
     for name in ("both", "fake", "changes", "similarity", "mcnemar", "correlation"):
         assert metrics[name] is None
@@ -96,7 +96,7 @@ def test_faces_that_were_not_attacked_have_a_clean_row_only(table):
 
 
 def test_changes_are_attacked_less_clean(table):
-    metrics = cell_metrics(table, resamples=10)
+    metrics = run_metrics(table, resamples=10)
     for part in (metrics, metrics["video"]):
         for setup in ("both", "fake"):
             for name, change in part["changes"][setup].items():
@@ -105,7 +105,7 @@ def test_changes_are_attacked_less_clean(table):
 
 
 def test_videos_have_the_metrics_of_their_mean_scores(table):
-    metrics = cell_metrics(table, resamples=10)
+    metrics = run_metrics(table, resamples=10)
     means = table.groupby(["video_id", "label"])[["score", "score_attacked"]].mean().reset_index()
     for setup in ("clean", "both", "fake"):
         assert metrics["video"][setup] == pytest.approx(
@@ -123,7 +123,7 @@ def leaves(tree, path=()):
 
 
 def test_every_figure_has_an_interval_under_its_own_name(table):
-    metrics = cell_metrics(table, resamples=200)
+    metrics = run_metrics(table, resamples=200)
     values = dict(leaves(metrics))
     intervals = dict(leaves(metrics["intervals"]))
     assert set(intervals) < set(values)
@@ -138,14 +138,14 @@ def test_every_figure_has_an_interval_under_its_own_name(table):
 
 
 def test_the_same_seed_gives_the_same_intervals(table):
-    first, again, other = (cell_metrics(table, resamples=100, seed=seed) for seed in (1, 1, 2))
+    first, again, other = (run_metrics(table, resamples=100, seed=seed) for seed in (1, 1, 2))
     assert first["intervals"] == again["intervals"]
     assert first["intervals"] != other["intervals"]
     assert first["bootstrap"] == {"resamples": 100, "level": 0.95, "seed": 1}
 
 
 def test_one_class_only_is_undefined_and_null_in_the_file(table, tmp_path):
-    metrics = cell_metrics(table[table["label"] == 1])
+    metrics = run_metrics(table[table["label"] == 1])
     assert math.isnan(metrics["clean"]["fpr"])
     assert math.isnan(metrics["similarity"]["pristine"]["psnr"])
     path = tmp_path / "metrics.json"
@@ -169,7 +169,7 @@ def test_numbers_of_numpy_are_written(tmp_path):
 
 def test_no_faces_and_unknown_setups_are_refused(table):
     with pytest.raises(ValueError, match="no scores"):
-        cell_metrics(table.iloc[:0])
+        run_metrics(table.iloc[:0])
     with pytest.raises(ValueError, match="clean, both, fake"):
         setup_scores(table, "pristine")
 

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sr_deepfake.metrics.videos import videos_of
+from sr_deepfake.metrics.predictions import videos_of
 
 
 @pytest.fixture

@@ -6,14 +6,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from sr_deepfake.metrics.setups import cell_metrics
+from sr_deepfake.experiment.results import Result
+from sr_deepfake.metrics.setups import run_metrics
+from sr_deepfake.reporting.collect import Unread
 from sr_deepfake.reporting.examples import FALSE_ALARM, MISSED, Example
-from sr_deepfake.reporting.figures import drawn
+from sr_deepfake.reporting.figures.style import ReportFigure, drawn
+from sr_deepfake.reporting.grid import METHODS, MODELS, Place, ReportGrid
 from sr_deepfake.reporting.report import Report
-from sr_deepfake.reporting.report_cells import ReportCell, Unread
-from sr_deepfake.reporting.report_figures import ReportFigure
-from sr_deepfake.reporting.report_grid import METHODS, MODELS, Place, ReportGrid
-from sr_deepfake.reporting.report_tables import ReportTable
+from sr_deepfake.reporting.table import ReportTable
 
 VERSIONS = {"torch": "2.14.1", "timm": "1.0.31", "sr-deepfake": "0.1.0"}
 
@@ -45,7 +45,7 @@ def predictions(missed=(0.05, 0.2), alarms=(0.05, 0.1), videos=40, frames=2, see
     )
 
 
-def cell(model="resnet50", forgery="FaceSwap", attack="sr-edsr-x2", name=None, **scored):
+def result(model="resnet50", forgery="FaceSwap", attack="sr-edsr-x2", name=None, **scored):
     table = predictions(**scored)
     name = name or f"{model}-{forgery}-0123456789-{attack}-abcdef"
     told = {
@@ -53,7 +53,7 @@ def cell(model="resnet50", forgery="FaceSwap", attack="sr-edsr-x2", name=None, *
         "attack_fingerprint": "fedcba9876543210",
         "precision": "bf16-mixed",
     }
-    return ReportCell(
+    return Result(
         name=name,
         folder=Path("outputs/results") / name,
         model=model,
@@ -63,7 +63,7 @@ def cell(model="resnet50", forgery="FaceSwap", attack="sr-edsr-x2", name=None, *
         data="ffpp-c23",
         protocol="paper",
         illustration=False,
-        metrics={"cell": told, **cell_metrics(table, resamples=200)},
+        metrics={"result": told, **run_metrics(table, resamples=200)},
         provenance={
             "job": f"python -m sr_deepfake.train model={model} forgery={forgery} attack=sr",
             "config": {"attack": {"label": attack, "scale": 2}, "model": {"name": model}},
@@ -79,7 +79,7 @@ def cell(model="resnet50", forgery="FaceSwap", attack="sr-edsr-x2", name=None, *
 
 
 def place(model="resnet50", forgery="FaceSwap", **scored):
-    found = cell(model, forgery, **scored)
+    found = result(model, forgery, **scored)
     return Place(model, forgery, found, found, p_values={"fnr": 0.004, "fpr": 1.0})
 
 
@@ -116,7 +116,7 @@ def example(
     attacked = (clean.astype(int) + rng.integers(-6, 7, clean.shape)).clip(0, 255).astype(np.uint8)
     difference = (128 + 4 * (attacked.astype(int) - clean)).clip(0, 255).astype(np.uint8)
     scores = (0.9, 0.9 - drop) if kind == MISSED else (0.1, 0.1 + drop)
-    return Example("cell", model, forgery, kind, face_id, *scores, clean, attacked, difference)
+    return Example("result", model, forgery, kind, face_id, *scores, clean, attacked, difference)
 
 
 def figure(name="roc", points=5):
@@ -137,7 +137,7 @@ def small(**changed):
         missing("resnet50"),
     ]
     report = Report(
-        cells=[found.attacked for found in places if found.attacked],
+        results=[found.attacked for found in places if found.attacked],
         grid=grid(places),
         tables=[table()],
         figures=[figure()],
@@ -193,8 +193,10 @@ def full(side=240):
         )
         for number in (1, 2, 3)
     ]
-    cells = [found.attacked for found in places if found.attacked]
-    clean = [dataclasses.replace(cell, folder=Path(f"{cell.folder}-none"), attack="none") for cell in cells]
+    results = [found.attacked for found in places if found.attacked]
+    clean = [
+        dataclasses.replace(result, folder=Path(f"{result.folder}-none"), attack="none") for result in results
+    ]
     examples = [
         example(
             found.model,
@@ -211,7 +213,7 @@ def full(side=240):
     ]
     figures = [figure(f"figure_{index}", 800) for index in range(12)]
     return Report(
-        cells + clean,
+        results + clean,
         grid(places),
         tables,
         figures,

@@ -2,9 +2,9 @@ import pytest
 from result_folders import read, write_results
 from scored_faces import predictions
 
-from sr_deepfake.errors import UserError
 from sr_deepfake.reporting.comparison import check_comparable, comparison_tables
-from sr_deepfake.reporting.report_grid import Wish, make_grid
+from sr_deepfake.reporting.grid import Wish, make_grid
+from sr_deepfake.system.errors import UserError
 
 
 def grid_of(outputs, **what):

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from scored_faces import predictions
 
-from sr_deepfake.errors import UserError
-from sr_deepfake.reporting.defence import summarise
-from sr_deepfake.reporting.summary import Result
+from sr_deepfake.reporting.experiments.defence import summarise
+from sr_deepfake.reporting.experiments.summary import Result
+from sr_deepfake.system.errors import UserError
 
 DEFENDED = "sr-edsr-x2 p=0.5"
 
@@ -14,7 +14,7 @@ def result(defence, attack, faces, method="FaceSwap"):
 
 
 @pytest.fixture
-def cells():
+def results():
     return [
         result("none", "sr-edsr-x2", predictions(fnr=(0.1, 0.6))),
         result("none", "sr-bicubic-x2", predictions(fnr=(0.1, 0.4))),
@@ -23,8 +23,8 @@ def cells():
     ]
 
 
-def test_each_defence_under_each_attack_and_whether_it_was_in_training(cells):
-    table = summarise(cells).table
+def test_each_defence_under_each_attack_and_whether_it_was_in_training(results):
+    table = summarise(results).table
     assert table[["defence", "attack", "in_training"]].to_numpy().tolist() == [
         ["none", "sr-edsr-x2", "–"],
         ["none", "sr-bicubic-x2", "–"],
@@ -36,16 +36,16 @@ def test_each_defence_under_each_attack_and_whether_it_was_in_training(cells):
     assert table["detectors"].tolist() == [1] * 4
 
 
-def test_detectors_are_averaged(cells):
+def test_detectors_are_averaged(results):
     more = [result("none", "sr-edsr-x2", predictions(fnr=(0.3, 1.0)), "Deepfakes")]
-    first = summarise(cells + more).table.iloc[0]
+    first = summarise(results + more).table.iloc[0]
     assert first["detectors"] == 2
     assert first["fnr_attacked"] == pytest.approx(0.8)
 
 
-def test_bars_begin_with_clean_faces_and_miss_what_is_missing(cells):
-    cells[3] = result(DEFENDED, "sr-bicubic-x2", None)
-    panels = summarise(cells).figure.axes
+def test_bars_begin_with_clean_faces_and_miss_what_is_missing(results):
+    results[3] = result(DEFENDED, "sr-bicubic-x2", None)
+    panels = summarise(results).figure.axes
     undefended, defended = panels[0].containers
     np.testing.assert_allclose([bar.get_height() for bar in undefended], [10, 60, 40])
     np.testing.assert_allclose([bar.get_height() for bar in defended], [20, 30, np.nan])

@@ -5,7 +5,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from result_folders import CAPTION
 
-from sr_deepfake.reporting.example_sheet import example_sheet
 from sr_deepfake.reporting.examples import (
     AMPLIFIED,
     FALSE_ALARM,
@@ -13,6 +12,7 @@ from sr_deepfake.reporting.examples import (
     MISSED,
     Example,
     amplified,
+    example_sheet,
     turned_faces,
 )
 
@@ -72,7 +72,7 @@ def example(kind, red):
     clean[:, :, 0] = red
     attacked = clean + 4
     return Example(
-        "cell", "swin", "FaceSwap", kind, "f", 0.9, 0.2, clean, attacked, amplified(clean, attacked)
+        "result", "swin", "FaceSwap", kind, "f", 0.9, 0.2, clean, attacked, amplified(clean, attacked)
     )
 
 

@@ -1,14 +1,14 @@
 from result_folders import CAPTION, read, write_results
 from scored_faces import predictions
 
-from sr_deepfake.reporting.experiment_parts import experiment_parts
-from sr_deepfake.reporting.report_grid import Wish, make_grid
+from sr_deepfake.reporting.experiments.parts import experiment_parts
+from sr_deepfake.reporting.grid import Wish, make_grid
 
 
 def parts_of(outputs):
-    cells = read(outputs)
-    grid = make_grid(cells, Wish(), lambda *_: ("make", ""))
-    return {table.name: (table, figure) for table, figure in experiment_parts(cells, grid, CAPTION)}
+    results = read(outputs)
+    grid = make_grid(results, Wish(), lambda *_: ("make", ""))
+    return {table.name: (table, figure) for table, figure in experiment_parts(results, grid, CAPTION)}
 
 
 def test_without_their_runs_there_are_no_experiments(tmp_path):

@@ -2,7 +2,7 @@ import matplotlib
 import pytest
 from PIL import Image
 
-from sr_deepfake.reporting.figures import _STYLE, COLUMN, DOTS, drawn, save_figure
+from sr_deepfake.reporting.figures.style import _STYLE, COLUMN, DOTS, drawn, save_figure
 
 
 def line():

@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 import page_reports
 import pytest
 
-from sr_deepfake.reporting.page import LIMIT, render_page, write_page
+from sr_deepfake.reporting.page.content import LIMIT, render_page, write_page
 
 VOID = {"meta", "link", "img", "input", "br"}
 
@@ -82,7 +82,7 @@ def test_the_same_report_is_the_same_page(text):
 
 def test_an_empty_report_is_a_page_too():
     nothing = page_reports.small(
-        cells=[],
+        results=[],
         grid=page_reports.grid([page_reports.missing()]),
         tables=[],
         figures=[],

@@ -3,13 +3,13 @@ import json
 
 import page_reports
 
-from sr_deepfake.reporting.page_cells import METRICS, cell_details
+from sr_deepfake.reporting.page.results import METRICS, result_details
 
 
 def test_everything_behind_a_number_is_told():
-    cell = page_reports.cell(missed=(0.05, 0.4))
-    shown = cell_details(cell, 7)
-    assert (shown.id, shown.title) == ("cell-7", "resnet50 on FaceSwap, attack sr-edsr-x2")
+    result = page_reports.result(missed=(0.05, 0.4))
+    shown = result_details(result, 7)
+    assert (shown.id, shown.title) == ("result-7", "resnet50 on FaceSwap, attack sr-edsr-x2")
     assert shown.command == "python -m sr_deepfake.train model=resnet50 forgery=FaceSwap attack=sr"
     assert (
         shown.known["Git commit"]
@@ -20,13 +20,13 @@ def test_everything_behind_a_number_is_told():
     assert shown.known["Faces"] == "160 of 80 videos: 80 pristine, 80 fake"
     assert shown.known["Intervals"] == "95 %, 200 resamples of videos, seed 0"
     assert shown.versions == page_reports.VERSIONS
-    assert json.loads(shown.config) == cell.config
+    assert json.loads(shown.config) == result.config
 
 
 def test_all_figures_are_there_with_their_intervals():
-    cell = page_reports.cell(missed=(0.05, 0.4))
-    shown = cell_details(cell, 1)
-    metrics = cell.metrics
+    result = page_reports.result(missed=(0.05, 0.4))
+    shown = result_details(result, 1)
+    metrics = result.metrics
     assert [name for name, _ in shown.rows] == list(METRICS.values())
     for (_, figures), metric in zip(shown.rows, METRICS, strict=True):
         assert figures[0][0] == f"{100 * metrics['clean'][metric]:.1f}"
@@ -39,12 +39,12 @@ def test_all_figures_are_there_with_their_intervals():
 
 
 def test_results_that_know_little_tell_what_they_know():
-    cell = page_reports.cell()
-    old = {name: cell.metrics[name] for name in ("clean", "faces")} | {"both": None, "fake": None}
+    result = page_reports.result()
+    old = {name: result.metrics[name] for name in ("clean", "faces")} | {"both": None, "fake": None}
     bare = dataclasses.replace(
-        cell, provenance={}, metrics=old, tested_on="Deepfakes", defence="sr p=0.5", attack="none"
+        result, provenance={}, metrics=old, tested_on="Deepfakes", defence="sr p=0.5", attack="none"
     )
-    shown = cell_details(bare, 1)
+    shown = result_details(bare, 1)
     assert shown.title == "resnet50 on FaceSwap, tested on Deepfakes, defence sr p=0.5, attack none"
     assert (shown.command, shown.config, shown.versions, shown.columns) == ("", "", {}, ["Clean"])
     assert "Git commit" not in shown.known

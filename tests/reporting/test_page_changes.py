@@ -3,7 +3,7 @@ import dataclasses
 import page_reports
 import pytest
 
-from sr_deepfake.reporting.page_changes import change_at, changes, interval_of
+from sr_deepfake.reporting.page.heat_map import change_at, changes, interval_of
 
 
 def test_a_change_is_that_of_the_metrics():
@@ -46,21 +46,21 @@ def test_a_change_is_evident_when_its_interval_excludes_0(interval, evident):
 
 
 def test_what_is_missing_undefined_or_not_attacked_has_no_change():
-    found = page_reports.cell()
+    found = page_reports.result()
     undefined = dataclasses.replace(
         found, metrics=found.metrics | {"clean": found.metrics["clean"] | {"fnr": None}}
     )
     clean_only = dataclasses.replace(found, metrics=found.metrics | {"both": None, "fake": None})
     places = [
         page_reports.missing(),
-        *(dataclasses.replace(page_reports.place(), attacked=cell) for cell in (undefined, clean_only)),
+        *(dataclasses.replace(page_reports.place(), attacked=result) for result in (undefined, clean_only)),
     ]
     assert changes(places, "fnr", "both") == []
     assert len(changes(places, "fpr", "both")) == 1
 
 
 def test_results_of_older_versions_have_no_interval():
-    found = page_reports.cell()
+    found = page_reports.result()
     assert interval_of(found, "clean", "fnr") == tuple(found.metrics["intervals"]["clean"]["fnr"])
     old = dataclasses.replace(found, metrics={k: v for k, v in found.metrics.items() if k != "intervals"})
     assert interval_of(old, "clean", "fnr") is None

@@ -5,7 +5,7 @@ import page_reports
 import pytest
 from browser import browsing
 
-from sr_deepfake.reporting.page import write_page
+from sr_deepfake.reporting.page.content import write_page
 from sr_deepfake.reporting.report import Report
 
 PHONE, DESK = {"width": 360, "height": 780}, {"width": 1280, "height": 900}
@@ -128,7 +128,7 @@ def hostile():
     ]
     joined = " ".join(HOSTILE)
     return page_reports.small(
-        cells=[place.attacked for place in everywhere],
+        results=[place.attacked for place in everywhere],
         grid=dataclasses.replace(
             page_reports.grid([*everywhere, *lacking, *crossed]), data=joined, attack=joined, protocol=joined
         ),
@@ -149,11 +149,11 @@ def hostile():
     )  # fmt: skip
 
 
-def named(cell, name):
+def named(result, name):
     told = {"detector_fingerprint": name, "attack_fingerprint": name, "test_faces": name, "precision": name}
     return dataclasses.replace(
-        cell, name=name, folder=Path("results") / name, data=name, protocol=name, defence=name, detector=name,
-        metrics=cell.metrics | {"cell": told},
+        result, name=name, folder=Path("results") / name, data=name, protocol=name, defence=name, detector=name,
+        metrics=result.metrics | {"result": told},
         provenance={
             "job": name, "config": {name: [name]}, "git": {"commit": name}, "device": name, "versions": {name: name}
         },
@@ -211,11 +211,11 @@ def test_the_map_shows_one_figure_at_a_time(visit):
 
 def test_a_place_of_the_map_unfolds_what_is_behind_it(visit):
     visited = visit(page_reports.small())
-    assert not visited.page.locator("#cell-1").evaluate("e => e.open")
+    assert not visited.page.locator("#result-1").evaluate("e => e.open")
     visited.page.locator("#grid .view:visible a").first.press("Enter")
-    visited.page.locator("#cell-1[open]").wait_for()
+    visited.page.locator("#result-1[open]").wait_for()
     assert "f7fbcc4538d026c3bc17157f4f32aa07c84be197, with changes that were not committed" in (
-        visited.page.locator("#cell-1").inner_text()
+        visited.page.locator("#result-1").inner_text()
     )
 
 

@@ -3,20 +3,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sr_deepfake.reporting.page_map import STEPS, colour_of, map_views
+from sr_deepfake.reporting.page.heat_map import STEPS, colour_of, map_views
 
 
 def test_the_map_has_each_model_and_method_in_the_grids_order():
     report = page_reports.small()
-    views = map_views(report.grid, {report.cells[0].folder: "cell-1"})
+    views = map_views(report.grid, {report.results[0].folder: "result-1"})
     assert [view.key for view in views] == ["fnr both", "fpr both", "auc both", "auc fake"]
     ((model, spots),) = views[0].rows
     assert (model, len(spots)) == ("resnet50", 3)
-    metrics = report.cells[0].metrics
+    metrics = report.results[0].metrics
     change = metrics["both"]["fnr"] - metrics["clean"]["fnr"]
     assert spots[0].change == f"+{100 * change:.1f}"
     assert spots[0].detail == f"{100 * metrics['clean']['fnr']:.1f} → {100 * metrics['both']['fnr']:.1f}"
-    assert (spots[0].colour, spots[0].is_evident, spots[0].target) == ("worse5", True, "cell-1")
+    assert (spots[0].colour, spots[0].is_evident, spots[0].target) == ("worse5", True, "result-1")
     assert (spots[1].colour, spots[1].change, spots[1].target) == ("same", "0.0", "")
     assert (spots[2].colour, spots[2].detail, spots[2].interval) == ("lacking", "missing", "")
 

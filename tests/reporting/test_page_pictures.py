@@ -6,8 +6,8 @@ import page_reports
 import pytest
 from PIL import Image
 
-from sr_deepfake.reporting import page_pictures
-from sr_deepfake.reporting.page_pictures import QUALITIES, page_examples, page_figures
+from sr_deepfake.reporting.page import pictures as page_pictures
+from sr_deepfake.reporting.page.pictures import QUALITIES, page_examples, page_figures
 
 
 def decoded(uri):

@@ -3,7 +3,7 @@ import dataclasses
 import page_reports
 import pytest
 
-from sr_deepfake.reporting.page_tables import TableCell, number_in, page_table
+from sr_deepfake.reporting.page.tables import TableCell, number_in, page_table
 
 
 def test_numbers_sort_as_numbers_and_marks_stand_apart():

@@ -3,7 +3,7 @@ import dataclasses
 import page_reports
 import pytest
 
-from sr_deepfake.reporting.page_words import answer, conclusions, tiles
+from sr_deepfake.reporting.page.words import answer, conclusions, tiles
 
 
 def place(clean, attacked, interval, metric="fnr", setup="both", **named):
@@ -15,8 +15,8 @@ def place(clean, attacked, interval, metric="fnr", setup="both", **named):
         setup: metrics[setup] | {metric: attacked},
         "intervals": {"changes": {setup: {metric: interval}}} if interval else None,
     }
-    cell = dataclasses.replace(place.attacked, metrics=changed)
-    return dataclasses.replace(place, clean=cell, attacked=cell)
+    result = dataclasses.replace(place.attacked, metrics=changed)
+    return dataclasses.replace(place, clean=result, attacked=result)
 
 
 def report(*places, **changed):

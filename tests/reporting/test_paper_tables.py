@@ -4,10 +4,9 @@ import pytest
 from result_folders import CAPTION, read, write_results
 from scored_faces import predictions
 
-from sr_deepfake.reporting.paper_tables import change_table, interval_table, rates_table
+from sr_deepfake.reporting.grid import METHODS, Wish, make_grid
 from sr_deepfake.reporting.published import FOLDER, published_rates, published_similarity
-from sr_deepfake.reporting.report_grid import METHODS, Wish, make_grid
-from sr_deepfake.reporting.similarity_table import similarity_table
+from sr_deepfake.reporting.tables import change_table, interval_table, rates_table, similarity_table
 
 WHERE = ["resnet50", "swin"]
 
@@ -77,12 +76,12 @@ def test_in_table_2_pristine_faces_are_untouched(grid):
 
 def test_intervals_are_those_of_the_metrics(grid):
     table = interval_table(grid, 1)
-    cell = next(cell for place, cell in grid.attacked if place.forgery == "FaceSwap")
-    low, high = cell.metrics["intervals"]["both"]["fnr"]
+    result = next(result for place, result in grid.attacked if place.forgery == "FaceSwap")
+    low, high = result.metrics["intervals"]["both"]["fnr"]
     assert body(table)["Resnet50", "FaceSwap", "✓"][0] == f"60.0 [{100 * low:.1f}, {100 * high:.1f}]"
     second = body(interval_table(grid, 2))["Resnet50", "FaceSwap", "✓"]
     assert second[1] == ""
-    low, high = cell.metrics["intervals"]["fake"]["auc"]
+    low, high = result.metrics["intervals"]["fake"]["auc"]
     assert second[2].endswith(f"[{100 * low:.1f}, {100 * high:.1f}]")
 
 
@@ -98,10 +97,10 @@ def test_changes_have_signs_intervals_and_corrected_p_values(grid):
 
 def test_results_without_intervals_and_tests_are_shown_without(tmp_path):
     write_results(tmp_path)
-    (cell,) = read(tmp_path)
+    (result,) = read(tmp_path)
     for name in ("intervals", "mcnemar", "changes"):
-        del cell.metrics[name]
-    grid = make_grid([cell], Wish(), fill)
+        del result.metrics[name]
+    grid = make_grid([result], Wish(), fill)
     assert interval_table(grid, 1) is None
     assert [row[2:4] for row in change_table(grid).rows if row[1] == "FaceSwap"] == [["+50.0", None]]
     assert "FNR" in rates_table(grid, 1).markdown()

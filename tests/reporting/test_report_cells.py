@@ -5,23 +5,23 @@ import pytest
 from result_folders import CAPTION, read, write_results
 from scored_faces import predictions
 
-from sr_deepfake.errors import UserError
-from sr_deepfake.reporting.report_cells import collect
+from sr_deepfake.reporting.collect import collect
+from sr_deepfake.system.errors import UserError
 
 
 def test_a_cell_says_what_it_is_of(tmp_path):
     folder = write_results(tmp_path, "my-net", "FaceSwap", trained_on="Deepfakes")
-    (cell,) = read(tmp_path)
-    assert (cell.name, cell.folder) == (folder.name, folder)
-    assert (cell.model, cell.trained_on, cell.tested_on) == ("my-net", "Deepfakes", "FaceSwap")
-    assert (cell.attack, cell.data, cell.protocol) == ("sr-edsr-x2", "sample", "quick")
-    assert cell.illustration == CAPTION
-    assert cell.is_attacked
-    assert (cell.kind, cell.strength, cell.attack_and_strength) == ("sr-edsr", "x2", "sr-edsr-x2")
-    assert cell.command == "python -m sr_deepfake.train"
-    assert cell.outputs == tmp_path
-    assert cell.metrics["both"]["fnr"] == 0.5
-    assert len(cell.predictions) == 80
+    (result,) = read(tmp_path)
+    assert (result.name, result.folder) == (folder.name, folder)
+    assert (result.model, result.trained_on, result.tested_on) == ("my-net", "Deepfakes", "FaceSwap")
+    assert (result.attack, result.data, result.protocol) == ("sr-edsr-x2", "sample", "quick")
+    assert result.illustration == CAPTION
+    assert result.is_attacked
+    assert (result.kind, result.strength, result.attack_and_strength) == ("sr-edsr", "x2", "sr-edsr-x2")
+    assert result.command == "python -m sr_deepfake.train"
+    assert result.outputs == tmp_path
+    assert result.metrics["both"]["fnr"] == 0.5
+    assert len(result.predictions) == 80
 
 
 @pytest.mark.parametrize("given", ["outputs", "outputs/results", "one"])
@@ -29,12 +29,12 @@ def test_results_are_found_by_their_outputs_their_folder_and_themselves(given, t
     outputs = tmp_path / "outputs"
     folder = write_results(outputs)
     place = folder if given == "one" else tmp_path / given
-    assert [cell.folder for cell in collect([place]).cells] == [folder]
+    assert [result.folder for result in collect([place]).results] == [folder]
 
 
 def test_results_that_are_named_twice_count_once(tmp_path):
     folder = write_results(tmp_path)
-    assert len(collect([tmp_path, tmp_path / "results", folder]).cells) == 1
+    assert len(collect([tmp_path, tmp_path / "results", folder]).results) == 1
 
 
 def test_other_folders_beside_results_are_no_results(tmp_path):
@@ -63,8 +63,8 @@ def _edit(folder, change):
         (lambda folder: _truncate(folder, "metrics.json"), "no metrics can be read"),
         (lambda folder: _truncate(folder, "predictions.parquet"), "does not hold predictions"),
         (lambda folder: (folder / "metrics.json").write_text("[]"), "does not hold metrics"),
-        (lambda folder: _edit(folder, lambda metrics: metrics.pop("cell")), "which cell"),
-        (lambda folder: _edit(folder, lambda metrics: metrics["cell"].update(model=7)), "which cell"),
+        (lambda folder: _edit(folder, lambda metrics: metrics.pop("result")), "which result"),
+        (lambda folder: _edit(folder, lambda metrics: metrics["run"].update(model=7)), "which result"),
         (lambda folder: _edit(folder, lambda metrics: metrics["both"].pop("auc")), "lacks figures"),
         (lambda folder: _edit(folder, lambda metrics: metrics.update(clean=None)), "lacks figures"),
         (lambda folder: _edit(folder, lambda metrics: metrics["fake"].update(fpr="0")), "lacks figures"),
@@ -77,7 +77,7 @@ def test_damaged_results_are_told_and_others_are_read(damage, reason, tmp_path):
     whole, damaged = write_results(tmp_path), write_results(tmp_path, "swin")
     damage(damaged)
     found = collect([tmp_path])
-    assert [cell.folder for cell in found.cells] == [whole]
+    assert [result.folder for result in found.results] == [whole]
     ((folder, told),) = [(unread.folder, unread.reason) for unread in found.unread]
     assert folder == damaged
     assert reason in told
@@ -91,8 +91,8 @@ def test_without_provenance_a_cell_is_shown_all_the_same(tmp_path):
             (folder / "provenance.json").unlink()
         else:
             (folder / "provenance.json").write_text(content)
-        (cell,) = read(tmp_path)
-        assert (cell.provenance, cell.command, cell.started, cell.config) == ({}, "", "", {})
+        (result,) = read(tmp_path)
+        assert (result.provenance, result.command, result.started, result.config) == ({}, "", "", {})
 
 
 def test_the_defence_is_told_by_the_results_themselves(tmp_path):
@@ -109,8 +109,8 @@ def test_the_summaries_of_experiments_see_network_and_scale(attack, network, sca
     if attack == "none":
         faces = faces.assign(score_attacked=np.nan, ssim=np.nan, psnr=np.nan, psnr_wrapped=np.nan)
     write_results(tmp_path, attack=attack, faces=faces)
-    (cell,) = read(tmp_path)
-    result = cell.as_result()
+    (result,) = read(tmp_path)
+    result = result.as_result()
     assert (result.network, result.scale, result.defence) == (network, scale, "none")
-    assert result.predictions is cell.predictions
-    assert cell.is_attacked == (attack != "none")
+    assert result.predictions is result.predictions
+    assert result.is_attacked == (attack != "none")

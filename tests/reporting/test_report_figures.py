@@ -14,15 +14,13 @@ from result_folders import CAPTION, read, write_results
 from scored_faces import predictions
 from sklearn.metrics import auc, roc_auc_score
 
-from sr_deepfake.reporting.change_figure import change_figure
-from sr_deepfake.reporting.figures import COLUMN, PAGE, SMALLEST
-from sr_deepfake.reporting.report_figures import file_name
-from sr_deepfake.reporting.report_grid import Wish, make_grid
-from sr_deepfake.reporting.roc_figure import roc_curve, roc_figures
-from sr_deepfake.reporting.score_figure import score_figure
-from sr_deepfake.reporting.similarity_figure import similarity_figure
-from sr_deepfake.reporting.strength_figure import strength_figure, strengths
-from sr_deepfake.reporting.training_figure import read_curve, training_figure
+from sr_deepfake.reporting.figures.changes import change_figure
+from sr_deepfake.reporting.figures.roc import roc_curve, roc_figures
+from sr_deepfake.reporting.figures.scores import score_figure, similarity_figure
+from sr_deepfake.reporting.figures.strength import strength_figure, strengths
+from sr_deepfake.reporting.figures.style import COLUMN, PAGE, SMALLEST, file_name
+from sr_deepfake.reporting.figures.training import read_curve, training_figure
+from sr_deepfake.reporting.grid import Wish, make_grid
 
 
 def grid_of(outputs, **wish):
@@ -138,8 +136,8 @@ def test_the_dumbbell_goes_from_clean_to_attacked_and_says_what_is_missing(figur
             tuple(np.round(line.get_xdata(), 6)) for line in panel.get_lines() if len(line.get_xdata()) == 2
         }
         expected = {
-            tuple(np.round([100 * cell.metrics[setup][rate] for setup in ("clean", "both")], 6))
-            for _, cell in grid.attacked
+            tuple(np.round([100 * result.metrics[setup][rate] for setup in ("clean", "both")], 6))
+            for _, result in grid.attacked
         }
         assert ends == expected
         assert [text.get_text() for text in panel.texts].count("–") == 1
@@ -154,21 +152,22 @@ def test_score_panels_hold_each_class_in_full_and_missing_ones_say_so(figures):
 
 
 def test_the_correlation_stands_in_its_panel_with_the_interval(figures, grid):
-    place, cell = grid.attacked[0]
-    r = cell.metrics["correlation"]["pooled"]["ssim"]["score"]["pearson"]
-    low, high = cell.metrics["intervals"]["correlation"]["pooled"]["ssim"]["score"]["pearson"]
+    place, result = grid.attacked[0]
+    r = result.metrics["correlation"]["pooled"]["ssim"]["score"]["pearson"]
+    low, high = result.metrics["intervals"]["correlation"]["pooled"]["ssim"]["score"]["pearson"]
     panel = figures["ssim"].figure.axes[0]
     assert place.forgery == panel.get_title()
     assert panel.texts[0].get_text() == f"r = {r:+.2f}\n[{low:+.2f}, {high:+.2f}]"
 
 
 def test_correlations_of_older_results_are_computed(outputs):
-    cells = read(outputs)
+    results = read(outputs)
     expected = np.corrcoef(
-        cells[0].predictions["ssim"], cells[0].predictions["score_attacked"] - cells[0].predictions["score"]
+        results[0].predictions["ssim"],
+        results[0].predictions["score_attacked"] - results[0].predictions["score"],
     )[0, 1]
-    del cells[0].metrics["correlation"], cells[0].metrics["intervals"]
-    grid = make_grid(cells[:1], Wish(methods=["Deepfakes"]), lambda *_: ("make", ""))
+    del results[0].metrics["correlation"], results[0].metrics["intervals"]
+    grid = make_grid(results[:1], Wish(methods=["Deepfakes"]), lambda *_: ("make", ""))
     assert similarity_figure(grid).figure.axes[0].texts[0].get_text() == f"r = {expected:+.2f}"
 
 
@@ -202,13 +201,13 @@ def trained(tmp_path):
     """Outputs whose only detector was logged in a run's folder, as it was called before the outputs were moved."""
     outputs = tmp_path / "moved"
     write_results(outputs)
-    (cell,) = read(outputs)
+    (result,) = read(outputs)
     run = outputs / "sweeps" / "train" / "now" / "0"
     (run / "csv").mkdir(parents=True)
     columns = {"epoch": [0, 0, 1, 1, np.nan], "train/loss_epoch": [np.nan, 0.9, np.nan, 0.5, np.nan]}
     columns |= {"val/loss": [0.8, np.nan, 0.6, np.nan, np.nan], "val/auc": [0.7, np.nan, 0.9, np.nan, np.nan]}
     pd.DataFrame(columns).to_csv(run / "csv" / "metrics.csv", index=False)
-    detector = outputs / "detectors" / cell.detector
+    detector = outputs / "detectors" / result.detector
     detector.mkdir(parents=True)
     config = {"log_folder": "/gone/outputs/sweeps/train/now/0"}
     (detector / "provenance.json").write_text(json.dumps({"config": config}))
@@ -217,8 +216,8 @@ def trained(tmp_path):
 
 
 def test_training_curves_come_from_the_run_that_the_detector_names(trained):
-    (cell,) = read(trained)
-    curve = read_curve(cell)
+    (result,) = read(trained)
+    curve = read_curve(result)
     assert curve.epochs.index.tolist() == [1, 2]
     assert curve.epochs["train/loss_epoch"].tolist() == [0.9, 0.5]
     assert curve.epochs["val/auc"].tolist() == [0.7, 0.9]

@@ -4,8 +4,8 @@ from result_folders import read, write_results
 from scored_faces import predictions
 from statsmodels.stats.multitest import multipletests
 
-from sr_deepfake.errors import UserError
-from sr_deepfake.reporting.report_grid import METHODS, MODELS, Wish, make_grid
+from sr_deepfake.reporting.grid import METHODS, MODELS, Wish, make_grid
+from sr_deepfake.system.errors import UserError
 
 
 def fill(*place):
@@ -55,9 +55,9 @@ def test_the_newest_of_several_results_takes_the_place(tmp_path):
     write_results(tmp_path, started="2026-03-01T00:00:00+00:00", digits="aaaaaa")
     old = write_results(tmp_path, started="2026-01-01T00:00:00+00:00", digits="bbbbbb")
     grid = make_grid(read(tmp_path), Wish(), fill)
-    ((_, cell),) = grid.attacked
-    assert cell.name.endswith("aaaaaa")
-    assert [cell.folder for cell in grid.left_out] == [old]
+    ((_, result),) = grid.attacked
+    assert result.name.endswith("aaaaaa")
+    assert [result.folder for result in grid.left_out] == [old]
 
 
 def test_defended_and_crossed_results_are_not_in_the_grid(tmp_path):
@@ -65,8 +65,8 @@ def test_defended_and_crossed_results_are_not_in_the_grid(tmp_path):
     write_results(tmp_path, forgery="NeuralTextures", defence="sr-edsr-x2 p=0.5")
     kept = write_results(tmp_path, forgery="Face2Face")
     grid = make_grid(read(tmp_path), Wish(), fill)
-    assert [cell.folder for _, cell in grid.attacked] == [kept]
-    only_crossed = make_grid([cell for cell in read(tmp_path) if cell.folder != kept], Wish(), fill)
+    assert [result.folder for _, result in grid.attacked] == [kept]
+    only_crossed = make_grid([result for result in read(tmp_path) if result.folder != kept], Wish(), fill)
     assert len(only_crossed.missing) == len(only_crossed.places)
 
 
@@ -75,12 +75,14 @@ def test_the_attack_is_the_papers_or_the_most_frequent_or_the_wished_one(tmp_pat
         write_results(tmp_path, forgery=method, attack="jpeg-q15")
     assert make_grid(read(tmp_path), Wish(), fill).attack == "jpeg-q15"
     write_results(tmp_path)
-    cells = read(tmp_path)
-    assert make_grid(cells, Wish(), fill).attack == "sr-edsr-x2"
-    grid = make_grid(cells, Wish(attack="jpeg-q15", models=["swin", "resnet50"], methods=["FaceSwap"]), fill)
+    results = read(tmp_path)
+    assert make_grid(results, Wish(), fill).attack == "sr-edsr-x2"
+    grid = make_grid(
+        results, Wish(attack="jpeg-q15", models=["swin", "resnet50"], methods=["FaceSwap"]), fill
+    )
     assert (grid.attack, len(grid.attacked), len(grid.missing)) == ("jpeg-q15", 1, 1)
     with pytest.raises(UserError, match=r"grid.attack=jpeg-q25: .*Did you mean 'jpeg-q15'"):
-        make_grid(cells, Wish(attack="jpeg-q25"), fill)
+        make_grid(results, Wish(attack="jpeg-q25"), fill)
 
 
 def test_without_any_attacked_results_those_of_the_papers_attack_are_missing(tmp_path):
@@ -97,9 +99,9 @@ def test_p_values_are_corrected_over_all_places_and_both_rates(tmp_path):
         write_results(tmp_path, forgery=method, faces=predictions((0, 0.2 * number), (0, 0.1 * number), 80))
     grid = make_grid(read(tmp_path), Wish(), fill)
     raw, corrected = [], []
-    for place, cell in grid.attacked:
+    for place, result in grid.attacked:
         for rate in ("fnr", "fpr"):
-            raw.append(cell.metrics["mcnemar"][rate]["faces"]["p_clustered"])
+            raw.append(result.metrics["mcnemar"][rate]["faces"]["p_clustered"])
             corrected.append(place.p_values[rate])
     assert len(raw) == 10
     assert corrected == pytest.approx(multipletests(raw, method="holm")[1])

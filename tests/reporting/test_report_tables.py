@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sr_deepfake.reporting.report_tables import ReportTable
+from sr_deepfake.reporting.table import ReportTable
 
 TABLE = ReportTable(
     name="table_1",

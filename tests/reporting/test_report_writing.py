@@ -7,25 +7,25 @@ import pytest
 from result_folders import CAPTION, write_results
 from scored_faces import predictions
 
-from sr_deepfake.errors import UserError
 from sr_deepfake.reporting.building import illustration_of, make_figures, make_tables, notes_of
+from sr_deepfake.reporting.collect import collect
 from sr_deepfake.reporting.examples import FALSE_ALARM, MISSED, Example
+from sr_deepfake.reporting.grid import Wish, make_grid
 from sr_deepfake.reporting.report import Report
-from sr_deepfake.reporting.report_cells import collect
-from sr_deepfake.reporting.report_grid import Wish, make_grid
 from sr_deepfake.reporting.writing import print_report, write_examples, write_figures, write_tables
+from sr_deepfake.system.errors import UserError
 
 FILL = "python -m sr_deepfake.train model=resnet50"
 
 
 def report_of(outputs, compare=False, force=False, **wish):
     collected = collect([outputs])
-    grid = make_grid(collected.cells, Wish(**wish), lambda *_: (FILL, ""))
-    illustration = illustration_of(grid, collected.cells)
+    grid = make_grid(collected.results, Wish(**wish), lambda *_: (FILL, ""))
+    illustration = illustration_of(grid, collected.results)
     tables = make_tables(grid, [], illustration, compare, force)
-    figures, notes = make_figures(grid, collected.cells, [])
+    figures, notes = make_figures(grid, collected.results, [])
     return Report(
-        collected.cells,
+        collected.results,
         grid,
         tables,
         figures,
@@ -113,7 +113,7 @@ def test_examples_are_a_picture_for_each_model_and_kind(tmp_path):
     report = report_of(tmp_path)
     face = np.full((24, 24, 3), 9, np.uint8)
     examples = [
-        Example("cell", model, "FaceSwap", kind, "f", 0.9, 0.1, face, face, face)
+        Example("result", model, "FaceSwap", kind, "f", 0.9, 0.1, face, face, face)
         for model in ("swin", "my/net")
         for kind in (MISSED, FALSE_ALARM)
     ]

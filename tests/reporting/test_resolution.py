@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scored_faces import predictions
 
-from sr_deepfake.errors import UserError
-from sr_deepfake.reporting.resolution import ALL, summarise, upper_edges
-from sr_deepfake.reporting.summary import Result
+from sr_deepfake.reporting.experiments.resolution import ALL, summarise, upper_edges
+from sr_deepfake.reporting.experiments.summary import Result
+from sr_deepfake.system.errors import UserError
 
 
 def result(method, faces):

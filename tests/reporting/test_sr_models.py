@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from scored_faces import predictions
 
-from sr_deepfake.errors import UserError
-from sr_deepfake.reporting.sr_models import summarise
-from sr_deepfake.reporting.summary import Result
+from sr_deepfake.reporting.experiments.sr_models import summarise
+from sr_deepfake.reporting.experiments.summary import Result
+from sr_deepfake.system.errors import UserError
 
 
 def result(network, scale, faces, method="FaceSwap"):
@@ -47,12 +47,12 @@ def test_faces_that_did_not_change_have_no_part_in_the_psnr():
 
 
 def test_the_curve_is_fnr_against_ssim_with_its_k():
-    cells = [
+    results = [
         result(network, scale, predictions(fnr=(0.1, 0.2 * scale), ssim=1 - 0.1 * scale))
         for network in ("edsr", "lanczos")
         for scale in (4, 2, 3)
     ]
-    (axes,) = summarise(cells).figure.axes
+    (axes,) = summarise(results).figure.axes
     edsr, lanczos, clean = axes.lines
     np.testing.assert_allclose(edsr.get_xdata(), [0.8, 0.7, 0.6])
     np.testing.assert_allclose(edsr.get_ydata(), [40, 60, 80])

@@ -2,7 +2,7 @@ import io
 
 import pytest
 
-from sr_deepfake.reporting.table import print_cell_table, render_cell_table
+from sr_deepfake.reporting.terminal import print_result_table, render_result_table
 
 CLEAN = {"fnr": 0.055, "fpr": 0.032, "recall": 0.945, "precision": 0.967, "auc": 0.992, "accuracy": 0.956}
 BOTH = {"fnr": 0.069, "fpr": 0.101, "recall": 0.931, "precision": 0.902, "auc": 0.977, "accuracy": 0.915}
@@ -24,7 +24,7 @@ def cells(text, start):
 
 
 def test_rows_are_the_papers_in_percent(metrics):
-    text = render_cell_table(metrics, "ResNet-50 on Deepfakes")
+    text = render_result_table(metrics, "ResNet-50 on Deepfakes")
     assert cells(text, "Setup") == ["SR", "FNR", "FPR", "Recall", "Precision", "AUC", "Accuracy"]
     assert cells(text, "both (table 1)") == ["clean", "5.5", "3.2", "94.5", "96.7", "99.2", "95.6"]
     assert cells(text, "all faces attacked") == ["attacked", "6.9", "10.1", "93.1", "90.2", "97.7", "91.5"]
@@ -54,7 +54,7 @@ def test_intervals_and_tests_are_shown(metrics):
     metrics = with_statistics(metrics)
     metrics["changes"] = {"both": metrics["both"] | {"eer": -0.041}, "fake": metrics["fake"]}
     metrics["intervals"]["fake"] = metrics["intervals"]["fake"] | {"auc": [None, None]}
-    text = render_cell_table(metrics, "x")
+    text = render_result_table(metrics, "x")
     assert cells(text, "Over videos") == ["FNR,", "95%", "FPR,", "95%", "AUC,", "95%", "EER", "AP"]
     assert cells(text, "both change") == ["2.2", "to", "4.2"] * 3 + ["-4.1", "3.2"]
     row = next(line for line in text.splitlines() if line.startswith("fake ") and "to" in line)
@@ -65,7 +65,7 @@ def test_intervals_and_tests_are_shown(metrics):
 def test_without_an_attack_there_is_one_interval_a_figure(metrics):
     metrics = with_statistics(metrics)
     none = dict.fromkeys(("both", "fake", "changes", "mcnemar", "similarity"))
-    text = render_cell_table(metrics | none | {"intervals": {"clean": metrics["intervals"]["clean"]}}, "x")
+    text = render_result_table(metrics | none | {"intervals": {"clean": metrics["intervals"]["clean"]}}, "x")
     assert text.count(" to ") == 3
     assert "change" not in text
     assert "McNemar" not in text
@@ -76,7 +76,7 @@ def test_the_widest_intervals_fit_into_80_columns(metrics):
     widest = {"fnr": [-1.0, -1.0], "fpr": [-1.0, -1.0], "auc": [1.0, 1.0]}
     metrics["intervals"]["changes"] = {"both": widest, "fake": widest}
     metrics["changes"] = {setup: {"eer": -1.0, "ap": -1.0} for setup in ("both", "fake")}
-    text = render_cell_table(metrics, "x")
+    text = render_result_table(metrics, "x")
     assert max(len(line) for line in text.splitlines()) <= 80
     assert "…" not in text
     assert text.count("-100.0 to -100.0") == 4
@@ -88,17 +88,17 @@ def test_the_widest_intervals_fit_into_80_columns(metrics):
 def test_p_values_have_two_digits(metrics, p, shown):
     metrics = with_statistics(metrics)
     metrics["mcnemar"]["fpr"]["faces"]["p_clustered"] = p
-    assert f"FPR {shown}." in render_cell_table(metrics, "x")
+    assert f"FPR {shown}." in render_result_table(metrics, "x")
 
 
 def test_undefined_numbers_are_a_dash(metrics):
     metrics["both"] = BOTH | {"fpr": float("nan"), "auc": None}
-    text = render_cell_table(metrics, "x")
+    text = render_result_table(metrics, "x")
     assert cells(text, "all faces attacked") == ["attacked", "6.9", "–", "93.1", "90.2", "–", "91.5"]
 
 
 def test_without_an_attack_there_is_a_clean_row_only(metrics):
-    text = render_cell_table(metrics | {"both": None, "fake": None, "similarity": None}, "x")
+    text = render_result_table(metrics | {"both": None, "fake": None, "similarity": None}, "x")
     assert cells(text, "clean") == ["5.5", "3.2", "94.5", "96.7", "99.2", "95.6"]
     assert "attacked" not in text
     assert "SSIM" not in text
@@ -106,7 +106,7 @@ def test_without_an_attack_there_is_a_clean_row_only(metrics):
 
 def test_it_fits_into_80_columns_even_at_its_widest(metrics):
     full = dict.fromkeys(CLEAN, 1.0)
-    text = render_cell_table(
+    text = render_result_table(
         metrics | {"clean": full, "both": full, "fake": full}, "long title " * 20, "caption " * 30
     )
     assert max(len(line) for line in text.splitlines()) <= 80
@@ -117,23 +117,23 @@ def test_it_fits_into_80_columns_even_at_its_widest(metrics):
 
 @pytest.mark.parametrize("name", ["[bold]x[/bold]", "[/]", "run [red", ":smile:", "\\[x]"])
 def test_names_are_shown_as_they_are(metrics, name):
-    text = render_cell_table(metrics, name, caption=name)
+    text = render_result_table(metrics, name, caption=name)
     assert text.splitlines()[0] == name
     assert text.splitlines()[-1] == name
 
 
 def test_settings_for_terminals_do_not_reach_plain_text(metrics, monkeypatch):
-    plain = render_cell_table(metrics, "title")
+    plain = render_result_table(metrics, "title")
     for name, value in (("FORCE_COLOR", "1"), ("COLUMNS", "40"), ("TERM", "xterm-256color")):
         monkeypatch.setenv(name, value)
-    assert render_cell_table(metrics, "title") == plain
+    assert render_result_table(metrics, "title") == plain
     assert "\x1b" not in plain
 
 
 def test_into_a_file_it_is_plain_text(metrics):
     file = io.StringIO()
-    print_cell_table(metrics, "title", "illustration", file=file)
-    assert file.getvalue() == render_cell_table(metrics, "title", "illustration") + "\n"
+    print_result_table(metrics, "title", "illustration", file=file)
+    assert file.getvalue() == render_result_table(metrics, "title", "illustration") + "\n"
 
 
 class Terminal(io.StringIO):
@@ -148,7 +148,7 @@ def test_on_a_terminal_it_is_styled(metrics, monkeypatch):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("TERM", "xterm-256color")
     file = Terminal()
-    print_cell_table(metrics, "title [x]", file=file)
+    print_result_table(metrics, "title [x]", file=file)
     assert "\x1b[1mtitle [x]" in file.getvalue()
 
 
@@ -156,7 +156,7 @@ def test_on_a_terminal_it_is_styled(metrics, monkeypatch):
 def test_an_encoding_that_lacks_the_signs_loses_no_number(metrics, encoding):
     raw = io.BytesIO()
     file = io.TextIOWrapper(raw, encoding=encoding)
-    print_cell_table(metrics, "ResNet × 日本", file=file)
+    print_result_table(metrics, "ResNet × 日本", file=file)
     file.flush()
     text = raw.getvalue().decode("ascii")
     assert text.startswith("ResNet x ??")

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from scored_faces import predictions
 
-from sr_deepfake.errors import UserError
-from sr_deepfake.reporting.summary import Result
-from sr_deepfake.reporting.transfer import matrix, summarise
+from sr_deepfake.reporting.experiments.summary import Result
+from sr_deepfake.reporting.experiments.transfer import matrix, summarise
+from sr_deepfake.system.errors import UserError
 
 METHODS = ["Deepfakes", "FaceSwap", "FaceShifter"]
 
@@ -14,7 +14,7 @@ def result(trained, tested, faces, model="swin", attack="sr-edsr-x2"):
 
 
 @pytest.fixture
-def cells():
+def results():
     return [
         result(trained, tested, predictions(fnr=(row / 10, column / 10)))
         for row, trained in enumerate(METHODS)
@@ -22,17 +22,17 @@ def cells():
     ]
 
 
-def test_rows_are_what_was_trained_on_and_columns_what_is_tested_on(cells):
-    table = summarise(cells).table
+def test_rows_are_what_was_trained_on_and_columns_what_is_tested_on(results):
+    table = summarise(results).table
     clean = matrix(table, "fnr_clean", METHODS, METHODS)
     attacked = matrix(table, "fnr_attacked", METHODS, METHODS)
     np.testing.assert_allclose(clean, [[0, 0, 0], [0.1, 0.1, 0.1], [0.2, 0.2, 0.2]], atol=1e-12)
     np.testing.assert_allclose(attacked, clean.T, atol=1e-12)
 
 
-def test_the_heat_maps_have_a_number_in_each_place_and_a_dash_where_it_is_missing(cells):
-    cells[5] = result("FaceSwap", "FaceShifter", None)
-    summary = summarise(cells)
+def test_the_heat_maps_have_a_number_in_each_place_and_a_dash_where_it_is_missing(results):
+    results[5] = result("FaceSwap", "FaceShifter", None)
+    summary = summarise(results)
     assert len(summary.table) == 9
     panels = summary.figure.axes
     assert [panel.get_title() for panel in panels] == [
@@ -47,14 +47,14 @@ def test_the_heat_maps_have_a_number_in_each_place_and_a_dash_where_it_is_missin
 
 
 def test_several_seeds_are_averaged():
-    cells = [result("FaceSwap", "FaceSwap", predictions(fnr=(0.1, value))) for value in (0.2, 0.6)]
-    assert summarise(cells).table["fnr_attacked"].tolist() == pytest.approx([0.4])
+    results = [result("FaceSwap", "FaceSwap", predictions(fnr=(0.1, value))) for value in (0.2, 0.6)]
+    assert summarise(results).table["fnr_attacked"].tolist() == pytest.approx([0.4])
 
 
 @pytest.mark.parametrize(("option", "value"), [("model", "xception"), ("attack", "none")])
-def test_a_matrix_is_of_one_model_and_one_attack(cells, option, value):
+def test_a_matrix_is_of_one_model_and_one_attack(results, option, value):
     with pytest.raises(UserError, match=f"{option}="):
-        summarise([*cells, result("FaceSwap", "FaceSwap", predictions(), **{option: value})])
+        summarise([*results, result("FaceSwap", "FaceSwap", predictions(), **{option: value})])
 
 
 def test_nothing_to_lay_out_yet():

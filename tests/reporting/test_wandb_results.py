@@ -9,12 +9,14 @@ from sklearn.metrics import roc_auc_score
 from wandb_file import read_run
 
 from sr_deepfake.reporting.examples import FALSE_ALARM, MISSED, Example
-from sr_deepfake.reporting.wandb_results import artifact_name, log_results, roc_curves
+from sr_deepfake.tracking.wandb import artifact_name, log_results, roc_curves
 
 
 def example(kind, side=24):
     clean = np.full((side, side, 3), 90, np.uint8)
-    return Example("cell", "swin", "FaceSwap", kind, "FaceSwap/0/<b>", 0.9, 0.1, clean, clean + 3, clean + 6)
+    return Example(
+        "result", "swin", "FaceSwap", kind, "FaceSwap/0/<b>", 0.9, 0.1, clean, clean + 3, clean + 6
+    )
 
 
 def test_pictures_tables_and_files_are_in_the_run(tmp_path):

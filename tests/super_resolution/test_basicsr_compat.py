@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from sr_deepfake.super_resolution.basicsr_compat import architecture
+from sr_deepfake.super_resolution.edsr import architecture
 
 
 @pytest.mark.parametrize(
@@ -15,7 +15,7 @@ def test_networks_of_basicsr_can_be_had(module, name):
 
 def test_it_works_in_a_fresh_process_and_imports_nothing_early():
     code = (
-        "import sys; from sr_deepfake.super_resolution.basicsr_compat import architecture; "
+        "import sys; from sr_deepfake.super_resolution.edsr import architecture; "
         "assert 'basicsr' not in sys.modules; "
         "architecture('edsr_arch', 'EDSR'); architecture('edsr_arch', 'EDSR')"
     )

@@ -15,9 +15,9 @@ from spandrel.architectures.SwinIR import SwinIR
 from torch import nn
 
 from sr_deepfake.attacks.super_resolution import SuperResolutionAttack
-from sr_deepfake.errors import UserError
-from sr_deepfake.super_resolution.checkpoint import Called, from_checkpoint, last_convolutions
 from sr_deepfake.super_resolution.edsr import basicsr_state, edsr_network
+from sr_deepfake.super_resolution.networks import Called, from_checkpoint, last_convolutions
+from sr_deepfake.system.errors import UserError
 
 NETWORKS = {
     "compact": lambda: Compact(num_feat=8, num_conv=2, upscale=3),

@@ -8,9 +8,9 @@ import time
 
 import pytest
 
-from sr_deepfake.errors import UserError
 from sr_deepfake.super_resolution import download
 from sr_deepfake.super_resolution.download import Published, fetch, is_whole
+from sr_deepfake.system.errors import UserError
 
 CONTENT = bytes(range(256)) * 1024  # 256 KiB
 SHA256 = hashlib.sha256(CONTENT).hexdigest()

@@ -5,12 +5,11 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from sr_deepfake.errors import UserError
 from sr_deepfake.super_resolution import edsr as module
 from sr_deepfake.super_resolution import weights as weights_module
-from sr_deepfake.super_resolution.basicsr_compat import architecture
-from sr_deepfake.super_resolution.edsr import basicsr_state, edsr, edsr_network
+from sr_deepfake.super_resolution.edsr import architecture, basicsr_state, edsr, edsr_network
 from sr_deepfake.super_resolution.weights import find_weights
+from sr_deepfake.system.errors import UserError
 
 BUNDLED = find_weights(None, "edsr_baseline_x2.safetensors", "EDSR")
 

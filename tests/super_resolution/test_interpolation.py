@@ -4,8 +4,8 @@ import pytest
 import torch
 from PIL import Image
 
-from sr_deepfake.errors import UserError
 from sr_deepfake.super_resolution.interpolation import Interpolation
+from sr_deepfake.system.errors import UserError
 
 MODES = {"nearest": cv2.INTER_NEAREST, "bilinear": cv2.INTER_LINEAR, "bicubic": cv2.INTER_CUBIC}
 

@@ -7,11 +7,10 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from sr_deepfake.errors import UserError
-from sr_deepfake.super_resolution.basicsr_compat import architecture, basicsr_state
-from sr_deepfake.super_resolution.edsr import edsr, edsr_network
+from sr_deepfake.super_resolution.edsr import architecture, basicsr_state, edsr, edsr_network
 from sr_deepfake.super_resolution.layouts import basicsr_names, scale_of
-from sr_deepfake.super_resolution.networks import rcan
+from sr_deepfake.super_resolution.networks_old import rcan
+from sr_deepfake.system.errors import UserError
 
 # torchsr.models.edsr names a function too, which hides the module.
 TORCHSR_EDSR = importlib.import_module("torchsr.models.edsr")

@@ -4,11 +4,11 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from sr_deepfake.errors import UserError
-from sr_deepfake.super_resolution import networks
-from sr_deepfake.super_resolution.basicsr_compat import architecture
-from sr_deepfake.super_resolution.networks import PUBLISHED, rcan, rrdb, srvgg, swinir
+from sr_deepfake.super_resolution import networks_old as networks
+from sr_deepfake.super_resolution.edsr import architecture
+from sr_deepfake.super_resolution.networks_old import PUBLISHED, rcan, rrdb, srvgg, swinir
 from sr_deepfake.super_resolution.precision import InFloat32
+from sr_deepfake.system.errors import UserError
 
 SWINIR = {"window_size": 8, "img_size": 16, "mlp_ratio": 2}
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from sr_deepfake.super_resolution.padding import Padded
+from sr_deepfake.super_resolution.networks import Padded
 
 
 class Nearest(nn.Module):

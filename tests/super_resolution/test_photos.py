@@ -5,8 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from sr_deepfake.errors import UserError
-from sr_deepfake.super_resolution.photos import (
+from sr_deepfake.super_resolution.training.photos import (
     Patches,
     PatchSettings,
     ValidationPhotos,
@@ -16,6 +15,7 @@ from sr_deepfake.super_resolution.photos import (
     low_resolution,
     read_photo,
 )
+from sr_deepfake.system.errors import UserError
 
 
 def noise(height, width, seed=0):

@@ -6,11 +6,16 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
-from sr_deepfake.errors import UserError
 from sr_deepfake.super_resolution.edsr import edsr, edsr_network
-from sr_deepfake.super_resolution.photos import Patches, PatchSettings, ValidationPhotos, bicubic_enlarged
-from sr_deepfake.super_resolution.training import train_network, training_folder
-from sr_deepfake.super_resolution.training_step import Schedule, SuperResolutionTraining
+from sr_deepfake.super_resolution.training.loop import train_network, training_folder
+from sr_deepfake.super_resolution.training.module import Schedule, SuperResolutionTraining
+from sr_deepfake.super_resolution.training.photos import (
+    Patches,
+    PatchSettings,
+    ValidationPhotos,
+    bicubic_enlarged,
+)
+from sr_deepfake.system.errors import UserError
 
 SETTINGS = PatchSettings(patch=8, sizes=(1.0,))
 SCHEDULE = Schedule(steps=8, batch=2, check=2, learning_rate=1e-3, warmup=2)

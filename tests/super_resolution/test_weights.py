@@ -8,11 +8,11 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from sr_deepfake.errors import UserError
 from sr_deepfake.super_resolution import weights as weights_module
 from sr_deepfake.super_resolution.download import Published
 from sr_deepfake.super_resolution.edsr import basicsr_state, edsr, edsr_network
 from sr_deepfake.super_resolution.weights import find_weights, load_weights, read_weights
+from sr_deepfake.system.errors import UserError
 
 
 def make_network():

@@ -4,8 +4,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from sr_deepfake.data.sample.landmarks import OVAL, Points
-from sr_deepfake.data.sample.warping import Image
+from sr_deepfake.data.sample.geometry import OVAL, Image, Points
 
 BORDER = 4  # pixels along the frame's edge that no forgery touches
 Mask = NDArray[np.float32]

@@ -9,21 +9,24 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import av
 import cv2
 from filelock import FileLock, Timeout
 
-from sr_deepfake.data.layout import FORGERY_METHODS, PRISTINE
-from sr_deepfake.data.process_pool import run_in_processes
-from sr_deepfake.data.progress import track
-from sr_deepfake.data.sample.assets import identity_table, read_identity
-from sr_deepfake.data.sample.encoding import write_clip
+from sr_deepfake.data.extraction.workers import run_in_processes
+from sr_deepfake.data.manifest import FORGERY_METHODS, PRISTINE
 from sr_deepfake.data.sample.forgeries import FORGERIES
-from sr_deepfake.data.sample.pairs import Pair, draw_pairs, split_file
-from sr_deepfake.errors import choose
+from sr_deepfake.data.sample.people import Frames, Pair, draw_pairs, identity_table, read_identity, split_file
+from sr_deepfake.system.console import track
+from sr_deepfake.system.errors import choose
 
 log = logging.getLogger(__name__)
 
 SAMPLE_VERSION = 1  # to be raised by whatever changes a pixel, a pair or an encoder setting
+FRAMES_PER_SECOND = 10
+# One thread, because x264's rate control depends on how many there are; and `cpu-independent`, because without
+# it the vectorised look-ahead (mbtree) of some CPUs gives other bytes from one run to the next.
+CODEC_OPTIONS = {"crf": "23", "preset": "medium", "threads": "1", "x264-params": "cpu-independent=1"}
 COMPRESSION = "c23"
 _UNFINISHED = ".unfinished"  # folder of files that are being written
 
@@ -176,3 +179,19 @@ def _write_text(path: Path, content: str, unfinished: Path) -> None:
     part = unfinished / path.name
     part.write_text(content, encoding="utf-8")
     part.replace(path)
+
+
+def write_clip(path: Path, frames: Frames) -> None:
+    """Encode a clip.
+
+    Args:
+        path: the file; its folder must exist. Its name does not go into the file's contents.
+        frames: uint8 RGB, `N×H×W×3`, both sides even.
+    """
+    with av.open(str(path), "w", format="mp4") as container:
+        stream = container.add_stream("libx264", rate=FRAMES_PER_SECOND, options=CODEC_OPTIONS)
+        stream.height, stream.width = frames.shape[1:3]
+        stream.pix_fmt = "yuv420p"
+        for frame in frames:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+        container.mux(stream.encode())

@@ -10,9 +10,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from sr_deepfake.data.sample.assets import Frames, identity_table, read_identity
 from sr_deepfake.data.sample.forgeries import FORGERIES
-from sr_deepfake.data.sample.pairs import Pair, draw_pairs
+from sr_deepfake.data.sample.people import Frames, Pair, draw_pairs, identity_table, read_identity
 
 TILE = 216
 MARGIN = 20  # above and left of the tiles, for labels

@@ -7,13 +7,13 @@ of trace that their family leaves; they are not the methods whose names they bea
 
 from collections.abc import Callable
 
-from sr_deepfake.data.sample.assets import Frames
 from sr_deepfake.data.sample.forgeries.deepfakes import deepfakes
 from sr_deepfake.data.sample.forgeries.face2face import face2face
 from sr_deepfake.data.sample.forgeries.faceshifter import faceshifter
 from sr_deepfake.data.sample.forgeries.faceswap import faceswap
 from sr_deepfake.data.sample.forgeries.neural_textures import neural_textures
-from sr_deepfake.data.sample.landmarks import Points
+from sr_deepfake.data.sample.geometry import Points
+from sr_deepfake.data.sample.people import Frames
 
 Forgery = Callable[[Frames, Points, Frames, Points], Frames]
 

@@ -3,7 +3,6 @@
 import cv2
 import numpy as np
 
-from sr_deepfake.data.sample.assets import Frames
 from sr_deepfake.data.sample.blending import (
     composite,
     core_mask,
@@ -13,8 +12,8 @@ from sr_deepfake.data.sample.blending import (
     to_float,
 )
 from sr_deepfake.data.sample.expression import transfer_expression
-from sr_deepfake.data.sample.landmarks import Points
-from sr_deepfake.data.sample.warping import (
+from sr_deepfake.data.sample.geometry import (
+    Points,
     crop_matrix,
     face_size,
     into_crop,
@@ -24,6 +23,7 @@ from sr_deepfake.data.sample.warping import (
     triangulate,
     with_ring,
 )
+from sr_deepfake.data.sample.people import Frames
 
 BOTTLENECK = 72  # side of the aligned crop, as in the autoencoders of 2018
 EXTENT = 1.35  # of the crop, in face sizes

@@ -2,12 +2,10 @@
 
 import numpy as np
 
-from sr_deepfake.data.sample.assets import Frames
 from sr_deepfake.data.sample.blending import composite, face_polygon, soft_mask, to_float
-from sr_deepfake.data.sample.expression import transfer_expression
-from sr_deepfake.data.sample.landmarks import Points
-from sr_deepfake.data.sample.mouth import fill_mouth, needs_teeth
-from sr_deepfake.data.sample.warping import (
+from sr_deepfake.data.sample.expression import fill_mouth, needs_teeth, transfer_expression
+from sr_deepfake.data.sample.geometry import (
+    Points,
     crop_matrix,
     face_size,
     out_of_crop,
@@ -16,6 +14,7 @@ from sr_deepfake.data.sample.warping import (
     triangulate,
     with_ring,
 )
+from sr_deepfake.data.sample.people import Frames
 
 TEXTURE = 128  # side of the crop in which the face is rendered
 

@@ -3,7 +3,6 @@
 import cv2
 import numpy as np
 
-from sr_deepfake.data.sample.assets import Frames
 from sr_deepfake.data.sample.blending import (
     Mask,
     composite,
@@ -16,9 +15,9 @@ from sr_deepfake.data.sample.blending import (
     to_lab,
 )
 from sr_deepfake.data.sample.expression import transfer_expression
-from sr_deepfake.data.sample.landmarks import Points
-from sr_deepfake.data.sample.warping import (
+from sr_deepfake.data.sample.geometry import (
     Image,
+    Points,
     crop_matrix,
     face_size,
     into_crop,
@@ -28,6 +27,7 @@ from sr_deepfake.data.sample.warping import (
     triangulate,
     with_ring,
 )
+from sr_deepfake.data.sample.people import Frames
 
 GENERATOR = 128  # side of the crop; the original makes 256 px for faces twice as large
 SHADING = 0.75  # how much of the target's shading the face takes over

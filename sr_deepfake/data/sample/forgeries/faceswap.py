@@ -3,11 +3,10 @@
 import cv2
 import numpy as np
 
-from sr_deepfake.data.sample.assets import Frames
 from sr_deepfake.data.sample.blending import Mask, composite, core_mask, face_polygon, soft_mask, to_float
 from sr_deepfake.data.sample.expression import transfer_expression
-from sr_deepfake.data.sample.landmarks import Points
-from sr_deepfake.data.sample.warping import Image, face_size, triangulate, warp_face, with_ring
+from sr_deepfake.data.sample.geometry import Image, Points, face_size, triangulate, warp_face, with_ring
+from sr_deepfake.data.sample.people import Frames
 
 
 def faceswap(

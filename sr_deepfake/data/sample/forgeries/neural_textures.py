@@ -3,21 +3,22 @@
 import cv2
 import numpy as np
 
-from sr_deepfake.data.sample.assets import Frames
 from sr_deepfake.data.sample.blending import composite, soft_mask, to_float
-from sr_deepfake.data.sample.expression import transfer_expression
-from sr_deepfake.data.sample.landmarks import JAW, Points, rows
-from sr_deepfake.data.sample.mouth import fill_mouth, needs_teeth
-from sr_deepfake.data.sample.warping import (
+from sr_deepfake.data.sample.expression import fill_mouth, needs_teeth, transfer_expression
+from sr_deepfake.data.sample.geometry import (
+    JAW,
     Image,
+    Points,
     crop_matrix,
     face_size,
     out_of_crop,
     render_crop,
+    rows,
     transform,
     triangulate,
     with_ring,
 )
+from sr_deepfake.data.sample.people import Frames
 
 DECODER = 160  # side of the crop that the decoder puts out; its last layer doubles the resolution
 RESIDUE = 0.035  # amplitude of the last layer's uneven overlap, as a share of brightness

@@ -1,0 +1,101 @@
+"""How a sweep is to be launched, looked at before the work: packages that are missing, devices that clash."""
+
+import importlib.util
+import os
+import warnings
+
+from hydra.conf import HydraConf
+from omegaconf import DictConfig
+
+from sr_deepfake.system.errors import UserError
+
+# Hydra 1.3 checks our launchers against the options of their packages, as is wanted, and warns that 1.4 will not.
+warnings.filterwarnings("ignore", message=r"\s*'hydra/launcher/\w+' is validated against ConfigStore schema")
+
+# Of each launcher: a module that has to be there, and what brings it.
+_PACKAGES = {
+    "joblib": [("hydra_plugins.hydra_joblib_launcher", "hydra-joblib-launcher")],
+    "submitit_local": [("hydra_plugins.hydra_submitit_launcher", "hydra-submitit-launcher")],
+    "submitit_slurm": [("hydra_plugins.hydra_submitit_launcher", "hydra-submitit-launcher")],
+    "ray": [("hydra_plugins.hydra_ray_launcher", "hydra-ray-launcher"), ("ray", "ray")],
+}
+
+
+def check_launcher(hydra: DictConfig | HydraConf, trainer: DictConfig | None) -> None:
+    """See that a sweep can be launched as it is configured.
+
+    Args:
+        hydra: configuration of Hydra.
+        trainer: that of `trainer`, if the program has one.
+
+    Raises:
+        UserError: it cannot; the message says what mends it.
+    """
+    name = str(hydra.runtime.choices["hydra/launcher"])
+    for module, package in _PACKAGES.get(name, []):
+        if not _is_there(module):
+            raise UserError(
+                f"hydra/launcher={name} needs a package that is not installed: pip install {package}"
+            )
+    launcher = hydra.launcher
+    if launcher.get("tasks_per_node", 1) > 1 or launcher.get("nodes", 1) > 1:
+        raise UserError(
+            f"hydra.launcher.nodes={launcher.nodes} and tasks_per_node={launcher.tasks_per_node}: each task would do "
+            "the whole job. Leave both at 1; for several GPUs a detector: trainer=ddp hydra.launcher.gpus_per_node=N"
+        )
+    if name == "ray" and launcher.ray.init.get("address") is None:
+        _check_gpus_of_this_machine(launcher.ray.remote.get("num_gpus") or 0)
+    if trainer is not None and trainer.devices != 1:
+        _check_devices(name, launcher, trainer.devices, trainer.accelerator)
+
+
+def share_cores(hydra: DictConfig) -> None:
+    """See that jobs which run at once do not each take all cores, where the launcher does not (joblib's and Ray's do).
+
+    Args:
+        hydra: configuration of Hydra.
+    """
+    if hydra.runtime.choices["hydra/launcher"] == "submitit_local":
+        os.environ.setdefault("OMP_NUM_THREADS", "1")  # the jobs inherit it
+
+
+def _is_there(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:  # not even the package that it is in
+        return False
+
+
+def _check_gpus_of_this_machine(wanted: float) -> None:
+    """Ray would wait for ever for a GPU that there is not."""
+    if wanted:
+        import torch
+
+        here = torch.cuda.device_count()
+        if wanted > here:
+            raise UserError(
+                f"hydra/launcher=ray: a job is to have {wanted:g} GPU(s), and torch finds {here} here: "
+                f"hydra.launcher.ray.remote.num_gpus={here}, or name a cluster: hydra.launcher.ray.init.address=auto"
+            )
+
+
+def _check_devices(name: str, launcher: DictConfig, devices: int | str, accelerator: str) -> None:
+    """Devices that train one detector together have to be that job's alone."""
+    alone = "or train each detector on one device: trainer=auto"
+    if name == "submitit_local" or (name == "joblib" and launcher.n_jobs != 1):
+        raise UserError(
+            f"trainer.devices={devices} with hydra/launcher={name}: several detectors would be trained at once on the "
+            f"same devices. Leave out hydra/launcher, so that one follows the other, {alone}"
+        )
+    if accelerator == "cpu" or name not in ("submitit_slurm", "ray"):
+        return
+    if name == "ray":
+        option, given = "hydra.launcher.ray.remote.num_gpus", launcher.ray.remote.get("num_gpus") or 0
+    else:
+        option, given = "hydra.launcher.gpus_per_node", launcher.gpus_per_node or 0
+    several = devices in ("auto", -1)
+    if given < 2 if several else given != devices:
+        raise UserError(
+            f"trainer.devices={devices}, and {option}={given:g} is what a job gets. "
+            f"Give it {option}={2 if several else devices}, {alone}"
+        )

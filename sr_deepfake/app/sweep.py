@@ -1,0 +1,144 @@
+"""What a sweep does about its jobs: a failed one stops no other, and is told again at the end."""
+
+import json
+import logging
+import os
+import shlex
+import sys
+import traceback
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import InstantiationException
+from hydra.experimental.callback import Callback
+from hydra.types import RunMode
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+
+from sr_deepfake.app.launchers import check_launcher, share_cores
+from sr_deepfake.system.errors import UserError, last_line
+from sr_deepfake.system.files import check_writable, explain, write_json
+
+FAILED = "failed.json"
+COMMAND = "SR_DEEPFAKE_COMMAND"  # in the environment: what tells this start of a program from others
+
+logger = logging.getLogger(__name__)
+
+# Of jobs in this process, by their number: where the disk is full there may be no file of them.
+_failures: dict[int, dict[str, str]] = {}
+
+
+def is_job_of_a_sweep() -> bool:
+    """Whether this is one job of `-m`, wherever it runs."""
+    return bool(HydraConfig.get().mode == RunMode.MULTIRUN)
+
+
+def forget_failure() -> None:
+    """Remove what an earlier sweep in the same folder wrote about this job."""
+    (Path(HydraConfig.get().runtime.output_dir) / FAILED).unlink(missing_ok=True)
+
+
+def mendable(error: BaseException, outputs: Path) -> UserError | None:
+    """The error as one that the user can mend, or None.
+
+    Args:
+        error: of a job.
+        outputs: the folder where every run writes.
+    """
+    if isinstance(error, UserError):
+        return error
+    if isinstance(error, OSError) and (message := explain(error, outputs)):
+        return UserError(message).with_traceback(error.__traceback__)
+    if isinstance(error, OmegaConfBaseException):
+        told = str(error).partition("\n    object_type=")[0]
+        return UserError(" ".join(told.split())).with_traceback(error.__traceback__)
+    if _is_lightnings(error):
+        return UserError(f"trainer: {last_line(error)}").with_traceback(error.__traceback__)
+    if isinstance(error, InstantiationException) and error.__cause__ is not None:
+        # Hydra wraps what goes wrong while it builds an object. A value that the object does not take is a mistake.
+        cause = error.__cause__
+        if isinstance(cause, TypeError | ValueError | ImportError) or _is_lightnings(cause):
+            key = str(error).rpartition("full_key: ")[2]
+            return UserError(f"{key}: {last_line(cause)}").with_traceback(cause.__traceback__)
+        return mendable(cause, outputs)
+    return None
+
+
+def _is_lightnings(error: BaseException) -> bool:
+    """Whether Lightning says that it was asked for what it cannot do (told by name: to import it takes seconds)."""
+    return type(error).__name__ == "MisconfigurationException"
+
+
+def record_failure(error: BaseException) -> None:
+    """Tell in one line that this job failed; with its traceback in the job's log; and for the end of the sweep.
+
+    Args:
+        error: what is told.
+    """
+    hydra = HydraConfig.get()
+    folder = Path(hydra.runtime.output_dir)
+    message = last_line(error)
+    logger.error("error: %s", message)
+    log = _write_traceback(error)
+    failure = {"job": shlex.join(hydra.overrides.task), "error": message, "log": log}
+    _failures[int(hydra.job.num)] = failure
+    try:
+        write_json(folder / FAILED, failure)
+    except OSError as unwritable:
+        logger.error("%s could not be written: %s", folder / FAILED, unwritable)
+
+
+def _write_traceback(error: BaseException) -> str:
+    """Write it to the files that the job logs to, not to the terminal, and return the first one's name."""
+    text = "".join(traceback.format_exception(error))
+    record = logger.makeRecord(logger.name, logging.ERROR, __file__, 0, text, (), None)
+    files = [handler for handler in logging.getLogger().handlers if isinstance(handler, logging.FileHandler)]
+    for handler in files:
+        handler.handle(record)
+    return files[0].baseFilename if files else ""
+
+
+class Watch(Callback):
+    """Hydra's callback of every program: looks at outputs and launcher before a sweep, lists failed jobs after it."""
+
+    def on_run_start(self, config: DictConfig, **kwargs: object) -> None:
+        """End at once, with status 1, where nothing can be written."""
+        os.environ[COMMAND] = uuid.uuid4().hex
+        _end_at_once(lambda: check_writable(Path(config.paths.outputs)))
+
+    def on_multirun_start(self, config: DictConfig, **kwargs: object) -> None:
+        """End at once, with status 1, where nothing can be written or launched."""
+        os.environ[COMMAND] = uuid.uuid4().hex  # which the jobs' processes inherit
+        _failures.clear()
+        _end_at_once(lambda: check_writable(Path(config.paths.outputs)))
+        _end_at_once(lambda: check_launcher(config.hydra, config.get("trainer")))
+        share_cores(config.hydra)
+
+    def on_multirun_end(self, config: DictConfig, **kwargs: object) -> None:
+        """List the jobs that failed, in whatever process they ran, and end with status 1 if any did."""
+        failures = {str(number): failure for number, failure in _failures.items()}
+        for file in sorted(Path(config.hydra.sweep.dir).glob(f"**/{FAILED}")):
+            failure = json.loads(file.read_text())
+            if failure not in failures.values():
+                failures[str(file)] = failure
+        if failures:
+            print(_listing(list(failures.values())), file=sys.stderr)
+            raise SystemExit(1)
+
+
+def _end_at_once(check: Callable[[], None]) -> None:
+    try:
+        check()
+    except UserError as error:
+        # Hydra turns an exception of a callback into a warning.
+        print(f"error: {error}", file=sys.stderr)
+        raise SystemExit(1) from None
+
+
+def _listing(failures: list[dict[str, str]]) -> str:
+    lines = [f"{len(failures)} job(s) of the sweep failed, the others did not:"]
+    for failure in failures:
+        lines += [f"  {failure['job']}", f"    {failure['error']}", f"    log: {failure['log']}"]
+    return "\n".join([*lines, "The same command, run again, does only what is missing."])

@@ -1,0 +1,231 @@
+"""Attacks for comparison: blur, JPEG, noise, resizing."""
+
+import hashlib
+import io
+
+import cv2
+import numpy as np
+from PIL import Image
+from torch import Tensor
+
+from sr_deepfake.attacks.base import Attack, Picture, attack_pictures, number, of_severity, whole_number
+from sr_deepfake.system.errors import choose
+
+# DeeperForensics-1.0 (Jiang et al. 2020): kernels of 7, 9, 13, 17 and 21 px, whose sigma is a sixth of that.
+BLUR_SEVERITIES = (1.17, 1.5, 2.17, 2.83, 3.5)
+
+
+class BlurAttack(Attack):
+    """Blurs each face with a Gaussian, in float32, cut off at four standard deviations, on the CPU.
+
+    Beyond its border a face is mirrored about its outermost pixels (OpenCV's `BORDER_REFLECT_101`).
+
+    Args:
+        sigma: the Gaussian's standard deviation, in pixels of the face; above 0, 100 at most.
+        severity: 1 to 5, where sigma is not given.
+
+    Raises:
+        UserError: severity or sigma is out of range.
+
+    Example:
+        >>> import torch
+        >>> face = torch.zeros(1, 3, 9, 9)
+        >>> face[..., 4, 4] = 1
+        >>> (BlurAttack(sigma=1.0)(face)[0, 0, 4, 2:7] * 255).tolist()  # 255 · exp(-x² / 2) / 2π
+        [5.0, 25.0, 41.0, 25.0, 5.0]
+    """
+
+    kind = "blur"
+
+    def __init__(self, sigma: float | None = None, severity: int = 3) -> None:
+        super().__init__()
+        sigma = of_severity(sigma, severity, BLUR_SEVERITIES, "attack.sigma")
+        self.sigma = number(sigma, "attack.sigma", above=0, high=100)
+        self.strength = f"s{self.sigma:g}"
+
+    def forward(self, faces: Tensor) -> Tensor:
+        """Attack `faces` (float32, B×3×S×S in [0, 1]); returns the same shape, on the grid k/255.
+
+        Raises:
+            ValueError: `faces` has another shape, type or range.
+        """
+        return attack_pictures(faces, self._blur)
+
+    def _blur(self, picture: Picture) -> Picture:
+        # On 8-bit pictures OpenCV rounds the kernel to 1/256, which cuts the tails of a wide one: hence float32.
+        levels = picture.astype(np.float32)
+        side = 2 * int(4 * self.sigma + 0.5) + 1
+        return cv2.GaussianBlur(levels, (side, side), self.sigma, borderType=cv2.BORDER_REFLECT_101)
+
+    def extra_repr(self) -> str:
+        """Say the settings in the module's printed form."""
+        return f"sigma={self.sigma}"
+
+
+_CHROMA = ("4:2:0", "4:2:2", "4:4:4")
+# Hendrycks & Dietterich 2019 (ImageNet-C): mild to severe.
+JPEG_SEVERITIES = (25, 18, 15, 10, 7)
+
+
+class JpegAttack(Attack):
+    """Saves each face as a JPEG (baseline, Pillow's libjpeg-turbo) and reads it again, on the CPU.
+
+    Args:
+        quality: 1 (worst) to 100, on the scale of libjpeg.
+        chroma: `"4:2:0"` keeps one colour for four pixels, as cameras and web services do; `"4:2:2"` one for two;
+            `"4:4:4"` one for each.
+        severity: 1 to 5, where the quality is not given.
+
+    Raises:
+        UserError: severity or quality is out of range, or `chroma` is not a choice.
+
+    Example:
+        >>> import torch
+        >>> face = torch.full((1, 3, 24, 24), 0.2)
+        >>> torch.equal(JpegAttack(quality=90)(face), face)  # a plain picture loses nothing
+        True
+    """
+
+    kind = "jpeg"
+
+    def __init__(self, quality: int | None = None, chroma: str = "4:2:0", severity: int = 3) -> None:
+        super().__init__()
+        quality = of_severity(quality, severity, JPEG_SEVERITIES, "attack.quality")
+        self.quality = whole_number(quality, "attack.quality", 1, 100)
+        self.chroma = choose(chroma, _CHROMA, "attack.chroma")
+        self.strength = f"q{self.quality}"
+        self.variant = "" if self.chroma == _CHROMA[0] else self.chroma.replace(":", "")
+
+    def forward(self, faces: Tensor) -> Tensor:
+        """Attack `faces` (float32, B×3×S×S in [0, 1]); returns the same shape, on the grid k/255.
+
+        Raises:
+            ValueError: `faces` has another shape, type or range.
+        """
+        return attack_pictures(faces, self._save_and_read)
+
+    def _save_and_read(self, picture: Picture) -> Picture:
+        file = io.BytesIO()
+        Image.fromarray(picture).save(file, "JPEG", quality=self.quality, subsampling=self.chroma)
+        return np.asarray(Image.open(file))
+
+    def extra_repr(self) -> str:
+        """Say the settings in the module's printed form."""
+        return f"quality={self.quality}, chroma={self.chroma!r}"
+
+
+# DeeperForensics-1.0 (Jiang et al. 2020): variances .001, .002, .005, .01 and .05 of values in [0, 1], there on YCbCr.
+NOISE_SEVERITIES = (8, 11, 18, 26, 57)
+
+
+class NoiseAttack(Attack):
+    """Adds white Gaussian noise to each pixel and channel, on the CPU.
+
+    The noise is drawn from the seed and the SHA-256 of the face's 8-bit pixels alone. So a face has the same
+    noise in every batch, at every place of it and in every run, and two faces have unrelated noise. A stronger
+    attack on the same face is the same noise, amplified. (The numbers are those of NumPy's PCG64
+    `standard_normal`, which its maintainers may change in a major release.)
+
+    Args:
+        std: standard deviation in grey levels (of 255), before clipping; above 0, 255 at most.
+        seed: another seed gives other noise; a whole number from 0 on.
+        severity: 1 to 5, where the standard deviation is not given.
+
+    Raises:
+        UserError: `severity`, `std` or `seed` is out of range.
+
+    Example:
+        >>> import torch
+        >>> faces = torch.full((1, 3, 96, 96), 128 / 255)
+        >>> attacked = NoiseAttack(std=8)(faces)
+        >>> print(f"{255 * (attacked - faces).std():.1f}")
+        8.0
+        >>> torch.equal(attacked, NoiseAttack(std=8)(faces))
+        True
+    """
+
+    kind = "noise"
+
+    def __init__(self, std: float | None = None, seed: int = 0, severity: int = 3) -> None:
+        super().__init__()
+        self.std = number(
+            of_severity(std, severity, NOISE_SEVERITIES, "attack.std"), "attack.std", above=0, high=255
+        )
+        self.seed = whole_number(seed, "attack.seed", 0, 2**63 - 1)
+        self.strength = f"{self.std:g}"
+        self.variant = f"seed{self.seed}" if self.seed else ""
+
+    def forward(self, faces: Tensor) -> Tensor:
+        """Attack `faces` (float32, B×3×S×S in [0, 1]); returns the same shape, on the grid k/255.
+
+        Raises:
+            ValueError: `faces` has another shape, type or range.
+        """
+        return attack_pictures(faces, self._add_noise)
+
+    def _add_noise(self, picture: Picture) -> Picture:
+        identity = f"{self.seed} {picture.shape}".encode() + picture.tobytes()
+        digest = hashlib.sha256(identity).digest()
+        generator = np.random.Generator(np.random.PCG64(int.from_bytes(digest, "big")))
+        noisy: Picture = picture + self.std * generator.standard_normal(picture.shape)
+        return noisy
+
+    def extra_repr(self) -> str:
+        """Say the settings in the module's printed form."""
+        return f"std={self.std}, seed={self.seed}"
+
+
+_INTERPOLATIONS = {"bicubic": cv2.INTER_CUBIC, "bilinear": cv2.INTER_LINEAR}
+# DeeperForensics-1.0 (Jiang et al. 2020), whose code does this under the name of JPEG compression (bilinearly).
+RESIZE_SEVERITIES = (2, 3, 4, 5, 6)
+
+
+class ResizeAttack(Attack):
+    """Scales each face down (area average, rounded to 8 bits as a saved picture is) and up to its own size.
+
+    With a whole factor that divides the face's sides, and `"bicubic"`, this is `SuperResolutionAttack` with
+    `Interpolation` in the network's place. Unlike it, it takes any factor. It runs on the CPU, in OpenCV.
+
+    Args:
+        factor: how many times smaller a face gets, as 1.5 or 4; above 1, 100 at most. Its sides are rounded to
+            whole pixels and stay 1 at least.
+        interpolation: how it is enlarged, `"bicubic"` or `"bilinear"`.
+        severity: 1 to 5, where the factor is not given.
+
+    Raises:
+        UserError: severity or factor is out of range, or the interpolation is not a choice.
+
+    Example:
+        >>> import torch
+        >>> face = torch.tensor([0.0, 0.2, 0.4, 0.6]).expand(1, 3, 4, 4)
+        >>> (ResizeAttack(factor=2, interpolation="bilinear")(face)[0, 0, 0] * 255).tolist()
+        [26.0, 52.0, 102.0, 128.0]
+    """
+
+    def __init__(
+        self, factor: float | None = None, interpolation: str = "bicubic", severity: int = 3
+    ) -> None:
+        super().__init__()
+        factor = of_severity(factor, severity, RESIZE_SEVERITIES, "attack.factor")
+        self.factor = number(factor, "attack.factor", above=1, high=100)
+        self.interpolation = choose(interpolation, _INTERPOLATIONS, "attack.interpolation")
+        self.kind = f"resize-{self.interpolation}"
+        self.strength = f"x{self.factor:g}"
+
+    def forward(self, faces: Tensor) -> Tensor:
+        """Attack `faces` (float32, B×3×S×S in [0, 1]); returns the same shape, on the grid k/255.
+
+        Raises:
+            ValueError: `faces` has another shape, type or range.
+        """
+        return attack_pictures(faces, self._down_and_up)
+
+    def _down_and_up(self, picture: Picture) -> Picture:
+        height, width = picture.shape[:2]
+        small_size = (max(1, round(width / self.factor)), max(1, round(height / self.factor)))
+        small = cv2.resize(picture, small_size, interpolation=cv2.INTER_AREA).astype(np.float32)
+        return cv2.resize(small, (width, height), interpolation=_INTERPOLATIONS[self.interpolation])
+
+    def extra_repr(self) -> str:
+        """Say the settings in the module's printed form."""
+        return f"factor={self.factor}, interpolation={self.interpolation!r}"

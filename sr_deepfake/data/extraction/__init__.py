@@ -1,0 +1,1 @@
+"""Videos and photos → face crops and their manifest."""

@@ -1,0 +1,258 @@
+"""Finds the faces of every frame of a video, or the largest only: the MTCNN of facenet-pytorch, from coarse to fine.
+
+The networks, their weights and the cascade (Zhang et al., "Joint face detection and alignment using
+multi-task cascaded convolutional networks", 2016) are facenet-pytorch's. Three things make it several times
+as fast as calling `facenet_pytorch.MTCNN` frame by frame, with the same boxes:
+
+- Where only the largest face is wanted, the image pyramid of the first network is walked from its small end, which
+  finds large faces; its large end, where nearly all the time goes, is visited only for frames whose face is
+  not yet found.
+- All frames of a video go through the networks together.
+- Every level and every crop is a set of area means; they are read from one integral image of each frame.
+"""
+
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import cv2
+import numpy as np
+import torch
+from facenet_pytorch.models.mtcnn import ONet, PNet, RNet
+from numpy.typing import NDArray
+
+from sr_deepfake.data.extraction.mtcnn_boxes import (
+    Boxes,
+    Integral,
+    area_means,
+    clip_to_frame,
+    merge_levels,
+    move_by_regression,
+    square_boxes,
+    suppress_contained,
+    suppress_overlapping,
+)
+
+Frame = NDArray[np.uint8]
+Found = TypeVar("Found")
+
+WINDOW = 12  # side of the first network's window, px
+FACTOR = 0.709  # between two levels of the pyramid, as in facenet-pytorch
+OPENING = (4, 2, 0)  # the pyramid is opened in three steps: faces from 79, 40 and 20 px, if min_face is 20
+CLEARANCE = 1.7  # a face settles its frame when it is this much larger than the step's smallest
+
+
+@dataclass(frozen=True)
+class Detection:
+    """A face in a frame.
+
+    Attributes:
+        box: left, top, right, bottom in pixels of the frame. May reach beyond the frame.
+        probability: the last network's probability that this is a face, in [0, 1].
+
+    >>> Detection(box=(10.0, 20.0, 110.0, 140.0), probability=0.99).area
+    12000.0
+    """
+
+    box: tuple[float, float, float, float]
+    probability: float
+
+    @property
+    def area(self) -> float:
+        """Area of the box in square pixels."""
+        left, top, right, bottom = self.box
+        return (right - left) * (bottom - top)
+
+
+class FaceDetector:
+    """MTCNN for the faces of frames: the largest of each, or all.
+
+    Args:
+        thresholds: probability that a box needs to pass the first, second and third network.
+        min_face: side in pixels of the smallest face looked for.
+        device: where the networks run.
+
+    >>> import numpy as np
+    >>> FaceDetector().largest([np.zeros((120, 160, 3), np.uint8)])
+    [None]
+    """
+
+    def __init__(
+        self,
+        thresholds: Sequence[float] = (0.8, 0.8, 0.8),
+        min_face: float = 20,
+        device: str | torch.device = "cpu",
+    ) -> None:
+        if len(thresholds) != 3 or not all(0 <= t <= 1 for t in thresholds):
+            raise ValueError(f"thresholds must be three probabilities in [0, 1], not {thresholds!r}")
+        if not min_face >= WINDOW:
+            raise ValueError(
+                f"min_face must be at least {WINDOW} px (the network's window), not {min_face!r}"
+            )
+        self.thresholds = tuple(thresholds)
+        self.min_face = float(min_face)
+        self.device = torch.device(device)
+        with warnings.catch_warnings():
+            # facenet-pytorch calls torch.load without weights_only, of which some torch versions warn.
+            warnings.simplefilter("ignore", FutureWarning)
+            self._networks = tuple(network().eval().to(self.device) for network in (PNet, RNet, ONet))
+
+    @torch.inference_mode()
+    def largest(self, frames: Sequence[Frame] | Frame) -> list[Detection | None]:
+        """Find the largest face of each frame.
+
+        The result for a frame does not depend on the other frames (but for float rounding in the networks).
+
+        Args:
+            frames: uint8 RGB images `H×W×3`, or one array `N×H×W×3`. Sizes may differ; equal ones share a
+                batch.
+
+        Returns:
+            One entry a frame: its largest face, or None.
+
+        Raises:
+            ValueError: when a frame is not a uint8 RGB image.
+        """
+        return _by_size(frames, self._largest_of_size)
+
+    @torch.inference_mode()
+    def all(self, frames: Sequence[Frame] | Frame) -> list[list[Detection]]:
+        """Find all faces of each frame: those that facenet-pytorch's `MTCNN(keep_all=True)` finds.
+
+        Args:
+            frames: as for `largest`, which is several times as fast.
+
+        Returns:
+            One list a frame: its faces, largest first.
+
+        Raises:
+            ValueError: when a frame is not a uint8 RGB image.
+
+        >>> import numpy as np
+        >>> FaceDetector().all([np.zeros((120, 160, 3), np.uint8)])
+        [[]]
+        """
+        return _by_size(frames, self._all_of_size)
+
+    def _all_of_size(self, frames: list[Frame]) -> list[list[Detection]]:
+        integrals = [cv2.integral(frame).astype(np.int32, copy=False) for frame in frames]
+        proposals: list[list[Boxes]] = [[] for _ in frames]
+        for scale in self._scales(*frames[0].shape[:2]):
+            for of_frame, boxes in zip(proposals, self._propose(integrals, scale), strict=True):
+                of_frame.append(boxes)
+        if not proposals[0]:  # frames smaller than the smallest face
+            return [[] for _ in frames]
+        refined = self._refine(integrals, [merge_levels(of_frame) for of_frame in proposals])
+        return [sorted(_detections(boxes), key=lambda detection: -detection.area) for boxes in refined]
+
+    def _largest_of_size(self, frames: list[Frame]) -> list[Detection | None]:
+        scales = self._scales(*frames[0].shape[:2])
+        integrals = [cv2.integral(frame).astype(np.int32, copy=False) for frame in frames]
+        found: list[Detection | None] = [None] * len(frames)
+        proposals: list[list[Boxes]] = [[] for _ in frames]
+        open_frames = list(range(len(frames)))
+        levels = [level for level in OPENING if level < len(scales)]
+        done = len(scales)
+        for level in levels:
+            # Proposals of the coarser levels are kept: after the last step a frame has had the whole cascade.
+            still = [integrals[i] for i in open_frames]
+            for scale in scales[level:done]:
+                for i, boxes in zip(open_frames, self._propose(still, scale), strict=True):
+                    proposals[i].append(boxes)
+            done = level
+            refined = self._refine(still, [merge_levels(proposals[i]) for i in open_frames])
+            found_now = dict(zip(open_frames, map(_largest, refined), strict=True))
+            found = [found_now.get(i, detection) for i, detection in enumerate(found)]
+            # Near the smallest size that this step can find, a face is only just seen: a finer level places its box
+            # better, and might see a larger face.
+            enough = (WINDOW / scales[level] * CLEARANCE) ** 2
+            open_frames = [i for i, face in found_now.items() if face is None or face.area < enough]
+            if not open_frames:
+                break
+        return found
+
+    def _scales(self, height: int, width: int) -> list[float]:
+        """Scales of the pyramid, finest first, as in facenet-pytorch."""
+        scale = WINDOW / self.min_face
+        scales = []
+        while min(height, width) * scale >= WINDOW:
+            scales.append(scale)
+            scale *= FACTOR
+        return scales
+
+    def _propose(self, integrals: list[Integral], scale: float) -> list[Boxes]:
+        """First network on one level of the pyramid: for each frame `n×9` (box, probability, regression)."""
+        height, width = integrals[0].shape[0] - 1, integrals[0].shape[1] - 1
+        size = (int(height * scale + 1), int(width * scale + 1))
+        images = [area_means(integral, (0, 0, width, height), size) for integral in integrals]
+        regression, probability = self._run(0, np.stack(images))
+        boxes_of_frames = []
+        for frame_regression, frame_probability in zip(regression, probability[:, 1], strict=True):
+            rows, columns = np.nonzero(frame_probability >= self.thresholds[0])
+            corner = np.stack([columns, rows], axis=1) * 2  # the network's stride
+            boxes = np.concatenate(
+                [
+                    np.floor((corner + 1) / scale),
+                    np.floor((corner + WINDOW) / scale),
+                    frame_probability[rows, columns][:, None],
+                    frame_regression[:, rows, columns].T,
+                ],
+                axis=1,
+            ).astype(np.float32)
+            boxes_of_frames.append(suppress_overlapping(boxes, 0.5))
+        return boxes_of_frames
+
+    def _refine(self, integrals: list[Integral], candidates: list[Boxes]) -> list[Boxes]:
+        """Second and third network on the candidates; for each frame `n×5` (box, probability) of what is left."""
+        for stage, side in ((1, 24), (2, 48)):
+            owner = np.repeat(np.arange(len(integrals)), [len(boxes) for boxes in candidates])
+            boxes = square_boxes(np.concatenate(candidates)[:, :4])
+            corners, inside = clip_to_frame(boxes, integrals[0].shape[0] - 1, integrals[0].shape[1] - 1)
+            owner, boxes, corners = owner[inside], boxes[inside], corners[inside]
+            if not len(boxes):
+                return [np.empty((0, 5), np.float32)] * len(integrals)
+            parts = zip(owner, corners, strict=True)
+            crops = [area_means(integrals[i], bounds, (side, side)) for i, bounds in parts]
+            outputs = self._run(stage, np.stack(crops))
+            regression, probability = outputs[0], outputs[-1][:, 1]
+            passed = probability > self.thresholds[stage]
+            boxes = np.concatenate([boxes, probability[:, None], regression], axis=1)[passed]
+            candidates = [
+                self._settle(boxes[owner[passed] == i], last=stage == 2) for i in range(len(integrals))
+            ]
+        return candidates
+
+    @staticmethod
+    def _settle(boxes: Boxes, last: bool) -> Boxes:
+        if last:
+            return suppress_contained(move_by_regression(boxes), 0.7)
+        return move_by_regression(suppress_overlapping(boxes, 0.7))
+
+    def _run(self, stage: int, images: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        """Run a network on images `N×H×W×3` in [0, 255], in slices that bound memory."""
+        outputs = []
+        for start in range(0, len(images), 512):
+            batch = torch.from_numpy(images[start : start + 512]).to(self.device).permute(0, 3, 1, 2)
+            outputs.append(self._networks[stage]((batch - 127.5) * 0.0078125))
+        return [torch.cat(parts).cpu().numpy() for parts in zip(*outputs, strict=True)]
+
+
+def _by_size(frames: Sequence[Frame] | Frame, find: Callable[[list[Frame]], Sequence[Found]]) -> list[Found]:
+    """What `find` gives for each frame; frames of one size are given to it together."""
+    for frame in frames:
+        if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3:
+            raise ValueError(f"frames must be uint8 arrays H×W×3, not {frame.dtype} {frame.shape}")
+    found: dict[int, Found] = {}
+    for size in dict.fromkeys(frame.shape[:2] for frame in frames):
+        chosen = [i for i, frame in enumerate(frames) if frame.shape[:2] == size]
+        found.update(zip(chosen, find([frames[i] for i in chosen]), strict=True))
+    return [found[i] for i in range(len(frames))]
+
+
+def _detections(boxes: Boxes) -> list[Detection]:
+    return [Detection((float(a), float(b), float(c), float(d)), float(p)) for a, b, c, d, p in boxes]
+
+
+def _largest(boxes: Boxes) -> Detection | None:
+    return max(_detections(boxes), key=lambda detection: detection.area, default=None)

@@ -1,0 +1,280 @@
+"""Videos → face crops and their manifest: in parallel, and safe to kill and to run again at any moment."""
+
+import functools
+import hashlib
+import json
+import logging
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from sr_deepfake.data.extraction.cropping import square_crop
+from sr_deepfake.data.extraction.face_detection import Detection, FaceDetector
+from sr_deepfake.data.extraction.photo import is_photo, read_photo
+from sr_deepfake.data.extraction.records import (
+    CRASHED,
+    Record,
+    is_current,
+    new_record,
+    publish,
+    read_record,
+    run_folder,
+    skip,
+    video_folder,
+)
+from sr_deepfake.data.extraction.summary import (
+    ExtractionError,
+    ExtractionSummary,
+    OutputFolderError,
+    assemble,
+)
+from sr_deepfake.data.extraction.video import VideoError, read_frames
+from sr_deepfake.data.extraction.workers import parse_shard, run_in_processes
+from sr_deepfake.data.leaks import picture_print
+from sr_deepfake.data.manifest import Video
+from sr_deepfake.system.console import track
+from sr_deepfake.system.errors import UserError
+
+log = logging.getLogger(__name__)
+
+RECIPE = 1  # raised whenever the same settings would give other crops
+PNG_COMPRESSION = 3  # of 9; higher levels take far longer for a few per cent
+
+
+@dataclass(frozen=True)
+class ExtractionSettings:
+    """Everything besides the videos that decides what the crops are.
+
+    Attributes:
+        frames: drawn from each video.
+        min_frames: a video of fewer frames is skipped.
+        margin: part of the face box's size added on each side.
+        multiple: the crop's side is a multiple of this, px.
+        thresholds: of the face detector's three networks; one number stands for all three.
+        min_face: side of the smallest face looked for, px.
+        seed: of the draw of the frames.
+        dataset: name of the data set (and compression level), so that faces of two never mix in one folder.
+        crop: find faces. False: take the middle of each frame, the largest square whose side is such a multiple,
+            without resampling; the probability in the manifest is then NaN.
+
+    >>> ExtractionSettings(thresholds=0.8) == ExtractionSettings(thresholds=[0.8, 0.8, 0.8])
+    True
+    """
+
+    frames: int = 10
+    min_frames: int = 2
+    margin: float = 0.1
+    multiple: int = 24
+    thresholds: float | Sequence[float] = (0.8, 0.8, 0.8)
+    min_face: float = 20
+    seed: int = 0
+    dataset: str = ""
+    crop: bool = True
+
+    def __post_init__(self) -> None:
+        if self.frames < 1 or self.min_frames < 1:
+            raise UserError(
+                "extraction.frames and extraction.min_frames must be at least 1, "
+                f"not {self.frames} and {self.min_frames}."
+            )
+        given = self.thresholds
+        thresholds = [given] * 3 if isinstance(given, (int, float)) else given
+        object.__setattr__(self, "thresholds", tuple(float(threshold) for threshold in thresholds))
+        object.__setattr__(self, "min_face", float(self.min_face))
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of all settings."""
+        settings = asdict(self)
+        if self.crop:
+            del settings["crop"]  # crops that were made before there was this setting stay good
+        content = json.dumps({"recipe": RECIPE, **settings}, sort_keys=True)
+        return hashlib.sha256(content.encode()).hexdigest()[:16]
+
+
+def extract_faces(
+    videos: Sequence[Video],
+    out: Path | str,
+    settings: ExtractionSettings | None = None,
+    workers: int | None = None,
+    shard: tuple[int, int] = (0, 1),
+    progress: bool = True,
+    own: bool = False,
+) -> ExtractionSummary:
+    """Extract the largest face of some frames of each video.
+
+    Each video gives a folder `<out>/<method>/<stem>/` with its crops `<frame>.png` and a record
+    `video.json`. A video whose record is there is not repeated, unless its file or the settings have
+    changed. From all records in `out` with the same settings, also those of other runs, the manifest
+    `faces.parquet` and the list `skipped.csv` are made. Several runs may work in the same folder at once.
+
+    Args:
+        videos: from `list_videos`. Missing and damaged ones are skipped and counted.
+        out: the output folder.
+        settings: see `ExtractionSettings`; the paper's by default.
+        workers: processes; None: one a core. 0: none, in this process, which a crash in a codec ends.
+        shard: (i, n) to take every n-th video from the i-th on, for n machines with a common folder.
+        progress: show a progress bar, or log lines where there is no terminal.
+        own: the files are the user's own, photos or videos: the manifest holds theirs only, and each record the prints
+            of its pictures (`prints`, see `duplicates`).
+
+    Raises:
+        ExtractionError: when no face is found at all, or `out` holds faces that were extracted with other
+            split files.
+        OutputFolderError: when `out` cannot be written to.
+    """
+    settings = settings or ExtractionSettings()
+    out = Path(out).expanduser()
+    index, count = parse_shard(f"{shard[0]}/{shard[1]}")
+    if workers is None:
+        workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if workers < 0:
+        raise UserError(f"The number of workers must be 0 or more, not {workers}: prepare.workers=…")
+    everything = list(videos)
+    videos = everything[index::count]
+    try:
+        with run_folder(out) as partial:
+            todo = [video for video in videos if not _finished(video, out, settings)]
+            log.info("%d videos, %d of them already done.", len(videos), len(videos) - len(todo))
+            job = functools.partial(_extract_one, out=out, partial=partial, settings=settings, prints=own)
+            outcomes = (
+                _in_this_process(job, todo) if workers == 0 else run_in_processes(job, todo, workers, _limit)
+            )
+            for video, survived in track(outcomes, len(todo), "Extracting faces", "videos", progress):
+                if not survived:
+                    log.warning("%s kills the process that decodes it: skipped.", video.path)
+                    record = new_record(video, settings.fingerprint)
+                    detail = "the process that decoded it died, twice"
+                    publish(skip(record, video, CRASHED, detail), {}, video_folder(out, video), partial)
+        extracted = {video.video_id for video in todo}
+        summary = assemble(out, videos, settings.fingerprint, extracted, only=everything if own else None)
+    except OSError as error:
+        raise OutputFolderError(
+            f"Extracting faces into {out} failed: {error}. Mend it and run the same command again: "
+            "it goes on where it ended."
+        ) from error
+    if videos and not summary.faces and count == 1:
+        raise ExtractionError(f"Not one face was extracted.\n{summary.render()}")
+    return summary
+
+
+def _finished(video: Video, out: Path, settings: ExtractionSettings) -> bool:
+    folder = video_folder(out, video)
+    return is_current(read_record(folder), folder, video, settings.fingerprint)
+
+
+def _limit() -> None:
+    """One thread a process: it is the videos that run in parallel, and sums do not depend on the machine."""
+    torch.set_num_threads(1)
+    cv2.setNumThreads(0)
+
+
+def _in_this_process(job: "functools.partial[None]", videos: list[Video]) -> Iterator[tuple[Video, bool]]:
+    threads, cv2_threads = torch.get_num_threads(), cv2.getNumThreads()
+    _limit()
+    try:
+        for video in videos:
+            job(video)
+            yield video, True
+    finally:
+        torch.set_num_threads(threads)
+        cv2.setNumThreads(cv2_threads)
+
+
+@functools.lru_cache(maxsize=1)
+def _detector(thresholds: Sequence[float], min_face: float) -> FaceDetector:
+    return FaceDetector(thresholds, min_face)
+
+
+def _extract_one(
+    video: Video, out: Path, partial: Path, settings: ExtractionSettings, prints: bool = False
+) -> None:
+    if _finished(video, out, settings):
+        return  # by another run, since this one began
+    record = new_record(video, settings.fingerprint)
+    crops: dict[str, bytes] = {}
+    try:
+        if is_photo(video.path):
+            drawn = read_photo(video.path)
+        else:
+            drawn = read_frames(video.path, settings.frames, settings.min_frames, settings.seed)
+    except VideoError as error:
+        record = skip(record, video, error.reason, error.detail)
+    except Exception as error:  # whatever else a damaged file makes a codec do must not end the run
+        record = skip(record, video, "unreadable", f"{type(error).__name__}: {error}")
+    else:
+        record["n_frames"] = drawn.n_frames
+        if settings.crop:
+            detections = _detector(settings.thresholds, settings.min_face).largest(drawn.images)
+        else:
+            detections = [_whole(image) for image in drawn.images]
+        for frame, image, detection in zip(drawn.indices, drawn.images, detections, strict=True):
+            _add_face(record, crops, video, frame, image, detection, settings)
+        if not crops:
+            first = record["frames_skipped"][
+                0
+            ]  # without a search for faces, only their size is against frames
+            detail = f"in any of {len(drawn.indices)} frames" if settings.crop else first["detail"]
+            record = skip(record, video, "no face" if settings.crop else first["reason"], detail)
+        if prints:
+            pictures = zip(drawn.indices, drawn.images, strict=True)
+            record["prints"] = {str(frame): picture_print(image) for frame, image in pictures}
+    if not _finished(video, out, settings):
+        publish(record, crops, video_folder(out, video), partial)
+
+
+def _whole(image: NDArray[np.uint8]) -> Detection:
+    """A frame of which no face is looked for, as a face that fills it."""
+    height, width = image.shape[:2]
+    return Detection((0.0, 0.0, float(width), float(height)), float("nan"))
+
+
+def _add_face(
+    record: Record,
+    crops: dict[str, bytes],
+    video: Video,
+    frame: int,
+    image: NDArray[np.uint8],
+    detection: Detection | None,
+    settings: ExtractionSettings,
+) -> None:
+    """Add a frame's crop to `crops` and its row to the record, or the reason why there is none."""
+    height, width = image.shape[:2]
+    if detection is None:
+        record["frames_skipped"].append({"frame": frame, "reason": "no face", "detail": ""})
+        return
+    crop = square_crop(detection.box, height, width, settings.margin, settings.multiple)
+    if crop is None:
+        detail = f"{width}×{height} px, smaller than {settings.multiple}"
+        record["frames_skipped"].append({"frame": frame, "reason": "frame too small", "detail": detail})
+        return
+    pixels = image[crop.top : crop.top + crop.side, crop.left : crop.left + crop.side]
+    _, png = cv2.imencode(".png", pixels[:, :, ::-1], [cv2.IMWRITE_PNG_COMPRESSION, PNG_COMPRESSION])
+    name = f"{frame:04d}.png"
+    crops[name] = png.tobytes()
+    left, top, right, bottom = detection.box
+    record["faces"].append(
+        {
+            "face_id": f"{video.video_id}/{frame:04d}",
+            **record["video"],
+            "frame": frame,
+            "side": crop.side,
+            "path": f"{video.video_id}/{name}",
+            "box_left": left,
+            "box_top": top,
+            "box_right": right,
+            "box_bottom": bottom,
+            "crop_left": crop.left,
+            "crop_top": crop.top,
+            "frame_width": width,
+            "frame_height": height,
+            "probability": detection.probability,
+            "sha256": hashlib.sha256(crops[name]).hexdigest(),
+        }
+    )

@@ -1,0 +1,167 @@
+"""What an extraction amounts to: the manifest, the list of what was skipped, and the closing summary."""
+
+import csv
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock
+
+from sr_deepfake.data.extraction.records import PARTIAL, RECORD_NAME, Record, read_record
+from sr_deepfake.data.manifest import FORGERY_METHODS, MANIFEST, PRISTINE, SPLITS, Video, write_manifest
+from sr_deepfake.system.errors import UserError
+from sr_deepfake.system.files import replacing
+
+SKIPPED_NAME = "skipped.csv"
+_METHOD_ORDER = {name: i for i, name in enumerate((PRISTINE, *FORGERY_METHODS))}
+
+
+class ExtractionError(UserError, RuntimeError):
+    """An extraction gave nothing, or something that does not fit what is already in its folder."""
+
+
+class OutputFolderError(UserError, OSError):
+    """The output folder cannot be written to."""
+
+
+@dataclass(frozen=True)
+class ExtractionSummary:
+    """What became of the videos of one run.
+
+    Attributes:
+        videos: how many there were.
+        extracted: how many gave faces in this run.
+        reused: how many had given faces before.
+        faces: of those two.
+        skipped: number of skipped videos by reason.
+        frames_skipped: number of skipped frames by reason, those of skipped videos included.
+        folder: where `faces.parquet`, `skipped.csv` and the crops are.
+        manifest_faces: faces in the manifest, those of other runs in the same folder included.
+    """
+
+    videos: int
+    extracted: int
+    reused: int
+    faces: int
+    skipped: dict[str, int]
+    frames_skipped: dict[str, int]
+    folder: Path
+    manifest_faces: int
+
+    def render(self) -> str:
+        """The summary as a few lines of text."""
+        lines = [
+            f"Faces: {self.faces:,} from {self.extracted + self.reused:,} of {self.videos:,} videos "
+            f"({self.extracted:,} extracted now, {self.reused:,} reused)",
+            f"Videos skipped: {_counts(self.skipped)}",
+            f"Frames skipped: {_counts(self.frames_skipped)}",
+            f"Manifest: {self.folder / MANIFEST} ({self.manifest_faces:,} faces in all)",
+        ]
+        if self.skipped or self.frames_skipped:
+            lines.append(f"What was skipped, one a line: {self.folder / SKIPPED_NAME}")
+        return "\n".join(lines)
+
+    __str__ = render
+
+
+def assemble(
+    out: Path,
+    videos: Sequence[Video],
+    settings: str,
+    extracted: set[str],
+    only: Sequence[Video] | None = None,
+) -> ExtractionSummary:
+    """Write `faces.parquet` and `skipped.csv` from all records in a folder, and sum up some videos.
+
+    Args:
+        out: the output folder.
+        videos: those of this run.
+        settings: fingerprint; records of other settings are left out.
+        extracted: ids of the videos that this run worked on.
+        only: records of other videos than these, or of another split, are left out; None: none are.
+
+    Raises:
+        ExtractionError: when a video of this run has no record, or an identity is in two splits.
+    """
+    with FileLock(out / PARTIAL / "manifest.lock"):
+        records = {record["video"]["video_id"]: record for record in _records(out, settings)}
+        if only is not None:
+            known = {video.video_id: video for video in only}
+            records = {name: record for name, record in records.items() if _is_of(record, known.get(name))}
+        lost = [video.video_id for video in videos if video.video_id not in records]
+        if lost:
+            raise ExtractionError(
+                f"The faces of {len(lost)} videos ({lost[0]}, …) have gone from {out} since they "
+                "were extracted. Is another run with other settings writing to it? Give each its own folder."
+            )
+        _check_splits(out, list(records.values()))
+        faces = [face for record in records.values() for face in record["faces"]]
+        faces.sort(key=lambda face: (*_order(face), face["frame"]))
+        if faces:
+            write_manifest(faces, out / MANIFEST)
+        _write_skipped(list(records.values()), out / SKIPPED_NAME)
+
+    own = [records[video.video_id] for video in videos]
+    given = [record for record in own if record["skip"] is None]
+    new = sum(record["video"]["video_id"] in extracted for record in given)
+    return ExtractionSummary(
+        videos=len(own),
+        extracted=new,
+        reused=len(given) - new,
+        faces=sum(len(record["faces"]) for record in given),
+        skipped=dict(Counter(record["skip"]["reason"] for record in own if record["skip"] is not None)),
+        frames_skipped=dict(Counter(frame["reason"] for record in own for frame in record["frames_skipped"])),
+        folder=out,
+        manifest_faces=len(faces),
+    )
+
+
+def _records(out: Path, settings: str) -> list[Record]:
+    paths = [path for path in out.glob(f"*/*/{RECORD_NAME}") if path.parent.parent.name != PARTIAL]
+    records = (read_record(path.parent) for path in sorted(paths))
+    return [record for record in records if record is not None and record.get("settings") == settings]
+
+
+def _is_of(record: Record, video: Video | None) -> bool:
+    return video is not None and all(getattr(video, name) == fact for name, fact in record["video"].items())
+
+
+def _order(row: Record) -> tuple[int, int, str, str]:
+    method = row["method"]
+    return SPLITS.index(row["split"]), _METHOD_ORDER.get(method, len(_METHOD_ORDER)), method, row["video_id"]
+
+
+def _check_splits(out: Path, records: list[Record]) -> None:
+    split_of: dict[str, str] = {}
+    for video in (record["video"] for record in records):
+        for identity in filter(None, (video["target"], video["source"])):
+            if split_of.setdefault(identity, video["split"]) != video["split"]:
+                raise ExtractionError(
+                    f"{out} holds faces extracted with other split files: identity {identity} is in both "
+                    f"{split_of[identity]} and {video['split']}. Use another output folder, "
+                    "or delete this one."
+                )
+
+
+def _write_skipped(records: list[Record], path: Path) -> None:
+    # "backslashreplace", since names of the user's own files need not be UTF-8.
+    with (
+        replacing(path) as beside,
+        beside.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file,
+    ):
+        table = csv.writer(file, lineterminator="\n")
+        table.writerow(["video_id", "split", "frame", "reason", "detail"])
+        for record in sorted(records, key=lambda record: _order(record["video"])):
+            video, skip = record["video"], record["skip"]
+            if skip is not None:
+                table.writerow([video["video_id"], video["split"], "", skip["reason"], skip["detail"]])
+            for frame in record["frames_skipped"]:
+                table.writerow(
+                    [video["video_id"], video["split"], frame["frame"], frame["reason"], frame["detail"]]
+                )
+
+
+def _counts(reasons: dict[str, int]) -> str:
+    named = ", ".join(f"{count:,} {reason}" for reason, count in sorted(reasons.items(), key=lambda x: -x[1]))
+    return f"{sum(reasons.values()):,} ({named})" if reasons else "none"

@@ -1,0 +1,1 @@
+"""Data sets: where faces come from."""

@@ -1,0 +1,139 @@
+"""Splits files by identity: a group of files that belong together never crosses splits."""
+
+import hashlib
+import itertools
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from sr_deepfake.data.manifest import SPLITS
+from sr_deepfake.system.errors import UserError
+
+
+def identities_of(name: str, pattern: re.Pattern[str] | None) -> tuple[str, ...]:
+    r"""Identities that a file shows, told by its name.
+
+    Args:
+        name: the file's path below its class's folder, with `/` between its parts.
+        pattern: searched in the path; its groups are the identities (the whole match when it has none). None:
+            the first sub-folder is the identity, or the file's name without its suffix if there is no sub-folder.
+
+    Returns:
+        The identities, whose video it is first; empty when the pattern does not match.
+
+    >>> identities_of("anna/2021/a.jpg", None), identities_of("a.jpg", None)
+    (('anna',), ('a',))
+    >>> identities_of("000_003.mp4", re.compile(r"^(\d{3})(?:_(\d{3}))?"))
+    ('000', '003')
+    """
+    if pattern is None:
+        first, _, below = name.partition("/")
+        return (first if below else first.rpartition(".")[0] or first,)
+    match = pattern.search(name)
+    if match is None:
+        return ()
+    found = match.groups() if pattern.groups else (match[0],)
+    return tuple(dict.fromkeys(identity for identity in found if identity))
+
+
+def group_identities(identities: Sequence[tuple[str, ...]]) -> list[str]:
+    """Name the group of each file; files that share an identity, also by way of others, are one group.
+
+    Args:
+        identities: those of each file, at least one each.
+
+    Returns:
+        For each file, the first of its group's identities in alphabetical order.
+
+    >>> group_identities([("a",), ("c", "b"), ("b",), ("a", "d")])
+    ['a', 'b', 'b', 'a']
+    """
+    names = sorted({identity for own in identities for identity in own})
+    number = {name: index for index, name in enumerate(names)}
+    links = [(number[a], number[b]) for own in identities for a, b in itertools.pairwise(own)]
+    rows, columns = np.array(links, dtype=np.int64).reshape(-1, 2).T
+    graph = coo_array((np.ones(len(links)), (rows, columns)), shape=(len(names), len(names)))
+    _, component = connected_components(graph, directed=False)
+    first: dict[int, str] = {}
+    for name, place in zip(names, component.tolist(), strict=True):
+        first.setdefault(place, name)
+    return [first[int(component[number[own[0]]])] for own in identities]
+
+
+def check_fractions(fractions: Sequence[float]) -> tuple[float, ...]:
+    """Return the fractions of the three splits.
+
+    Raises:
+        UserError: they are not three numbers from 0 to 1 whose sum is 1.
+
+    >>> check_fractions([0.7, 0.15, 0.15])
+    (0.7, 0.15, 0.15)
+    """
+    found = tuple(float(fraction) for fraction in fractions)
+    if len(found) != len(SPLITS) or min(found) < 0 or abs(sum(found) - 1) > 1e-6:
+        raise UserError(
+            f"data.fractions={list(fractions)} is no split into train, val and test: give three numbers whose sum "
+            "is 1, as in data.fractions=[0.7,0.15,0.15]"
+        )
+    return found
+
+
+def split_groups(
+    classes: Mapping[str, set[int]], fractions: Sequence[float], seed: int = 0
+) -> dict[str, str]:
+    """Put each group into a split.
+
+    A hash of the seed and the group's name decides, so a group stays where it is when others are added. Only where a
+    split would lack a class, which happens with few groups, the group whose hash is nearest to that split is moved.
+
+    Args:
+        classes: of each group, the labels of its files.
+        fractions: of the groups that go to train, val and test; a split of 0 stays empty.
+        seed: another number gives another split.
+
+    Raises:
+        UserError: there are too few groups for both classes in each split.
+
+    >>> split_groups({"a": {0}, "b": {1}, "c": {0, 1}, "d": {0, 1}}, (0.5, 0.25, 0.25))
+    {'a': 'test', 'b': 'test', 'c': 'train', 'd': 'val'}
+    """
+    upper = np.cumsum(check_fractions(fractions)).round(9)  # so that a last split of 0 is empty
+    place = {group: _place(seed, group) for group in classes}
+    found = {group: int(np.searchsorted(upper, place[group], side="right")) for group in classes}
+    count = Counter((found[group], label) for group, labels in classes.items() for label in labels)
+    for split, label in itertools.product(range(len(SPLITS)), (0, 1)):
+        if count[split, label] or fractions[split] == 0:
+            continue
+        spare = [
+            group
+            for group, labels in classes.items()
+            if label in labels and all(count[found[group], own] > 1 for own in labels)
+        ]
+        if not spare:
+            raise UserError(_too_few(classes))
+        low, high = upper[split] - fractions[split], upper[split]
+        moved = min(spare, key=lambda group: (max(low - place[group], place[group] - high), group))
+        count.subtract((found[moved], own) for own in classes[moved])
+        count.update((split, own) for own in classes[moved])
+        found[moved] = split
+    return {group: SPLITS[split] for group, split in found.items()}
+
+
+def _place(seed: int, group: str) -> float:
+    """A number in [0, 1) for a group."""
+    digest = hashlib.sha256(f"{seed}/{group}".encode(errors="surrogateescape")).digest()
+    return int.from_bytes(digest[:6], "big") / 2**48
+
+
+def _too_few(classes: Mapping[str, set[int]]) -> str:
+    real, fake = (sum(label in labels for labels in classes.values()) for label in (0, 1))
+    return (
+        f"no split puts real and fake files into each of train, val and test: {real} groups of files that belong "
+        f"together have real ones, {fake} have fakes. Add files; or say how their names tell the identity with "
+        "data.identity=REGEX; or leave a split empty, as in data.fractions=[0,0,1]; or give a split of your own, as "
+        "folders train/real, train/fake, val/real, ..."
+    )

@@ -1,0 +1,1 @@
+"""Runs and what became of them, where results come from."""

@@ -1,0 +1,140 @@
+"""Scores the faces of photos and videos with trained detectors: what fails is told and stops no other file."""
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
+from tqdm import tqdm
+
+from sr_deepfake.data.extraction.pipeline import ExtractionSettings
+from sr_deepfake.data.extraction.video import VideoError, read_frames
+from sr_deepfake.media.face_scores import FaceScorer, FaceScores
+from sr_deepfake.media.faces import FaceFinder, Picture, cut
+from sr_deepfake.media.files import File, Job
+from sr_deepfake.media.outcomes import explain, write_csv
+from sr_deepfake.media.photo_file import read_photo_file
+from sr_deepfake.media.video.reader import is_video
+from sr_deepfake.system.console import on_a_terminal, print_listing
+from sr_deepfake.system.errors import UserError
+from sr_deepfake.system.files import printable
+
+log = logging.getLogger(__name__)
+
+COLUMNS = ("input", "detector", "frames", "faces", "fake_mean", "fake_max", "fault")
+
+
+@dataclass(frozen=True)
+class FileScore:
+    """How fake a detector finds a file.
+
+    Attributes:
+        path: the file.
+        detector: name of the detector.
+        frames: of a video, that were looked at; 1 of a photo.
+        scores: of their faces, all of each frame.
+        fault: why there are none, in one line.
+    """
+
+    path: Path
+    detector: str
+    frames: int = 0
+    scores: FaceScores = field(default_factory=FaceScores)
+    fault: str = ""
+
+
+def score_files(
+    files: Sequence[File],
+    finder: FaceFinder,
+    scorers: Mapping[str, FaceScorer],
+    settings: ExtractionSettings,
+    show: bool = True,
+) -> list[FileScore]:
+    """Score the faces of files.
+
+    Args:
+        files: photos and videos. Of a video, as many frames as `prepare` takes are drawn, in the same way.
+        finder: finds the faces.
+        scorers: the detectors, by their names.
+        settings: how many frames, and the seed of their draw.
+        show: how far it is, on a terminal.
+
+    Returns:
+        One entry a file and detector.
+    """
+    scores = []
+    for file in tqdm(files, desc="Scoring", unit="file", disable=None if show else True):
+        try:
+            pictures = _pictures(file.path, settings)
+            faces = list(_faces(pictures, finder))
+            for name, scorer in scorers.items():
+                scorer.add(faces)
+                scores.append(FileScore(file.path, name, len(pictures), scorer.finish()))
+        except Exception as error:  # whatever a file makes a codec do, the others are scored
+            log.debug("%s", printable(str(file.path)), exc_info=True)
+            fault = explain(error, Job(file.path, file.path))
+            scores += [FileScore(file.path, name, fault=fault) for name in scorers]
+    return scores
+
+
+def _pictures(path: Path, settings: ExtractionSettings) -> list[Picture]:
+    if not is_video(path):
+        return [read_photo_file(path).rgb()]
+    try:
+        return read_frames(path, settings.frames, 1, settings.seed).images
+    except VideoError as error:
+        raise UserError(f"{printable(str(path))}: {error.reason} ({printable(error.detail)})") from None
+
+
+def _faces(pictures: Sequence[Picture], finder: FaceFinder) -> Iterator[Picture]:
+    for picture, found in zip(pictures, finder(pictures), strict=True):
+        yield from (cut(picture, crop) for crop in found.crops)
+
+
+def print_scores(scores: Sequence[FileScore]) -> None:
+    """Print a table, one row a file and detector."""
+    terminal = on_a_terminal()
+    table = Table(box=box.SIMPLE_HEAD if terminal else None, show_edge=False, pad_edge=False)
+    names = ("File", "Detector", "Frames", "Faces", "Fake (mean)", "Fake (max)")
+    for name in names:
+        table.add_column(name, justify="left" if name in names[:2] else "right", no_wrap=not terminal)
+    for row in scores:
+        values = [_number(row.scores.clean), _number(row.scores.clean_max)]
+        cells = [printable(str(row.path)), row.detector, str(row.frames), str(row.scores.faces), *values]
+        table.add_row(*(Text(cell) for cell in cells))
+    print_listing(table)
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}"
+
+
+def write_scores(path: Path, scores: Sequence[FileScore]) -> None:
+    """Write one row a file and detector as CSV (UTF-8; what is no UTF-8 in a file's name as its bytes)."""
+    rows = (
+        [
+            row.path,
+            row.detector,
+            row.frames,
+            row.scores.faces,
+            row.scores.clean,
+            row.scores.clean_max,
+            row.fault,
+        ]
+        for row in scores
+    )
+    write_csv(path, COLUMNS, rows)
+
+
+def check_faults(scores: Sequence[FileScore]) -> None:
+    """List the files that could not be scored.
+
+    Raises:
+        UserError: there are some; with the list.
+    """
+    faults = list(dict.fromkeys(row.fault for row in scores if row.fault))
+    if faults:
+        raise UserError("\n  ".join([f"{len(faults)} file(s) could not be scored:", *faults]))

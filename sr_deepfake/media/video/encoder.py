@@ -1,0 +1,148 @@
+"""How a video is encoded: the encoder that its container can hold and that takes its pixels as they are."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import av
+
+from sr_deepfake.system.errors import UserError, choose
+
+PRESETS = (
+    "ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow", "placebo"
+)  # fmt: skip
+# Tried in this order where H.264 will not do.
+_ALTERNATIVES = ("libx264", "libvpx-vp9", "ffv1", "libx265", "mpeg4")
+_WITH_CRF = ("libx264", "libx264rgb", "libx265", "libvpx-vp9")
+_MUXERS = {
+    ".3g2": "3g2", ".3gp": "3gp", ".asf": "asf", ".avi": "avi", ".flv": "flv", ".m2ts": "mpegts", ".m4v": "mp4",
+    ".mkv": "matroska", ".mov": "mov", ".mp4": "mp4", ".mpeg": "mpeg", ".mpg": "mpeg", ".mts": "mpegts", ".mxf": "mxf",
+    ".nut": "nut", ".ogv": "ogg", ".qt": "mov", ".ts": "mpegts", ".vob": "vob", ".webm": "webm", ".wmv": "asf",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """How frames are encoded.
+
+    Attributes:
+        codec: name of FFmpeg's encoder. "auto" is libx264 (for RGB libx264rgb), in WebM libvpx-vp9.
+        crf: constant rate factor of x264, x265 and VP9: 0 loses nothing, x264's worst is 51. Other encoders have none
+            and take their own default.
+        preset: of x264, from ultrafast to placebo: how much time is spent on making the file small. The same for
+            x265, and for VP9 its `cpu-used` from 8 to 0.
+        options: more of the encoder's own options, by FFmpeg's names.
+
+    Raises:
+        UserError: a value is no choice.
+
+    Example:
+        >>> Encoding(crf=18).settings("libx264")
+        {'crf': '18', 'preset': 'medium'}
+        >>> Encoding(crf=0, preset="fast", options={"tune": "grain"}).settings("libx264")
+        {'qp': '0', 'preset': 'fast', 'tune': 'grain'}
+    """
+
+    codec: str = "auto"
+    crf: int = 18
+    preset: str = "medium"
+    options: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        largest = 63 if "vp9" in self.codec else 51
+        if isinstance(self.crf, bool) or not isinstance(self.crf, int) or not 0 <= self.crf <= largest:
+            raise UserError(
+                f"video.crf={self.crf!r} is no whole number from 0 (lossless) to {largest} (worst)"
+            )
+        choose(self.preset, PRESETS, "video.preset")
+
+    def settings(self, codec: str) -> dict[str, str]:
+        """Options of an encoder, by FFmpeg's names."""
+        chosen: dict[str, str] = {}
+        if codec.startswith("libx264"):
+            # crf=0 would lose something in 10 bits.
+            chosen = {"qp": "0"} if self.crf == 0 else {"crf": str(self.crf)}
+            chosen["preset"] = self.preset
+        elif codec == "libx265":
+            chosen = {"x265-params": "lossless=1"} if self.crf == 0 else {"crf": str(self.crf)}
+            chosen["preset"] = self.preset
+        elif codec == "libvpx-vp9":
+            chosen = {"lossless": "1"} if self.crf == 0 else {"crf": str(self.crf)}
+            effort = len(PRESETS) - 2 - PRESETS.index(self.preset)
+            chosen |= {"b": "0", "deadline": "good", "cpu-used": str(max(effort, 0)), "row-mt": "1"}
+        return chosen | {name: str(value) for name, value in self.options.items()}
+
+
+def muxer_of(path: Path) -> str:
+    """FFmpeg's name of the container that a file's suffix stands for.
+
+    Raises:
+        UserError: it is not known.
+
+    Example:
+        >>> muxer_of(Path("a/clip.MKV"))
+        'matroska'
+    """
+    if path.suffix.lower() not in _MUXERS:
+        raise UserError(
+            f"{path.suffix!r} is no container that videos are written in; {', '.join(sorted(_MUXERS))} are"
+        )
+    return _MUXERS[path.suffix.lower()]
+
+
+def encoder_for(codec: str, muxer: str, frame: "av.VideoFrame") -> str:
+    """The encoder to use: `codec`, or what "auto" stands for.
+
+    Args:
+        codec: as in `Encoding`.
+        muxer: the container.
+        frame: any of the video's frames, in the format to encode.
+
+    Raises:
+        UserError: the encoder is not there, the container does not hold what it writes, or it does not take the frame's
+            pixel format or size; the message names encoders that would do.
+
+    Example:
+        >>> encoder_for("auto", "mp4", av.VideoFrame(64, 48, "yuv422p10le"))
+        'libx264'
+        >>> encoder_for("auto", "webm", av.VideoFrame(64, 48, "yuv420p"))
+        'libvpx-vp9'
+        >>> encoder_for("libx264", "mp4", av.VideoFrame(63, 48, "yuv420p"))
+        Traceback (most recent call last):
+        sr_deepfake.system.errors.UserError: libx264 takes no yuv420p of 63×48 px; video.codec=libvpx-vp9 would do
+    """
+    rgb = frame.format.name == "rgb24"
+    if codec == "auto":
+        codec = "libvpx-vp9" if muxer == "webm" else "libx264"
+    if codec == "libx264" and rgb:
+        codec = "libx264rgb"
+    if not (reason := _obstacle(codec, muxer, frame)):
+        return codec
+    others = [other for other in _ALTERNATIVES if not _obstacle(other, muxer, frame)]
+    if others:
+        mend = f"video.codec={others[0]} would do"
+    else:
+        mend = "no encoder here would do; convert it to another container first, as with `ffmpeg -i IN -c copy OUT.mkv`"
+    raise UserError(f"{reason}; {mend}")
+
+
+def _obstacle(codec: str, muxer: str, frame: "av.VideoFrame") -> str:
+    """Why an encoder will not do; "" when it will."""
+    try:
+        formats = av.Codec(codec, "w").video_formats or []
+    except ValueError:  # PyAV's error for an unknown codec is one
+        return f"video.codec={codec}: FFmpeg has no such encoder here"
+    with av.open(os.devnull, "w", format=muxer) as container:
+        try:
+            container.add_stream(codec)
+        except ValueError:
+            return f"the container {muxer} does not hold what {codec} writes"
+    width, height, name = frame.width, frame.height, frame.format.name
+    chroma = frame.format.components[1] if frame.format.name.startswith("yuv") else None
+    odd = chroma is not None and (
+        width % (-(-width // chroma.width)) or height % (-(-height // chroma.height))
+    )
+    if name not in {known.name for known in formats} or (odd and codec.startswith("libx26")):
+        return f"{codec} takes no {name} of {width}×{height} px"
+    return ""

@@ -1,0 +1,235 @@
+"""Reads a video whole: its frames, and the packets of its other streams, in the order of the file."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import av
+
+from sr_deepfake.data.extraction.video import VideoError, require_file
+from sr_deepfake.data.sources.folder_files import VIDEO_SUFFIXES
+from sr_deepfake.media.video.colour import colour_of
+from sr_deepfake.media.video.planes import working_format
+from sr_deepfake.system.errors import UserError
+from sr_deepfake.system.files import printable
+
+# Beyond those of `data=folder`: what FFmpeg's muxers are named by.
+SUFFIXES = VIDEO_SUFFIXES | {
+    ".3g2",
+    ".3gp",
+    ".asf",
+    ".m2ts",
+    ".mts",
+    ".mxf",
+    ".nut",
+    ".ogv",
+    ".qt",
+    ".ts",
+    ".vob",
+}
+
+_SHORTFALL = 1.0  # s that a file may end before the duration that it declares
+
+
+def is_video(path: Path) -> bool:
+    """Whether a file is taken for a video, by its suffix.
+
+    Example:
+        >>> is_video(Path("a/clip.MP4")), is_video(Path("a/face.png"))
+        (True, False)
+    """
+    return path.suffix.lower() in SUFFIXES
+
+
+@dataclass(frozen=True)
+class Gap:
+    """A part of a video that is damaged.
+
+    Attributes:
+        start: s, the time of the last frame before it.
+        end: s, the time of the next frame that depends on nothing damaged, or None when there is none.
+        refused: packets that the decoder could make nothing of. What it made of others is as a player shows it.
+
+    Example:
+        >>> print(Gap(start=1.0, end=2.5, refused=3), Gap(start=1.0, end=None, refused=0), sep="; ")
+        damaged from 1.00 to 2.50 s (3 packets unreadable); damaged from 1.00 s to the end (0 packets unreadable)
+    """
+
+    start: float
+    end: float | None
+    refused: int
+
+    def __str__(self) -> str:
+        end = "s to the end" if self.end is None else f"to {self.end:.2f} s"
+        return f"damaged from {self.start:.2f} {end} ({self.refused} packet{'s' * (self.refused != 1)} unreadable)"
+
+
+class VideoReader:
+    """A video file that is open.
+
+    Damage does not end the reading: what the decoder makes of the rest is given, as a player shows it, and `gaps` says
+    where that was.
+
+    Args:
+        path: the file.
+
+    Attributes:
+        container: PyAV's.
+        stream: its first moving picture (no cover).
+        first: its first frame, in the format that frames are given in.
+        gaps: the damaged parts that were met so far.
+
+    Raises:
+        UserError: nothing can be read of it; the message names the file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.name = printable(str(path))
+        self.gaps: list[Gap] = []
+        self._damaged: float | None = None
+        self._refused = 0
+        self._time = self._end = 0.0
+        self._last: int | None = None
+        try:
+            require_file(path)
+            self.container = av.open(str(path))
+        except VideoError as error:
+            raise UserError(f"{self.name} is no video that can be read: {error}") from error
+        except av.error.FFmpegError as error:
+            raise UserError(f"{self.name} is no video that can be read: {_said(error)}") from error
+        try:
+            self.stream = self._moving_picture()
+            self._items = self._read()
+            self._before: list[av.VideoFrame | av.Packet] = []
+            self.first = self._first_frame()
+        except UserError as error:
+            self.container.close()
+            raise UserError(f"{self.name} cannot be attacked: {error}") from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.container.close()
+
+    @property
+    def frames(self) -> int | None:
+        """How many frames there are as far as the file tells: declared, or reckoned from its duration."""
+        if self.stream.frames:
+            return int(self.stream.frames)
+        if self.container.duration and self.stream.average_rate:
+            return max(1, round(self.container.duration / av.time_base * self.stream.average_rate))
+        return None
+
+    def items(self) -> "Iterator[av.VideoFrame | av.Packet]":
+        """Frames, in the order in which they are shown, and packets of all other streams, as they lie in the file.
+
+        Frames are in their `working_format`, their pixels not to be changed before `make_writable`.
+
+        Raises:
+            UserError: the picture changes its size, pixel format or rotation on the way.
+        """
+        yield from self._before
+        self._before = []
+        yield from self._items
+
+    def _moving_picture(self) -> "av.VideoStream":
+        for stream in self.container.streams.video:
+            if (
+                not stream.disposition & av.stream.Disposition.attached_pic
+                and stream.codec_context is not None
+            ):
+                stream.thread_type = "AUTO"
+                return stream
+        raise UserError("it has no moving picture")
+
+    def _first_frame(self) -> "av.VideoFrame":
+        for item in self._items:
+            self._before.append(item)
+            if isinstance(item, av.VideoFrame):
+                if item.format.name != "rgb24":
+                    colour_of(item)
+                return item
+        raise UserError("no frame of it can be decoded")
+
+    def _read(self) -> "Iterator[av.VideoFrame | av.Packet]":
+        kind = None
+        for item in self._decode():
+            if isinstance(item, av.VideoFrame):
+                if kind is None:
+                    kind = _kind(item)
+                elif _kind(item) != kind:
+                    raise UserError(
+                        f"{self.name} changes from {' '.join(map(str, kind))} to {' '.join(map(str, _kind(item)))} "
+                        f"at {item.time or 0:.2f} s; cut it there, and attack the parts one by one"
+                    )
+            yield item
+
+    def _decode(self) -> "Iterator[av.VideoFrame | av.Packet]":
+        packets = self.container.demux()
+        while True:
+            try:
+                packet = next(packets, None)
+            except av.error.FFmpegError:  # the demuxer finds nothing more in what is left
+                self._damage()
+                packet = None
+            if packet is not None and packet.pts is not None and packet.time_base is not None:
+                self._end = max(self._end, float((packet.pts + (packet.duration or 0)) * packet.time_base))
+            if packet is not None and packet.stream is not self.stream:
+                if packet.size:  # else it marks the end of a stream
+                    yield packet
+                continue
+            try:
+                for frame in self.stream.decode(packet):
+                    yield self._met(frame)
+            except av.error.EOFError:  # it was flushed already, by the last packet
+                pass
+            except av.error.FFmpegError:
+                self._damage()
+                self._refused += 1
+            if packet is None:
+                break
+        if (self.container.duration or 0) / av.time_base > self._end + _SHORTFALL:
+            self._damage()
+        if self._damaged is not None:
+            self.gaps.append(Gap(self._damaged, None, self._refused))
+
+    def _damage(self) -> None:
+        if self._damaged is None:
+            self._damaged = self._time
+
+    def _met(self, frame: "av.VideoFrame") -> "av.VideoFrame":
+        if frame.is_corrupt:
+            self._damage()
+        elif self._damaged is not None and frame.key_frame:
+            self.gaps.append(Gap(self._damaged, frame.time, self._refused))
+            self._damaged, self._refused = None, 0
+        self._time = self._time if frame.time is None else frame.time
+        wanted = working_format(frame.format.name)
+        given = frame if wanted == frame.format.name else frame.reformat(format=wanted)
+        given.pts = self._pts(frame.pts)
+        return given
+
+    def _pts(self, pts: int | None) -> int:
+        """The frame's time, or the next if it has none (AVI: frames are evenly spaced); always later than the last."""
+        if self._last is None:
+            self._last = pts or 0
+        elif pts is None:
+            rate, time_base = self.stream.average_rate or 25, self.stream.time_base or Fraction(1, 25)
+            self._last += max(1, round(1 / (rate * time_base)))
+        else:
+            self._last = max(pts, self._last + 1)
+        return self._last
+
+
+def _kind(frame: "av.VideoFrame") -> tuple[str, str, str]:
+    return f"{frame.width}×{frame.height}", frame.format.name, f"turned by {frame.rotation}°"
+
+
+def _said(error: "av.error.FFmpegError") -> str:
+    return str(error.strerror or error)

@@ -1,0 +1,83 @@
+"""The results that a report is made of: every folder of results that can be read, and those that cannot."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sr_deepfake.experiment.results import METRICS, PREDICTIONS, Result, read_result
+from sr_deepfake.system.errors import UserError
+
+
+@dataclass(frozen=True)
+class Unread:
+    """A folder of results that cannot be shown.
+
+    Attributes:
+        folder: where it is.
+        reason: why, and what mends it, in one line.
+    """
+
+    folder: Path
+    reason: str
+
+
+@dataclass(frozen=True)
+class Collected:
+    """What was found.
+
+    Attributes:
+        results: by name.
+        unread: the folders that are damaged or unfinished.
+    """
+
+    results: Sequence[Result]
+    unread: Sequence[Unread]
+
+
+def collect(folders: Sequence[Path]) -> Collected:
+    """Read all results below some folders.
+
+    Args:
+        folders: each an outputs folder (with `results/` in it), a folder of results folders, or one of results. A
+            results folder that is found twice counts once.
+
+    Raises:
+        UserError: a folder is missing. (What is damaged is told in `unread`.)
+
+    Example:
+        >>> import tempfile
+        >>> collect([Path(tempfile.mkdtemp())])
+        Collected(results=[], unread=[])
+    """
+    results: list[Result] = []
+    unread: list[Unread] = []
+    for folder in _results_folders(folders):
+        try:
+            results.append(read_result(folder))
+        except UserError as error:
+            unread.append(Unread(folder, str(error)))
+    return Collected(sorted(results, key=lambda result: result.name), unread)
+
+
+def _results_folders(folders: Sequence[Path]) -> Iterator[Path]:
+    seen: set[Path] = set()
+    for folder in folders:
+        if not folder.is_dir():
+            raise UserError(
+                f"folders=[{folder}]: there is no such folder; name one that holds results/, or one of results"
+            )
+        if _holds_results(folder):
+            found = [folder]
+        else:
+            inner = folder / "results" if (folder / "results").is_dir() else folder
+            found = sorted(child for child in inner.iterdir() if child.is_dir())
+            if inner.name != "results":  # where every folder should be one
+                found = [child for child in found if _holds_results(child)]
+        for child in found:
+            if child.resolve() not in seen:
+                seen.add(child.resolve())
+                yield child
+
+
+def _holds_results(folder: Path) -> bool:
+    return (folder / METRICS).exists() or (folder / PREDICTIONS).exists()

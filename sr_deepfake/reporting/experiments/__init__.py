@@ -1,0 +1,1 @@
+"""Tables and figures of the experiments that the paper left open."""

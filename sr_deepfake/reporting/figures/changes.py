@@ -1,0 +1,80 @@
+"""What the attack does to FNR and FPR over the grid: a dumbbell from clean to attacked for each detector."""
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from sr_deepfake.reporting.figures.style import COLOURS, ReportFigure, drawn
+from sr_deepfake.reporting.grid import Entry, ReportGrid
+from sr_deepfake.reporting.numbers import UNDEFINED, mark, model_name
+
+RATES = ("fnr", "fpr")
+CLEAN, ATTACKED = COLOURS[0], COLOURS[1]
+
+
+def change_figure(grid: ReportGrid) -> ReportFigure | None:
+    """The figure; None where nothing was attacked."""
+    if not grid.attacked:
+        return None
+    rows = len(grid.entries) + len(grid.models)
+    return ReportFigure(
+        name="changes",
+        title="FNR and FPR, clean and attacked",
+        caption=f"Circle: clean. Diamond: all faces attacked by {grid.attack}. Stars: a significant change, * p < "
+        f"0.05, ** p < 0.01, *** p < 0.001 (McNemar test by video, corrected by Holm). {UNDEFINED}: missing.",
+        figure=drawn(lambda figure: _draw(figure, grid), height=0.75 + 0.155 * rows),
+    )
+
+
+def _draw(figure: Figure, grid: ReportGrid) -> None:
+    panels: list[Axes] = list(figure.subplots(1, len(RATES), sharey=True))
+    ticks, labels, row = [], [], 0
+    headings = []
+    for model in grid.models:
+        headings.append((row, model_name(model)))
+        row += 1
+        for entry in (entry for entry in grid.entries if entry.model == model):
+            ticks.append(row)
+            labels.append(entry.forgery)
+            for panel, rate in zip(panels, RATES, strict=True):
+                _dumbbell(panel, row, entry, rate)
+            row += 1
+    for panel, rate in zip(panels, RATES, strict=True):
+        panel.set_ylim(row - 0.4, -0.6)
+        panel.set_xlabel(f"{rate.upper()} (%)")
+        panel.margins(x=0.12)
+        low, high = panel.get_xlim()
+        panel.set_xlim(min(low, -0.04 * high), max(high, 1.0))
+        panel.grid(axis="x", color="0.9", linewidth=0.5)
+        panel.set_axisbelow(True)
+        panel.tick_params(axis="y", length=0)
+        panel.spines["left"].set_visible(False)
+    panels[0].set_yticks(ticks, labels)
+    for place_, name in headings:  # in line with the methods' names, at the figure's left edge
+        panels[0].annotate(
+            name, (0, place_), xycoords=("axes fraction", "data"), xytext=(-4, 0), textcoords="offset points",
+            ha="right", va="center", fontweight="bold",
+        )  # fmt: skip
+    handles = [
+        Line2D([], [], color=CLEAN, marker="o", markerfacecolor="white", linestyle="", label="clean"),
+        Line2D([], [], color=ATTACKED, marker="D", linestyle="", label="attacked"),
+    ]
+    figure.legend(handles=handles, loc="outside upper center", ncols=2, frameon=False)
+
+
+def _dumbbell(panel: Axes, row: int, entry: Entry, rate: str) -> None:
+    clean = None if entry.clean is None else entry.clean.metrics["clean"][rate]
+    attacked = None if entry.attacked is None else entry.attacked.metrics["both"][rate]
+    if clean is None:
+        panel.annotate(UNDEFINED, (0.02, row), xycoords=("axes fraction", "data"), va="center", color="0.4")
+        return
+    if attacked is not None:
+        panel.plot([clean * 100, attacked * 100], [row, row], color="0.6", linewidth=1.4, zorder=1)
+        panel.plot(attacked * 100, row, marker="D", markersize=3.2, color=ATTACKED, zorder=3)
+        panel.annotate(
+            mark(entry.p_values.get(rate, 1.0)), (max(clean, attacked) * 100, row), xytext=(5, -1.5),
+            textcoords="offset points", va="center",
+        )  # fmt: skip
+    panel.plot(
+        clean * 100, row, marker="o", markersize=4.6, markerfacecolor="white", markeredgecolor=CLEAN, zorder=2
+    )

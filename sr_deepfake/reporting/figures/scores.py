@@ -1,0 +1,162 @@
+"""Scores clean and attacked, and SSIM against the change of score: a panel for each detector of the grid."""
+
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from sr_deepfake.experiment.results import Result
+from sr_deepfake.metrics.correlation import changes, correlate
+from sr_deepfake.metrics.functional import THRESHOLD
+from sr_deepfake.reporting.figures.style import COLOURS, PAGE, ReportFigure, drawn
+from sr_deepfake.reporting.grid import ReportGrid
+from sr_deepfake.reporting.numbers import UNDEFINED, model_name
+
+BINS = 20
+CLASSES = ((1, 1, COLOURS[1]), (0, -1, COLOURS[0]))  # label, direction, colour
+_LINEAR = 1.0  # %, up to which the axis is; most scores are near 0 or 1, and the others are the story
+
+
+def score_figure(grid: ReportGrid) -> ReportFigure | None:
+    """The figure; None where nothing was attacked."""
+    if not grid.attacked:
+        return None
+    return ReportFigure(
+        name="scores",
+        title="Scores, clean and attacked",
+        caption=f"Share of the class's faces by score, in {BINS} bins, on a logarithmic scale. Upwards: fakes. "
+        f"Downwards: pristine faces. Filled: clean. Dashed: attacked by {grid.attack}. A score above {THRESHOLD:g} "
+        "(dotted) means fake.",
+        figure=grid_of_panels(grid, _scores, _legend, xlabel="score", ylabel="faces (%)"),
+    )
+
+
+def grid_of_panels(grid: ReportGrid, fill: Any, legend: Any, xlabel: str, ylabel: str) -> Figure:
+    """A row of panels for each model, a column for each method; empty where results are missing.
+
+    Args:
+        grid: of the report.
+        fill: (axes, results) → draws a panel.
+        legend: figure → draws the legend; None: there is none.
+        xlabel: of all panels.
+        ylabel: of all panels.
+    """
+
+    def draw(figure: Figure) -> None:
+        panels: Any = figure.subplots(
+            len(grid.models), len(grid.methods), sharex=True, sharey=True, squeeze=False
+        )
+        for entry, panel in zip(grid.entries, panels.flat, strict=True):
+            if entry.attacked is None:
+                panel.text(
+                    0.5, 0.5, "missing", transform=panel.transAxes, ha="center", va="center", color="0.4"
+                )
+            else:
+                fill(panel, entry.attacked)
+        for panel, method in zip(panels[0], grid.methods, strict=True):
+            panel.set_title(method)
+        for panel, model in zip(panels[:, 0], grid.models, strict=True):
+            panel.set_ylabel(f"{model_name(model)}\n{ylabel}")
+        for panel in panels[-1]:
+            panel.set_xlabel(xlabel)
+        if legend is not None:
+            legend(figure)
+
+    return drawn(draw, height=0.85 + 1.05 * len(grid.models), width=PAGE)
+
+
+def _scores(axes: Axes, result: Result) -> None:
+    edges = np.linspace(0, 1, BINS + 1)
+    for label, direction, colour in CLASSES:
+        faces = result.predictions[result.predictions["label"] == label]
+        if faces.empty:
+            continue
+        clean, attacked = (
+            direction * 100 * np.histogram(faces[name], edges)[0] / len(faces)
+            for name in ("score", "score_attacked")
+        )
+        axes.stairs(clean, edges, fill=True, color=colour, alpha=0.35, linewidth=0)
+        axes.stairs(attacked, edges, color=colour, linestyle="--", linewidth=0.9)
+    axes.axhline(0, color="black", linewidth=0.5)
+    axes.axvline(THRESHOLD, color="0.4", linestyle=":", linewidth=0.8)
+    axes.set_yscale("symlog", linthresh=_LINEAR)
+    axes.set(xlim=(0, 1), ylim=(-150, 150))
+    axes.set_yticks([-100, -10, 0, 10, 100], ["100", "10", "0", "10", "100"])
+    axes.set_yticks([], minor=True)
+    axes.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
+
+
+def _legend(figure: Figure) -> None:
+    handles = [
+        Patch(color=COLOURS[1], alpha=0.35, linewidth=0, label="fake, clean"),
+        Line2D([], [], color=COLOURS[1], linestyle="--", label="fake, attacked"),
+        Patch(color=COLOURS[0], alpha=0.35, linewidth=0, label="pristine, clean"),
+        Line2D([], [], color=COLOURS[0], linestyle="--", label="pristine, attacked"),
+    ]
+    figure.legend(handles=handles, loc="outside upper center", ncols=4, frameon=False)
+
+
+POINTS = 400  # of a class are drawn at most, at even distances in the table
+POINT_CLASSES = ((0, "pristine", COLOURS[0], "o"), (1, "fake", COLOURS[1], "^"))
+
+
+def similarity_figure(grid: ReportGrid) -> ReportFigure | None:
+    """The figure; None where nothing was attacked."""
+    if not grid.attacked:
+        return None
+    return ReportFigure(
+        name="ssim",
+        title="SSIM and the change of score",
+        caption="Each point is a face: how alike it is to itself attacked, and attacked less clean score. r: Pearson's "
+        f"correlation over all faces, with its 95 % interval over videos. At most {POINTS} faces of a class are drawn.",
+        figure=grid_of_panels(grid, _points, _points_legend, xlabel="SSIM", ylabel="change of score"),
+    )
+
+
+def _points(axes: Axes, result: Result) -> None:
+    moved = changes(result.predictions)["score"]
+    labels, ssim = result.predictions["label"].to_numpy(), result.predictions["ssim"].to_numpy()
+    axes.axhline(0, color="0.7", linewidth=0.6, zorder=0)
+    for label, _, colour, marker in POINT_CLASSES:
+        chosen = np.flatnonzero(labels == label)
+        chosen = chosen[:: max(1, -(-len(chosen) // POINTS))]
+        axes.scatter(
+            ssim[chosen],
+            moved[chosen],
+            s=4,
+            c=colour,
+            marker=marker,
+            alpha=0.5,
+            linewidths=0,
+            rasterized=True,
+        )  # points as a picture: thousands of them would make the SVG heavy
+    axes.set_ylim(-1.05, 1.9)
+    axes.set_yticks([-1, 0, 1])
+    axes.locator_params(axis="x", nbins=3)
+    axes.text(0.03, 0.97, _correlation(result), transform=axes.transAxes, va="top")
+
+
+def _correlation(result: Result) -> str:
+    """Pearson's r with its interval, or without where the results are of an older version."""
+    stored = result.metrics.get("correlation")
+    if stored is not None:
+        r = stored["pooled"]["ssim"]["score"]["pearson"]
+    else:
+        moved = changes(result.predictions)["score"]
+        r = float(correlate(result.predictions["ssim"].to_numpy(), moved)["pearson"])
+    if r is None or np.isnan(r):
+        return f"r {UNDEFINED}"
+    around = result.interval("correlation", "pooled", "ssim", "score", "pearson")
+    words = f"r = {r:+.2f}"
+    return words if around is None else f"{words}\n[{around[0]:+.2f}, {around[1]:+.2f}]"
+
+
+def _points_legend(figure: Figure) -> None:
+    handles = [
+        Line2D([], [], color=colour, marker=marker, linestyle="", label=name)
+        for _, name, colour, marker in POINT_CLASSES
+    ]
+    figure.legend(handles=handles, loc="outside upper center", ncols=2, frameon=False)

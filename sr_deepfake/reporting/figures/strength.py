@@ -1,0 +1,128 @@
+"""FNR and FPR as an attack gets stronger, where it was run in several strengths."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from sr_deepfake.experiment.results import Result
+from sr_deepfake.reporting.figures.style import COLOURS, LINES, MARKERS, PAGE, ReportFigure, drawn
+from sr_deepfake.reporting.grid import ReportGrid, is_plain
+
+RATES = ("fnr", "fpr")
+_COLUMNS = 4  # of panels
+Strengths = dict[str, list[Result]]  # label → its results
+
+
+def strength_figure(results: Sequence[Result], grid: ReportGrid) -> ReportFigure | None:
+    """A panel for each attack that has two strengths or more on the same detectors.
+
+    Means are over the detectors that met every strength shown; the mildest strength is the one of the highest SSIM.
+
+    Args:
+        results: all results.
+        grid: whose data set and protocol count.
+
+    Returns:
+        The figure; None where no attack has two strengths.
+    """
+    found = strengths(
+        [
+            result
+            for result in results
+            if is_plain(result) and (result.data, result.protocol) == (grid.data, grid.protocol)
+        ]
+    )
+    if not found:
+        return None
+    rows = -(-len(found) // _COLUMNS)
+    counts = ", ".join(f"{family} {len(next(iter(parts.values())))}" for family, parts in found.items())
+    return ReportFigure(
+        name="strength",
+        title="Strength of the attack",
+        caption="Rates under attacks of one kind, from the mildest to the strongest by SSIM; means over the detectors "
+        f"that met all strengths (so many: {counts}). All faces attacked.",
+        figure=drawn(lambda figure: _draw(figure, found), height=0.55 + 1.75 * rows, width=PAGE),
+    )
+
+
+def strengths(results: Sequence[Result]) -> dict[str, Strengths]:
+    """Attacks that were run in two strengths or more: kind → label → results of the same detectors.
+
+    The labels of a kind are in the order of their mean SSIM, the highest (the mildest attack) first.
+    """
+    kinds: dict[str, dict[str, dict[str, Result]]] = defaultdict(lambda: defaultdict(dict))
+    for result in sorted(
+        results, key=lambda result: (result.started, result.name)
+    ):  # of several, the newest stays
+        if result.is_attacked:
+            kinds[kind_of(result)][result.attack][result.detector] = result
+    found: dict[str, Strengths] = {}
+    for kind, by_label in sorted(kinds.items()):
+        # Of all the detectors, those that met most strengths; then the strengths that all of these met.
+        most = max(
+            sum(detector in met for met in by_label.values()) for met in by_label.values() for detector in met
+        )
+        chosen = {
+            detector
+            for met in by_label.values()
+            for detector in met
+            if sum(detector in other for other in by_label.values()) == most
+        }
+        labels = {
+            label: [met[detector] for detector in sorted(chosen)]
+            for label, met in by_label.items()
+            if chosen <= met.keys()
+        }
+        if len(labels) > 1:
+            found[kind] = dict(sorted(labels.items(), key=lambda item: -_mean_ssim(item[1])))
+    return found
+
+
+def kind_of(result: Result) -> str:
+    """What an attack is called less its strength: "jpeg" of "jpeg-q35", "sr-edsr" of "sr-edsr-x2-1bc95232"."""
+    return result.kind
+
+
+def _mean_ssim(results: Sequence[Result]) -> float:
+    return float(np.mean([result.predictions["ssim"].mean() for result in results]))
+
+
+def _draw(figure: Figure, found: dict[str, Strengths]) -> None:
+    rows = -(-len(found) // _COLUMNS)
+    columns = min(len(found), _COLUMNS)
+    panels: Any = figure.subplots(rows, columns, sharey=True, squeeze=False)
+    for panel in panels.flat[len(found) :]:
+        panel.set_visible(False)
+    for panel, (kind, parts) in zip(panels.flat, found.items(), strict=False):
+        _panel(panel, kind, parts)
+    for panel in panels[:, 0]:
+        panel.set_ylabel("rate (%)")
+        panel.set_ylim(bottom=0)
+    handles, labels = panels.flat[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=4, frameon=False)
+
+
+def _panel(axes: Axes, kind: str, parts: Strengths) -> None:
+    places = np.arange(len(parts) + 1)
+    for number, rate in enumerate(RATES):
+        clean = _mean([result.metrics["clean"][rate] for results in parts.values() for result in results])
+        attacked = [_mean([result.metrics["both"][rate] for result in results]) for results in parts.values()]
+        axes.plot(
+            places,
+            [clean, *attacked],
+            linestyle=LINES[number],
+            marker=MARKERS[number],
+            color=COLOURS[1 - number],
+            label=rate.upper(),
+        )
+    axes.set_title(kind)
+    axes.set_xticks(places, ["clean", *(results[0].strength or name for name, results in parts.items())])
+
+
+def _mean(fractions: Sequence[float | None]) -> float:
+    known = [100 * value for value in fractions if value is not None]
+    return float(np.mean(known)) if known else float("nan")

@@ -1,0 +1,157 @@
+"""What all figures share: a paper's widths, a style for black and white and for colour-blind people, their files."""
+
+import re
+import textwrap
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+from matplotlib.figure import Figure
+
+from sr_deepfake.system.files import replacing
+
+COLUMN, PAGE = 3.3, 7.0  # inches, a column and the page of a paper
+DOTS = 300  # per inch of the PNG
+SMALLEST = 7  # points; no text is smaller
+_CHARACTERS = 18  # of a caption, fit into an inch
+# Colour (Okabe and Ito's, which colour-blind people tell apart), line style, marker, grey and hatching of the first,
+# second, ... series: colour never says alone what the others do not.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#E69F00", "#56B4E9")
+LINES = ("-", "--", ":", "-.")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+GREYS = ("0.0", "0.45", "0.25", "0.6")
+HATCHES = ("", "////", "....", "xxxx")
+_STYLE: Any = {
+    "font.size": SMALLEST,
+    "axes.titlesize": SMALLEST,
+    "axes.labelsize": SMALLEST,
+    "xtick.labelsize": SMALLEST,
+    "ytick.labelsize": SMALLEST,
+    "legend.fontsize": SMALLEST,
+    "figure.labelsize": SMALLEST,
+    "figure.titlesize": SMALLEST,
+    "legend.handlelength": 2.4,
+    "axes.linewidth": 0.6,
+    "lines.linewidth": 1.0,
+    "lines.markersize": 3.5,
+    "hatch.linewidth": 0.5,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "svg.fonttype": "none",  # text stays text
+    "svg.hashsalt": "sr_deepfake",  # the same figure is the same file
+}
+
+
+def drawn(draw: Callable[[Figure], None], height: float, width: float = COLUMN) -> Figure:
+    """Make a figure.
+
+    Args:
+        draw: fills it.
+        height: inches.
+        width: inches; a column's unless told.
+
+    Example:
+        >>> figure = drawn(lambda figure: figure.subplots().plot([1, 2]), height=2)
+        >>> figure.get_size_inches().tolist()
+        [3.3, 2.0]
+    """
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure(figsize=(width, height), layout="constrained")
+        draw(figure)
+    return figure
+
+
+def save_figure(figure: Figure, path: Path, caption: str | None = None) -> list[Path]:
+    """Write a figure as PNG and as SVG, each whole or not at all; the same figure gives the same bytes.
+
+    Args:
+        figure: from `drawn`.
+        path: without an ending.
+        caption: stands at the lower edge, so that it goes wherever the figure goes.
+
+    Returns:
+        The two files.
+    """
+    files = [path.with_name(f"{path.name}.{ending}") for ending in ("png", "svg")]
+    with matplotlib.rc_context(_STYLE), _captioned(figure, caption):
+        for file in files:
+            _forget_layout(figure)
+            metadata = {"Date": None} if file.suffix == ".svg" else {}
+            with replacing(file) as beside:
+                figure.savefig(beside, format=file.suffix[1:], dpi=DOTS, metadata=metadata)
+    return files
+
+
+def _forget_layout(figure: Figure) -> None:
+    """Put axes back where they were before any layout, which starts from where the last one ended."""
+    for axes in figure.axes:
+        place = axes.get_subplotspec()
+        if place is not None:
+            axes.set_subplotspec(place)
+
+
+@contextmanager
+def _captioned(figure: Figure, caption: str | None) -> Iterator[None]:
+    """Lengthen a figure by a caption at its lower edge, for as long as it is written."""
+    engine = figure.get_layout_engine()
+    if not caption or engine is None:
+        yield
+        return
+    width, height = figure.get_size_inches()
+    words = textwrap.fill(caption, int(width * _CHARACTERS))
+    room = (words.count("\n") + 1.6) * SMALLEST * 1.25 / 72  # inches
+    share = room / (height + room)
+    figure.set_size_inches(width, height + room)
+    engine.set(rect=(0, share, 1, 1 - share))  # type: ignore[call-arg]  # constrained layout's
+    text = figure.text(
+        0.5, 0.25 * SMALLEST / 72 / (height + room), words, ha="center", va="bottom", fontstyle="italic"
+    )
+    try:
+        yield
+    finally:
+        text.remove()
+        figure.set_size_inches(width, height)
+        engine.set(rect=(0, 0, 1, 1))  # type: ignore[call-arg]
+
+
+@dataclass(frozen=True)
+class ReportFigure:
+    """A figure as it is shown.
+
+    Attributes:
+        name: of its files; letters, digits, dots, hyphens and underscores only (see `file_name`).
+        title: what it shows, for headings; plain text.
+        caption: how to read it; plain text.
+        figure: of matplotlib, from `drawn`.
+    """
+
+    name: str
+    title: str
+    caption: str
+    figure: Figure
+
+    def write(self, folder: Path, illustration: str | None = None) -> tuple[Path, Path]:
+        """Write `<name>.png` and `<name>.svg`, whose text stays text; the same figure gives the same bytes.
+
+        Args:
+            folder: where to; made if need be.
+            illustration: the caption that says that figures are illustrations; stands at the lower edge.
+
+        Returns:
+            The two files, the PNG first.
+        """
+        png, svg = save_figure(self.figure, folder / self.name, illustration)
+        return png, svg
+
+
+def file_name(text: str) -> str:
+    """A name that is safe as a file's.
+
+    Example:
+        >>> file_name("roc_my/net <b>")
+        'roc_my_net__b_'
+    """
+    return re.sub(r"[^A-Za-z0-9_.-]", "_", text)

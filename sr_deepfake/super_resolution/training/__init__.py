@@ -1,0 +1,1 @@
+"""Training a super-resolution network on photos."""

@@ -1,0 +1,1 @@
+"""Errors, files, hardware, terminal: nothing of the subject."""

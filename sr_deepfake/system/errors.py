@@ -1,0 +1,59 @@
+"""Errors that a user can mend: they are shown as one message, without a traceback."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class UserError(Exception):
+    """Something that the user can mend; the message says what is wrong and what to do."""
+
+
+class MissingWeightsError(UserError):
+    """Weights of a super-resolution network are neither here nor to be had."""
+
+
+def nearest(word: str, choices: Iterable[str]) -> str:
+    """Return " Did you mean 'x'?" for the choice nearest to `word`, or "" when none is near.
+
+    Example:
+        >>> nearest("resnet51", ["swin", "resnet50"])
+        " Did you mean 'resnet50'?"
+        >>> nearest("zzz", ["swin", "resnet50"])
+        ''
+    """
+    lowered = {choice.lower(): choice for choice in choices}
+    found = difflib.get_close_matches(word.lower(), lowered, n=1, cutoff=0.5)
+    return f" Did you mean {lowered[found[0]]!r}?" if found else ""
+
+
+def choose(value: object, choices: Iterable[str], option: str) -> str:
+    """Return `value` as one of `choices`, as written in a configuration (true and false count as words).
+
+    Raises:
+        UserError: `value` is none of them; the message names the nearest and all of them.
+
+    Example:
+        >>> choose(True, ["auto", "true", "false"], "model.pretrained")
+        'true'
+        >>> choose("atuo", ["auto", "none"], "key")
+        Traceback (most recent call last):
+        sr_deepfake.system.errors.UserError: key='atuo' is not a choice. Did you mean 'auto'? Choices: auto, none.
+    """
+    known = list(choices)
+    word = str(value).lower() if isinstance(value, bool) else str(value)
+    if word not in known:
+        raise UserError(
+            f"{option}={word!r} is not a choice.{nearest(word, known)} Choices: {', '.join(known)}."
+        )
+    return word
+
+
+def last_line(error: BaseException) -> str:
+    r"""What an error says, in one line: the message alone of a mistake that can be mended, else with its type.
+
+    Example:
+        >>> last_line(UserError("name it with data.root=")), last_line(ValueError("no faces\nat all"))
+        ('name it with data.root=', 'ValueError: no faces')
+    """
+    text = (str(error).strip().splitlines() or [""])[0]
+    return text if isinstance(error, UserError) else f"{type(error).__name__}: {text}".removesuffix(": ")

@@ -1,0 +1,119 @@
+"""Files that appear whole or not at all, names that are safe, folders that can be written to."""
+
+import errno
+import hashlib
+import json
+import os
+import re
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sr_deepfake.system.errors import UserError
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a new name beside `path` to write to, which takes its place at the end; without an error only.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "deep" / "numbers.txt"
+        >>> with replacing(path) as beside:
+        ...     written = beside.write_text("1 2 3")
+        >>> path.read_text(), len(list(path.parent.iterdir()))
+        ('1 2 3', 1)
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    try:
+        yield beside
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write plain values as JSON, sorted and indented."""
+    with replacing(path) as beside:
+        beside.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n")
+
+
+def safe_name(text: str, whole: str | None = None) -> str:
+    r"""A name for files that tells as much of a text as is safe in a path, and a hash that makes it the only one.
+
+    Args:
+        text: any.
+        whole: what is hashed, if it is more than `text`.
+
+    >>> safe_name("me & you.jpg"), safe_name("-рожа\n")
+    ('me_you.jpg-84b58db76bd4', 'a115de5aa4c4')
+    """
+    plain = re.sub(r"[^A-Za-z0-9._]+", "_", text).strip("._")[:40]
+    digest = hashlib.sha256(os.fsencode(text if whole is None else whole)).hexdigest()[:12]
+    return f"{plain}-{digest}" if plain else digest
+
+
+def printable(text: str) -> str:
+    r"""Text with what cannot be shown, or breaks a line, written as an escape.
+
+    >>> printable("größe\n.png")
+    'größe\\n.png'
+    """
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_REFUSED = (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEXIST)
+_ELSEWHERE = "name another folder with paths.outputs=FOLDER or the environment variable SR_DEEPFAKE_OUTPUTS"
+
+
+def check_writable(outputs: Path) -> None:
+    """Make the folder if need be, and see that a file can be written there: before the work, not after it.
+
+    Raises:
+        UserError: it cannot.
+
+    Example:
+        >>> import tempfile
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> check_writable(folder / "outputs")
+        >>> (folder / "file").write_text("")
+        0
+        >>> check_writable(folder / "file" / "outputs")
+        Traceback (most recent call last):
+        sr_deepfake.system.errors.UserError: .../file/outputs cannot be written to (Not a directory); ...
+    """
+    probe = outputs / f".writable.{uuid.uuid4().hex}"
+    try:
+        outputs.mkdir(parents=True, exist_ok=True)
+        probe.write_bytes(b"\0" * 4096)
+        probe.unlink()
+    except OSError as error:
+        told = explain(error, outputs)
+        if told is None:
+            raise
+        raise UserError(told) from error
+
+
+def explain(error: OSError, outputs: Path) -> str | None:
+    """Say in one line what a failed writing means and what mends it; None where the error means something else.
+
+    Args:
+        error: what the system said. A full disk is told whatever file it was; a refusal only within `outputs`.
+        outputs: the folder where every run writes.
+    """
+    if error.errno in _FULL:
+        folder = Path(error.filename).parent if isinstance(error.filename, str) else outputs
+        return (
+            f"there is no room left for what is written to {folder} ({error.strerror}); make some, or {_ELSEWHERE}. "
+            "The same command, run again, goes on where this one ended"
+        )
+    # Compared as they are, links unfollowed: a folder that refuses may refuse to be looked into, too.
+    if error.errno in _REFUSED and isinstance(error.filename, str):
+        refused, written = os.path.abspath(error.filename), os.path.abspath(outputs)
+        if os.path.commonpath([refused, written]) in (refused, written):
+            return f"{outputs} cannot be written to ({error.strerror}); {_ELSEWHERE}"
+    return None

@@ -1,0 +1,1 @@
+"""Experiment loggers: W&B, TensorBoard, MLflow."""
