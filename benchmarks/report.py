@@ -28,8 +28,8 @@ from sr_deepfake.app.overrides import CONF
 from sr_deepfake.attacks.super_resolution import SuperResolutionAttack
 from sr_deepfake.data.manifest import MANIFEST, SCHEMA, fingerprint, write_manifest
 from sr_deepfake.experiment.provenance import describe, start, write_provenance
-from sr_deepfake.metrics.predictions import write_predictions
 from sr_deepfake.experiment.results import write_metrics
+from sr_deepfake.metrics.predictions import write_predictions
 from sr_deepfake.metrics.setups import run_metrics
 from sr_deepfake.metrics.similarity import ssim
 from sr_deepfake.reporting.examples import KINDS, turned_faces

@@ -1,4 +1,4 @@
-"""Imports point one way: programs → app → tracking → reporting → experiment → media → detectors → data → attacks → ..."""
+"""Imports point one way: programs → app → tracking → reporting → experiment → media → detectors → data → … → system."""
 
 import ast
 from graphlib import TopologicalSorter
@@ -11,8 +11,8 @@ import sr_deepfake
 PACKAGE = Path(sr_deepfake.__file__).parent
 # Each room may import what stands below it; the last three stand side by side on `system`.
 ORDER = (
-    "app", "tracking", "reporting", "experiment", "media", "detectors", "data", "attacks", "super_resolution", "metrics",
-    "system",
+    "app", "tracking", "reporting", "experiment", "media", "detectors", "data", "attacks", "super_resolution",
+    "metrics", "system",
 )  # fmt: skip
 PROGRAMS = {"train", "evaluate", "prepare", "attack", "report", "status", "train_sr"}
 FILES = sorted(file for file in PACKAGE.rglob("*.py"))
@@ -44,7 +44,9 @@ def room_of(module: str) -> str:
 
 
 def test_the_rooms_are_those_of_the_order():
-    assert {path.name for path in PACKAGE.iterdir() if path.is_dir() and (path / "__init__.py").exists()} == set(ORDER)
+    assert {
+        path.name for path in PACKAGE.iterdir() if path.is_dir() and (path / "__init__.py").exists()
+    } == set(ORDER)
     assert {file.stem for file in PACKAGE.glob("*.py")} == {"__init__", *PROGRAMS}
 
 

@@ -69,7 +69,7 @@ def evaluate(
             if run["detector_weights"] == weights_of(folder):
                 metrics = scored
                 write_provenance(out, build.provenance(cfg, {"name": run["data"], "test": run["test_faces"]}))
-                write_metrics(out / METRICS, {"result": run, **metrics})
+                write_metrics(out / METRICS, {"run": run, **metrics})
             else:
                 log.warning("%s was trained anew meanwhile; its new weights are scored.", folder)
     if logger is not None:
@@ -193,7 +193,7 @@ def _earlier_metrics(out: Path, run: Mapping[str, Any]) -> dict[str, Any] | None
         metrics = read_metrics(out / METRICS)
     except UserError:
         return None
-    found = metrics.pop("result", None)
+    found = metrics.pop("run", None)
     return metrics if found == run and (out / PREDICTIONS).is_file() else None
 
 

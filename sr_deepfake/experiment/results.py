@@ -225,7 +225,10 @@ def _check_shape(found: Any, expected: Any, path: str) -> None:
         if not isinstance(found, Mapping):
             raise UserError(f"{METRICS} lacks {path}; {_AGAIN}")
         for name, part in expected.items():
-            _check_shape(found.get(name), part, f"{path}/{name}".lstrip("/"))
+            below = f"{path}/{name}".lstrip("/")
+            if name not in found:
+                raise UserError(f"{METRICS} lacks {below}; {_AGAIN}")
+            _check_shape(found[name], part, below)
     elif isinstance(expected, list):
         if not isinstance(found, list) or len(found) != len(expected) or not all(map(_is_figure, found)):
             raise UserError(f"{METRICS} has no interval for {path}; {_AGAIN}")

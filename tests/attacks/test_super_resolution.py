@@ -1,3 +1,10 @@
+"""`convention="authors_code"` gives what the published script gives, with torchSR's own network in it."""
+
+import importlib
+import shutil
+from pathlib import Path
+
+import av
 import cv2
 import numpy as np
 import pytest
@@ -6,9 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+import sr_deepfake
 from sr_deepfake.attacks import super_resolution as module
 from sr_deepfake.attacks.super_resolution import SuperResolutionAttack, shrink
-from sr_deepfake.super_resolution.edsr import architecture, edsr
+from sr_deepfake.super_resolution.edsr import architecture, edsr, edsr_network
 from sr_deepfake.super_resolution.interpolation import Interpolation
 from sr_deepfake.super_resolution.weights import find_weights, read_weights
 from sr_deepfake.system.errors import UserError
@@ -287,3 +295,127 @@ def test_a_gpu_stays_within_a_level_of_the_cpus_float32(precision):
     difference = ((fast - exact).abs() * 255).round()
     assert difference.max() <= 2
     assert (difference <= 1).float().mean() >= 0.999
+
+
+def torchsr_network(scale):
+    torch.manual_seed(scale)
+    network = importlib.import_module("torchsr.models.edsr").EDSR(16, 64, scale, 1.0).eval()
+    # Untrained, its output is nearly the mean alone. A stronger last layer makes the picture count.
+    network.tail[1].weight.data.mul_(30)
+    return network
+
+
+def published_script(network, picture, scale):
+    """Rows 3, 5 and 6 of the protocol: BGR from 0 to 255 into torchSR's network, written with OpenCV."""
+    height, width = picture.shape[:2]
+    bgr = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
+    small = cv2.resize(bgr, (width // scale, height // scale), interpolation=cv2.INTER_AREA)
+    with torch.no_grad():
+        large = network(torch.from_numpy(small).permute(2, 0, 1)[None].float())[0].permute(1, 2, 0).numpy()
+    encoded = cv2.imencode(".png", large)[1]  # it clips and rounds, as imwrite does
+    return large, cv2.cvtColor(cv2.imdecode(encoded, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_the_result_is_that_of_the_published_script(tmp_path, scale):
+    path = tmp_path / "edsr64.pt"
+    network = torchsr_network(scale)
+    torch.save(network.state_dict(), path)
+    attack = SuperResolutionAttack(
+        edsr(scale=scale, weights=str(path)), scale=scale, convention="authors_code"
+    )
+    generator = np.random.default_rng(scale)
+    pictures = [
+        cv2.GaussianBlur(generator.integers(0, 256, (48, 48, 3), dtype=np.uint8), (0, 0), 3) for _ in range(3)
+    ]
+    pictures = [cv2.normalize(picture, None, 0, 255, cv2.NORM_MINMAX) for picture in pictures]
+    faces = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).float() / 255
+    attacked = (attack(faces) * 255).round().permute(0, 2, 3, 1).numpy().astype(int)
+    for picture, ours in zip(pictures, attacked, strict=True):
+        exact, theirs = published_script(network, picture, scale)
+        assert theirs.std() > 5
+        np.testing.assert_array_equal(np.abs(ours - theirs) <= 1, True)
+        # A level apart only where the exact value lies between two levels.
+        between = np.abs(exact[..., ::-1] % 1 - 0.5) < 1e-2
+        np.testing.assert_array_equal(ours[~between], theirs[~between])
+        assert (~between).mean() > 0.9
+
+
+def test_in_rgb_the_result_is_another(tmp_path):
+    path = tmp_path / "edsr64.pt"
+    torch.save(torchsr_network(2).state_dict(), path)
+    faces = torch.rand(1, 3, 48, 48)
+    results = [
+        SuperResolutionAttack(edsr(weights=str(path)), convention=convention, precision="float32")(faces)
+        for convention in ("authors_code", "rgb")
+    ]
+    assert (results[0] - results[1]).abs().mean() > 1 / 255
+
+
+IDENTITIES = Path(sr_deepfake.__file__).parent / "data" / "sample" / "assets" / "identities"
+SIDE = 120
+
+
+@pytest.fixture(scope="module")
+def faces():
+    """100 crops from the middle of frames, at their own resolution."""
+    files = sorted(IDENTITIES.glob("*.mp4"))
+    crops = []
+    while len(crops) < 100:
+        file, wanted = files[len(crops) % len(files)], 5 * (len(crops) // len(files))
+        with av.open(str(file)) as container:
+            frame = next(frame for index, frame in enumerate(container.decode(video=0)) if index == wanted)
+        picture = frame.to_ndarray(format="rgb24")
+        top, left = ((length - SIDE) // 2 for length in picture.shape[:2])
+        crops.append(picture[top : top + SIDE, left : left + SIDE])
+    return torch.from_numpy(np.stack(crops).transpose(0, 3, 1, 2).copy()).float() / 255
+
+
+def attacked(faces, **options):
+    return SuperResolutionAttack(edsr(), 2, **options)(faces)
+
+
+def levels_between(first, second):
+    return ((first - second).abs() * 255).round()
+
+
+@pytest.fixture(scope="module")
+def exact(faces):
+    return attacked(faces, precision="float32")
+
+
+def test_bf16_differs_by_one_level_at_most_nearly_everywhere_and_by_two_at_the_most(faces, exact):
+    difference = levels_between(attacked(faces, precision="bf16"), exact)
+    assert (difference <= 1).double().mean() >= 0.999
+    assert difference.max() <= 2
+    assert (exact != faces).double().mean() > 0.3  # the attack does change faces
+
+
+@pytest.mark.parametrize("precision", ["float32", "bf16"])
+def test_another_batch_size_changes_next_to_nothing(faces, precision):
+    few = faces[:12]
+    one = attacked(few, precision=precision, max_pixels=1)
+    five = attacked(few, precision=precision, max_pixels=5 * SIDE**2)
+    difference = levels_between(one, five)
+    assert difference.max() <= 1
+    assert (difference > 0).double().mean() <= 0.001
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("precision", ["auto", "bf16", "fp16"])
+def test_a_gpu_is_as_close(faces, exact, precision):
+    attack = SuperResolutionAttack(edsr(), 2, precision=precision).cuda()
+    difference = levels_between(attack(faces.cuda()).cpu(), exact)
+    assert (difference <= 1).double().mean() >= 0.999
+    assert difference.max() <= 2
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
+def test_a_compiled_network_gives_the_same_faces(faces):
+    torch.manual_seed(0)
+    network = edsr_network(scale=2, blocks=1, features=8).requires_grad_(False).eval()
+    plain, compiled = (SuperResolutionAttack(network, 2, compile=compile) for compile in (False, True))
+    for few in (faces[:2], faces[:3, :, :96, :96]):
+        assert levels_between(plain(few), compiled(few)).max() <= 1

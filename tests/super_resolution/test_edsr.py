@@ -1,4 +1,6 @@
 import copy
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -186,3 +188,20 @@ def test_importing_the_module_does_not_import_basicsr():
 
     code = f"import sys, {module.__name__}; sys.exit('basicsr' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("module", "name"), [("edsr_arch", "EDSR"), ("rcan_arch", "RCAN"), ("rrdbnet_arch", "RRDBNet")]
+)
+def test_networks_of_basicsr_can_be_had(module, name):
+    assert architecture(module, name).__name__ == name
+
+
+def test_it_works_in_a_fresh_process_and_imports_nothing_early():
+    code = (
+        "import sys; from sr_deepfake.super_resolution.edsr import architecture; "
+        "assert 'basicsr' not in sys.modules; "
+        "architecture('edsr_arch', 'EDSR'); architecture('edsr_arch', 'EDSR')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -16,12 +16,12 @@ def change_figure(grid: ReportGrid) -> ReportFigure | None:
     """The figure; None where nothing was attacked."""
     if not grid.attacked:
         return None
-    rows = len(grid.entries) + len(grid.models)
+    rows = len(grid.shown) + len(grid.models)
     return ReportFigure(
         name="changes",
         title="FNR and FPR, clean and attacked",
         caption=f"Circle: clean. Diamond: all faces attacked by {grid.attack}. Stars: a significant change, * p < "
-        f"0.05, ** p < 0.01, *** p < 0.001 (McNemar test by video, corrected by Holm). {UNDEFINED}: missing.",
+        f"0.05, ** p < 0.01, *** p < 0.001 (McNemar test by video, corrected by Holm).",
         figure=drawn(lambda figure: _draw(figure, grid), height=0.75 + 0.155 * rows),
     )
 
@@ -33,7 +33,7 @@ def _draw(figure: Figure, grid: ReportGrid) -> None:
     for model in grid.models:
         headings.append((row, model_name(model)))
         row += 1
-        for entry in (entry for entry in grid.entries if entry.model == model):
+        for entry in (entry for entry in grid.shown if entry.model == model):
             ticks.append(row)
             labels.append(entry.forgery)
             for panel, rate in zip(panels, RATES, strict=True):

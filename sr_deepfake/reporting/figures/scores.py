@@ -9,7 +9,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from sr_deepfake.experiment.results import Result
-from sr_deepfake.metrics.correlation import changes, correlate
+from sr_deepfake.metrics.correlation import changes
 from sr_deepfake.metrics.functional import THRESHOLD
 from sr_deepfake.reporting.figures.style import COLOURS, PAGE, ReportFigure, drawn
 from sr_deepfake.reporting.grid import ReportGrid
@@ -140,14 +140,9 @@ def _points(axes: Axes, result: Result) -> None:
 
 
 def _correlation(result: Result) -> str:
-    """Pearson's r with its interval, or without where the results are of an older version."""
-    stored = result.metrics.get("correlation")
-    if stored is not None:
-        r = stored["pooled"]["ssim"]["score"]["pearson"]
-    else:
-        moved = changes(result.predictions)["score"]
-        r = float(correlate(result.predictions["ssim"].to_numpy(), moved)["pearson"])
-    if r is None or np.isnan(r):
+    """Pearson's r with its interval."""
+    r = result.metrics["correlation"]["pooled"]["ssim"]["score"]["pearson"]
+    if r is None:
         return f"r {UNDEFINED}"
     around = result.interval("correlation", "pooled", "ssim", "score", "pearson")
     words = f"r = {r:+.2f}"

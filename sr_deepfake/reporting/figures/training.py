@@ -76,7 +76,7 @@ def read_curve(result: Result) -> Curve | None:
         told = Path(provenance["config"]["log_folder"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    for run in (*_moved(told, result.outputs), told):
+    for run in _within(told, result.outputs):
         try:
             table = pd.read_csv(run / "csv" / "metrics.csv")
         except (OSError, ValueError):  # pandas' errors of parsing are ValueErrors
@@ -89,8 +89,8 @@ def read_curve(result: Result) -> Curve | None:
     return None
 
 
-def _moved(told: Path, outputs: Path) -> list[Path]:
-    """Where a run's folder is, if the outputs were moved as a whole."""
+def _within(told: Path, outputs: Path) -> list[Path]:
+    """Where a run's folder is in the outputs, which may have been moved as a whole."""
     entries = [entry for entry, part in enumerate(told.parts) if part in RUNS]
     return [outputs.joinpath(*told.parts[entries[-1] :])] if entries else []
 

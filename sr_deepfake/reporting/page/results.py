@@ -82,37 +82,28 @@ def _title(result: Result) -> str:
 
 
 def _gist(result: Result) -> str:
-    shown = []
-    for metric in WITH_INTERVAL:
-        values = [
-            percent(_part(result.metrics, setup).get(metric))
-            for setup in ("clean", "both")[: 1 + result.is_attacked]
-        ]
-        shown.append(f"{METRICS[metric]} {' → '.join(values)}")
-    return ", ".join(shown)
+    setups = ("clean", "both")[: 1 + result.is_attacked]
+    shown = {name: [percent(result.metrics[setup][name]) for setup in setups] for name in WITH_INTERVAL}
+    return ", ".join(f"{METRICS[name]} {' → '.join(values)}" for name, values in shown.items())
 
 
 def _known(result: Result) -> dict[str, str]:
     """What is known of the run; what nothing tells is left out."""
-    told, run, git = _part(result.metrics, "result"), result.provenance, _part(result.provenance, "git")
-    faces = _part(result.metrics, "faces")
+    told, run, git = result.run, result.provenance, _part(result.provenance, "git")
+    faces, drawn = result.metrics["faces"], result.metrics["bootstrap"]
     commit = str(git.get("commit", ""))
     if commit and git.get("changed"):
         commit += ", with changes that were not committed"
-    drawn = _part(result.metrics, "bootstrap")
     known = {
-        "Faces": f"{faces.get('faces', 0):,} of {faces.get('videos', 0):,} videos: "
-        f"{faces.get('pristine', 0):,} pristine, {faces.get('fake', 0):,} fake",
-        "Data, protocol": f"{result.data}, {result.protocol}"
-        + (" (illustration only)" if result.illustration else ""),
+        "Faces": f"{faces['faces']:,} of {faces['videos']:,} videos: {faces['pristine']:,} pristine, "
+        f"{faces['fake']:,} fake",
+        "Data, protocol": f"{result.data}, {result.protocol}{' (illustration only)' if result.illustration else ''}",
         "Results": str(result.folder),
         "Detector": result.detector,
         "Detector's fingerprint": told.get("detector_fingerprint"),
         "Attack's fingerprint": told.get("attack_fingerprint"),
         "Test faces' fingerprint": told.get("test_faces"),
-        "Intervals": f"95 %, {drawn['resamples']:,} resamples of videos, seed {drawn['seed']}"
-        if {"resamples", "seed"} <= drawn.keys()
-        else None,
+        "Intervals": f"95 %, {drawn['resamples']:,} resamples of videos, seed {drawn['seed']}",
         "Git commit": commit,
         "Started": result.started,
         "Took": f"{run['seconds']:,} s" if isinstance(run.get("seconds"), int | float) else None,
@@ -127,12 +118,10 @@ def _known(result: Result) -> dict[str, str]:
 def _figure(result: Result, metric: str, path: tuple[str, ...]) -> tuple[str, str]:
     """A figure of a result and its interval, in words."""
     form = points if path[0] == "changes" else percent
-    if path[0] == "changes":
-        clean, attacked = (_part(result.metrics, setup).get(metric) for setup in ("clean", path[1]))
-        value = None if clean is None or attacked is None else attacked - clean
-    else:
-        value = _part(result.metrics, path[0]).get(metric)
-    around = result.interval(*path, metric)
+    figures = result.metrics
+    for name in path:
+        figures = figures[name]
+    value, around = figures[metric], result.interval(*path, metric)
     shown = UNDEFINED if value is None else form(value)
     return shown, "" if value is None or around is None else f"{form(around[0])} to {form(around[1])}"
 

@@ -1,0 +1,138 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+from photo_faces import as_faces, photos
+
+from sr_deepfake.attacks.base import Identity, attack_pictures, check_faces, number, of_severity, whole_number
+from sr_deepfake.attacks.corruptions import BlurAttack, JpegAttack, NoiseAttack, ResizeAttack
+from sr_deepfake.attacks.h264 import H264Attack
+from sr_deepfake.system.errors import UserError
+
+
+@pytest.mark.parametrize(
+    ("faces", "message"),
+    [
+        (torch.zeros(3, 24, 24), "B×3×S×S, not 3×24×24"),
+        (torch.zeros(1, 1, 24, 24), "B×3×S×S"),
+        (torch.zeros(1, 3, 0, 24), "B×3×S×S"),
+        (torch.zeros(1, 3, 24, 24, dtype=torch.uint8), r"torch\.uint8"),
+        (torch.zeros(1, 3, 24, 24, dtype=torch.float64), r"torch\.float64"),
+        (torch.full((1, 3, 24, 24), 255.0), r"in \[0, 1\], these in \[255, 255\]"),
+        (torch.full((1, 3, 24, 24), -0.1), r"in \[0, 1\]"),
+        (torch.full((1, 3, 24, 24), float("nan")), r"in \[0, 1\]"),
+    ],
+)
+def test_what_is_no_batch_of_faces_is_refused(faces, message):
+    with pytest.raises(ValueError, match=message):
+        check_faces(faces)
+    with pytest.raises(ValueError, match=message):
+        attack_pictures(faces, lambda picture: picture)
+
+
+def test_the_attack_gets_each_face_as_a_contiguous_8_bit_picture():
+    seen = []
+
+    def note(picture):
+        seen.append(picture)
+        assert picture.flags.c_contiguous
+        return picture
+
+    pictures = photos(3, 20, 31)
+    for memory_format in (torch.contiguous_format, torch.channels_last):
+        seen.clear()
+        faces = as_faces(pictures).contiguous(memory_format=memory_format)
+        assert torch.equal(attack_pictures(faces, note), faces)
+        assert [picture.dtype for picture in seen] == [np.uint8] * 3
+        np.testing.assert_array_equal(np.stack(seen), pictures)
+
+
+def test_all_256_levels_come_back_to_the_last_bit():
+    ramp = (torch.arange(256.0) / 255).expand(1, 3, 2, 256)
+    assert torch.equal(attack_pictures(ramp, lambda picture: picture), ramp)
+
+
+def test_values_are_rounded_and_clipped_at_both_ends():
+    faces = torch.full((1, 3, 1, 4), 100 / 255)
+    values = np.array([-300.0, 99.4, 99.6, 300.0], np.float32)
+    result = attack_pictures(faces, lambda picture: picture * 0 + values[None, :, None])
+    assert (result[0, 0, 0] * 255).round().tolist() == [0, 99, 100, 255]
+
+
+def test_writing_on_the_picture_leaves_the_faces_alone():
+    faces = as_faces(photos(2))
+    before = faces.clone()
+
+    def blacken(picture):
+        picture[:] = 0
+        return picture
+
+    assert attack_pictures(faces, blacken).max() == 0
+    assert torch.equal(faces, before)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_faces_on_a_gpu_come_back_to_it_with_the_same_bits():
+    faces = as_faces(photos(2))
+    result = attack_pictures(faces.cuda(), lambda picture: 255 - picture)
+    assert result.is_cuda
+    assert torch.equal(result.cpu(), attack_pictures(faces, lambda picture: 255 - picture))
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: JpegAttack(quality=0), r"attack\.quality=0: .* from 1 to 100"),
+        (lambda: JpegAttack(quality=101), r"attack\.quality=101"),
+        (lambda: JpegAttack(quality=35.5), r"attack\.quality=35\.5: this is a whole number"),
+        (lambda: JpegAttack(quality="best"), r"attack\.quality=best"),
+        (lambda: JpegAttack(chroma="4:1:1"), r"attack\.chroma='4:1:1'.*4:2:0, 4:2:2, 4:4:4"),
+        (lambda: BlurAttack(sigma=-1.5), r"attack\.sigma=-1\.5: this is a number above 0, 100 at most"),
+        (lambda: BlurAttack(sigma=0), r"attack\.sigma=0"),
+        (lambda: NoiseAttack(std=0), r"attack\.std=0"),
+        (lambda: NoiseAttack(std=256), r"attack\.std=256"),
+        (lambda: NoiseAttack(seed=-1), r"attack\.seed=-1"),
+        (lambda: H264Attack(crf=60), r"attack\.crf=60: .* from 0 to 51"),
+        (lambda: H264Attack(crf=-1), r"attack\.crf=-1"),
+        (lambda: ResizeAttack(factor=1), r"attack\.factor=1: this is a number above 1"),
+        (lambda: ResizeAttack(interpolation="area"), r"attack\.interpolation='area'.*bicubic, bilinear"),
+    ],
+)
+def test_a_strength_out_of_range_names_its_option(make, message):
+    with pytest.raises(UserError, match=message):
+        make()
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, True, "2", [2]])
+def test_what_is_no_number_is_refused(value):
+    with pytest.raises(UserError, match="key="):
+        number(value, "key", 0, 100)
+    with pytest.raises(UserError, match="key="):
+        whole_number(value, "key", 0, 100)
+
+
+def test_the_ends_of_the_range():
+    assert [whole_number(value, "key", 1, 100) for value in (1, 100)] == [1, 100]
+    assert number(100, "key", 0, 100) == 100.0
+    with pytest.raises(UserError):
+        number(0, "key", 0, 100)
+
+
+@pytest.mark.parametrize("severity", [0, 6, 2.5, "strong", None, True])
+def test_an_unknown_severity_names_those_that_there_are(severity):
+    with pytest.raises(
+        UserError, match=r"attack\.severity=.*: it is one of 1, 2, 3, 4, 5; or set key itself"
+    ):
+        of_severity(None, severity, (25, 18, 15, 10, 7), "key")
+
+
+def test_a_value_wins_over_the_severity():
+    assert of_severity(60, 5, (25, 18, 15, 10, 7), "key") == 60
+    assert [of_severity(None, severity, (25, 18), "key") for severity in (1, 2)] == [25, 18]
+
+
+def test_faces_come_back_as_they_are():
+    faces = torch.rand(2, 3, 24, 24)
+    assert torch.equal(Identity()(faces), faces)

@@ -1,0 +1,328 @@
+"""What all attacks for comparison have in common, built from the configuration as a user gets them."""
+
+import cv2
+import hydra
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from photo_faces import as_faces, as_pictures, photos, psnr
+from scipy import ndimage, stats
+
+from sr_deepfake.app.program import CONF
+from sr_deepfake.attacks.corruptions import BlurAttack, JpegAttack, NoiseAttack, ResizeAttack
+from sr_deepfake.attacks.super_resolution import SuperResolutionAttack
+from sr_deepfake.super_resolution.interpolation import Interpolation
+from sr_deepfake.system.errors import UserError
+
+
+def reference(picture, sigma):
+    """In float64, on each axis; SciPy too ends at four standard deviations."""
+    return ndimage.gaussian_filter(picture.astype(np.float64), (sigma, sigma, 0), mode="mirror", truncate=4)
+
+
+def assert_rounded(picture, values):
+    assert np.abs(picture - values).max() <= 0.5 + 1e-3
+
+
+@pytest.mark.parametrize("sigma", [0.4, 1.17, 1.5, 2.83, 3.5, 8])
+def test_it_is_scipys_gaussian(sigma):
+    pictures = photos(2, 64, 48)
+    for picture, result in zip(pictures, as_pictures(BlurAttack(sigma)(as_faces(pictures))), strict=True):
+        assert_rounded(result, reference(picture, sigma))
+
+
+@settings(max_examples=40)
+@given(st.integers(2, 24), st.integers(2, 24), st.floats(0.05, 12))
+def test_a_face_of_any_size_even_one_smaller_than_the_kernel(height, width, sigma):
+    picture = photos(1, height, width)
+    result = as_pictures(BlurAttack(sigma)(as_faces(picture)))
+    assert_rounded(result[0], reference(picture[0], sigma))
+
+
+def test_the_weakest_blur_changes_nothing():
+    faces = as_faces(photos(1))
+    assert (BlurAttack(0.05)(faces) == faces).all()
+
+
+SAMPLING = {
+    "4:2:0": cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420,
+    "4:2:2": cv2.IMWRITE_JPEG_SAMPLING_FACTOR_422,
+    "4:4:4": cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
+}
+
+
+@pytest.mark.parametrize("chroma", list(SAMPLING))
+@pytest.mark.parametrize("quality", [1, 7, 35, 75, 100])
+@pytest.mark.parametrize(("height", "width"), [(48, 48), (33, 50)])
+def test_it_is_opencvs_jpeg_to_the_bit(quality, chroma, height, width):
+    pictures = photos(2, height, width)
+    attacked = as_pictures(JpegAttack(quality, chroma)(as_faces(pictures)))
+    options = [cv2.IMWRITE_JPEG_QUALITY, quality, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, SAMPLING[chroma]]
+    for picture, result in zip(pictures, attacked, strict=True):
+        _, file = cv2.imencode(".jpg", np.ascontiguousarray(picture[..., ::-1]), options)
+        np.testing.assert_array_equal(result, cv2.imdecode(file, cv2.IMREAD_COLOR)[..., ::-1])
+
+
+def test_quality_and_chroma_order_the_loss():
+    picture = photos(1, 96)
+    losses = [psnr(as_pictures(JpegAttack(q)(as_faces(picture))), picture) for q in (5, 20, 50, 80, 95, 100)]
+    assert losses == sorted(losses)
+    full, half = (as_pictures(JpegAttack(100, chroma)(as_faces(picture))) for chroma in ("4:4:4", "4:2:0"))
+    assert psnr(full, picture) > psnr(half, picture) + 3
+
+
+def noise(faces, **options):
+    return ((NoiseAttack(**options)(faces) - faces) * 255).round()
+
+
+def grey(side=128, level=128):
+    return torch.full((1, 3, side, side), level / 255)
+
+
+@pytest.mark.parametrize("std", [2, 8, 18.5])
+def test_it_is_gaussian_white_and_as_strong_as_asked(std):
+    values = noise(grey(), std=std).double().numpy()
+    count = values.size
+    assert values.std() == pytest.approx(np.hypot(std, 1 / np.sqrt(12)), rel=0.02)  # with the rounding's part
+    assert abs(values.mean()) < 4 * std / np.sqrt(count)
+    spread = values + np.random.default_rng(0).uniform(-0.5, 0.5, values.shape)
+    assert stats.kstest(spread.ravel() / spread.std(), "norm").pvalue > 1e-3
+    flat = values[0]
+    pairs = [(flat[:, 1:], flat[:, :-1]), (flat[:, :, 1:], flat[:, :, :-1]), (flat[1:], flat[:-1])]
+    for one, other in pairs:  # neighbours and channels have nothing to do with each other
+        assert abs(np.corrcoef(one.ravel(), other.ravel())[0, 1]) < 4 / np.sqrt(one.size)
+
+
+def test_a_faces_noise_is_its_own_at_every_place_of_any_batch():
+    attack = NoiseAttack(std=8)
+    faces, others = as_faces(photos(4)), torch.rand(3, 3, 48, 48)
+    together = attack(faces)
+    assert torch.equal(together, torch.cat([attack(face[None]) for face in faces]))
+    assert torch.equal(attack(torch.cat([others, faces.flip(0)]))[3:].flip(0), together)
+    assert torch.equal(NoiseAttack(std=8)(faces), together)
+    repeated = attack(faces[:1].repeat(3, 1, 1, 1))
+    assert (repeated == together[0]).all()
+
+
+def test_two_faces_and_two_seeds_have_unrelated_noise():
+    face = grey()
+    one_pixel_away = face.clone()
+    one_pixel_away[0, 0, 0, 0] += 1 / 255
+    base = noise(face, std=8)
+    for other in (noise(one_pixel_away, std=8), noise(face, std=8, seed=1), noise(face.flip(1) * 0.9, std=8)):
+        assert abs(np.corrcoef(base.ravel(), other.ravel())[0, 1]) < 0.02
+
+
+def test_the_shape_counts_too():
+    wide, high = torch.zeros(1, 3, 4, 16) + 0.5, torch.zeros(1, 3, 16, 4) + 0.5
+    assert not torch.equal(noise(wide, std=20).flatten(), noise(high, std=20).flatten())
+
+
+def test_a_stronger_attack_is_the_same_noise_amplified():
+    weak, strong = noise(grey(), std=4), noise(grey(), std=16)
+    assert (strong - 4 * weak).abs().max() <= 2.5  # both are rounded
+
+
+def test_it_ignores_and_leaves_the_global_generators():
+    torch.manual_seed(1)
+    np.random.seed(1)  # noqa: NPY002
+    first = noise(grey(), std=8)
+    after = torch.rand(1), np.random.rand()  # noqa: NPY002
+    torch.manual_seed(1)
+    np.random.seed(1)  # noqa: NPY002
+    assert (torch.rand(1), np.random.rand()) == after  # noqa: NPY002
+    torch.manual_seed(2)
+    assert torch.equal(noise(grey(), std=8), first)
+
+
+def test_black_and_white_stay_in_range():
+    attacked = NoiseAttack(std=57)(torch.cat([grey(level=0), grey(level=255)]))
+    assert attacked.min() == 0
+    assert attacked.max() == 1
+    assert (attacked[0] == 0).double().mean() == pytest.approx(0.5, abs=0.02)
+
+
+def area_mean(picture, size):
+    """Each small pixel is the mean of what it covers, a pixel that it covers in part counts in part."""
+    for axis, count in enumerate(size):
+        side = picture.shape[axis]
+        edges = np.arange(count + 1) * side / count
+        low, high = edges[:-1, None], edges[1:, None]
+        pixels = np.arange(side)[None]
+        weights = np.clip(np.minimum(high, pixels + 1) - np.maximum(low, pixels), 0, None) * count / side
+        picture = np.moveaxis(np.tensordot(weights, picture, (1, axis)), 0, axis)
+    return picture
+
+
+@pytest.mark.parametrize("factor", [1.5, 2, 2.5, 3, 4, 6])
+def test_down_is_an_area_average_and_up_is_bilinear(factor):
+    pictures = photos(2, 72, 60)
+    attacked = as_pictures(ResizeAttack(factor, "bilinear")(as_faces(pictures)))
+    size = round(72 / factor), round(60 / factor)
+    for picture, result in zip(pictures, attacked, strict=True):
+        means = area_mean(picture.astype(np.float64), size)
+        # OpenCV halves exact ties upwards where the factor is 2, and to the even number elsewhere.
+        small = np.floor(means + 0.5) if factor == 2 else np.rint(means)
+        large = torch.nn.functional.interpolate(
+            torch.from_numpy(small).permute(2, 0, 1)[None], (72, 60), mode="bilinear", align_corners=False
+        )
+        difference = np.abs(result - large[0].permute(1, 2, 0).numpy())
+        # A mean that falls between two levels may be rounded to either, which shows wherever it is spread.
+        assert difference.max() <= 1.5 + 1e-2
+        assert (difference <= 0.5 + 1e-2).mean() > 0.99
+
+
+@pytest.mark.parametrize("factor", [2, 3, 4])
+def test_whole_factors_are_the_attack_with_interpolation_for_a_network(factor):
+    faces = as_faces(photos(3, 48))
+    control = SuperResolutionAttack(Interpolation(factor), factor)(faces)
+    difference = ((ResizeAttack(factor)(faces) - control).abs() * 255).round()
+    assert difference.max() <= 1  # which way a tie goes is a matter of float32 sums
+    assert (difference == 0).float().mean() > 0.99
+
+
+@settings(max_examples=60)
+@given(st.integers(1, 40), st.integers(1, 40), st.floats(1.01, 60), st.sampled_from(["bicubic", "bilinear"]))
+def test_any_size_and_factor_keep_the_size_and_plain_pictures(height, width, factor, interpolation):
+    faces = torch.full((1, 3, height, width), 100 / 255)
+    assert torch.equal(ResizeAttack(factor, interpolation)(faces), faces)
+
+
+def test_the_picture_stays_in_place():
+    ramp = (torch.arange(50.0) * 4 / 255).expand(1, 3, 50, 50).contiguous()
+    for factor in (1.5, 2, 3.3):
+        inner = ((ResizeAttack(factor)(ramp) - ramp) * 255)[..., 8:-8]
+        assert inner.abs().max() <= 1.01
+
+
+def test_bicubic_and_bilinear_are_opencvs():
+    picture = photos(1, 60)[0]
+    small = cv2.resize(picture, (40, 40), interpolation=cv2.INTER_AREA).astype(np.float32)
+    for name, flag in (("bicubic", cv2.INTER_CUBIC), ("bilinear", cv2.INTER_LINEAR)):
+        large = np.rint(cv2.resize(small, (60, 60), interpolation=flag)).clip(0, 255)
+        np.testing.assert_array_equal(as_pictures(ResizeAttack(1.5, name)(as_faces(picture[None])))[0], large)
+
+
+STRENGTHS = {  # option, what users type for it, the name that this gives
+    "jpeg": ("quality", "35", "jpeg-q35"),
+    "blur": ("sigma", "1.5", "blur-s1.5"),
+    "noise": ("std", "8", "noise-8"),
+    "h264": ("crf", "23", "h264-crf23"),
+    "resize": ("factor", "1.5", "resize-bicubic-x1.5"),
+}
+ATTACKS = [*STRENGTHS, "chain"]
+
+
+def build(*overrides):
+    with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
+        return hydra.utils.instantiate(hydra.compose("train", list(overrides)).attack)
+
+
+@pytest.fixture(scope="module", params=ATTACKS)
+def attack(request):
+    return build(f"attack={request.param}")
+
+
+def test_the_contract_of_an_attack(attack):
+    faces = as_faces(photos(3, 40)).requires_grad_()
+    before = faces.detach().clone()
+    result = attack(faces)
+    assert result.shape == faces.shape
+    assert result.dtype == torch.float32
+    assert result.is_contiguous()
+    assert not result.requires_grad
+    assert torch.equal(faces.detach(), before)
+    assert torch.isin(result, torch.arange(256) / 255).all()
+    assert not torch.equal(result, before)
+    result.add_(1)  # a tensor of its own
+    assert torch.equal(faces.detach(), before)
+
+
+def test_a_face_depends_on_no_other_and_comes_back_the_same_again(attack):
+    faces, others = as_faces(photos(3, 40)), torch.rand(3, 3, 40, 40)
+    result = attack(faces)
+    others[2] = faces[1]
+    assert torch.equal(attack(others)[2], result[1])
+    assert torch.equal(attack(faces), result)
+
+
+def test_faces_between_levels_count_as_saved(attack):
+    faces = as_faces(photos(1, 40))
+    assert torch.equal(attack((faces + 0.3 / 255).clamp(0, 1)), attack(faces))
+
+
+@pytest.mark.parametrize(("height", "width"), [(24, 24), (25, 31), (7, 3)])
+def test_any_size_comes_back_at_its_own(attack, height, width):
+    assert attack(as_faces(photos(2, height, width))).shape == (2, 3, height, width)
+
+
+def test_an_empty_batch_comes_back_empty(attack):
+    assert attack(torch.zeros(0, 3, 24, 24)).shape == (0, 3, 24, 24)
+
+
+@pytest.mark.parametrize("name", STRENGTHS)
+def test_severities_grow_from_1_to_5_and_the_name_tells_the_strength(name):
+    faces = as_faces(photos(1, 96))
+    losses, names = [], []
+    for severity in range(1, 6):
+        attack = build(f"attack={name}", f"attack.severity={severity}")
+        losses.append(float((attack(faces) - faces).square().mean()))
+        names.append(attack.name)
+        assert attack.name.endswith(f"{getattr(attack, STRENGTHS[name][0]):g}")
+    assert losses == sorted(losses)
+    assert len(set(losses)) == len(set(names)) == 5
+
+
+@pytest.mark.parametrize(
+    ("name", "option", "value", "label"), [(name, *rest) for name, rest in STRENGTHS.items()]
+)
+def test_the_strength_itself_wins_over_the_severity(name, option, value, label):
+    attack = build(f"attack={name}", f"attack.{option}={value}", "attack.severity=5")
+    assert attack.name == label
+    assert getattr(attack, option) == float(value)
+
+
+@pytest.mark.parametrize("name", STRENGTHS)
+@pytest.mark.parametrize("severity", ["0", "6", "2.5", "strong", "null"])
+def test_an_unknown_severity_is_one_clear_line(name, severity):
+    with pytest.raises(hydra.errors.InstantiationException) as caught:
+        build(f"attack={name}", f"attack.severity={severity}")
+    told = str(caught.value.__cause__)
+    assert isinstance(caught.value.__cause__, UserError)
+    assert "it is one of 1, 2, 3, 4, 5" in told
+    assert f"set attack.{STRENGTHS[name][0]} itself" in told
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+def test_names_are_good_in_file_names(name):
+    assert set(build(f"attack={name}").name) <= set("abcdefghijklmnopqrstuvwxyz0123456789.+-_")
+
+
+def test_a_chain_is_what_its_parts_are():
+    chain, first, second = build("attack=chain"), build("attack=sr"), build("attack=jpeg")
+    assert chain.name == f"{first.name}+{second.name}"
+    faces = as_faces(photos(2, 48))
+    assert torch.equal(chain(faces), second(first(faces)))
+
+
+def test_a_chain_of_other_attacks_from_the_command_line():
+    overrides = ["attack=chain", "attack@attack.first=resize", "attack@attack.second=h264"]
+    chain = build(*overrides, "attack.first.factor=1.5", "attack.second.severity=1")
+    assert chain.name == "resize-bicubic-x1.5+h264-crf30"
+    faces = as_faces(photos(1, 48))
+    resize, h264 = build("attack=resize", "attack.factor=1.5"), build("attack=h264", "attack.severity=1")
+    assert torch.equal(chain(faces), h264(resize(faces)))
+
+
+def test_the_scale_of_an_attack_in_a_chain():
+    overrides = [
+        "attack=chain",
+        "attack@attack.first=jpeg",
+        "attack@attack.second=bicubic",
+        "attack.second.scale=3",
+    ]
+    chain = build(*overrides)
+    assert chain.name == "jpeg-q15+bicubic-x3"
+    assert chain.attacks[1].scale == chain.attacks[1].sr_model.scale == 3

@@ -1,0 +1,118 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from sr_deepfake.data.extraction.workers import parse_shard, run_in_processes
+from sr_deepfake.system.errors import UserError
+
+
+def nothing() -> None:
+    pass
+
+
+def die() -> None:
+    os._exit(3)
+
+
+def write(path: Path) -> None:
+    """Write a file; a name tells how to die instead."""
+    if path.name.startswith("crash"):
+        os.kill(os.getpid(), signal.SIGSEGV)
+    if path.name == "once" and not path.with_name("tried").exists():
+        path.with_name("tried").touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    if path.name == "fails":
+        raise OSError(28, "No space left on device")
+    path.touch()
+
+
+def test_runs_everything_and_gives_up_what_crashes(tmp_path):
+    names = ["a", "b", "crash1", "c", "d", "crash2", "e"]
+    items = [tmp_path / name for name in names]
+    outcomes = dict(run_in_processes(write, items, 2, nothing))
+    assert {path.name: finished for path, finished in outcomes.items()} == {
+        name: not name.startswith("crash") for name in names
+    }
+    assert all(path.exists() == finished for path, finished in outcomes.items())
+
+
+def test_an_item_that_dies_once_is_finished_alone(tmp_path):
+    # One at a time: a process that dies beside this item would use up its first try.
+    assert list(run_in_processes(write, [tmp_path / "once"], 1, nothing)) == [(tmp_path / "once", True)]
+    assert (tmp_path / "tried").exists()
+
+
+def test_exceptions_are_the_callers(tmp_path):
+    with pytest.raises(OSError, match="No space left"):
+        list(run_in_processes(write, [tmp_path / "fails"], 1, nothing))
+
+
+def test_processes_that_cannot_start_are_told_from_items_that_crash(tmp_path):
+    with pytest.raises(RuntimeError, match="die before they do any work"):
+        list(run_in_processes(write, [tmp_path / "a"], 1, die))
+
+
+SLEEPER = """
+import os, sys, time
+from pathlib import Path
+from sr_deepfake.data.extraction.workers import run_in_processes
+
+def nothing():
+    pass
+
+def sleep(path):
+    path.write_text(str(os.getpid()))
+    time.sleep(300)
+
+if __name__ == "__main__":
+    list(run_in_processes(sleep, [Path(sys.argv[1])], 1, nothing))
+"""
+
+
+def alive(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc to look at processes")
+def test_processes_end_when_their_parent_is_killed(tmp_path):
+    script, note = tmp_path / "sleeper.py", tmp_path / "pid"
+    script.write_text(SLEEPER)
+    parent = subprocess.Popen([sys.executable, str(script), str(note)])
+    deadline = time.monotonic() + 60
+    while not (note.exists() and note.read_text()):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    child = int(note.read_text())
+    assert alive(child)
+    parent.kill()
+    parent.wait()
+    while alive(child):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize("text", ["2/2", "1", "-1/3", "a/b", "0/0", ""])
+def test_a_shard_that_is_none_is_an_error(text):
+    with pytest.raises(UserError, match="is no part of a whole"):
+        parse_shard(text)
+
+
+def test_a_shard_may_be_a_number_of_a_number_of_shards():
+    assert [parse_shard(index, 3) for index in range(3)] == [(0, 3), (1, 3), (2, 3)]
+    assert parse_shard("1/4", 3) == (1, 4)  # named whole, it needs no other option
+    assert parse_shard(None) == (0, 1)
+    with pytest.raises(UserError, match="is no part of a whole"):
+        parse_shard(3, 3)
+    with pytest.raises(UserError, match="needs -m"):
+        parse_shard(None, 3)
+    with pytest.raises(UserError, match="is no number of parts"):
+        parse_shard(None, "many")

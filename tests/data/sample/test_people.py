@@ -1,0 +1,94 @@
+import json
+import re
+from collections import Counter
+
+import numpy as np
+
+from sr_deepfake.data.sample.geometry import (
+    INNER_LIPS,
+    LEFT_EYE,
+    NOSE_TIP,
+    OUTER_LIPS,
+    OVAL,
+    RIGHT_EYE,
+    VERTICES,
+    head_yaw,
+)
+from sr_deepfake.data.sample.people import ASSETS, draw_pairs, identity_table, read_identity, split_file
+
+
+def test_each_clip_has_landmarks_for_every_frame_and_the_size_stated():
+    table = identity_table()
+    assert sorted(path.stem for path in (ASSETS / "identities").glob("*.mp4")) == list(table.names)
+    for name, size in list(zip(table.names, table.sizes, strict=True))[::12]:
+        frames = read_identity(name)
+        assert frames.shape == (10, size, size, 3)
+        assert frames.dtype == np.uint8
+        assert table.landmarks_of(name).shape == (10, len(VERTICES), 2)
+
+
+def test_landmarks_lie_in_the_frame_and_where_their_names_say():
+    table = identity_table()
+    points = table.landmarks
+    assert points.min() > 0
+    assert (points.max(axis=(1, 2, 3)) < table.sizes).all()
+    eyes = (points[..., RIGHT_EYE, :].mean(axis=2) + points[..., LEFT_EYE, :].mean(axis=2)) / 2
+    nose, mouth = points[..., NOSE_TIP, :], points[..., OUTER_LIPS, :].mean(axis=2)
+    assert (eyes[..., 1] < nose[..., 1]).all()
+    assert (nose[..., 1] < mouth[..., 1]).all()
+    assert (points[..., RIGHT_EYE, 0].mean(axis=2) < points[..., LEFT_EYE, 0].mean(axis=2)).all()
+    assert (np.ptp(points[..., INNER_LIPS, 0], axis=2) < np.ptp(points[..., OUTER_LIPS, 0], axis=2)).all()
+    assert (points[..., OVAL, 1].min(axis=2) < eyes[..., 1]).all()
+
+
+def test_landmarks_move_as_little_as_the_clips_do():
+    step = np.linalg.norm(np.diff(identity_table().landmarks, axis=1), axis=3)
+    assert step.mean() < 3
+    assert step.max() < 30
+
+
+def test_assets_are_small_and_say_where_they_are_from():
+    assert (ASSETS / "landmarks.npz").stat().st_size < 600_000
+    assert sum(path.stat().st_size for path in ASSETS.rglob("*.*")) < 6_000_000
+    text = (ASSETS / "README.md").read_text(encoding="utf-8")
+    assert all(
+        re.search(word, text) for word in ("random-face", "Apache-2.0", "StyleGAN2", "FFHQ", "MediaPipe")
+    )
+
+
+VAL = [("011", "062"), ("019", "055"), ("039", "084"), ("045", "063"), ("065", "071"), ("076", "085")]
+
+
+def test_every_person_is_in_exactly_one_pair_of_one_split():
+    pairs = draw_pairs()
+    assert {split: len(chosen) for split, chosen in pairs.items()} == {"train": 30, "val": 6, "test": 12}
+    people = [name for chosen in pairs.values() for pair in chosen for name in pair]
+    assert sorted(people) == list(identity_table().names)
+
+
+def test_sizes_are_shared_out_evenly_and_agree_within_a_pair():
+    table = identity_table()
+    size = dict(zip(table.names, table.sizes.tolist(), strict=True))
+    for chosen in draw_pairs().values():
+        assert all(size[a] == size[b] for a, b in chosen)
+        counts = Counter(size[a] for a, _ in chosen)
+        assert set(counts) == {240, 304, 368}
+        assert len(set(counts.values())) == 1
+
+
+def test_heads_of_a_pair_are_turned_more_alike_than_chance():
+    table = identity_table()
+    yaw = {name: head_yaw(points) for name, points in zip(table.names, table.landmarks, strict=True)}
+    train = draw_pairs()["train"]
+    within = sum(abs(yaw[a] - yaw[b]) for a, b in train)
+    shifted = sum(abs(yaw[a] - yaw[b]) for (a, _), (_, b) in zip(train, train[1:] + train[:1], strict=True))
+    assert within < shifted / 3
+
+
+def test_the_draw_of_this_version_does_not_change():
+    assert draw_pairs()["val"] == VAL
+
+
+def test_split_files_are_lists_of_pairs_of_strings():
+    pairs = draw_pairs()["val"]
+    assert json.loads(split_file(pairs)) == [list(pair) for pair in pairs]

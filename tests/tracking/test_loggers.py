@@ -1,0 +1,176 @@
+"""What loggers of experiments are told of a job."""
+
+import json
+import os
+import socket
+import threading
+
+import pandas as pd
+import pytest
+from forked import TINY, run
+from wandb_file import read_run
+
+from sr_deepfake.tracking.loggers import figures_of
+
+LOGGED = [*TINY, "forgery=FaceSwap"]
+
+
+@pytest.fixture
+def crops(make_faces, tmp_path):
+    make_faces({"train": 8, "val": 4, "test": 6}, method="FaceSwap")
+    return tmp_path
+
+
+def without_account(home):
+    """A machine on which nobody has logged in."""
+
+    def prepare():
+        for name in ("WANDB_API_KEY", "WANDB_MODE", "NETRC", "WANDB_BASE_URL"):
+            os.environ.pop(name, None)
+        os.environ["HOME"] = str(home)
+
+    return prepare
+
+
+def with_account(address):
+    def prepare():
+        os.environ.pop("WANDB_MODE", None)
+        os.environ["WANDB_API_KEY"] = "0" * 40
+        os.environ["WANDB_BASE_URL"] = address
+
+    return prepare
+
+
+def logged(folder):
+    return [read_run(file) for file in sorted(folder.glob("outputs/**/wandb/offline-run-*/*.wandb"))]
+
+
+def test_a_run_of_wandb_holds_every_figure_and_file(crops):
+    steps = ["protocol.batch_size=2", "protocol.epochs=3"]  # the learning rate is logged at every tenth
+    run(
+        "train",
+        *LOGGED,
+        *steps,
+        "attack=bicubic",
+        "logger=wandb",
+        "logger.checkpoint=true",
+        cwd=crops,
+    )
+    (job,) = logged(crops)
+    (out,) = (crops / "outputs" / "results").iterdir()
+    stored = json.loads((out / "metrics.json").read_text())
+    metrics = figures_of(stored)
+    assert 25 < len(metrics) <= 3 * 8 + 4 + 4 + 2 + 1  # what is undefined is left out
+    assert {"test/both/fnr", "test/fake/fpr", "test/clean/auc", "test/similarity/fake/ssim"} <= metrics.keys()
+    figures = [
+        name for name, value in job.summary.items() if isinstance(value, int | float) and name[0] != "_"
+    ]
+    assert set(metrics) <= set(figures)
+    assert len(figures) <= 40
+    for name, value in metrics.items():
+        assert job.history[name] == [pytest.approx(value, nan_ok=True)], name
+    for name in ("train/loss_epoch", "val/loss", "val/auc"):
+        assert len(job.history[name]) == 3  # epochs
+    assert any(name.startswith("lr-") for name in job.history)
+    assert job.config["protocol"]["epochs"] == 3
+    assert job.config["forgery_method"]["name"] == "FaceSwap"
+    assert job.name == "test_resnet-FaceSwap-bicubic-x2"
+    assert {"test_resnet", "FaceSwap", "bicubic-x2", "ffpp"} <= set(job.tags)
+    assert job.job_type == "train"
+    assert job.group == ""
+    assert job.artifacts["predictions"] == ["metrics.json", "predictions.parquet", "provenance.json"]
+    assert job.artifacts["model"] == ["best.ckpt"]
+    assert job.exit_code == 0
+    (table,) = job.history["test/scores"]
+    (file,) = crops.glob(f"outputs/**/{table['path']}")
+    scores = json.loads(file.read_text())
+    predictions = pd.read_parquet(out / "predictions.parquet")
+    assert [row[scores["columns"].index("score")] for row in scores["data"]] == pytest.approx(
+        predictions["score"].tolist()
+    )
+    assert "test/roc" in " ".join(job.history)
+
+
+def test_the_jobs_of_a_sweep_are_runs_of_one_group(crops):
+    run("train", "-m", *LOGGED, "attack=none,bicubic", "logger=wandb", cwd=crops)
+    jobs = logged(crops)
+    assert sorted(job.name for job in jobs) == [
+        "test_resnet-FaceSwap-bicubic-x2",
+        "test_resnet-FaceSwap-none",
+    ]
+    (sweep,) = (crops / "outputs" / "sweeps" / "train").iterdir()
+    assert {job.group for job in jobs} == {sweep.name}
+
+
+def test_without_an_account_the_run_stays_here_and_says_how_to_send_it(crops, tmp_path):
+    home = tmp_path / "home"
+    home.mkdir()
+    shown = run("train", *LOGGED, "attack=none", "logger=wandb", cwd=crops, before=without_account(home))
+    assert "W&B has no API key" in shown
+    assert "wandb sync " in shown
+    assert len(logged(crops)) == 1
+
+
+def test_a_service_that_is_out_of_reach_stops_nothing(crops):
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        address = f"http://127.0.0.1:{closed.getsockname()[1]}"
+    shown = run("train", *LOGGED, "attack=none", "logger=wandb", cwd=crops, before=with_account(address))
+    assert f"W&B does not answer at {address}" in shown
+    assert len(logged(crops)) == 1
+
+
+def test_a_service_that_never_answers_stops_nothing(crops):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        held = []
+        threading.Thread(target=lambda: held.append(silent.accept()), daemon=True).start()
+        address = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        shown = run("train", *LOGGED, "attack=none", "logger=wandb", cwd=crops, before=with_account(address))
+        assert f"W&B does not answer at {address}" in shown
+        assert len(logged(crops)) == 1
+        assert held
+
+
+def test_a_disabled_wandb_writes_nothing(crops):
+    def disable():
+        os.environ["WANDB_MODE"] = "disabled"
+
+    run("train", *LOGGED, "attack=none", "logger=wandb", cwd=crops, before=disable)
+    assert not list(crops.glob("outputs/**/wandb*"))
+    assert list(crops.glob("outputs/results/*/metrics.json"))
+
+
+def test_tensorboard_gets_the_same_figures(crops):
+    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    run("train", *LOGGED, "attack=none", "logger=tensorboard", cwd=crops)
+    (folder,) = crops.glob("outputs/runs/train/*/tensorboard")
+    events = accumulator.EventAccumulator(str(folder)).Reload()
+    (out,) = (crops / "outputs" / "results").iterdir()
+    metrics = json.loads((out / "metrics.json").read_text())
+    (point,) = events.Scalars("test/clean/auc")
+    assert point.value == pytest.approx(metrics["clean"]["auc"])
+    assert len(events.Scalars("val/loss")) == 2
+
+
+def test_mlflow_gets_the_same_figures(crops):
+    mlflow = pytest.importorskip("mlflow")
+    pytest.importorskip("sqlalchemy", reason="mlflow's database needs it")
+    run("train", *LOGGED, "attack=none", "logger=mlflow", cwd=crops)
+    client = mlflow.MlflowClient(f"sqlite:///{crops}/outputs/mlflow.db")
+    (job,) = client.search_runs([client.get_experiment_by_name("sr_deepfake").experiment_id])
+    (out,) = (crops / "outputs" / "results").iterdir()
+    metrics = json.loads((out / "metrics.json").read_text())
+    assert job.data.metrics["test/clean/auc"] == pytest.approx(metrics["clean"]["auc"])
+    assert job.data.params["protocol/epochs"] == "2"
+    assert job.info.run_name == "test_resnet-FaceSwap-none"
+
+
+def test_a_logger_that_is_not_installed_names_its_package(crops):
+    def without():
+        import importlib.util
+
+        find = importlib.util.find_spec
+        importlib.util.find_spec = lambda name, *rest: None if name == "mlflow" else find(name, *rest)
+
+    shown = run("train", *LOGGED, "attack=none", "logger=mlflow", cwd=crops, status=1, before=without)
+    assert "pip install mlflow" in shown

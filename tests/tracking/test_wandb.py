@@ -1,0 +1,59 @@
+import json
+import time
+
+import numpy as np
+import pytest
+import wandb
+from scored_faces import predictions
+from sklearn.metrics import roc_auc_score
+from wandb_file import read_run
+
+from sr_deepfake.reporting.examples import FALSE_ALARM, MISSED, Example
+from sr_deepfake.tracking.wandb import artifact_name, log_results, roc_curves
+
+
+def example(kind, side=24):
+    clean = np.full((side, side, 3), 90, np.uint8)
+    return Example(
+        "result", "swin", "FaceSwap", kind, "FaceSwap/0/<b>", 0.9, 0.1, clean, clean + 3, clean + 6
+    )
+
+
+def test_pictures_tables_and_files_are_in_the_run(tmp_path):
+    (tmp_path / "files").mkdir()
+    (tmp_path / "files" / "metrics.json").write_text("{}")
+    faces = predictions()
+    with wandb.init(mode="offline", dir=tmp_path, project="test") as run:
+        log_results(run, faces, [example(MISSED), example(FALSE_ALARM)], {"predictions": tmp_path / "files"})
+    (file,) = tmp_path.glob("wandb/offline-run-*/*.wandb")
+    deadline = time.monotonic() + 20  # W&B's service writes on its own, at the latest when the run has ended
+    told = {"test/examples/missed", "test/examples/false_alarm", "test/scores"}
+    while not told <= (logged := read_run(file)).history.keys() or "predictions" not in logged.artifacts:
+        assert time.monotonic() < deadline, sorted(logged.history)
+        time.sleep(0.2)
+    for kind in ("missed", "false_alarm"):
+        (pictures,) = logged.history[f"test/examples/{kind}"]
+        assert (pictures["width"], pictures["height"], pictures["count"]) == (72, 24, 1)
+        assert pictures["captions"] == ["FaceSwap/0/<b>: clean 0.90, attacked 0.10"]
+    assert logged.artifacts["predictions"] == ["metrics.json"]
+    (table,) = logged.history["test/scores"]
+    (stored,) = tmp_path.glob(f"**/{table['path']}")
+    assert len(json.loads(stored.read_text())["data"]) == len(faces)
+
+
+@pytest.mark.parametrize("setup", ["clean", "both"])
+def test_the_area_under_a_whole_curve_is_that_of_scikit_learn(setup):
+    faces = predictions()
+    curve = roc_curves(faces, points=10_000)
+    curve = curve[curve["setup"] == setup]
+    scores = faces["score" if setup == "clean" else "score_attacked"]
+    area = np.trapezoid(curve["tpr"], curve["fpr"])
+    assert area == pytest.approx(roc_auc_score(faces["label"], scores), abs=1e-6)
+    short = roc_curves(faces, points=5)
+    assert short.groupby("setup").size().max() <= 5
+    assert short.groupby("setup")["tpr"].max().tolist() == [1.0] * 3
+
+
+def test_names_of_artifacts_are_what_wandb_takes():
+    assert artifact_name("a/b: <c>" + "x" * 200).endswith("x" * 100)
+    assert len(artifact_name("ü" * 300)) == 128
