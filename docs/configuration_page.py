@@ -28,10 +28,11 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
-    """Put the lists in the places of `<!-- groups -->` and `<!-- programs -->`."""
+    """Put the lists in the places of `<!-- groups -->` and `<!-- programs -->`; link to the pages that were taken in."""
+    for name, path in TAKEN_IN.items():
+        markdown = markdown.replace(f"](../{path.relative_to(ROOT).as_posix()}", f"]({name}")
     for marker, render in (("<!-- groups -->", groups), ("<!-- programs -->", programs)):
-        if marker in markdown:
-            markdown = markdown.replace(marker, render())
+        markdown = markdown.replace(marker, render()) if marker in markdown else markdown
     return markdown
 
 
@@ -50,12 +51,14 @@ def groups() -> str:
 def comment(text: str) -> str:
     """The comment at the top of a file, else the one beside its first line, else what code it names."""
     lines = text.removeprefix("# @package _global_\n").splitlines()
-    words = " ".join(line.strip("# ") for line in takewhile(lambda line: line.startswith("#"), lines))
-    if not words and (beside := re.search(r"\s# (.*)", lines[0])):
-        words = beside[1]
-    if not words and (target := re.search(r"^_target_: (\S+)", text, re.MULTILINE)):
-        return f"`{target[1]}`"
-    return re.sub(r"([|*_<`])", r"\\\1", words)
+    top = [line.lstrip("#")[1:] for line in takewhile(lambda line: line.startswith("#"), lines)]
+    if not top and (beside := re.search(r"\s# (.*)", lines[0])):
+        top = [beside[1]]
+    if not top and (target := re.search(r"^_target_: (\S+)", text, re.MULTILINE)):
+        top = [f"  {target[1]}"]
+    # Lines that are indented are what one types.
+    words = [f"`{line.strip()}`" if line[:1] == " " else re.sub("([*<])", r"\\\1", line) for line in top]
+    return " ".join(words).replace("|", "\\|")
 
 
 def programs() -> str:

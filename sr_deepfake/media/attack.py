@@ -15,19 +15,18 @@ from torch import nn
 from tqdm import tqdm
 
 from sr_deepfake.data.extraction.cropping import Crop
-from sr_deepfake.data.extraction.photo import MAX_PIXELS
+from sr_deepfake.data.extraction.video import is_video
 from sr_deepfake.media.face_scores import FaceScorer, FaceScores
 from sr_deepfake.media.faces import FaceFinder, Picture, attack_crops
 from sr_deepfake.media.files import Job
+from sr_deepfake.media.image import AttackedFaces, attack_photo
 from sr_deepfake.media.outcomes import Outcome, describe, explain, write_report
-from sr_deepfake.media.photo import Photo
-from sr_deepfake.media.photo_attack import AttackedFaces, attack_photo
-from sr_deepfake.media.photo_file import read_photo_file
-from sr_deepfake.media.photo_writing import QUALITY, SUFFIXES, write_photo_file
+from sr_deepfake.media.photo import QUALITY, Photo, check_output, read_photo_file, write_photo_file
 from sr_deepfake.media.preview import side_by_side
-from sr_deepfake.media.video.attack import VideoSettings, attack_video, is_video
+from sr_deepfake.media.video.attack import VideoSettings, attack_video
 from sr_deepfake.system.errors import UserError
 from sr_deepfake.system.files import printable, replacing
+from sr_deepfake.system.photos import MAX_PIXELS
 
 log = logging.getLogger(__name__)
 
@@ -109,18 +108,23 @@ class FileAttacker:
         return self._video(job, frames) if is_video(job.source) else self._photo(job)
 
     def _photo(self, job: Job) -> Outcome:
+        check_output(job.target)
         photo = read_photo_file(job.source, self.photo_settings.max_pixels)
+        kind = check_output(job.target, photo)
         clean = photo.rgb() if self.preview else None
         done = attack_photo(photo, self.finder, self.attack_faces, self.feather)
-        same_format = SUFFIXES.get(job.target.suffix.lower(), photo.format) == photo.format
-        if done.before or not same_format:
+        if done.before or kind != photo.format:
             write_photo_file(photo, job.target, self.photo_settings.quality)
+            note = f"left out: {', '.join(photo.dropped)}" if photo.dropped else ""
         else:
             copy_whole(job.source, job.target)
+            note = ""
         if clean is not None and done.before:
             self._write_preview(job.target, clean, photo, done)
         status = "attacked" if done.before else "no face"
-        return Outcome(job, status, len(done.before), done.found.too_small, 1, self._measured(done))
+        return Outcome(
+            job, status, len(done.before), done.found.too_small, 1, self._measured(done), note=note
+        )
 
     def _video(self, job: Job, frames: Frames) -> Outcome:
         preview = job.target.with_name(f"{job.target.name}.preview.mp4") if self.preview else None

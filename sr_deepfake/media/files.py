@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sr_deepfake.data.extraction.photo import is_photo
-from sr_deepfake.media.video.reader import is_video
+from sr_deepfake.data.extraction.video import is_video
 from sr_deepfake.system.errors import UserError
 from sr_deepfake.system.files import printable
+from sr_deepfake.system.photos import is_photo
 
 
 @dataclass(frozen=True)

@@ -11,15 +11,14 @@ from rich.text import Text
 from tqdm import tqdm
 
 from sr_deepfake.data.extraction.pipeline import ExtractionSettings
-from sr_deepfake.data.extraction.video import VideoError, read_frames
+from sr_deepfake.data.extraction.video import is_video, read_frames
 from sr_deepfake.media.face_scores import FaceScorer, FaceScores
 from sr_deepfake.media.faces import FaceFinder, Picture, cut
 from sr_deepfake.media.files import File, Job
 from sr_deepfake.media.outcomes import explain, write_csv
-from sr_deepfake.media.photo_file import read_photo_file
-from sr_deepfake.media.video.reader import is_video
+from sr_deepfake.media.photo import read_photo_file
 from sr_deepfake.system.console import on_a_terminal, print_listing
-from sr_deepfake.system.errors import UserError
+from sr_deepfake.system.errors import SourceError, UserError
 from sr_deepfake.system.files import printable
 
 log = logging.getLogger(__name__)
@@ -85,7 +84,7 @@ def _pictures(path: Path, settings: ExtractionSettings) -> list[Picture]:
         return [read_photo_file(path).rgb()]
     try:
         return read_frames(path, settings.frames, 1, settings.seed).images
-    except VideoError as error:
+    except SourceError as error:
         raise UserError(f"{printable(str(path))}: {error.reason} ({printable(error.detail)})") from None
 
 

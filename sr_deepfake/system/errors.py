@@ -12,6 +12,23 @@ class MissingWeightsError(UserError):
     """Weights of a super-resolution network are neither here nor to be had."""
 
 
+class SourceError(Exception):
+    """A photo or video that cannot be read.
+
+    Attributes:
+        reason: in a word or two, such as "missing", "unreadable", "truncated" or "not supported".
+        detail: what exactly was found.
+    """
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(reason, detail)
+        self.reason = reason
+        self.detail = detail
+
+    def __str__(self) -> str:
+        return f"{self.reason}: {self.detail}"
+
+
 def nearest(word: str, choices: Iterable[str]) -> str:
     """Return " Did you mean 'x'?" for the choice nearest to `word`, or "" when none is near.
 

@@ -10,14 +10,26 @@ XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><about>me</about></x:xmpmeta>'
 ICC = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 MAKER, EXIF_IFD, GPS_IFD, TAKEN = 271, 34665, 34853, 36867
 
-# What can be written by Pillow or OpenCV: suffix, mode, lossless.
+# What is read and written: suffix, mode, lossless.
 KINDS = [
-    *(("png", mode, True) for mode in ("1", "L", "LA", "P", "RGB", "RGBA", "I;16", "RGB;16", "RGBA;16")),
-    *(("tiff", mode, True) for mode in ("L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16", "RGB;16", "RGBA;16")),
-    *(("bmp", mode, True) for mode in ("1", "L", "P", "RGB", "RGBA")),
+    *(("png", mode, True) for mode in ("L", "LA", "P", "RGB", "RGBA")),
+    *(("tiff", mode, True) for mode in ("L", "LA", "P", "RGB", "RGBA")),
+    *(("bmp", mode, True) for mode in ("L", "P", "RGB")),
     *(("webp", mode, True) for mode in ("RGB", "RGBA")),
     ("webp", "lossy", False),
-    *(("jpg", mode, False) for mode in ("L", "RGB", "CMYK")),
+    *(("jpg", mode, False) for mode in ("L", "RGB")),
+]
+# What is refused, and the words that name it.
+REFUSED = [
+    *(("png", mode, "16 bits a channel") for mode in ("RGB;16", "RGBA;16")),
+    ("png", "I;16", "mode I;16"),
+    ("tiff", "RGB;16", "16 bits a channel"),
+    ("tiff", "CMYK", "mode CMYK"),
+    ("jpg", "CMYK", "mode CMYK"),
+    ("png", "1", "mode 1"),
+    ("tiff", "F", "mode F"),
+    ("tiff", "I", "mode I"),
+    ("tiff", "LAB", "mode LAB"),
 ]
 
 
@@ -62,7 +74,7 @@ def alpha_of(picture: np.ndarray) -> np.ndarray:
 
 
 def write_photo(path: Path, mode: str, picture: np.ndarray, orientation: int = 1) -> Path:
-    """Write an RGB picture as a file of this mode; those of 16 bits have no metadata but in grey."""
+    """Write an RGB picture as a file of this mode."""
     suffix = path.suffix[1:]
     if mode in ("RGB;16", "RGBA;16", "I;16"):
         deep = picture.astype(np.uint16) * 256 + np.random.default_rng(0).integers(0, 256, picture.shape)
@@ -73,13 +85,13 @@ def write_photo(path: Path, mode: str, picture: np.ndarray, orientation: int = 1
             alpha = [alpha_of(picture).astype(np.uint16) * 257] if mode == "RGBA;16" else []
             cv2.imwrite(str(path), np.concatenate([deep[:, :, ::-1], *alpha], axis=2))
         return path
+    if mode in ("F", "I", "LAB"):
+        Image.new(mode, (30, 20)).save(path)
+        return path
     if mode in ("RGBA", "LA"):
         image = Image.fromarray(np.concatenate([picture, alpha_of(picture)], axis=2)).convert(mode)
     else:
         image = Image.fromarray(picture).convert("RGB" if mode == "lossy" else mode)
-    if suffix == "bmp" and mode == "RGBA":
-        cv2.imwrite(str(path), np.array(image)[:, :, [2, 1, 0, 3]])
-        return path
     options = metadata(suffix, orientation)
     if suffix == "webp":
         options |= {"lossless": mode != "lossy", "exact": True}
@@ -88,12 +100,9 @@ def write_photo(path: Path, mode: str, picture: np.ndarray, orientation: int = 1
 
 
 def stored(path: Path) -> np.ndarray:
-    """All that a file's pixels hold, as another library reads it, in RGB(A) or grey of its own depth."""
+    """All that a file's pixels hold, in RGB(A) or grey."""
     with Image.open(path) as image:
         if image.mode == "P":
             image = image.convert("RGBA" if "transparency" in image.info else "RGB")
-        pixels = np.array(image.convert("L") if image.mode == "1" else image)
-    deep = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-    if deep is not None and deep.dtype == np.uint16:
-        pixels = deep if deep.ndim == 2 else deep[:, :, [2, 1, 0, 3][: deep.shape[2]]]
+        pixels = np.array(image)
     return pixels[:, :, None] if pixels.ndim == 2 else pixels

@@ -19,7 +19,7 @@ from sr_deepfake.media.attack import FileAttacker, PhotoSettings, attack_files
 from sr_deepfake.media.face_scores import FaceScorer
 from sr_deepfake.media.faces import FoundFaces
 from sr_deepfake.media.files import Job
-from sr_deepfake.media.photo_attack import attack_image
+from sr_deepfake.media.image import attack_image
 from sr_deepfake.media.video.attack import VideoReport, VideoSettings
 from sr_deepfake.media.video.encoder import Encoding
 from sr_deepfake.media.video.reader import Gap

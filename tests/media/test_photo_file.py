@@ -3,13 +3,12 @@ import zlib
 
 import numpy as np
 import pytest
-from photo_files import KINDS, exif, stored, write_photo
+from photo_files import ICC, KINDS, REFUSED, exif, stored, write_photo
 from PIL import Image, ImageOps
 from scenes import scene
 
 from sr_deepfake.data.extraction.cropping import Crop
-from sr_deepfake.media.photo import photo_of
-from sr_deepfake.media.photo_file import read_photo_file
+from sr_deepfake.media.photo import photo_of, read_photo_file
 from sr_deepfake.system.errors import UserError
 
 
@@ -24,12 +23,24 @@ def test_every_kind_is_read_as_it_is_stored(tmp_path, picture, suffix, mode, los
     photo = read_photo_file(path)
     np.testing.assert_array_equal(photo.pixels, stored(path))
     assert photo.lossless == lossless
-    if "16" not in mode:
-        with Image.open(path) as image:
-            np.testing.assert_array_equal(photo.rgb(), np.array(image.convert("RGB")))
-    else:
-        assert photo.pixels.dtype == np.uint16
-        np.testing.assert_array_equal(photo.rgb()[:, :, 0], picture[:, :, 0])
+    with Image.open(path) as image:
+        np.testing.assert_array_equal(photo.rgb(), np.array(image.convert("RGB")))
+
+
+@pytest.mark.parametrize(("suffix", "mode", "words"), REFUSED)
+def test_other_kinds_are_refused_by_name(tmp_path, picture, suffix, mode, words):
+    path = write_photo(tmp_path / f"a.{suffix}", mode, picture)
+    with pytest.raises(UserError, match=rf"a\.{suffix}: not supported: .*{words}"):
+        read_photo_file(path)
+
+
+def test_a_tiff_of_separate_planes_is_refused(tmp_path, picture):
+    tifffile = pytest.importorskip("tifffile")
+    tifffile.imwrite(
+        tmp_path / "a.tiff", picture.transpose(2, 0, 1), photometric="rgb", planarconfig="separate"
+    )
+    with pytest.raises(UserError, match="separate planes"):
+        read_photo_file(tmp_path / "a.tiff")
 
 
 @pytest.mark.parametrize("suffix", ["png", "jpg", "webp", "tiff"])
@@ -42,8 +53,9 @@ def test_photos_are_turned_upright_and_faces_with_them(tmp_path, picture, suffix
     with Image.open(path) as image:
         expected = np.array(ImageOps.exif_transpose(image))
     photo = read_photo_file(path)
-    assert photo.orientation == orientation
-    assert photo.pixels.shape == picture.shape
+    if suffix != "tiff":  # which newer versions of Pillow turn as they read it
+        assert photo.orientation == orientation
+        assert photo.pixels.shape == picture.shape
     np.testing.assert_array_equal(photo.rgb(), expected)
 
     before = photo.pixels.copy()
@@ -80,16 +92,14 @@ def test_what_cannot_be_read_is_told_with_its_name(tmp_path, picture):
         path = tmp_path / f"whole-{name}"
         Image.fromarray(picture).save(path)
         contents[f"cut-{name}"] = (path.read_bytes()[: path.stat().st_size // 2], "damaged or cut short")
-    write_photo(tmp_path / "deep.png", "RGB;16", picture)
-    contents["cut-deep.png"] = ((tmp_path / "deep.png").read_bytes()[:9000], "damaged or cut short")
     for name, (content, reason) in contents.items():
         (tmp_path / name).write_bytes(content)
         with pytest.raises(UserError, match=f"{name}: .*{reason}"):
             read_photo_file(tmp_path / name)
     (tmp_path / "folder.png").mkdir()
-    with pytest.raises(UserError, match=r"folder.png: this is no file"):
+    with pytest.raises(UserError, match=r"folder.png: unreadable: not a file"):
         read_photo_file(tmp_path / "folder.png")
-    with pytest.raises(UserError, match=r"nowhere.png: No such file"):
+    with pytest.raises(UserError, match=r"nowhere.png: missing"):
         read_photo_file(tmp_path / "nowhere.png")
 
 
@@ -103,9 +113,7 @@ def test_a_decompression_bomb_is_refused_before_it_is_decoded(tmp_path):
     header = side.to_bytes(4, "big") * 2 + bytes([8, 2, 0, 0, 0])
     data = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0" * 1000)) + chunk(b"IEND", b"")
     (tmp_path / "bomb.png").write_bytes(b"\x89PNG\r\n\x1a\n" + data)
-    with pytest.raises(
-        UserError, match=r"at most 120,000,000 are read \(photo\.max_pixels=2500000000 raises"
-    ):
+    with pytest.raises(UserError, match=r"at most 120,000,000 are read \(photo\.max_pixels=N raises"):
         read_photo_file(tmp_path / "bomb.png")
 
 
@@ -114,29 +122,35 @@ def test_the_limit_of_pixels_is_the_callers_alone(tmp_path, picture, monkeypatch
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
     assert read_photo_file(tmp_path / "a.png", max_pixels=picture[:, :, 0].size).rgb().shape == picture.shape
     assert Image.MAX_IMAGE_PIXELS == 100
-    with pytest.raises(UserError, match=r"photo\.max_pixels=6720"):
+    with pytest.raises(UserError, match=r"at most 6,719 are read"):
         read_photo_file(tmp_path / "a.png", max_pixels=6719)
 
 
-def test_files_of_several_pictures_and_of_numbers_without_a_white_are_refused(tmp_path, picture):
+def test_files_of_several_pictures_are_refused(tmp_path, picture):
     images = [Image.fromarray(picture), Image.fromarray(255 - picture)]
     for name in ("a.png", "a.webp", "a.tiff"):
         images[0].save(tmp_path / name, save_all=True, append_images=images[1:])
-        with pytest.raises(UserError, match=f"{name}: there are 2 pictures in it"):
+        with pytest.raises(UserError, match=f"{name}: not supported: 2 pictures in one file"):
             read_photo_file(tmp_path / name)
-    for mode in ("I", "F"):
-        Image.new(mode, (30, 20)).save(tmp_path / f"{mode}.tiff")
-        with pytest.raises(UserError, match="without a known white"):
-            read_photo_file(tmp_path / f"{mode}.tiff")
 
 
-@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr"])
-def test_a_picture_of_pillows_of_any_mode_is_a_photo(picture, mode):
-    image = Image.fromarray(picture).convert("RGB" if mode in ("PA", "RGBX") else mode)
-    image = (
-        image.convert(mode) if mode == "RGBX" else image.convert("P").convert("PA") if mode == "PA" else image
-    )
+def test_a_profile_of_more_than_a_megabyte_is_no_damage(tmp_path, picture):
+    profile = ICC + np.random.default_rng(0).bytes(2**21)
+    Image.fromarray(picture).save(tmp_path / "a.png", icc_profile=profile)
+    assert read_photo_file(tmp_path / "a.png").options["icc_profile"] == profile
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "P", "PA", "RGB", "RGBA"])
+def test_a_picture_of_pillows_is_a_photo(picture, mode):
+    image = Image.fromarray(picture)
+    image = image.convert("P").convert("PA") if mode == "PA" else image.convert(mode)
     np.testing.assert_array_equal(photo_of(image).rgb(), np.array(image.convert("RGB")))
+
+
+@pytest.mark.parametrize("mode", ["1", "CMYK", "YCbCr", "I", "F"])
+def test_a_picture_of_another_mode_is_refused(mode):
+    with pytest.raises(UserError, match=f"mode {mode} are not supported"):
+        photo_of(Image.new(mode, (4, 3)))
 
 
 def test_a_broken_orientation_is_none(tmp_path, picture):

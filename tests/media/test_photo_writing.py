@@ -2,14 +2,12 @@ import io
 
 import numpy as np
 import pytest
-from photo_files import EXIF_IFD, GPS_IFD, ICC, KINDS, MAKER, TAKEN, XMP, exif, metadata, stored, write_photo
+from photo_files import EXIF_IFD, GPS_IFD, ICC, KINDS, MAKER, TAKEN, XMP, exif, stored, write_photo
 from PIL import Image, ImageOps, JpegImagePlugin
 from scenes import scene
 
 from sr_deepfake.data.extraction.cropping import Crop
-from sr_deepfake.media.colour import to_rgb
-from sr_deepfake.media.photo_file import read_photo_file
-from sr_deepfake.media.photo_writing import write_photo_file
+from sr_deepfake.media.photo import read_photo_file, write_photo_file
 from sr_deepfake.system.errors import UserError
 
 SQUARE = Crop(24, 12, 48)
@@ -42,7 +40,7 @@ def test_outside_the_face_nothing_changes_and_inside_is_the_face(tmp_path, pictu
         return
     np.testing.assert_array_equal(pixels[~mask], before.pixels[~mask])
     assert pixels.dtype == before.pixels.dtype
-    shown = to_rgb(pixels, photo.mode)[mask].reshape(48, 48, 3)
+    shown = read_photo_file(tmp_path / f"out.{suffix}").rgb()[mask].reshape(48, 48, 3)
     if photo.mode in ("L", "LA"):
         face = np.repeat(np.array(Image.fromarray(face).convert("L"))[:, :, None], 3, axis=2)
     np.testing.assert_array_equal(shown, face)
@@ -71,12 +69,10 @@ ALL = {"exif": (6, "maker", "2020:01:01 00:00:00", "N"), "icc": ICC, "xmp": XMP,
     ("suffix", "mode"),
     [
         ("jpg", "RGB"),
-        ("jpg", "CMYK"),
         ("png", "RGBA"),
         ("png", "P"),
         ("webp", "RGB"),
         ("tiff", "RGB"),
-        ("tiff", "CMYK"),
     ],
 )
 def test_what_stands_beside_the_pixels_is_kept(tmp_path, picture, suffix, mode):
@@ -84,7 +80,8 @@ def test_what_stands_beside_the_pixels_is_kept(tmp_path, picture, suffix, mode):
     write_photo_file(read_photo_file(path), tmp_path / f"out.{suffix}")
     expected = ALL | ({"dpi": None} if suffix == "webp" else {})
     assert told(path) == expected
-    assert told(tmp_path / f"out.{suffix}") == expected
+    turned = {"exif": (None, *ALL["exif"][1:])} if suffix == "tiff" else {}  # Pillow turns it as it reads it
+    assert told(tmp_path / f"out.{suffix}") == expected | turned
     if suffix == "png":
         with Image.open(tmp_path / "out.png") as image:
             assert image.text["Author"] == "me & you"
@@ -102,19 +99,10 @@ def test_another_format_keeps_what_it_can(tmp_path, picture, source, target):
     assert np.abs(shown - photo.rgb()).max() <= (0 if target in ("png", "tiff", "bmp") else 60)
     if target != "bmp":
         found = told(tmp_path / f"out.{target}")
-        assert found | {"dpi": None} == ALL | {"dpi": None}
+        turned = {"exif": (None, *ALL["exif"][1:])} if source == "tiff" else {}
+        assert found | {"dpi": None} == ALL | turned | {"dpi": None}
         if "webp" not in (source, target):  # which has no density
             assert found["dpi"] == (300, 300)
-
-
-def test_sixteen_bits_keep_their_metadata(tmp_path, picture):
-    deep = np.ascontiguousarray(picture[:, :, 0].astype(np.uint16) * 256 + 3)
-    for suffix in ("png", "tiff"):
-        options = metadata(suffix, 6)
-        Image.fromarray(deep).save(tmp_path / f"a.{suffix}", **options)
-        write_photo_file(read_photo_file(tmp_path / f"a.{suffix}"), tmp_path / f"out.{suffix}")
-        assert told(tmp_path / f"out.{suffix}") == ALL
-        np.testing.assert_array_equal(read_photo_file(tmp_path / f"out.{suffix}").pixels[:, :, 0], deep)
 
 
 @pytest.mark.parametrize(("subsampling", "number"), [("4:4:4", 0), ("4:2:2", 1), ("4:2:0", 2)])
@@ -134,17 +122,66 @@ def test_jpeg_keeps_its_chroma_and_is_not_coarser_than_95(
             assert ("progressive" in out.info) == progressive
 
 
-def test_jpeg_comments_and_unknown_segments_are_kept(tmp_path, picture):
-    buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, "JPEG", comment=b"who is it", exif=exif())
-    app13 = b"\xff\xed\x00\x10Photoshop 3.0\0"
-    data = buffer.getvalue()
-    (tmp_path / "a.jpg").write_bytes(data[:2] + app13 + data[2:])
+def test_comments_of_jpeg_and_texts_of_png_are_kept(tmp_path, picture):
+    Image.fromarray(picture).save(tmp_path / "a.jpg", "JPEG", comment=b"who is it", exif=exif())
     write_photo_file(read_photo_file(tmp_path / "a.jpg"), tmp_path / "out.jpg")
-    written = (tmp_path / "out.jpg").read_bytes()
-    assert app13 in written
     with Image.open(tmp_path / "out.jpg") as out:
         assert out.info["comment"] == b"who is it"
+
+
+def with_thumbnail(picture) -> bytes:
+    """An EXIF block whose second directory holds a small picture, as cameras write it."""
+    buffer = io.BytesIO()
+    Image.fromarray(picture).resize((24, 18)).save(buffer, "JPEG")
+    small = buffer.getvalue()
+
+    def directory(entries, after):
+        return (
+            len(entries).to_bytes(2, "little")
+            + b"".join(
+                tag.to_bytes(2, "little")
+                + b"\x04\x00"
+                + (1).to_bytes(4, "little")
+                + value.to_bytes(4, "little")
+                for tag, value in entries
+            )
+            + after.to_bytes(4, "little")
+        )
+
+    first, second = 8, 8 + 2 + 12 + 4
+    start = second + 2 + 24 + 4
+    block = b"II*\0" + first.to_bytes(4, "little") + directory([(256, 96)], second)
+    return b"Exif\0\0" + block + directory([(513, start), (514, len(small))], 0) + small
+
+
+def test_what_would_show_the_old_face_is_dropped_and_said(tmp_path, picture):
+    path = tmp_path / "a.jpg"
+    xmp = XMP.replace(b"</x", b"<xmp:Thumbnails>" + b"A" * 99 + b"</xmp:Thumbnails></x")
+    Image.fromarray(picture).save(path, exif=with_thumbnail(picture), xmp=xmp)
+    clip = b"\0\0\0\x18ftypmp42" + b"m" * 500
+    path.write_bytes(path.read_bytes() + clip)
+    photo = read_photo_file(path)
+    assert photo.dropped == [
+        "the thumbnail", "the XMP packet, which holds or points to pictures", "the clip at the file's end",
+    ]  # fmt: skip
+    write_photo_file(photo, tmp_path / "out.jpg")
+    written = (tmp_path / "out.jpg").read_bytes()
+    assert written.count(b"\xff\xd8\xff") == 1  # one picture
+    assert b"ftyp" not in written
+    assert b"Thumbnails" not in written
+    again = read_photo_file(tmp_path / "out.jpg")
+    assert again.dropped == []
+
+
+def test_further_pictures_of_a_jpeg_are_dropped_and_said(tmp_path, picture):
+    Image.fromarray(picture).save(
+        tmp_path / "a.jpg", "MPO", save_all=True, append_images=[Image.fromarray(picture)]
+    )
+    photo = read_photo_file(tmp_path / "a.jpg")
+    assert photo.dropped == ["further pictures in the file (a gain map or depth map)"]
+    write_photo_file(photo, tmp_path / "out.jpg")
+    with Image.open(tmp_path / "out.jpg") as out:
+        assert (out.format, getattr(out, "n_frames", 1)) == ("JPEG", 1)
 
 
 def test_lossy_webp_stays_close_and_lossless_is_exact(tmp_path, picture):
@@ -156,27 +193,23 @@ def test_lossy_webp_stays_close_and_lossless_is_exact(tmp_path, picture):
         assert (again.lossless, np.array_equal(again.pixels, photo.pixels)) == (lossless, lossless)
 
 
-def test_a_tiff_file_keeps_whether_it_is_compressed(tmp_path, picture):
-    for compression in ("raw", "tiff_lzw"):
-        Image.fromarray(picture).save(tmp_path / "a.tiff", compression=compression)
-        write_photo_file(read_photo_file(tmp_path / "a.tiff"), tmp_path / "out.tiff")
-        with Image.open(tmp_path / "out.tiff") as out:
-            assert (out.info["compression"] == "raw") == (compression == "raw")
-
-
 @pytest.mark.parametrize(
-    ("mode", "suffix", "target", "formats"),
-    [
-        ("RGBA", "png", "jpg", "BMP, PNG, TIFF, WEBP"),
-        ("RGB;16", "png", "jpg", "PNG, TIFF"),
-        ("CMYK", "jpg", "png", "JPEG, TIFF"),
-    ],
+    ("mode", "target", "formats"), [("RGBA", "jpg", "PNG, TIFF, WEBP"), ("LA", "bmp", "PNG, TIFF")]
 )
-def test_what_a_format_cannot_hold_is_refused(tmp_path, picture, mode, suffix, target, formats):
-    photo = read_photo_file(write_photo(tmp_path / f"a.{suffix}", mode, picture))
-    with pytest.raises(UserError, match=rf"out\.{target}: .* formats {formats}$"):
+def test_what_a_format_cannot_hold_is_refused(tmp_path, picture, mode, target, formats):
+    photo = read_photo_file(write_photo(tmp_path / "a.png", mode, picture))
+    with pytest.raises(UserError, match=rf"out\.{target}: .* formats {formats}"):
         write_photo_file(photo, tmp_path / f"out.{target}")
     assert not (tmp_path / f"out.{target}").exists()
+
+
+@pytest.mark.parametrize("suffix", [".gif", ".txt", ".heic"])
+def test_a_suffix_that_is_no_photos_is_refused_with_those_that_are(tmp_path, picture, suffix):
+    photo = read_photo_file(write_photo(tmp_path / "a.png", "RGB", picture))
+    with pytest.raises(
+        UserError, match=rf"photos are not written as \{suffix}; use one of \.bmp, \.jpeg, \.jpg, \.png"
+    ):
+        write_photo_file(photo, tmp_path / f"out{suffix}")
 
 
 def test_without_a_suffix_the_format_is_the_photos_own(tmp_path, picture):

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from sr_deepfake.data.extraction.cropping import square_crop
 from sr_deepfake.data.extraction.face_detection import Detection, FaceDetector
-from sr_deepfake.data.extraction.photo import is_photo, read_photo
 from sr_deepfake.data.extraction.records import (
     CRASHED,
     Record,
@@ -34,12 +33,13 @@ from sr_deepfake.data.extraction.summary import (
     OutputFolderError,
     assemble,
 )
-from sr_deepfake.data.extraction.video import VideoError, read_frames
+from sr_deepfake.data.extraction.video import read_frames, read_photo
 from sr_deepfake.data.extraction.workers import parse_shard, run_in_processes
 from sr_deepfake.data.leaks import picture_print
 from sr_deepfake.data.manifest import Video
 from sr_deepfake.system.console import track
-from sr_deepfake.system.errors import UserError
+from sr_deepfake.system.errors import SourceError, UserError
+from sr_deepfake.system.photos import is_photo
 
 log = logging.getLogger(__name__)
 
@@ -204,7 +204,7 @@ def _extract_one(
             drawn = read_photo(video.path)
         else:
             drawn = read_frames(video.path, settings.frames, settings.min_frames, settings.seed)
-    except VideoError as error:
+    except SourceError as error:
         record = skip(record, video, error.reason, error.detail)
     except Exception as error:  # whatever else a damaged file makes a codec do must not end the run
         record = skip(record, video, "unreadable", f"{type(error).__name__}: {error}")

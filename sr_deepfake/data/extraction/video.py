@@ -1,4 +1,4 @@
-"""Reads frames of a video, drawn by the video's name alone. Damage is reported, not smoothed over."""
+"""Reads frames of a video, drawn by the video's name alone, or a photo as one frame. Damage is reported."""
 
 import hashlib
 import os
@@ -9,25 +9,18 @@ from pathlib import Path
 import av
 import numpy as np
 from numpy.typing import NDArray
+from PIL import ImageOps
 
-REASONS = ("missing", "empty file", "unreadable", "no video stream", "truncated", "too short")
+from sr_deepfake.system.errors import SourceError
+from sr_deepfake.system.photos import open_photo
 
-
-class VideoError(Exception):
-    """A video from which no frames can be taken.
-
-    Attributes:
-        reason: one of `REASONS`.
-        detail: what exactly was found.
-    """
-
-    def __init__(self, reason: str, detail: str) -> None:
-        super().__init__(reason, detail)
-        self.reason = reason
-        self.detail = detail
-
-    def __str__(self) -> str:
-        return f"{self.reason}: {self.detail}"
+# What FFmpeg's muxers are named by.
+VIDEO_SUFFIXES = frozenset(
+    {
+        ".3g2", ".3gp", ".asf", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts",
+        ".mxf", ".nut", ".ogv", ".qt", ".ts", ".vob", ".webm", ".wmv",
+    }
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -44,6 +37,52 @@ class DrawnFrames:
     indices: list[int]
     images: list[NDArray[np.uint8]]
     n_frames: int
+
+
+def is_video(path: Path) -> bool:
+    """Whether a file is taken for a video, by its suffix.
+
+    >>> is_video(Path("a/clip.MP4")), is_video(Path("a/face.png"))
+    (True, False)
+    """
+    return path.suffix.lower() in VIDEO_SUFFIXES
+
+
+def read_photo(path: Path) -> DrawnFrames:
+    """Read a photo as if it were a video of one frame: upright, RGB, without alpha.
+
+    Raises:
+        SourceError: as `sr_deepfake.system.photos.open_photo`.
+    """
+    upright = ImageOps.exif_transpose(open_photo(path))
+    return DrawnFrames([0], [np.array(upright.convert("RGB"))], 1)
+
+
+def moving_picture(container: "av.container.InputContainer") -> "av.VideoStream":
+    """The first video stream that is no cover picture and can be decoded.
+
+    Raises:
+        SourceError: there is none.
+    """
+    for stream in container.streams.video:
+        if not stream.disposition & av.stream.Disposition.attached_pic and stream.codec_context is not None:
+            return stream
+    raise SourceError("no video stream", "the file holds other streams only")
+
+
+def upright(frame: "av.VideoFrame") -> NDArray[np.uint8]:
+    """A frame as it is shown: uint8 RGB `H×W×3`, a copy, turned as the file's display matrix asks for.
+
+    >>> upright(av.VideoFrame(64, 48, "yuv420p")).shape
+    (48, 64, 3)
+    """
+    image = frame.to_ndarray(format="rgb24").astype(np.uint8, copy=False)
+    return np.array(np.rot90(image, quarter_turns(frame)), order="C")
+
+
+def quarter_turns(frame: "av.VideoFrame") -> int:
+    """How many quarter turns counter-clockwise make a frame upright: 0 to 3."""
+    return round(frame.rotation / 90) % 4
 
 
 def draw_frame_indices(name: str, n_frames: int, count: int, seed: int = 0) -> list[int]:
@@ -81,19 +120,19 @@ def read_frames(path: Path | str, count: int = 10, min_frames: int = 2, seed: in
         seed: of the draw.
 
     Raises:
-        VideoError: when the frames cannot be had; its reason is one of `REASONS`.
+        SourceError: when the frames cannot be had; its reason says why.
 
     >>> read_frames("no/such/video.mp4")
     Traceback (most recent call last):
         ...
-    sr_deepfake.data.extraction.video.VideoError: missing: no/such/video.mp4
+    sr_deepfake.system.errors.SourceError: missing: no such file
     """
     path = Path(path)
     require_file(path)
     n_frames = _declared_frames(path) or _decode(path, []).decoded
     while True:
         if n_frames < min_frames:
-            raise VideoError(
+            raise SourceError(
                 "too short", f"{n_frames} frame{'s' * (n_frames != 1)}, at least {min_frames} wanted"
             )
         indices = draw_frame_indices(path.stem, n_frames, count, seed)
@@ -101,7 +140,7 @@ def read_frames(path: Path | str, count: int = 10, min_frames: int = 2, seed: in
         if len(pass_.images) == len(indices):
             return DrawnFrames(indices, pass_.images, n_frames)
         if pass_.packets < n_frames:
-            raise VideoError("truncated", f"{pass_.decoded} of {n_frames} frames are there")
+            raise SourceError("truncated", f"{pass_.decoded} of {n_frames} frames are there")
         # Every packet is there, yet there are fewer frames (an edit list hides some): count what there is.
         n_frames = pass_.decoded
 
@@ -122,39 +161,41 @@ def require_file(path: Path) -> None:
         path: the file.
 
     Raises:
-        VideoError: it is missing, empty, not to be read, or an MP4 file that ends before its data do.
+        SourceError: it is missing, empty, not to be read, or an MP4 file that ends before its data do.
     """
     try:
         size = path.stat().st_size
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise VideoError("missing", str(path)) from error
+        raise SourceError("missing", "no such file") from error
     except OSError as error:
-        raise VideoError("unreadable", error.strerror or str(error)) from error
+        raise SourceError("unreadable", error.strerror or str(error)) from error
     if not path.is_file():
-        raise VideoError("unreadable", "not a file")
+        raise SourceError("unreadable", "not a file")
     if size == 0:
-        raise VideoError("empty file", "0 bytes")
+        raise SourceError("empty file", "0 bytes")
     if not os.access(path, os.R_OK):
-        raise VideoError("unreadable", "no permission to read it")
+        raise SourceError("unreadable", "no permission to read it")
     if _cut_short(path):
-        raise VideoError("truncated", "the file ends before its data do")
+        raise SourceError("truncated", "the file ends before its data do")
 
 
 def _open(path: Path) -> "av.container.InputContainer":
     try:
         container = av.open(str(path))
     except av.error.FFmpegError as error:
-        raise VideoError("unreadable", _message(error)) from error
-    if not container.streams.video:
+        raise SourceError("unreadable", _message(error)) from error
+    try:
+        moving_picture(container)
+    except SourceError:
         container.close()
-        raise VideoError("no video stream", "the file holds other streams only")
+        raise
     return container
 
 
 def _declared_frames(path: Path) -> int:
     """Number of frames that the container declares; 0 when it does not say."""
     with _open(path) as container:
-        return int(container.streams.video[0].frames)
+        return int(moving_picture(container).frames)
 
 
 def _decode(path: Path, wanted: list[int]) -> _Pass:
@@ -165,7 +206,7 @@ def _decode(path: Path, wanted: list[int]) -> _Pass:
         for frame in _frames(container, result):
             if result.decoded in pending:
                 pending.remove(result.decoded)
-                result.images.append(_upright(frame))
+                result.images.append(upright(frame))
             result.decoded += 1
             if wanted and not pending:
                 break
@@ -173,8 +214,8 @@ def _decode(path: Path, wanted: list[int]) -> _Pass:
 
 
 def _frames(container: "av.container.InputContainer", result: _Pass) -> Iterator["av.VideoFrame"]:
-    """Decode frame by frame; count packets in `result`; turn every kind of damage into a VideoError."""
-    stream = container.streams.video[0]
+    """Decode frame by frame; count packets in `result`; turn every kind of damage into a SourceError."""
+    stream = moving_picture(container)
     stream.thread_type = "NONE"  # videos are read in parallel, one process each
     stream.codec_context.thread_count = 1
     # Without this the decoder hides damage by inventing pixels.
@@ -187,14 +228,10 @@ def _frames(container: "av.container.InputContainer", result: _Pass) -> Iterator
             yield from packet.decode()
     except av.error.FFmpegError as error:
         if cut:
-            raise VideoError("truncated", f"the file ends after {result.decoded} frames") from error
-        raise VideoError("unreadable", f"damaged after {result.decoded} frames: {_message(error)}") from error
-
-
-def _upright(frame: "av.VideoFrame") -> NDArray[np.uint8]:
-    image = frame.to_ndarray(format="rgb24").astype(np.uint8, copy=False)
-    # Counter-clockwise, from the container's display matrix; phones write it, most videos have none.
-    return np.ascontiguousarray(np.rot90(image, k=round(frame.rotation / 90) % 4))
+            raise SourceError("truncated", f"the file ends after {result.decoded} frames") from error
+        raise SourceError(
+            "unreadable", f"damaged after {result.decoded} frames: {_message(error)}"
+        ) from error
 
 
 def _cut_short(path: Path) -> bool:

@@ -10,7 +10,6 @@ from pathlib import Path
 import pandas as pd
 from filelock import FileLock
 
-from sr_deepfake.data.extraction.photo import is_photo
 from sr_deepfake.data.extraction.pipeline import ExtractionSettings, ExtractionSummary, extract_faces
 from sr_deepfake.data.extraction.records import PARTIAL
 from sr_deepfake.data.extraction.summary import SKIPPED_NAME, ExtractionError
@@ -19,6 +18,7 @@ from sr_deepfake.data.manifest import MANIFEST, SCHEMA, SPLITS, FaceSet, read_ma
 from sr_deepfake.data.sources.folder_files import FAKE, OwnFiles, SplitRule, list_files
 from sr_deepfake.system.errors import UserError, choose
 from sr_deepfake.system.files import printable, replacing, safe_name
+from sr_deepfake.system.photos import is_photo
 
 log = logging.getLogger(__name__)
 

@@ -21,16 +21,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sr_deepfake.data.extraction.photo import PHOTO_SUFFIXES
+from sr_deepfake.data.extraction.video import VIDEO_SUFFIXES
 from sr_deepfake.data.manifest import PRISTINE, SPLITS, DataNotFoundError, Video
 from sr_deepfake.data.sources.splits import check_fractions, group_identities, identities_of, split_groups
 from sr_deepfake.system.errors import UserError
 from sr_deepfake.system.files import printable, safe_name
+from sr_deepfake.system.photos import PHOTO_SUFFIXES
 
 log = logging.getLogger(__name__)
 
 FAKE = "fake"  # the forgery method of all fakes of such a folder
-VIDEO_SUFFIXES = frozenset({".avi", ".flv", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm", ".wmv"})
 _CLASSES = {
     "real": {"real", "reals", "pristine", "original", "originals", "authentic", "genuine", "0_real"},
     "fake": {"fake", "fakes", "forged", "manipulated", "deepfake", "deepfakes", "synthetic", "1_fake"},

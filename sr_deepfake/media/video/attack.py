@@ -9,6 +9,7 @@ from pathlib import Path
 import av
 
 from sr_deepfake.data.extraction.cropping import Crop
+from sr_deepfake.data.extraction.video import upright
 from sr_deepfake.media.faces import Picture
 from sr_deepfake.media.video.encoder import Encoding
 from sr_deepfake.media.video.pipeline import (
@@ -20,14 +21,12 @@ from sr_deepfake.media.video.pipeline import (
     find_faces,
     in_batches,
 )
-from sr_deepfake.media.video.planes import paste_faces, upright
+from sr_deepfake.media.video.planes import paste_faces
 from sr_deepfake.media.video.preview import Labels, PreviewWriter
-from sr_deepfake.media.video.reader import Gap, VideoReader, is_video
+from sr_deepfake.media.video.reader import Gap, VideoReader
 from sr_deepfake.media.video.writer import VideoWriter
 from sr_deepfake.system.errors import UserError
 from sr_deepfake.system.files import replacing
-
-__all__ = ["VideoReport", "VideoSettings", "attack_video", "is_video"]
 
 Watch = Callable[[int, list[Crop], list[Picture], list[Picture]], None]
 

@@ -11,8 +11,8 @@ from typing import Generic, Self, TypeVar
 import av
 
 from sr_deepfake.data.extraction.cropping import Crop
+from sr_deepfake.data.extraction.video import upright
 from sr_deepfake.media.faces import FoundFaces, Picture, cut
-from sr_deepfake.media.video.planes import upright
 
 Item = TypeVar("Item")
 

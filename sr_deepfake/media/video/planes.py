@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sr_deepfake.data.extraction.cropping import Crop
+from sr_deepfake.data.extraction.video import quarter_turns
 from sr_deepfake.media.faces import Picture, cut, paste
 from sr_deepfake.media.video.colour import colour_of
 from sr_deepfake.system.errors import UserError
@@ -51,24 +52,6 @@ def working_format(name: str) -> str:
             "RGB of 8 bits); convert it first, as with `ffmpeg -i IN -pix_fmt yuv444p OUT`"
         )
     return name
-
-
-def upright(frame: "av.VideoFrame") -> Picture:
-    """A frame as it is shown: uint8 RGB `H×W×3`, turned as the file asks for.
-
-    Example:
-        >>> upright(av.VideoFrame(64, 48, "yuv420p")).shape
-        (48, 64, 3)
-    """
-    image = frame.to_ndarray(format="rgb24").astype(np.uint8, copy=False)
-    return np.array(
-        np.rot90(image, quarter_turns(frame)), order="C"
-    )  # a copy: RGB frames give their own memory
-
-
-def quarter_turns(frame: "av.VideoFrame") -> int:
-    """How many quarter turns counter-clockwise make a frame upright: 0 to 3."""
-    return round(frame.rotation / 90) % 4
 
 
 def stored_crop(crop: Crop, turns: int, height: int, width: int) -> Crop:

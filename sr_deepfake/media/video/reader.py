@@ -9,39 +9,13 @@ from typing import Self
 
 import av
 
-from sr_deepfake.data.extraction.video import VideoError, require_file
-from sr_deepfake.data.sources.folder_files import VIDEO_SUFFIXES
+from sr_deepfake.data.extraction.video import moving_picture, require_file
 from sr_deepfake.media.video.colour import colour_of
 from sr_deepfake.media.video.planes import working_format
-from sr_deepfake.system.errors import UserError
+from sr_deepfake.system.errors import SourceError, UserError
 from sr_deepfake.system.files import printable
 
-# Beyond those of `data=folder`: what FFmpeg's muxers are named by.
-SUFFIXES = VIDEO_SUFFIXES | {
-    ".3g2",
-    ".3gp",
-    ".asf",
-    ".m2ts",
-    ".mts",
-    ".mxf",
-    ".nut",
-    ".ogv",
-    ".qt",
-    ".ts",
-    ".vob",
-}
-
 _SHORTFALL = 1.0  # s that a file may end before the duration that it declares
-
-
-def is_video(path: Path) -> bool:
-    """Whether a file is taken for a video, by its suffix.
-
-    Example:
-        >>> is_video(Path("a/clip.MP4")), is_video(Path("a/face.png"))
-        (True, False)
-    """
-    return path.suffix.lower() in SUFFIXES
 
 
 @dataclass(frozen=True)
@@ -96,16 +70,17 @@ class VideoReader:
         try:
             require_file(path)
             self.container = av.open(str(path))
-        except VideoError as error:
+        except SourceError as error:
             raise UserError(f"{self.name} is no video that can be read: {error}") from error
         except av.error.FFmpegError as error:
             raise UserError(f"{self.name} is no video that can be read: {_said(error)}") from error
         try:
-            self.stream = self._moving_picture()
+            self.stream = moving_picture(self.container)
+            self.stream.thread_type = "AUTO"
             self._items = self._read()
             self._before: list[av.VideoFrame | av.Packet] = []
             self.first = self._first_frame()
-        except UserError as error:
+        except (UserError, SourceError) as error:
             self.container.close()
             raise UserError(f"{self.name} cannot be attacked: {error}") from error
 
@@ -137,16 +112,6 @@ class VideoReader:
         yield from self._before
         self._before = []
         yield from self._items
-
-    def _moving_picture(self) -> "av.VideoStream":
-        for stream in self.container.streams.video:
-            if (
-                not stream.disposition & av.stream.Disposition.attached_pic
-                and stream.codec_context is not None
-            ):
-                stream.thread_type = "AUTO"
-                return stream
-        raise UserError("it has no moving picture")
 
     def _first_frame(self) -> "av.VideoFrame":
         for item in self._items:

@@ -44,7 +44,7 @@ class Summary:
         columns = [str(column) for column in self.table.columns]
         rows = [
             [_shown(column, value) for column, value in zip(columns, row, strict=True)]
-            for row in self.table.values
+            for row in self.table.to_numpy(dtype=object)
         ]
         words = [column in _WORDS for column in columns]
         return ReportTable(

@@ -12,10 +12,10 @@ from PIL import Image, ImageOps
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from sr_deepfake.system.errors import UserError
+from sr_deepfake.system.errors import SourceError, UserError
+from sr_deepfake.system.photos import PHOTO_SUFFIXES, open_photo
 
 Picture = npt.NDArray[np.uint8]
-SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 
 
 def find_photos(wish: str | Path | Sequence[str | Path], option: str) -> list[list[Path]]:
@@ -43,9 +43,11 @@ def find_photos(wish: str | Path | Sequence[str | Path], option: str) -> list[li
     for folder in folders:
         if not folder.is_dir():
             raise UserError(f"{option}: there is no folder {folder}")
-        photos = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+        photos = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PHOTO_SUFFIXES)
         if not photos:
-            raise UserError(f"{option}: no photo ({', '.join(sorted(SUFFIXES))}) is in the folder {folder}")
+            raise UserError(
+                f"{option}: no photo ({', '.join(sorted(PHOTO_SUFFIXES))}) is in the folder {folder}"
+            )
         found.append(photos)
     return found
 
@@ -57,10 +59,9 @@ def read_photo(path: Path, max_side: int | None = None) -> Picture:
         UserError: the file is not a picture that can be read.
     """
     try:
-        with Image.open(path) as opened:
-            photo = ImageOps.exif_transpose(opened).convert("RGB")
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise UserError(f"the photo {path} cannot be read ({error}); take it out of its folder") from None
+        photo = ImageOps.exif_transpose(open_photo(path)).convert("RGB")
+    except SourceError as error:
+        raise UserError(f"the photo {path} cannot be used ({error}); take it out of its folder") from None
     if max_side is not None and max(photo.size) > max_side:
         photo = _resized(photo, max_side / max(photo.size))
     return np.asarray(photo)

@@ -6,9 +6,10 @@ from hypothesis import strategies as st
 from media_clips import picture, planes_of
 
 from sr_deepfake.data.extraction.cropping import Crop
+from sr_deepfake.data.extraction.video import upright
 from sr_deepfake.media.faces import cut, paste
 from sr_deepfake.media.video.colour import colour_of
-from sr_deepfake.media.video.planes import paste_faces, stored_crop, upright, working_format
+from sr_deepfake.media.video.planes import paste_faces, stored_crop, working_format
 from sr_deepfake.system.errors import UserError
 
 

@@ -9,9 +9,10 @@ import pytest
 from media_clips import Fixed, darken, frames_of, make_clip, packets_of, planes_of
 
 from sr_deepfake.data.extraction.cropping import Crop
+from sr_deepfake.data.extraction.video import upright
 from sr_deepfake.media.video.attack import VideoReport, VideoSettings, attack_video
 from sr_deepfake.media.video.encoder import Encoding
-from sr_deepfake.media.video.planes import stored_crop, upright
+from sr_deepfake.media.video.planes import stored_crop
 from sr_deepfake.system.errors import UserError
 
 CROP = Crop(left=17, top=33, side=48)  # odd places: no chroma sample begins there

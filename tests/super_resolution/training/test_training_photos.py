@@ -86,7 +86,7 @@ def test_a_photo_is_read_upright_as_rgb_and_not_too_large(tmp_path):
 def test_what_is_no_picture_is_named(tmp_path, content):
     path = tmp_path / "broken.png"
     path.write_bytes(content)
-    with pytest.raises(UserError, match=r"the photo .*broken\.png cannot be read"):
+    with pytest.raises(UserError, match=r"the photo .*broken\.png cannot be used"):
         read_photo(path)
 
 

@@ -40,7 +40,7 @@ def attack_photo(
     """Attack the faces of a photo, in place.
 
     Args:
-        photo: what to attack. Faces are looked for in, and attacked as, its RGB of 8 bits (`Photo.rgb`).
+        photo: what to attack. Faces are looked for in, and attacked as, its RGB (`Photo.rgb`).
         finder: finds them.
         attack_faces: faces → as many attacked faces, each of the same shape; see `attack_crops`.
         feather: px over which a face's border blends in, see `paste`.
@@ -67,7 +67,7 @@ def attack_image(
     """Attack the faces of an image: find them, attack their squares, put these back at the same places.
 
     Args:
-        image: uint8 RGB `H×W×3`, or a picture of Pillow's of any mode.
+        image: uint8 RGB `H×W×3`, or a picture of Pillow's: 8-bit grey, RGB, with alpha or a palette.
         attack: any attack, such as `SuperResolutionAttack`, on `device`.
         finder: finds the faces; None: MTCNN with the thresholds 0.8, each face with a margin of 10 % (as
             `python -m sr_deepfake.prepare`).
@@ -78,7 +78,7 @@ def attack_image(
         A new image of the same size and mode (of a palette's: RGB or RGBA), the same outside the faces' squares.
 
     Raises:
-        UserError: the picture's numbers have no known white (Pillow's modes I and F).
+        UserError: the picture is of another mode.
         ValueError: an array is no uint8 RGB image.
 
     Example:
@@ -92,14 +92,15 @@ def attack_image(
     """
     if isinstance(image, Image.Image):
         photo = photo_of(image)
+    elif image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+        raise ValueError(f"an image is a uint8 array H×W×3, not {image.dtype} {image.shape}")
     else:
-        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
-            raise ValueError(f"an image is a uint8 array H×W×3, not {image.dtype} {image.shape}")
         photo = Photo(image.copy(), "RGB")
-    finder = finder or FaceFinder(FaceDetector())
-    attack_photo(photo, finder, partial(attack_crops, attack, device=device), feather)
+    attack_photo(
+        photo, finder or FaceFinder(FaceDetector()), partial(attack_crops, attack, device=device), feather
+    )
     if not isinstance(image, Image.Image):
-        return photo.pixels.astype(np.uint8, copy=False)
+        return photo.pixels
     result = photo.image()
     result.info = dict(image.info)
     return result
