@@ -28,7 +28,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
-    """Put the lists in the places of `<!-- groups -->` and `<!-- programs -->`; link to the pages that were taken in."""
+    """Fill in `<!-- groups -->` and `<!-- programs -->`; link to the pages that were taken in."""
     for name, path in TAKEN_IN.items():
         markdown = markdown.replace(f"](../{path.relative_to(ROOT).as_posix()}", f"]({name}")
     for marker, render in (("<!-- groups -->", groups), ("<!-- programs -->", programs)):
