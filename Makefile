@@ -9,7 +9,7 @@ PYTEST_OPTIONS = --numprocesses $(TEST_PROCESSES) --dist loadscope --no-loadscop
 STAMP := $(VENV)/.sr_deepfake-installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo sweep test test-fast lint format benchmark clean
+.PHONY: help install demo sweep test test-fast lint format docs benchmark clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -22,7 +22,7 @@ $(STAMP): pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
-	# What our EDSR and RCAN are compared with, and Hydra's launcher for Ray. Without their dependencies: they ask for
+	# What our EDSR is compared with, and Hydra's launcher for Ray. Without their dependencies: they ask for
 	# packages that the parts used here do not need, and old bounds must not move torch or cloudpickle.
 	$(BIN)/python -m pip install --quiet --no-deps torchsr==1.0.4 hydra-ray-launcher==1.2.2
 	@touch $@
@@ -51,9 +51,12 @@ format: $(STAMP)  ## let ruff mend what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+docs: $(STAMP)  ## build the documentation into site/
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
 benchmark: $(STAMP)  ## measure speed against the references in benchmarks/
 	for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python "$$file" || exit 1; done
 
 clean:  ## remove what tests and tools left behind (not outputs/)
-	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist *.egg-info
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist site *.egg-info
 	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +

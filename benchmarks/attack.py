@@ -30,7 +30,7 @@ from torch import Tensor
 import sr_deepfake
 from sr_deepfake.attacks.super_resolution import SuperResolutionAttack
 from sr_deepfake.data.faces import SideBatches
-from sr_deepfake.super_resolution.edsr import architecture, edsr
+from sr_deepfake.super_resolution.edsr import basicsr_edsr, edsr
 from sr_deepfake.super_resolution.precision import fast_dtype
 from sr_deepfake.super_resolution.weights import find_weights, read_weights
 
@@ -59,7 +59,7 @@ def faces_of(pictures: list[Picture], side: int, count: int, device: torch.devic
 
 def build_reference(device: torch.device) -> torch.nn.Module:
     """EDSR as basicsr builds it, weights read from the file."""
-    network: torch.nn.Module = architecture("edsr_arch", "EDSR")(3, 3, FEATURES, BLOCKS, SCALE)
+    network: torch.nn.Module = basicsr_edsr()(3, 3, FEATURES, BLOCKS, SCALE)
     weights = read_weights(find_weights(None, "edsr_baseline_x2.safetensors", "EDSR"))
     network.load_state_dict({name: tensor.float() for name, tensor in weights.items()})
     return network.eval().to(device)

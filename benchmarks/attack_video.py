@@ -32,7 +32,7 @@ from sr_deepfake.data.sample.people import read_identity
 from sr_deepfake.media.faces import FaceFinder, Picture, attack_crops
 from sr_deepfake.media.video.attack import VideoReport, VideoSettings, attack_video
 from sr_deepfake.media.video.encoder import Encoding
-from sr_deepfake.super_resolution.edsr import architecture, edsr
+from sr_deepfake.super_resolution.edsr import basicsr_edsr, edsr
 from sr_deepfake.super_resolution.weights import find_weights, read_weights
 
 HEIGHT, WIDTH, RATE, SCALE = 720, 1280, 30, 2
@@ -87,9 +87,7 @@ class FrameByFrame:
 
     def __init__(self) -> None:
         self.detector = MTCNN(keep_all=True, device="cpu")
-        self.network: torch.nn.Module = architecture("edsr_arch", "EDSR")(
-            3, 3, FEATURES, BLOCKS, SCALE
-        ).eval()
+        self.network: torch.nn.Module = basicsr_edsr()(3, 3, FEATURES, BLOCKS, SCALE).eval()
         weights = read_weights(find_weights(None, "edsr_baseline_x2.safetensors", "EDSR"))
         self.network.load_state_dict({name: tensor.float() for name, tensor in weights.items()})
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
+import sr_deepfake.app.resolvers  # noqa: F401  # conf/ cannot be composed without them
 from sr_deepfake.system.errors import UserError
 
 _PACKAGE = Path(__file__).resolve().parents[1]

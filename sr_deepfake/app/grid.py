@@ -18,7 +18,8 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from sr_deepfake.app.configuration import CONF, plain
-from sr_deepfake.app.overrides import attack_label, completed, find_mistake
+from sr_deepfake.app.overrides import completed, find_mistake
+from sr_deepfake.app.resolvers import attack_label
 from sr_deepfake.app.sweep import mendable
 from sr_deepfake.experiment.runs import Outcome, Run, RunStore
 from sr_deepfake.system.errors import UserError

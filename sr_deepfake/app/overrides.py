@@ -3,76 +3,23 @@
 import os
 import re
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import hydra
 from hydra._internal.utils import get_args_parser
 from hydra.core.global_hydra import GlobalHydra
-from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
-from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from sr_deepfake.app.configuration import CONF, checked_overrides
 from sr_deepfake.experiment.provenance import read_provenance
-from sr_deepfake.system import hardware
 from sr_deepfake.system.errors import UserError, nearest
 
 FROM_RUN = "from_run="
-
-# What configurations ask the machine for; found when they are resolved, since torch takes seconds.
-OmegaConf.register_new_resolver("accelerator", hardware.best_accelerator, replace=True)
-OmegaConf.register_new_resolver("precision", hardware.precision, replace=True)
-
-
-def _attack_scale(_root_: Any) -> int:
-    """K of the attack; of a chain, that of the first attack in it which has one; 2 where none has."""
-    attack = _root_.get("attack") or {}
-    parts = [attack, *(attack[name] for name in attack if not OmegaConf.is_interpolation(attack, name))]
-    scales = [part.scale for part in parts if isinstance(part, DictConfig) and "scale" in part]
-    return int(scales[0]) if scales else 2
-
-
-def attack_label(choices: Mapping[str, str], attack: Mapping[str, Any]) -> str:
-    """What an attack is called before it is built: the beginning of its name, where its strength is no option.
-
-    Args:
-        choices: of the groups, as Hydra names them.
-        attack: its configuration.
-
-    Example:
-        >>> attack_label({"attack": "sr", "sr_model": "edsr"}, {"scale": 2}), attack_label({"attack": "jpeg"}, {})
-        ('sr-edsr-x2', 'jpeg')
-        >>> attack_label({"attack": "sr", "sr_model": "bicubic"}, {"scale": 2})
-        'bicubic-x2'
-    """
-    parts = [choices["attack"]]
-    if parts == ["sr"]:
-        network = choices["sr_model"]
-        parts = [network] if network in ("bicubic", "lanczos") else ["sr", network]
-    return "-".join([*parts, *([f"x{attack['scale']}"] if "scale" in attack else [])])
-
-
-def _attack_label(_root_: Any) -> str:
-    return attack_label(HydraConfig.get().runtime.choices, _root_.attack)
-
-
-OmegaConf.register_new_resolver("attack_scale", _attack_scale, replace=True)
-OmegaConf.register_new_resolver("attack_label", _attack_label, replace=True)
-
-
-def _sweep() -> str | None:
-    """The name of the sweep that this job belongs to; None for a job of its own."""
-    if not HydraConfig.initialized() or HydraConfig.get().mode != RunMode.MULTIRUN:
-        return None
-    return Path(HydraConfig.get().sweep.dir).name
-
-
-OmegaConf.register_new_resolver("sweep", _sweep, replace=True)
 
 # Options of `FaceDataModule`; those of the data set, which stand in data.source, may be typed as data.root= too.
 _OF_THE_MODULE = (

@@ -17,76 +17,31 @@ _OLD_NAME = "torchvision.transforms.functional_tensor"
 _NEW_NAME = "torchvision.transforms._functional_tensor"
 
 
-def architecture(module: str, name: str) -> Any:
-    """Return a network class of basicsr.
-
-    Args:
-        module: the module below `basicsr.archs`, for example `"edsr_arch"`.
-        name: the class in it, for example `"EDSR"`.
+def basicsr_edsr() -> Any:
+    """Return basicsr's class of EDSR.
 
     Example:
-        >>> architecture("edsr_arch", "EDSR").__name__
+        >>> basicsr_edsr().__name__
         'EDSR'
     """
     _restore_what_basicsr_expects()
-    return getattr(importlib.import_module(f"basicsr.archs.{module}"), name)
-
-
-def adapt(network: nn.Module, name: str, scale: int, last: str) -> nn.Module:
-    """Make a network of basicsr ready for use, in place.
-
-    Its mean moves with the network, its last convolution stays in float32 inside `torch.autocast`, its
-    memory format is channels-last, and its attributes are `name` and `scale`, which
-    is K.
-
-    Args:
-        network: a network of `architecture`, with its weights in it if it is to have any.
-        name: short, for the names of attacks.
-        scale: K.
-        last: name of its last convolution.
-
-    Example:
-        >>> network = architecture("srvgg_arch", "SRVGGNetCompact")(num_feat=4, num_conv=1, upscale=2)
-        >>> adapt(network, "srvgg", scale=2, last="body.4").body[4]
-        InFloat32(
-          (layer): Conv2d(4, 12, kernel_size=(3, 3), stride=(1, 1), padding=(1, 1))
-        )
-    """
-    mean = getattr(network, "mean", None)
-    if mean is not None:
-        # basicsr converts `mean` anew and stores it in every forward pass. A buffer moves with the network.
-        del network.mean
-        network.register_buffer("mean", mean, persistent=False)
-    network.set_submodule(last, InFloat32(network.get_submodule(last)))
-    network.name, network.scale = name, scale  # type: ignore[assignment]
-    return network.to(memory_format=torch.channels_last)
+    return importlib.import_module("basicsr.archs.edsr_arch").EDSR
 
 
 def basicsr_state(network: nn.Module) -> dict[str, Tensor]:
-    """Return a network's tensors under basicsr's names, as a file of weights holds them.
-
-    Args:
-        network: one that `adapt` has been applied to.
+    """Return the tensors of `edsr` or `edsr_network` under basicsr's names, as a file of weights holds them.
 
     Returns:
         Name → tensor, detached and contiguous (a copy, where the network is channels-last).
 
     Example:
-        >>> network = architecture("srvgg_arch", "SRVGGNetCompact")(num_feat=4, num_conv=1, upscale=2)
-        >>> list(basicsr_state(adapt(network, "srvgg", scale=2, last="body.4")))[-2:]
-        ['body.4.weight', 'body.4.bias']
+        >>> list(basicsr_state(edsr_network(blocks=1, features=4)))[-2:]
+        ['conv_last.weight', 'conv_last.bias']
     """
-    names = {
-        f"{name}.layer.": f"{name}."
-        for name, module in network.named_modules()
-        if isinstance(module, InFloat32)
+    return {
+        name.replace("conv_last.layer.", "conv_last."): tensor.detach().contiguous()
+        for name, tensor in network.state_dict().items()
     }
-    state = {}
-    for name, tensor in network.state_dict().items():
-        for ours, theirs in names.items():
-            name = name.replace(ours, theirs) if name.startswith(ours) else name
-        state[name] = tensor.detach().contiguous()
-    return state
 
 
 def _restore_what_basicsr_expects() -> None:
@@ -152,7 +107,7 @@ def edsr(
     published = PUBLISHED.get((blocks, features, scale))
     path = find_weights(weights, f"edsr_{size}_x{scale}.safetensors", name, published, cache)
     load_weights(network, path, name)
-    return adapt(network, _name(blocks, features), scale, last="conv_last").requires_grad_(False).eval()
+    return _adapt(network, _name(blocks, features), scale).requires_grad_(False).eval()
 
 
 def edsr_network(scale: int = 2, blocks: int = 16, features: int = 64, res_scale: float = 1.0) -> nn.Module:
@@ -177,7 +132,7 @@ def edsr_network(scale: int = 2, blocks: int = 16, features: int = 64, res_scale
         ['conv_last.weight', 'upsample.0.bias', 'upsample.0.weight']
     """
     network = _bare(scale, blocks, features, res_scale)
-    return adapt(network, _name(blocks, features), scale, last="conv_last")
+    return _adapt(network, _name(blocks, features), scale)
 
 
 def _name(blocks: int, features: int) -> str:
@@ -187,7 +142,19 @@ def _name(blocks: int, features: int) -> str:
 def _bare(scale: int, blocks: int, features: int, res_scale: float) -> nn.Module:
     if scale not in SCALES:
         raise UserError(f"EDSR enlarges 2, 3 or 4 times, not {scale} times; choose attack.scale from these")
-    network: nn.Module = architecture("edsr_arch", "EDSR")(
+    network: nn.Module = basicsr_edsr()(
         num_in_ch=3, num_out_ch=3, num_feat=features, num_block=blocks, upscale=scale, res_scale=res_scale
     )
     return network
+
+
+def _adapt(network: Any, name: str, scale: int) -> nn.Module:
+    """Make basicsr's network ready for use, in place: its last convolution in float32, all of it channels-last."""
+    # basicsr converts `mean` anew and stores it in every forward pass. A buffer moves with the network.
+    mean = network.mean
+    del network.mean
+    network.register_buffer("mean", mean, persistent=False)
+    network.conv_last = InFloat32(network.conv_last)
+    network.name, network.scale = name, scale
+    adapted: nn.Module = network.to(memory_format=torch.channels_last)
+    return adapted

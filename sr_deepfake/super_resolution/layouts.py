@@ -17,21 +17,13 @@ _ENDS = (
     (r"body\.\d+\.(weight|bias)$", r"conv_after_body.\1"),
 )
 _EDSR = ((r"body\.(\d+)\.body\.0\.", r"body.\1.conv1."), (r"body\.(\d+)\.body\.2\.", r"body.\1.conv2."))
-_RCAN = (
-    (r"body\.(\d+)\.body\.(\d+)\.body\.3\.conv_du\.0\.", r"body.\1.residual_group.\2.rcab.3.attention.1."),
-    (r"body\.(\d+)\.body\.(\d+)\.body\.3\.conv_du\.2\.", r"body.\1.residual_group.\2.rcab.3.attention.3."),
-    (r"body\.(\d+)\.body\.(\d+)\.body\.([02])\.", r"body.\1.residual_group.\2.rcab.\3."),
-    (r"body\.(\d+)\.body\.\d+\.(weight|bias)$", r"body.\1.conv.\2"),
-)
-# SwinIR's files also hold what follows from the sizes: computed, not learnt.
-_COMPUTED = (".attn_mask", ".relative_position_index")
 
 
 def basicsr_names(state: dict[str, Tensor]) -> dict[str, Tensor]:
     """Bring the tensors of an SR network's file into basicsr's names.
 
-    Known are basicsr's own names and those of EDSR-PyTorch and torchSR (EDSR, RCAN), with or without
-    mean-shift layers. Names that are neither stay as they are.
+    Known are basicsr's own names and those of EDSR-PyTorch and torchSR, with or without mean-shift
+    layers. Names that are neither stay as they are.
 
     Args:
         state: name → tensor, as in the file.
@@ -43,12 +35,10 @@ def basicsr_names(state: dict[str, Tensor]) -> dict[str, Tensor]:
         >>> sorted(basicsr_names({"head.0.weight": torch.zeros(1), "body.0.body.2.bias": torch.zeros(1)}))
         ['body.0.conv2.bias', 'conv_first.weight']
     """
-    state = {name: tensor for name, tensor in state.items() if not name.endswith(_COMPUTED)}
     if "head.0.weight" not in state:
         return state
     value_range = _mean_shift_range(state)
-    rules = (*_ENDS, *(_RCAN if any(".conv_du." in name for name in state) else _EDSR))
-    renamed = {_renamed(name, rules): tensor for name, tensor in state.items() if not _is_mean_shift(name)}
+    renamed = {_renamed(name): tensor for name, tensor in state.items() if not _is_mean_shift(name)}
     if len(renamed) < sum(not _is_mean_shift(name) for name in state):
         raise ValueError("two of its tensors stand for the same layer")
     if value_range == 1.0:
@@ -73,27 +63,15 @@ def scale_of(state: dict[str, Tensor]) -> int | None:
         >>> scale_of({"upsample.0.weight": torch.zeros(36, 4, 3, 3), "conv_last.weight": torch.zeros(3, 4, 3, 3)})
         3
     """
-    shapes = {name: tuple(tensor.shape) for name, tensor in state.items() if tensor.ndim == 4}
-    if "conv_up2.weight" in shapes and "conv_first.weight" in shapes:  # ESRGAN: smaller scales unshuffle
-        return {3: 4, 12: 2, 48: 1}.get(shapes["conv_first.weight"][1])
-    if "upsample.0.weight" in shapes:
-        outputs, inputs = shapes["upsample.0.weight"][:2]
-        if "conv_last.weight" not in shapes:  # SwinIR's lightweight form enlarges in one step
-            return _root(outputs // 3)
-        steps = sum(bool(re.fullmatch(r"upsample\.\d+\.weight", name)) for name in shapes)
-        return {4: 2**steps, 9: 3}.get(outputs // inputs)
-    if shapes and all(name.startswith("body.") for name in state):  # SRVGG: its last convolution enlarges
-        return _root(list(shapes.values())[-1][0] // 3)
-    return None
+    if "upsample.0.weight" not in state or state["upsample.0.weight"].ndim != 4:
+        return None
+    outputs, inputs = state["upsample.0.weight"].shape[:2]
+    steps = sum(bool(re.fullmatch(r"upsample\.\d+\.weight", name)) for name in state)
+    return {4: 2**steps, 9: 3}.get(outputs // inputs)
 
 
-def _root(square: int) -> int | None:
-    root = round(square**0.5)
-    return root if root > 0 and root * root == square else None
-
-
-def _renamed(name: str, rules: tuple[tuple[str, str], ...]) -> str:
-    for pattern, replacement in rules:
+def _renamed(name: str) -> str:
+    for pattern, replacement in (*_ENDS, *_EDSR):
         if re.match(pattern, name):
             return re.sub(pattern, replacement, name, count=1)
     return name

@@ -36,10 +36,9 @@ def from_checkpoint(weights: str | None = None) -> nn.Module:
 
     Example:
         >>> import tempfile
-        >>> from sr_deepfake.super_resolution.edsr import architecture
+        >>> from spandrel.architectures.Compact import Compact
         >>> file = tempfile.NamedTemporaryFile(suffix=".pth")
-        >>> small = architecture("srvgg_arch", "SRVGGNetCompact")(num_feat=4, num_conv=2, upscale=3)
-        >>> torch.save(small.state_dict(), file.name)
+        >>> torch.save(Compact(num_feat=4, num_conv=2, upscale=3).state_dict(), file.name)
         >>> network = from_checkpoint(file.name)
         >>> network.scale, network(torch.rand(1, 3, 5, 7)).shape
         (3, torch.Size([1, 3, 15, 21]))

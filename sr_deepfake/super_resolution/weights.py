@@ -49,7 +49,7 @@ def find_weights(
     """Return the file that a network's weights are read from, and say in the log which one it is.
 
     In this order: the user's own; the one that comes with the package; the published one, downloaded once into
-    the cache if its hash is known.
+    the cache.
 
     Args:
         weights: a file of the user's own; None for the others; `"official"` for the published one even where
@@ -88,13 +88,10 @@ def _find(
             f"no published weights of {network} are known to this program; name a file with {OPTION}"
         )
     path = cache / published.name
-    if published.sha256 and _downloads.get():
+    if _downloads.get():
         fetch(published, path, OPTION)
     elif not path.is_file():
-        raise MissingWeightsError(
-            f"no weights of {network} are here; download {published.url} and put the file at {path}, "
-            f"or name it with {OPTION}"
-        )
+        raise MissingWeightsError(f"no weights of {network} are here, and nothing is downloaded for a report")
     return path, f"published at {published.url}"
 
 

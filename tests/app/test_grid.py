@@ -22,7 +22,7 @@ def run(*overrides, program="train"):
         "protocol.epochs=9", "protocol.augmentation.jpeg=0", "sr_model.weights=other", "trainer.precision=32",
         "data=ffpp", "trainer.limit_train_batches=4", "+trainer.gradient_clip_val=1",
         "callbacks.early_stopping.patience=2",
-        "~callbacks.early_stopping", "sr_model=bicubic", "attack=jpeg", "attack.precision=float32",
+        "~callbacks.early_stopping", "sr_model=edsr_large", "attack=jpeg", "attack.precision=float32",
     ],
 )  # fmt: skip
 def test_what_changes_figures_makes_another_cell(override):

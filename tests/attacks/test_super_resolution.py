@@ -16,7 +16,7 @@ from torch import nn
 import sr_deepfake
 from sr_deepfake.attacks import super_resolution as module
 from sr_deepfake.attacks.super_resolution import SuperResolutionAttack, shrink
-from sr_deepfake.super_resolution.edsr import architecture, edsr, edsr_network
+from sr_deepfake.super_resolution.edsr import basicsr_edsr, edsr, edsr_network
 from sr_deepfake.super_resolution.interpolation import Interpolation
 from sr_deepfake.super_resolution.weights import find_weights, read_weights
 from sr_deepfake.system.errors import UserError
@@ -87,7 +87,7 @@ def test_with_a_network_it_is_a_plain_loop_over_faces(network):
 
 
 def test_authors_code_gives_the_network_bgr_from_0_to_255():
-    original = architecture("edsr_arch", "EDSR")(3, 3, 64, 16, 2).eval()
+    original = basicsr_edsr()(3, 3, 64, 16, 2).eval()
     bundled = find_weights(None, "edsr_baseline_x2.safetensors", "EDSR")
     original.load_state_dict({name: tensor.float() for name, tensor in read_weights(bundled).items()})
     images = pictures(2, 48)

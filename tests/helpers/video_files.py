@@ -4,19 +4,14 @@ from pathlib import Path
 
 import av
 import numpy as np
-import pytest
 
 import sr_deepfake
 
-_PACKAGED = Path(sr_deepfake.__file__).parent / "data" / "sample" / "assets" / "identities"
-_SHARED = Path(sr_deepfake.__file__).parents[2] / "shared" / "sample" / "identities"
+CLIPS = Path(sr_deepfake.__file__).parent / "data" / "sample" / "assets" / "identities"
 
 
 def clips() -> list[Path]:
-    for folder in (_PACKAGED, _SHARED):
-        if files := sorted(folder.glob("*.mp4")):
-            return files
-    pytest.skip("the sample's clips of people are not there")
+    return sorted(CLIPS.glob("*.mp4"))
 
 
 def frames_of(path: Path) -> list[np.ndarray]:

@@ -273,5 +273,5 @@ def test_what_a_part_of_the_test_faces_gives_is_no_result_of_the_report(crops):
     from sr_deepfake.reporting.collect import collect
 
     collected = collect([crops / "outputs"])
-    assert (len(collected.runs), len(collected.unread)) == (1, 1)
+    assert (len(collected.results), len(collected.unread)) == (1, 1)
     assert "only a part of the test faces" in collected.unread[0].reason

@@ -1,18 +1,18 @@
-"""The README's Python, as it stands there, on small face crops."""
+"""The documentation's Python, as it stands there, on small face crops."""
 
 import re
 from pathlib import Path
 
 import pytest
 
-README = Path(__file__).parents[2] / "README.md"
+PAGE = Path(__file__).parents[2] / "docs" / "python.md"
 
 
 def blocks():
-    return re.findall(r"^```python\n(.*?)^```", README.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+    return re.findall(r"^```python\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
 
 
-@pytest.mark.skipif(not README.is_file(), reason="not in a checkout")
+@pytest.mark.skipif(not PAGE.is_file(), reason="not in a checkout")
 def test_data_module_detector_attack_and_trainer_without_hydra(make_faces, tmp_path, monkeypatch):
     (block,) = [block for block in blocks() if "trainer.fit" in block]
     assert len([line for line in block.splitlines() if line.strip()]) == 12

@@ -34,7 +34,7 @@ def test_configuration_sample_and_weights_travel_in_the_wheel(installed):
     for file in (
         "conf/train.yaml",
         "conf/model/swin.yaml",
-        "data/ffpp_splits/test.json",
+        "data/sources/ffpp_splits/test.json",
         "data/sample/assets/landmarks.npz",
         "data/sample/assets/identities/000.mp4",
         "super_resolution/weights/edsr_baseline_x2.safetensors",

@@ -83,18 +83,18 @@ def test_a_file_is_fetched_once(server, tmp_path):
 
 def test_a_transfer_that_is_cut_off(server, tmp_path):
     message = refusal(published(server, "cut"), tmp_path / "file.pt")
-    assert "the connection broke after 131,072 of 262,144 bytes" in message
+    assert "invalid hash value" in message
 
 
 def test_half_a_file_of_which_no_length_was_promised(server, tmp_path):
     half = hashlib.sha256(CONTENT[: len(CONTENT) // 2]).hexdigest()
     message = refusal(published(server, "silent"), tmp_path / "file.pt")
-    assert f"its SHA-256 starts with {half[:8]}, not {SHA256[:8]}" in message
+    assert f'expected "{SHA256[:8]}", got "{half}"' in message
 
 
 def test_another_content_than_published(server, tmp_path):
     message = refusal(published(server, "whole", "1bc95232"), tmp_path / "file.pt")
-    assert f"its SHA-256 starts with {SHA256[:8]}, not 1bc95232" in message
+    assert f'expected "1bc95232", got "{SHA256}"' in message
 
 
 def test_a_file_that_the_server_does_not_have(server, tmp_path):
@@ -102,9 +102,7 @@ def test_a_file_that_the_server_does_not_have(server, tmp_path):
 
 
 def test_an_answer_that_is_not_http(server, tmp_path):
-    assert "the server does not answer properly" in refusal(
-        published(server, "garbage"), tmp_path / "file.pt"
-    )
+    assert "HTTP" in refusal(published(server, "garbage"), tmp_path / "file.pt")
 
 
 def test_no_network(tmp_path):

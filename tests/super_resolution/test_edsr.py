@@ -9,7 +9,7 @@ from safetensors.torch import load_file, save_file
 
 from sr_deepfake.super_resolution import edsr as module
 from sr_deepfake.super_resolution import weights as weights_module
-from sr_deepfake.super_resolution.edsr import architecture, basicsr_state, edsr, edsr_network
+from sr_deepfake.super_resolution.edsr import basicsr_edsr, basicsr_state, edsr, edsr_network
 from sr_deepfake.super_resolution.weights import find_weights
 from sr_deepfake.system.errors import UserError
 
@@ -23,7 +23,7 @@ def network():
 
 def small_weights(path, scale=2, blocks=1, features=4, dtype=torch.float32):
     torch.manual_seed(0)
-    original = architecture("edsr_arch", "EDSR")(3, 3, features, blocks, scale)
+    original = basicsr_edsr()(3, 3, features, blocks, scale)
     save_file({name: tensor.to(dtype).contiguous() for name, tensor in original.state_dict().items()}, path)
     return original.eval()
 
@@ -37,7 +37,7 @@ def test_it_is_frozen_float32_and_says_its_scale(network):
 
 
 def test_it_computes_what_basicsr_computes(network):
-    original = architecture("edsr_arch", "EDSR")(3, 3, 64, 16, 2).eval()
+    original = basicsr_edsr()(3, 3, 64, 16, 2).eval()
     original.load_state_dict({name: tensor.float() for name, tensor in load_file(BUNDLED).items()})
     torch.manual_seed(0)
     images = torch.rand(2, 3, 20, 28)
@@ -112,7 +112,7 @@ def test_the_authors_files_are_asked_for_by_their_names_and_hashes(monkeypatch, 
 def test_a_network_to_train_has_random_weights_and_basicsrs_names():
     torch.manual_seed(0)
     network = edsr_network(scale=3, blocks=2, features=8, res_scale=0.5)
-    original = architecture("edsr_arch", "EDSR")(3, 3, 8, 2, 3, 0.5)
+    original = basicsr_edsr()(3, 3, 8, 2, 3, 0.5)
     assert list(basicsr_state(network)) == list(original.state_dict())
     original.load_state_dict(basicsr_state(network))
     images = torch.rand(1, 3, 8, 8)
@@ -190,18 +190,11 @@ def test_importing_the_module_does_not_import_basicsr():
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-@pytest.mark.parametrize(
-    ("module", "name"), [("edsr_arch", "EDSR"), ("rcan_arch", "RCAN"), ("rrdbnet_arch", "RRDBNet")]
-)
-def test_networks_of_basicsr_can_be_had(module, name):
-    assert architecture(module, name).__name__ == name
-
-
 def test_it_works_in_a_fresh_process_and_imports_nothing_early():
     code = (
-        "import sys; from sr_deepfake.super_resolution.edsr import architecture; "
+        "import sys; from sr_deepfake.super_resolution.edsr import basicsr_edsr; "
         "assert 'basicsr' not in sys.modules; "
-        "architecture('edsr_arch', 'EDSR'); architecture('edsr_arch', 'EDSR')"
+        "basicsr_edsr(); basicsr_edsr()"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

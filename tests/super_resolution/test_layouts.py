@@ -7,14 +7,12 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from sr_deepfake.super_resolution.edsr import architecture, basicsr_state, edsr, edsr_network
+from sr_deepfake.super_resolution.edsr import basicsr_edsr, basicsr_state, edsr, edsr_network
 from sr_deepfake.super_resolution.layouts import basicsr_names, scale_of
-from sr_deepfake.super_resolution.networks_old import rcan
 from sr_deepfake.system.errors import UserError
 
 # torchsr.models.edsr names a function too, which hides the module.
 TORCHSR_EDSR = importlib.import_module("torchsr.models.edsr")
-TORCHSR_RCAN = importlib.import_module("torchsr.models.rcan")
 MEAN = torch.tensor([0.4488, 0.4371, 0.4040])
 TINY = {"blocks": 2, "features": 4, "res_scale": 0.5}
 
@@ -46,18 +44,6 @@ def test_edsr_gives_the_pictures_of_torchsr(tmp_path, name, kind, scale):
     images = torch.rand(1, 3, 9, 12)
     with torch.no_grad():
         torch.testing.assert_close(ours(images), reference(images), rtol=0, atol=1e-4)
-
-
-@pytest.mark.parametrize("scale", [2, 3, 4])
-def test_rcan_gives_the_pictures_of_torchsr(tmp_path, scale):
-    path = tmp_path / "torchsr.pt"
-    torch.manual_seed(scale)
-    reference = TORCHSR_RCAN.RCAN(2, 3, 16, 16, scale).eval()
-    torch.save(reference.state_dict(), path)
-    images = torch.rand(2, 3, 9, 12)
-    with torch.no_grad():
-        ours = rcan(scale=scale, groups=2, blocks=3, features=16, weights=str(path))(images)
-        torch.testing.assert_close(ours, reference(images), rtol=0, atol=1e-4)
 
 
 @pytest.mark.parametrize("kind", ["no mean shift", "half", "parallel", "safetensors", "params"])
@@ -140,33 +126,15 @@ def test_two_tensors_of_one_layer_are_refused():
 def test_basicsr_names_are_left_alone():
     state = basicsr_state(edsr_network(**TINY))
     assert basicsr_names(state) == state
-    bare = architecture("edsr_arch", "EDSR")(3, 3, 4, 2, 2, 0.5)
+    bare = basicsr_edsr()(3, 3, 4, 2, 2, 0.5)
     assert {name: tensor.shape for name, tensor in state.items()} == {
         name: tensor.shape for name, tensor in bare.state_dict().items()
     }
 
 
-@pytest.mark.parametrize(
-    ("module", "name", "options", "scales"),
-    [
-        ("edsr_arch", "EDSR", {"num_in_ch": 3, "num_out_ch": 3, "num_feat": 4, "num_block": 1}, (2, 3, 4, 8)),
-        ("rcan_arch", "RCAN", {"num_in_ch": 3, "num_out_ch": 3, "num_feat": 16, "num_group": 1}, (2, 3, 4)),
-        ("srvgg_arch", "SRVGGNetCompact", {"num_feat": 4, "num_conv": 2}, (1, 2, 3, 4)),
-        ("swinir_arch", "SwinIR", {"window_size": 8, "upsampler": "pixelshuffle"}, (2, 3, 4)),
-        ("swinir_arch", "SwinIR", {"window_size": 8, "upsampler": "pixelshuffledirect"}, (2, 3, 4)),
-    ],
-)
-def test_the_scale_is_told_from_the_shapes(module, name, options, scales):
-    if name == "SwinIR":
-        options = options | {"embed_dim": 12, "depths": [2], "num_heads": [2]}
-    for scale in scales:
-        assert scale_of(architecture(module, name)(upscale=scale, **options).state_dict()) == scale
-
-
-@pytest.mark.parametrize("scale", [1, 2, 4])
-def test_the_scale_of_rrdb_is_told_from_the_shapes(scale):
-    network = architecture("rrdbnet_arch", "RRDBNet")(3, 3, scale=scale, num_feat=4, num_block=1)
-    assert scale_of(network.state_dict()) == scale
+@pytest.mark.parametrize("scale", [2, 3, 4, 8])
+def test_the_scale_is_told_from_the_shapes(scale):
+    assert scale_of(basicsr_edsr()(3, 3, num_feat=4, num_block=1, upscale=scale).state_dict()) == scale
 
 
 def test_shapes_that_say_nothing():

@@ -1,160 +1,249 @@
 import copy
+import logging
+import pickle
 
+import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from safetensors.torch import save_file
+from spandrel import ModelLoader
+from spandrel.architectures.Compact import Compact
+from spandrel.architectures.DnCNN import DnCNN
+from spandrel.architectures.ESRGAN import ESRGAN
+from spandrel.architectures.RCAN import RCAN
+from spandrel.architectures.SeemoRe import SeemoRe
+from spandrel.architectures.SwinIR import SwinIR
+from torch import nn
 
-from sr_deepfake.super_resolution import networks_old as networks
-from sr_deepfake.super_resolution.edsr import architecture
-from sr_deepfake.super_resolution.networks_old import PUBLISHED, rcan, rrdb, srvgg, swinir
-from sr_deepfake.super_resolution.precision import InFloat32
+from sr_deepfake.attacks.super_resolution import SuperResolutionAttack
+from sr_deepfake.super_resolution.edsr import basicsr_state, edsr_network
+from sr_deepfake.super_resolution.networks import Called, Padded, from_checkpoint, last_convolutions
 from sr_deepfake.system.errors import UserError
 
-SWINIR = {"window_size": 8, "img_size": 16, "mlp_ratio": 2}
+NETWORKS = {
+    "compact": lambda: Compact(num_feat=8, num_conv=2, upscale=3),
+    "esrgan x2": lambda: ESRGAN(in_nc=12, num_filters=8, num_blocks=1, scale=4),
+    "rcan": lambda: RCAN(scale=2, n_resgroups=2, n_resblocks=2, n_feats=16),
+    "seemore": lambda: SeemoRe(),
+    "swinir": lambda: SwinIR(
+        upscale=2, img_size=64, window_size=8, embed_dim=12, depths=[2, 2], num_heads=[2, 2], mlp_ratio=2,
+        upsampler="pixelshuffle",
+    ),
+}  # fmt: skip
+SCALES = {"compact": 3, "esrgan x2": 2, "rcan": 2, "seemore": 4, "swinir": 2}
 
 
-def make(kind, scale):
-    """A small network of basicsr's, and the options with which ours is the same."""
-    torch.manual_seed(scale)
-    if kind == "rcan":
-        original = architecture("rcan_arch", "RCAN")(3, 3, 16, 2, 1, upscale=scale)
-        return original, rcan, {"groups": 2, "blocks": 1, "features": 16}
-    if kind == "rrdb":
-        return architecture("rrdbnet_arch", "RRDBNet")(3, 3, scale, 8, 2), rrdb, {"features": 8}
-    if kind == "srvgg":
-        return (
-            architecture("srvgg_arch", "SRVGGNetCompact")(num_feat=8, num_conv=3, upscale=scale),
-            srvgg,
-            {"features": 8},
-        )
-    size = kind.removeprefix("swinir ")
-    options = networks._SWINIR_SIZES[size]
-    return architecture("swinir_arch", "SwinIR")(upscale=scale, **SWINIR, **options), swinir, {"size": size}
+def saved(network, path):
+    torch.save({"params_ema": network.state_dict()}, path)
+    return str(path)
 
 
-CASES = [
-    *(("rcan", scale) for scale in (2, 3, 4)),
-    *(("rrdb", scale) for scale in (2, 4)),
-    *(("srvgg", scale) for scale in (2, 3, 4)),
-    *(("swinir lightweight", scale) for scale in (2, 3, 4)),
-    ("swinir medium", 2),
-]
-
-
-@pytest.fixture(scope="module", params=CASES, ids=lambda case: f"{case[0]} x{case[1]}")
-def pair(request, tmp_path_factory):
-    """basicsr's network and ours with its weights."""
-    kind, scale = request.param
-    original, factory, options = make(kind, scale)
+@pytest.fixture(scope="module", params=NETWORKS)
+def checkpoint(request, tmp_path_factory):
+    torch.manual_seed(0)
     path = tmp_path_factory.mktemp("weights") / "weights.pth"
-    torch.save({"params": original.state_dict()}, path)
-    return original.eval(), factory(scale=scale, weights=str(path), **options), scale
+    return saved(NETWORKS[request.param](), path), SCALES[request.param]
 
 
-def test_it_computes_what_basicsr_computes(pair):
-    original, network, scale = pair
-    images = torch.rand(2, 3, 16, 24)
-    with torch.no_grad():
-        result = network(images.contiguous(memory_format=torch.channels_last))
-        torch.testing.assert_close(result, original(images), rtol=0, atol=1e-5)
-    assert result.shape == (2, 3, 16 * scale, 24 * scale)
-
-
-@pytest.mark.parametrize(("height", "width"), [(1, 1), (7, 9), (17, 8)])
-def test_any_size_is_taken(pair, height, width):
-    _, network, scale = pair
-    with torch.no_grad():
-        result = network(torch.rand(1, 3, height, width))
-    assert result.shape == (1, 3, height * scale, width * scale)
-    assert result.isfinite().all()
-
-
-def test_it_is_frozen_and_says_its_scale(pair):
-    _, network, scale = pair
+@pytest.mark.parametrize(("height", "width"), [(16, 24), (7, 9), (1, 2)])
+def test_it_computes_what_spandrel_computes(checkpoint, height, width):
+    path, scale = checkpoint
+    network = from_checkpoint(path)
     assert network.scale == scale
+    theirs = ModelLoader().load_from_file(path).eval()
+    images = torch.rand(2, 3, height, width)
+    with torch.no_grad():
+        ours = network(images.contiguous(memory_format=torch.channels_last))
+    assert ours.shape == (2, 3, height * scale, width * scale)
+    if height == 16:  # sizes that suit the networks; spandrel pads the others in another way
+        expected = torch.cat([theirs(image) for image in images.split(1)])
+        torch.testing.assert_close(ours.clamp(0, 1), expected, rtol=0, atol=1e-5)
+
+
+def test_no_picture_depends_on_its_neighbours_or_is_changed(checkpoint):
+    network = from_checkpoint(checkpoint[0])
+    images = torch.rand(3, 3, 16, 16)
+    before = images.clone()
+    with torch.no_grad():
+        assert torch.equal(network(images), torch.cat([network(image[None]) for image in images]))
+    assert torch.equal(images, before)
+
+
+def test_it_is_frozen_and_the_picture_stays_in_float32(checkpoint):
+    network = from_checkpoint(checkpoint[0])
     assert not any(module.training for module in network.modules())
     assert not any(tensor.requires_grad for tensor in network.parameters())
-    assert sum(isinstance(module, InFloat32) for module in network.modules()) == 1
-
-
-def test_autocast_leaves_the_picture_in_float32(pair):
-    _, network, _ = pair
     images = torch.rand(1, 3, 16, 16)
     with torch.no_grad():
         exact = network(images)
         with torch.autocast("cpu", dtype=torch.bfloat16):
             fast = network(images)
+    assert not fast.is_inference()
     assert fast.dtype == torch.float32
-    assert not torch.equal(fast, exact)  # bf16 was used
-    assert (fast - exact).abs().max() < 0.02 * (1 + exact.abs().max())
-    on_the_grid = (
-        fast.bfloat16().float() == fast
-    )  # a picture that bf16 rounded would be, wherever it is not 0
+    assert not torch.equal(fast, exact)
+    on_the_grid = fast.bfloat16().float() == fast  # a picture that bf16 rounded would be
     assert on_the_grid.float().mean() < 0.1
+    assert torch.equal(copy.deepcopy(network)(images), exact)
 
 
-def test_copies_compute_the_same(pair):
-    _, network, _ = pair
+def test_it_works_as_an_attack_and_another_scale_names_both(tmp_path):
+    network = from_checkpoint(saved(NETWORKS["compact"](), tmp_path / "x3.pth"))
+    faces = torch.rand(2, 3, 25, 25)
+    assert SuperResolutionAttack(network, scale=3)(faces).shape == faces.shape
+    with pytest.raises(UserError, match=r"attack\.scale=2.*enlarges 3 times"):
+        SuperResolutionAttack(network, scale=2)
+
+
+def test_any_layout_that_is_read_safely(tmp_path, caplog):
+    state = NETWORKS["compact"]().state_dict()
+    save_file(state, tmp_path / "a.safetensors")
+    torch.save(
+        {"state_dict": {f"module.{name}": tensor for name, tensor in state.items()}}, tmp_path / "b.ckpt"
+    )
     images = torch.rand(1, 3, 8, 8)
-    with torch.no_grad():
-        assert torch.equal(copy.deepcopy(network)(images), network(images))
+    with torch.no_grad(), caplog.at_level(logging.INFO):
+        first, second = (
+            from_checkpoint(str(tmp_path / name))(images) for name in ("a.safetensors", "b.ckpt")
+        )
+    assert torch.equal(first, second)
+    assert "Compact, which enlarges 3 times" in caplog.text
 
 
-@pytest.mark.parametrize("kind", ["rcan", "rrdb", "srvgg", "swinir lightweight"])
-def test_weights_of_another_scale_name_both_scales(tmp_path, kind):
-    original, factory, options = make(kind, 4)
-    path = tmp_path / "x4.safetensors"
-    save_file(original.state_dict(), path)
-    with pytest.raises(UserError, match=r"enlarges 4 times, but attack\.scale=2; choose attack\.scale=4"):
-        factory(scale=2, weights=str(path), **options)
-
-
-@pytest.mark.parametrize("kind", ["rcan", "rrdb", "srvgg", "swinir lightweight"])
-def test_weights_of_another_network_are_refused(tmp_path, kind):
-    path = tmp_path / "other.pth"
-    other = "edsr_arch", "EDSR"
-    torch.save(architecture(*other)(3, 3, 8, 1, 2).state_dict(), path)
-    _, factory, options = make(kind, 2)
-    with pytest.raises(UserError, match=r"other\.pth does not hold weights of (RCAN|RRDB|SRVGG|SwinIR)"):
-        factory(scale=2, weights=str(path), **options)
-
-
-@pytest.mark.parametrize("factory", [rcan, rrdb, srvgg, swinir])
-def test_without_weights_the_address_and_the_place_are_named(tmp_path, factory):
-    name = {rcan: "RCAN", rrdb: "RRDB", srvgg: "SRVGG", swinir: "SwinIR medium"}[factory]
-    offered = PUBLISHED[name, 2]
+def refusal(path):
     with pytest.raises(UserError) as caught:
-        factory(scale=2, cache=str(tmp_path))
+        from_checkpoint(str(path))
     message = str(caught.value)
-    assert f"download {offered.url} and put the file at {tmp_path / offered.name}" in message
+    assert "\n" not in message
+    assert str(path) in message
     assert "sr_model.weights=FILE" in message
+    return message
 
 
-def test_a_file_put_into_the_cache_is_taken(tmp_path):
-    original, factory, options = make("srvgg", 2)
-    torch.save(original.state_dict(), tmp_path / PUBLISHED["SRVGG", 2].name)
-    network = factory(scale=2, cache=str(tmp_path), **options)
-    images = torch.rand(1, 3, 8, 8)
-    with torch.no_grad():
-        torch.testing.assert_close(network(images), original(images), rtol=0, atol=1e-5)
+def test_networks_that_do_not_fit_are_refused(tmp_path):
+    path = tmp_path / "weights.pth"
+    saved(DnCNN(in_nc=3, out_nc=3, nc=8, nb=4), path)
+    assert "DnCNN, does not enlarge pictures (purpose Restoration, 1x)" in refusal(path)
+    saved(Compact(num_feat=8, num_conv=2, upscale=1), path)
+    assert "does not enlarge pictures" in refusal(path)
+    saved(Compact(num_in_ch=1, num_out_ch=1, num_feat=8, num_conv=2, upscale=2), path)
+    assert "makes 1 channels of 1, not RGB of RGB" in refusal(path)
+    torch.save(basicsr_state(edsr_network(blocks=1, features=4)), path)
+    assert "spandrel does not know the network" in refusal(path)
 
 
-def test_scales_that_a_network_does_not_have():
-    with pytest.raises(UserError, match="RRDB enlarges 2 or 4 times, not 3 times"):
-        rrdb(scale=3)
-    with pytest.raises(UserError, match="RCAN enlarges 2, 3 or 4 times, not 8 times"):
-        rcan(scale=8)
-    with pytest.raises(UserError, match=r"no published weights of SRVGG \(scale 3\).*sr_model\.weights=FILE"):
-        srvgg(scale=3)
-    with pytest.raises(UserError, match="not 1 times"):
-        srvgg(scale=1)
-    with pytest.raises(UserError, match=r"sr_model\.size='large' is not a choice"):
-        swinir(size="large")
+def test_damaged_files_are_refused(tmp_path):
+    path = tmp_path / "weights.pth"
+    state = NETWORKS["compact"]().state_dict()
+    torch.save(state | {"body.2.bias": torch.zeros(5)}, path)
+    assert "spandrel cannot build its network" in refusal(path)
+    state["body.0.bias"][0] = float("nan")
+    torch.save(state, path)
+    assert "holds NaN" in refusal(path)
+    path.write_bytes(path.read_bytes()[:-100])
+    assert "is not a weights file" in refusal(path)
 
 
-def test_every_published_file_says_its_scale_in_its_name():
-    for (_, scale), offered in PUBLISHED.items():
-        stem = offered.name.lower()
-        assert f"x{scale}" in stem
-        assert offered.sha256 in stem
-        assert offered.url.startswith("https://")
+class Code:
+    def __init__(self, marker):
+        self.marker = marker
+
+    def __reduce__(self):
+        return (exec, (f"open({str(self.marker)!r}, 'w').close()",))
+
+
+@pytest.mark.filterwarnings("ignore:Detected pickle protocol")
+@pytest.mark.parametrize("suffix", [".pth", ".pt", ".ckpt"])
+def test_code_in_a_file_is_never_run(tmp_path, suffix):
+    marker, path = tmp_path / "was_run", tmp_path / f"evil{suffix}"
+    torch.save({"params": NETWORKS["compact"]().state_dict(), "code": Code(marker)}, path)
+    assert "holds code or Python objects" in refusal(path)
+    path.write_bytes(pickle.dumps(Code(marker)))
+    refusal(path)
+    assert not marker.exists()
+
+
+def test_without_a_file_the_option_is_named(tmp_path):
+    with pytest.raises(UserError, match=r"sr_model=spandrel.*sr_model\.weights=FILE"):
+        from_checkpoint()
+    with pytest.raises(UserError, match=r"no weights file at .*nothing\.pth"):
+        from_checkpoint(str(tmp_path / "nothing.pth"))
+
+
+@pytest.mark.parametrize(("bears", "expected"), [(True, torch.bfloat16), (False, torch.float32)])
+def test_a_number_format_that_a_network_does_not_bear_is_not_used(bears, expected):
+    network = Called(nn.Conv2d(3, 3, 1), lambda network, images: network(images), bears, False)
+    images = torch.rand(2, 3, 4, 4)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert network(images).dtype == expected
+    with torch.autocast("cpu", dtype=torch.float16):
+        assert network(images).dtype == torch.float32
+    assert network(images).dtype == torch.float32
+
+
+def test_the_last_layers_are_those_that_run_last():
+    class Backwards(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.colours = nn.Conv2d(3, 3, 1)
+            self.last = nn.Conv2d(8, 3, 3, padding=1)
+            self.first = nn.Conv2d(3, 8, 3, padding=1)
+
+        def forward(self, images):
+            return self.colours(self.last(self.first(self.colours(images))))
+
+    assert last_convolutions(Backwards()) == ["last", "colours"]
+
+
+class Nearest(nn.Module):
+    """Enlarges by repetition and notes the sides that it was given."""
+
+    def __init__(self, scale):
+        super().__init__()
+        self.scale = scale
+        self.seen = None
+
+    def forward(self, images):
+        self.seen = images
+        return images.repeat_interleave(self.scale, 2).repeat_interleave(self.scale, 3)
+
+
+@given(
+    height=st.integers(1, 40),
+    width=st.integers(1, 40),
+    scale=st.integers(2, 4),
+    multiple=st.integers(1, 16),
+    minimum=st.integers(1, 24),
+    square=st.booleans(),
+)
+def test_the_network_gets_what_suits_it_and_the_picture_comes_back_whole(
+    height, width, scale, multiple, minimum, square
+):
+    inner = Nearest(scale)
+    images = torch.rand(2, 3, height, width)
+    result = Padded(inner, scale, multiple, minimum, square)(images)
+    assert torch.equal(result, Nearest(scale)(images))
+    sides = inner.seen.shape[-2:]
+    assert all(side % multiple == 0 and side >= minimum for side in sides)
+    assert not square or sides[0] == sides[1]
+    assert square or all(
+        side - given < max(multiple, minimum - given + multiple)
+        for side, given in zip(sides, (height, width), strict=True)
+    )
+
+
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (3, 5), (16, 2)])
+def test_it_continues_by_the_mirror_image(height, width):
+    inner = Nearest(2)
+    images = torch.rand(1, 3, height, width)
+    Padded(inner, 2, multiple=16)(images)
+    expected = np.pad(images[0], ((0, 0), (0, -height % 16), (0, -width % 16)), mode="symmetric")
+    np.testing.assert_array_equal(inner.seen[0], expected)
+
+
+def test_sizes_that_suit_are_passed_on_untouched():
+    inner = Nearest(2)
+    images = torch.rand(1, 3, 8, 16)
+    Padded(inner, 2, multiple=8)(images)
+    assert inner.seen is images

@@ -228,17 +228,6 @@ def test_the_cache_may_be_below_the_home_folder(tmp_path, monkeypatch, offered):
     assert find_weights(None, "none", "it", published, "~/cache") == tmp_path / "cache" / published.name
 
 
-def test_a_file_without_a_known_hash_is_never_downloaded(tmp_path):
-    published = Published("https://example.org/files/net_x2.pth")
-    with pytest.raises(UserError) as caught:
-        find_weights(None, "none", "the network", published, tmp_path)
-    message = str(caught.value)
-    assert f"download {published.url} and put the file at {tmp_path / 'net_x2.pth'}" in message
-    assert "sr_model.weights=FILE" in message
-    (tmp_path / "net_x2.pth").write_bytes(b"")
-    assert find_weights(None, "none", "the network", published, tmp_path) == tmp_path / "net_x2.pth"
-
-
 def test_the_bundled_file_is_small_whole_and_has_its_card():
     path = find_weights(None, "edsr_baseline_x2.safetensors", "EDSR")
     assert path.stat().st_size <= 3_000_000

@@ -1,0 +1,56 @@
+"""What `${...:}` stands for in `conf/`: questions to the machine, and words about the run."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+
+from sr_deepfake.system import hardware
+
+# What configurations ask the machine for; found when they are resolved, since torch takes seconds.
+OmegaConf.register_new_resolver("accelerator", hardware.best_accelerator, replace=True)
+OmegaConf.register_new_resolver("precision", hardware.precision, replace=True)
+
+
+def _attack_scale(_root_: Any) -> int:
+    """K of the attack; of a chain, that of the first attack in it which has one; 2 where none has."""
+    attack = _root_.get("attack") or {}
+    parts = [attack, *(attack[name] for name in attack if not OmegaConf.is_interpolation(attack, name))]
+    scales = [part.scale for part in parts if isinstance(part, DictConfig) and "scale" in part]
+    return int(scales[0]) if scales else 2
+
+
+def attack_label(choices: Mapping[str, str], attack: Mapping[str, Any]) -> str:
+    """What an attack is called before it is built: the beginning of its name, where its strength is no option.
+
+    Args:
+        choices: of the groups, as Hydra names them.
+        attack: its configuration.
+
+    Example:
+        >>> attack_label({"attack": "sr", "sr_model": "edsr"}, {"scale": 2}), attack_label({"attack": "jpeg"}, {})
+        ('sr-edsr-x2', 'jpeg')
+    """
+    kind = f"sr-{choices['sr_model']}" if choices["attack"] == "sr" else choices["attack"]
+    return f"{kind}-x{attack['scale']}" if "scale" in attack else kind
+
+
+def _attack_label(_root_: Any) -> str:
+    return attack_label(HydraConfig.get().runtime.choices, _root_.attack)
+
+
+OmegaConf.register_new_resolver("attack_scale", _attack_scale, replace=True)
+OmegaConf.register_new_resolver("attack_label", _attack_label, replace=True)
+
+
+def _sweep() -> str | None:
+    """The name of the sweep that this job belongs to; None for a job of its own."""
+    if not HydraConfig.initialized() or HydraConfig.get().mode != RunMode.MULTIRUN:
+        return None
+    return Path(HydraConfig.get().sweep.dir).name
+
+
+OmegaConf.register_new_resolver("sweep", _sweep, replace=True)

@@ -1,0 +1,79 @@
+"""CONTRIBUTING's recipes, followed step by step in a copy of the repository."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from scenes import two_people
+from video_files import clips
+
+ROOT = Path(__file__).parents[2]
+GUIDE = ROOT / "CONTRIBUTING.md"
+COPIED = ("pyproject.toml", "CONTRIBUTING.md", "conf", "sr_deepfake", "tests")
+# What a run takes instead of the sample (minutes) and of ResNet50 at 224 px.
+TINY = "protocol=quick model=timm model.backbone=test_vit protocol.image_size=160"
+SMALL = {
+    "experiment=demo": f"data=swapped {TINY}",
+    "forgery=FaceSwap": "data=swapped protocol=quick",
+    "data.root=DIR protocol=quick": f"data.root=DIR {TINY}",
+    "-m pytest": "-m pytest -q -p no:cacheprovider",
+}
+
+
+def recipes():
+    """Title → text; the data set's first, since the others are tried on it."""
+    parts = re.split(r"^## (Add .+)$", GUIDE.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    found = dict(zip(parts[1::2], parts[2::2], strict=True))
+    return {title: found[title] for title in sorted(found, key=lambda title: title != "Add a data set")}
+
+
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(not GUIDE.is_file(), reason="not in a checkout")]
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory):
+    """The repository, a photo, and a folder of clips as the data set's recipe describes it."""
+    folder = tmp_path_factory.mktemp("copy")
+    for name in COPIED:
+        take = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+        take(ROOT / name, folder / name)
+    Image.fromarray(two_people()).save(folder / "photo.jpg")
+    rows = ["name,class,person,split"]
+    splits = ("train", "train", "val", "val", "test", "test")
+    for index, (clip, split) in enumerate(zip(clips(), splits, strict=False)):
+        kind = ("real", "swapped")[index % 2]
+        (folder / "DIR" / kind).mkdir(parents=True, exist_ok=True)
+        shutil.copy(clip, folder / "DIR" / kind / f"a{index}.mp4")
+        rows.append(f"a{index},{kind},{clip.stem},{split}")
+    (folder / "DIR" / "videos.csv").write_text("\n".join(rows), encoding="utf-8")
+    return folder
+
+
+@pytest.mark.parametrize("title", recipes() if GUIDE.is_file() else [])
+def test_the_steps_of_a_recipe_work_as_they_stand_there(copy, title):
+    text = recipes()[title]
+    files = re.findall(r"^ +File `([^`]+)`:\n\n +```\w+\n(.*?)^    ```$", text, re.MULTILINE | re.DOTALL)
+    for path, content in files:
+        (copy / path).write_text(textwrap.dedent(content), encoding="utf-8")
+    steps = re.findall(r"^    ```sh\n(.*?)^    ```$", text, re.MULTILINE | re.DOTALL)
+    commands = [line.strip() for step in steps for line in step.splitlines()]
+    assert files
+    assert any("sr_deepfake" in command for command in commands)
+    environment = {
+        **os.environ,
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "PYTHONPATH": str(copy),
+    }
+    for command in commands:
+        for theirs, small in SMALL.items():
+            command = command.replace(theirs, small)
+        ended = subprocess.run(
+            ["bash", "-c", command], cwd=copy, env=environment, capture_output=True, text=True, check=False
+        )
+        assert ended.returncode == 0, f"{command}\n{ended.stdout}{ended.stderr}"
