@@ -6,10 +6,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
+import imagehash
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from PIL import Image
 
 from sr_deepfake.data.extraction.records import read_record
 from sr_deepfake.data.manifest import SPLITS
@@ -19,37 +20,30 @@ from sr_deepfake.system.files import replacing
 
 Prints = NDArray[np.uint8]
 
-SIDE = 64  # px; to which a picture is shrunk
 FREQUENCIES = 16  # lowest ones that are kept, along each axis
 BITS = FREQUENCIES**2
 # Of the sample's 96 people, copies (JPEG of quality 20, a quarter of the size, both, brighter) differ from their
-# originals in at most 10 bits, two people's pictures in at least 70.
+# originals in at most 8 bits, two people's pictures in at least 70.
 SIMILAR = 16  # bits; prints that differ in no more are of one picture
-BLOCK = 4096  # prints compared at once, on either side
+BLOCK = 256  # prints compared with all of the other split at once
 
 PAIRS = ["kind", "distance", "video_id", "split", "other_video_id", "other_split"]
 
 
 def picture_print(image: NDArray[np.uint8]) -> str:
-    """Perceptual hash of a picture: which of its lowest frequencies are stronger than their median (pHash).
+    """Perceptual hash of a picture (imagehash's pHash): which of its lowest frequencies are above their median.
 
     Args:
         image: uint8 RGB `H×W×3`.
 
     Returns:
-        256 bits as 64 hexadecimal digits. The mean of the picture is not among them.
+        256 bits as 64 hexadecimal digits.
 
     >>> image = np.random.default_rng(0).integers(0, 256, (30, 40, 3), np.uint8)
-    >>> twice = image.repeat(2, axis=0).repeat(2, axis=1)
-    >>> picture_print(image) == picture_print(twice), picture_print(image) == picture_print(image[::-1])
-    (True, False)
+    >>> len(picture_print(image)), picture_print(image) == picture_print(image[::-1])
+    (64, False)
     """
-    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32)
-    small = cv2.resize(grey, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
-    # What is left of a plain picture is rounding, which must not count as a pattern.
-    strength = cv2.dct(small)[:FREQUENCIES, :FREQUENCIES].round(1)
-    strength[0, 0] = 0
-    return np.packbits(strength > np.median(strength)).tobytes().hex()
+    return str(imagehash.phash(Image.fromarray(image), FREQUENCIES))
 
 
 def find_leaks(faces: pd.DataFrame, similar: int = SIMILAR) -> pd.DataFrame:
@@ -85,6 +79,8 @@ def find_leaks(faces: pd.DataFrame, similar: int = SIMILAR) -> pd.DataFrame:
                 found.append(("identical", 0, ours[i], theirs[j]))
             for i, j, distance in _nearest(bits[ours], bits[theirs], similar):
                 found.append(("similar", distance, ours[i], theirs[j]))
+            for j, i, distance in _nearest(bits[theirs], bits[ours], similar):
+                found.append(("similar", distance, ours[i], theirs[j]))
     pairs = pd.DataFrame(found, columns=["kind", "distance", "ours", "theirs"])
     for column, side in (("", "ours"), ("other_", "theirs")):
         rows = faces.iloc[pairs[side].astype(int)]
@@ -104,50 +100,21 @@ def _equal(ours: NDArray[np.object_], theirs: NDArray[np.object_]) -> Iterator[t
 
 
 def _nearest(ours: Prints, theirs: Prints, similar: int) -> Iterator[tuple[int, int, int]]:
-    """Each of our prints with the nearest of theirs, and the other way round, where they are similar.
-
-    Args:
-        ours: `N×BITS` of 0 and 1.
-        theirs: `M×BITS`.
-        similar: most bits that may differ.
+    """Each of our prints (`N×BITS` of 0 and 1) with the nearest of theirs, where they are similar.
 
     Yields:
-        Place of ours, place of theirs, number of bits that differ.
+        Which of ours, which of theirs, number of bits that differ.
     """
-    columns = _Best(len(theirs))
+    if not len(theirs):
+        return
+    # With ±1 for the bits, the product of two prints is BITS less twice their distance: exact in float32.
+    their_signs = theirs.astype(np.float32).T * 2 - 1
     for top in range(0, len(ours), BLOCK):
-        # With ±1 for the bits, the product of two prints is BITS less twice their distance: exact in float32.
-        signs = ours[top : top + BLOCK].astype(np.float32) * 2 - 1
-        rows = _Best(len(signs))
-        for left in range(0, len(theirs), BLOCK):
-            product = signs @ (theirs[left : left + BLOCK].astype(np.float32) * 2 - 1).T
-            rows.see(product, 0, left)
-            columns.see(product.T, left, top)
-        yield from ((top + i, j, distance) for i, j, distance in rows.within(similar))
-    yield from ((i, j, distance) for j, i, distance in columns.within(similar))
-
-
-class _Best:
-    """The nearest print of the other side, for each of some prints."""
-
-    def __init__(self, count: int) -> None:
-        self.product = np.full(count, -np.inf, np.float32)
-        self.place = np.zeros(count, np.int64)
-
-    def see(self, product: NDArray[np.float32], start: int, offset: int) -> None:
-        """Take in the products of the prints from `start` on with those of the other side from `offset` on."""
-        place = product.argmax(axis=1)
-        best = product[np.arange(len(product)), place]
-        part = slice(start, start + len(product))
-        better = best > self.product[part]
-        self.place[part] = np.where(better, place + offset, self.place[part])
-        self.product[part] = np.where(better, best, self.product[part])
-
-    def within(self, similar: int) -> Iterator[tuple[int, int, int]]:
-        """Those whose nearest print is near enough: own place, the other's, distance."""
-        distance = (BITS - self.product) / 2
+        product = (ours[top : top + BLOCK].astype(np.float32) * 2 - 1) @ their_signs
+        nearest = product.argmax(axis=1)
+        distance = (BITS - product[np.arange(len(product)), nearest]) / 2
         for own in np.flatnonzero(distance <= similar):
-            yield int(own), int(self.place[own]), int(distance[own])
+            yield top + int(own), int(nearest[own]), int(distance[own])
 
 
 log = logging.getLogger(__name__)
@@ -161,7 +128,7 @@ class Leaks:
     """Pairs of files of two splits that show the same picture or, where identities are told, the same person.
 
     Attributes:
-        pairs: as `duplicates.find_leaks` gives them; `kind` may also be "identity".
+        pairs: as `find_leaks` gives them; `kind` may also be "identity".
         path: of the list as a file.
     """
 
@@ -241,7 +208,7 @@ def _prints(rows: pd.DataFrame, folder: Path) -> list[str]:
     of_file = {video_id: read_record(folder / video_id) or {} for video_id in rows["video_id"].unique()}
     try:
         return [
-            str(of_file[video_id]["prints"][str(frame)])
+            str(of_file[video_id]["phash"][str(frame)])
             for video_id, frame in zip(rows["video_id"], rows["frame"], strict=True)
         ]
     except KeyError as error:

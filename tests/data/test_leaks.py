@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from video_files import clips, frames_of
 
-from sr_deepfake.data import leaks as duplicates
+from sr_deepfake.data import leaks
 from sr_deepfake.data.leaks import BITS, SIMILAR, Leaks, find_leaks, look_for_leaks, picture_print
 from sr_deepfake.data.manifest import SPLITS
 from sr_deepfake.data.sources.folder_files import SplitRule, list_files
@@ -81,7 +81,7 @@ def test_leaks_are_those_of_a_plain_loop(seed, count, block):
     faces = table(rng, count)
     faces["split"] = [SPLITS[int(video[1:]) % 3] for video in faces["video_id"]]  # a file is in one split
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(duplicates, "BLOCK", block)
+        patch.setattr(leaks, "BLOCK", block)
         found = find_leaks(faces)
     every = {}
     for a, b in itertools.product(faces.itertuples(), repeat=2):
@@ -127,7 +127,7 @@ def faces_of(
     for video in files.videos:
         picture = pictures[video.path.relative_to(root).as_posix()]
         (folder / video.video_id).mkdir(parents=True)
-        record = {"prints": {"0": FRAMES.get(picture, picture * 32)}}
+        record = {"phash": {"0": FRAMES.get(picture, picture * 32)}}
         (folder / video.video_id / "video.json").write_text(json.dumps(record))
         rows.append({"video_id": video.video_id, "split": video.split, "frame": 0, "sha256": picture})
     return files, pd.DataFrame(rows)

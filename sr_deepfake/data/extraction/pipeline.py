@@ -49,7 +49,7 @@ PNG_COMPRESSION = 3  # of 9; higher levels take far longer for a few per cent
 
 @dataclass(frozen=True)
 class ExtractionSettings:
-    """Everything besides the videos that decides what the crops are.
+    """How faces are found: everything besides the videos that decides what the crops are, and a limit.
 
     Attributes:
         frames: drawn from each video.
@@ -62,6 +62,8 @@ class ExtractionSettings:
         dataset: name of the data set (and compression level), so that faces of two never mix in one folder.
         crop: find faces. False: take the middle of each frame, the largest square whose side is such a multiple,
             without resampling; the probability in the manifest is then NaN.
+        timeout: seconds that a video may take before it is skipped (not where `workers` is 0); None: any time. It is
+            no part of the fingerprint.
 
     >>> ExtractionSettings(thresholds=0.8) == ExtractionSettings(thresholds=[0.8, 0.8, 0.8])
     True
@@ -76,6 +78,7 @@ class ExtractionSettings:
     seed: int = 0
     dataset: str = ""
     crop: bool = True
+    timeout: float | None = 1800
 
     def __post_init__(self) -> None:
         if self.frames < 1 or self.min_frames < 1:
@@ -92,6 +95,7 @@ class ExtractionSettings:
     def fingerprint(self) -> str:
         """Hash of all settings."""
         settings = asdict(self)
+        del settings["timeout"]
         if self.crop:
             del settings["crop"]  # crops that were made before there was this setting stay good
         content = json.dumps({"recipe": RECIPE, **settings}, sort_keys=True)
@@ -122,7 +126,7 @@ def extract_faces(
         shard: (i, n) to take every n-th video from the i-th on, for n machines with a common folder.
         progress: show a progress bar, or log lines where there is no terminal.
         own: the files are the user's own, photos or videos: the manifest holds theirs only, and each record the prints
-            of its pictures (`prints`, see `duplicates`).
+            of its pictures (`phash`, see `leaks`).
 
     Raises:
         ExtractionError: when no face is found at all, or `out` holds faces that were extracted with other
@@ -144,14 +148,15 @@ def extract_faces(
             log.info("%d videos, %d of them already done.", len(videos), len(videos) - len(todo))
             job = functools.partial(_extract_one, out=out, partial=partial, settings=settings, prints=own)
             outcomes = (
-                _in_this_process(job, todo) if workers == 0 else run_in_processes(job, todo, workers, _limit)
+                _in_this_process(job, todo)
+                if workers == 0
+                else run_in_processes(job, todo, workers, _limit, timeout=settings.timeout)
             )
-            for video, survived in track(outcomes, len(todo), "Extracting faces", "videos", progress):
-                if not survived:
-                    log.warning("%s kills the process that decodes it: skipped.", video.path)
+            for video, trouble in track(outcomes, len(todo), "Extracting faces", "videos", progress):
+                if trouble:
+                    log.warning("%s is skipped: %s.", video.path, trouble)
                     record = new_record(video, settings.fingerprint)
-                    detail = "the process that decoded it died, twice"
-                    publish(skip(record, video, CRASHED, detail), {}, video_folder(out, video), partial)
+                    publish(skip(record, video, CRASHED, trouble), {}, video_folder(out, video), partial)
         extracted = {video.video_id for video in todo}
         summary = assemble(out, videos, settings.fingerprint, extracted, only=everything if own else None)
     except OSError as error:
@@ -175,13 +180,13 @@ def _limit() -> None:
     cv2.setNumThreads(0)
 
 
-def _in_this_process(job: "functools.partial[None]", videos: list[Video]) -> Iterator[tuple[Video, bool]]:
+def _in_this_process(job: "functools.partial[None]", videos: list[Video]) -> Iterator[tuple[Video, str]]:
     threads, cv2_threads = torch.get_num_threads(), cv2.getNumThreads()
     _limit()
     try:
         for video in videos:
             job(video)
-            yield video, True
+            yield video, ""
     finally:
         torch.set_num_threads(threads)
         cv2.setNumThreads(cv2_threads)
@@ -224,7 +229,7 @@ def _extract_one(
             record = skip(record, video, "no face" if settings.crop else first["reason"], detail)
         if prints:
             pictures = zip(drawn.indices, drawn.images, strict=True)
-            record["prints"] = {str(frame): picture_print(image) for frame, image in pictures}
+            record["phash"] = {str(frame): picture_print(image) for frame, image in pictures}
     if not _finished(video, out, settings):
         publish(record, crops, video_folder(out, video), partial)
 

@@ -1,16 +1,16 @@
-"""Work shared out: over processes, of which one that dies stops no other, and over machines."""
+"""Work shared out: over processes, of which one that dies or hangs stops no other, and over machines."""
 
-import contextlib
 import multiprocessing
 import multiprocessing.connection
 import os
 import re
-import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any, TypeVar
+
+from pebble import ProcessExpired, ProcessPool
 
 from sr_deepfake.system.errors import UserError
 
@@ -23,11 +23,11 @@ def run_in_processes(
     workers: int,
     initializer: Callable[..., None],
     initargs: tuple[Any, ...] = (),
-) -> Iterator[tuple[Item, bool]]:
+    timeout: float | None = None,
+) -> Iterator[tuple[Item, str]]:
     """Call `function` on every item, each in one of `workers` processes.
 
-    When a process dies (a crash in native code, or a kill), the items that were under way are tried once
-    more, each alone in a process of its own; one that kills that process too is given up.
+    An item whose process dies (a crash in native code, or a kill) is tried once more, in another.
 
     Args:
         function: importable by name; its exceptions end the run and are raised here.
@@ -35,78 +35,51 @@ def run_in_processes(
         workers: number of processes.
         initializer: called once in each process.
         initargs: its arguments.
+        timeout: seconds that an item may take; None: any time.
 
     Yields:
-        Each item when it is finished, and whether it was: False for one that was given up.
+        Each item when it is finished, and "", or in words why it was given up.
     """
-    waiting = list(reversed(items))
-    while waiting:
-        suspects: list[Item] = []
-        with _pool(min(workers, len(waiting)), initializer, initargs) as pool:
-            running: dict[Future[None], Item] = {}
-            while (waiting and not suspects) or running:
-                # A short queue keeps the processes busy, and few items under suspicion when one of them dies.
-                while waiting and not suspects and len(running) < 2 * workers:
-                    item = waiting.pop()
-                    try:
-                        running[pool.submit(function, item)] = item
-                    except BrokenProcessPool:
-                        suspects.append(item)
-                for future in wait(running, return_when=FIRST_COMPLETED).done:
-                    item = running.pop(future)
-                    try:
-                        future.result()
-                    except BrokenProcessPool:
-                        suspects.append(item)
-                    else:
-                        yield item, True
-        for item in suspects:
-            yield item, _survives(function, item, initializer, initargs)
-
-
-def _survives(
-    function: Callable[[Item], None], item: Item, initializer: Callable[..., None], initargs: tuple[Any, ...]
-) -> bool:
-    with _pool(1, initializer, initargs) as pool:
-        try:
-            pool.submit(_nothing).result()
-        except BrokenProcessPool as error:
-            raise RuntimeError(
-                "Processes die before they do any work. Is there memory for them? A script that starts them "
-                'must do so under `if __name__ == "__main__":`. To do without them: prepare.workers=0.'
-            ) from error
-        try:
-            pool.submit(function, item).result()
-        except BrokenProcessPool:
-            return False
-    return True
-
-
-@contextlib.contextmanager
-def _pool(
-    workers: int, initializer: Callable[..., None], initargs: tuple[Any, ...]
-) -> Iterator[ProcessPoolExecutor]:
     # Spawned, not forked: a fork of a process that has run torch can hang in its thread pool.
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, context, _start_process, (initializer, initargs))
+    pool = ProcessPool(max(1, min(workers, len(items))), 0, _start_process, (initializer, initargs), context)
     try:
-        yield pool
+        running: dict[Future[None], Item] = {
+            pool.schedule(function, (item,), timeout=timeout): item for item in items
+        }
+        again: set[Item] = set()
+        while running:
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                item = running.pop(future)
+                try:
+                    future.result()
+                except ProcessExpired:
+                    if item in again:
+                        yield item, "the process that worked on it died, twice"
+                    else:
+                        again.add(item)
+                        running[pool.schedule(function, (item,), timeout=timeout)] = item
+                except TimeoutError:
+                    yield item, f"it took longer than {timeout:g} s"
+                except BrokenProcessPool as error:
+                    raise RuntimeError(
+                        "Processes die before they do any work. Is there memory for them? A script that starts them "
+                        'must do so under `if __name__ == "__main__":`. To do without them: prepare.workers=0.'
+                    ) from error
+                else:
+                    yield item, ""
     finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+        pool.stop()
+        pool.join()
 
 
 def _start_process(initializer: Callable[..., None], initargs: tuple[Any, ...]) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     threading.Thread(target=_end_with_parent, daemon=True).start()
     initializer(*initargs)
 
 
-def _nothing() -> None:
-    pass
-
-
 def _end_with_parent() -> None:
-    """End this process when its parent is killed; it would wait for work for ever."""
+    """End this process when its parent is killed, whatever it is at."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         multiprocessing.connection.wait([parent.sentinel])

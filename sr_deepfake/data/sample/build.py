@@ -147,16 +147,16 @@ def _make_all(clips: Sequence[_Clip], unfinished: Path, workers: int, progress: 
         finished = ((make(clip), clip)[1] for clip in clips)
     else:
         finished = (
-            _required(clip, done)
-            for clip, done in run_in_processes(make, clips, workers, cv2.setNumThreads, (1,))
+            _required(clip, trouble)
+            for clip, trouble in run_in_processes(make, clips, workers, cv2.setNumThreads, (1,))
         )
     for _ in track(finished, len(clips), "Making the sample's clips", "clips", progress):
         pass
 
 
-def _required(clip: _Clip, done: bool) -> _Clip:
-    if not done:
-        raise RuntimeError(f"The process that made {clip.path} died twice. Is there memory for it?")
+def _required(clip: _Clip, trouble: str) -> _Clip:
+    if trouble:
+        raise RuntimeError(f"{clip.path} could not be made: {trouble}. Is there memory for it?")
     return clip
 
 

@@ -26,6 +26,11 @@ def write(path: Path) -> None:
     if path.name == "once" and not path.with_name("tried").exists():
         path.with_name("tried").touch()
         os.kill(os.getpid(), signal.SIGKILL)
+    if path.name == "hangs":
+        signal.pthread_sigmask(
+            signal.SIG_BLOCK, [signal.SIGTERM]
+        )  # as a decoder in native code does not hear it
+        time.sleep(300)
     if path.name == "fails":
         raise OSError(28, "No space left on device")
     path.touch()
@@ -35,15 +40,23 @@ def test_runs_everything_and_gives_up_what_crashes(tmp_path):
     names = ["a", "b", "crash1", "c", "d", "crash2", "e"]
     items = [tmp_path / name for name in names]
     outcomes = dict(run_in_processes(write, items, 2, nothing))
-    assert {path.name: finished for path, finished in outcomes.items()} == {
-        name: not name.startswith("crash") for name in names
+    died = "the process that worked on it died, twice"
+    assert {path.name: trouble for path, trouble in outcomes.items()} == {
+        name: died if name.startswith("crash") else "" for name in names
     }
-    assert all(path.exists() == finished for path, finished in outcomes.items())
+    assert all(path.exists() != bool(trouble) for path, trouble in outcomes.items())
+
+
+def test_what_hangs_costs_itself_alone(tmp_path):
+    items = [tmp_path / name for name in ("a", "hangs", "b")]
+    outcomes = dict(run_in_processes(write, items, 2, nothing, timeout=3))
+    assert {path.name: trouble for path, trouble in outcomes.items()} == {
+        "a": "", "hangs": "it took longer than 3 s", "b": "",
+    }  # fmt: skip
 
 
 def test_an_item_that_dies_once_is_finished_alone(tmp_path):
-    # One at a time: a process that dies beside this item would use up its first try.
-    assert list(run_in_processes(write, [tmp_path / "once"], 1, nothing)) == [(tmp_path / "once", True)]
+    assert list(run_in_processes(write, [tmp_path / "once"], 1, nothing)) == [(tmp_path / "once", "")]
     assert (tmp_path / "tried").exists()
 
 
