@@ -10,7 +10,7 @@ from rich.text import Text
 
 from sr_deepfake.experiment.provenance import command_of
 from sr_deepfake.experiment.runs import Run
-from sr_deepfake.system.console import on_a_terminal, print_listing
+from sr_deepfake.system.console import on_a_terminal, print_parts
 
 ALL_DONE, SOME_FAILED, UNFINISHED = 0, 1, 3
 STATES = {
@@ -58,7 +58,7 @@ def show(runs: list[Run], varied: list[dict[str, str]], outputs: Path) -> None:
         words = [run.model, run.forgery, run.attack, *values.values()]
         state, since = Text(run.state, style=style), Text(how_long(run, now))
         table.add_row(*(Text(word) for word in words), state, since, Text(_remark(run, outputs)))
-    print_listing(table)
+    print_parts(table)
     counts = Counter(run.state for run in runs)
     told = ", ".join(f"{counts[state]} {state}" for state in STATES if counts[state])
     print(f"\n{len(runs)} runs in {outputs}: {told}.")

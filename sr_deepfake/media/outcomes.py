@@ -1,14 +1,13 @@
 """What became of files that were attacked: told line by line, as a table, and summed up."""
 
-import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from sr_deepfake.media.face_scores import FaceScores
 from sr_deepfake.media.files import Job
 from sr_deepfake.system.errors import UserError
-from sr_deepfake.system.files import printable, replacing
+from sr_deepfake.system.files import printable, write_csv
 
 
 @dataclass(frozen=True)
@@ -123,17 +122,6 @@ def write_report(path: Path, outcomes: Sequence[Outcome]) -> None:
             ]
         )  # fmt: skip
     write_csv(path, COLUMNS, rows)
-
-
-def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Write a CSV file, whole or not at all (UTF-8; what is no UTF-8 in a file's name as its bytes)."""
-    with (
-        replacing(path) as beside,
-        beside.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file,
-    ):
-        writer = csv.writer(file)
-        writer.writerow(columns)
-        writer.writerows(rows)
 
 
 def conclude(outcomes: Sequence[Outcome], left_alone: int = 0) -> None:

@@ -15,11 +15,11 @@ from sr_deepfake.data.extraction.video import is_video, read_frames
 from sr_deepfake.media.face_scores import FaceScorer, FaceScores
 from sr_deepfake.media.faces import FaceFinder, Picture, cut
 from sr_deepfake.media.files import File, Job
-from sr_deepfake.media.outcomes import explain, write_csv
+from sr_deepfake.media.outcomes import explain
 from sr_deepfake.media.photo import read_photo_file
-from sr_deepfake.system.console import on_a_terminal, print_listing
+from sr_deepfake.system.console import on_a_terminal, print_parts
 from sr_deepfake.system.errors import SourceError, UserError
-from sr_deepfake.system.files import printable
+from sr_deepfake.system.files import printable, write_csv
 
 log = logging.getLogger(__name__)
 
@@ -104,7 +104,7 @@ def print_scores(scores: Sequence[FileScore]) -> None:
         values = [_number(row.scores.clean), _number(row.scores.clean_max)]
         cells = [printable(str(row.path)), row.detector, str(row.frames), str(row.scores.faces), *values]
         table.add_row(*(Text(cell) for cell in cells))
-    print_listing(table)
+    print_parts(table)
 
 
 def _number(value: float | None) -> str:

@@ -1,10 +1,10 @@
 """A table of a report, and its forms: Markdown, LaTeX (booktabs) and CSV."""
 
-import csv
-import io
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+
+import pandas as pd
 
 from sr_deepfake.reporting.numbers import UNDEFINED
 
@@ -132,11 +132,8 @@ class ReportTable:
             swin,5.5
             swin,
         """
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(self.columns)
-        writer.writerows([[re.sub(r"[\r\n]+", " ", cell or "") for cell in row] for row in self.rows])
-        return text.getvalue()
+        rows = [[re.sub(r"[\r\n]+", " ", cell or "") for cell in row] for row in self.rows]
+        return pd.DataFrame(rows, columns=list(self.columns)).to_csv(index=False, lineterminator="\n")
 
 
 def _markdown(text: str) -> str:

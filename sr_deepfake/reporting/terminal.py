@@ -1,25 +1,20 @@
 """A result's metrics as a table like the paper's, for the terminal."""
 
-import io
 import math
-import sys
 from collections.abc import Mapping
 from typing import Any, TextIO
 
 from rich import box
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from sr_deepfake.reporting.numbers import HEADINGS, UNDEFINED, WITH_INTERVAL, WITHOUT, number
+from sr_deepfake.system.console import plain_text, print_parts
 
-WIDTH, WIDE = 80, 1000
+WIDTH = 80
 # What the two lines of a setup are called: the first beside the clean row, the second beside the attacked.
 SETUPS = {"both": ("both (table 1)", "all faces attacked"), "fake": ("fake (table 2)", "only fakes attacked")}
-# For output that cannot show them; a result must never be lost to an encoding.
-_ASCII = str.maketrans(
-    {"–": "-", "×": "x", "─": "-", "━": "-", "✓": "v", "Δ": "d", "↓": "-", "↑": "+", "→": ">"}
-)
 
 
 def result_table(metrics: Mapping[str, Any], title: str, caption: str | None = None) -> RenderableType:
@@ -83,39 +78,6 @@ def print_result_table(
         file: where to; standard output unless told.
     """
     print_parts(result_table(metrics, title, caption), file=file, width=WIDTH)
-
-
-def print_parts(*parts: RenderableType, file: TextIO | None = None, width: int = WIDE) -> None:
-    """Print what rich renders: styled on a terminal, as plain text into a pipe or a file.
-
-    Args:
-        *parts: one below the other.
-        file: where to; standard output unless told.
-        width: of plain text, in columns. A table in a file is as wide as it is, whatever the terminal.
-    """
-    target = sys.stdout if file is None else file
-    if target.isatty() and _is_unicode(target):
-        Console(file=target, highlight=False).print(*parts, sep="\n")
-        return
-    text = plain_text(*parts, width=width)
-    if not _is_unicode(target):
-        text = text.translate(_ASCII).encode("ascii", "replace").decode("ascii")
-    print(text, file=target)
-
-
-def plain_text(*parts: RenderableType, width: int = WIDE) -> str:
-    """Render as plain text, without blanks at the ends of lines."""
-    # A file of its own, so that no setting for terminals (FORCE_COLOR, COLUMNS) reaches what is written down.
-    text = io.StringIO()
-    Console(file=text, width=width, color_system=None, force_terminal=False, legacy_windows=False).print(
-        *parts, sep="\n"
-    )
-    return "\n".join(line.rstrip() for line in text.getvalue().splitlines())
-
-
-def _is_unicode(file: TextIO) -> bool:
-    encoding = getattr(file, "encoding", None) or "utf-8"  # an in-memory file has none and takes everything
-    return encoding.lower().replace("-", "").startswith("utf")
 
 
 def _rates(metrics: Mapping[str, Any]) -> Table:

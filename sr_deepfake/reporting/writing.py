@@ -13,7 +13,7 @@ from sr_deepfake.reporting.examples import KINDS, example_sheet
 from sr_deepfake.reporting.figures.style import file_name
 from sr_deepfake.reporting.report import Report
 from sr_deepfake.reporting.table import ReportTable
-from sr_deepfake.reporting.terminal import print_parts
+from sr_deepfake.system.console import print_parts
 from sr_deepfake.system.files import replacing
 
 TABLES, FIGURES, EXAMPLES = "tables", "figures", "examples"

@@ -5,9 +5,9 @@ import logging
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from typing import TypeVar
+from typing import TextIO, TypeVar
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -17,8 +17,13 @@ from rich.progress import (
     TextColumn,
     TimeRemainingColumn,
 )
-from rich.table import Table
 from rich.text import Text
+
+WIDE = 10_000  # columns of plain text
+# For output that cannot show them; a result must never be lost to an encoding.
+_ASCII = str.maketrans(
+    {"–": "-", "×": "x", "─": "-", "━": "-", "✓": "v", "Δ": "d", "↓": "-", "↑": "+", "→": ">"}
+)
 
 
 def on_a_terminal() -> bool:
@@ -26,22 +31,37 @@ def on_a_terminal() -> bool:
     return sys.stdout.isatty()
 
 
-def print_listing(table: Table) -> None:
-    """Print a table.
+def print_parts(*parts: RenderableType, file: TextIO | None = None, width: int = WIDE) -> None:
+    """Print what rich renders: styled on a terminal, as plain text into a pipe or a file.
 
-    Example:
-        >>> table = Table("File", "Faces", box=None)
-        >>> table.add_row("a.png", "2")
-        >>> print_listing(table)
-        File   Faces
-        a.png  2
+    Args:
+        *parts: one below the other.
+        file: where to; standard output unless told.
+        width: of plain text, in columns. A table in a file is as wide as it is, whatever the terminal.
     """
-    if on_a_terminal():
-        Console(highlight=False).print(table)
+    target = sys.stdout if file is None else file
+    if target.isatty() and _is_unicode(target):
+        Console(file=target, highlight=False).print(*parts, sep="\n")
         return
+    text = plain_text(*parts, width=width)
+    if not _is_unicode(target):
+        text = text.translate(_ASCII).encode("ascii", "replace").decode("ascii")
+    print(text, file=target)
+
+
+def plain_text(*parts: RenderableType, width: int = WIDE) -> str:
+    """Render as plain text, without blanks at the ends of lines."""
+    # A file of its own, so that no setting for terminals (FORCE_COLOR, COLUMNS) reaches what is written down.
     text = io.StringIO()
-    Console(file=text, width=10_000, color_system=None, force_terminal=False).print(table)
-    print("\n".join(line.rstrip() for line in text.getvalue().splitlines()))
+    Console(file=text, width=width, color_system=None, force_terminal=False, legacy_windows=False).print(
+        *parts, sep="\n"
+    )
+    return "\n".join(line.rstrip() for line in text.getvalue().splitlines())
+
+
+def _is_unicode(file: TextIO) -> bool:
+    encoding = getattr(file, "encoding", None) or "utf-8"  # an in-memory file has none and takes everything
+    return encoding.lower().replace("-", "").startswith("utf")
 
 
 log = logging.getLogger(__name__)

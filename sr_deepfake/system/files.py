@@ -1,12 +1,13 @@
 """Files that appear whole or not at all, names that are safe, folders that can be written to."""
 
+import csv
 import errno
 import hashlib
 import json
 import os
 import re
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,17 @@ def write_json(path: Path, content: Any) -> None:
     """Write plain values as JSON, sorted and indented."""
     with replacing(path) as beside:
         beside.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n")
+
+
+def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Write a CSV file, whole or not at all (UTF-8; what is no UTF-8 in a file's name as its bytes)."""
+    with (
+        replacing(path) as beside,
+        beside.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file,
+    ):
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows(rows)
 
 
 def safe_name(text: str, whole: str | None = None) -> str:

@@ -1,6 +1,5 @@
 """What an extraction amounts to: the manifest, the list of what was skipped, and the closing summary."""
 
-import csv
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from filelock import FileLock
 from sr_deepfake.data.extraction.records import PARTIAL, RECORD_NAME, Record, read_record
 from sr_deepfake.data.manifest import FORGERY_METHODS, MANIFEST, PRISTINE, SPLITS, Video, write_manifest
 from sr_deepfake.system.errors import UserError
-from sr_deepfake.system.files import replacing
+from sr_deepfake.system.files import write_csv
 
 SKIPPED_NAME = "skipped.csv"
 _METHOD_ORDER = {name: i for i, name in enumerate((PRISTINE, *FORGERY_METHODS))}
@@ -54,8 +53,8 @@ class ExtractionSummary:
         lines = [
             f"Faces: {self.faces:,} from {self.extracted + self.reused:,} of {self.videos:,} videos "
             f"({self.extracted:,} extracted now, {self.reused:,} reused)",
-            f"Videos skipped: {_counts(self.skipped)}",
-            f"Frames skipped: {_counts(self.frames_skipped)}",
+            f"Videos skipped: {counts_in_words(self.skipped)}",
+            f"Frames skipped: {counts_in_words(self.frames_skipped)}",
             f"Manifest: {self.folder / MANIFEST} ({self.manifest_faces:,} faces in all)",
         ]
         if self.skipped or self.frames_skipped:
@@ -145,23 +144,22 @@ def _check_splits(out: Path, records: list[Record]) -> None:
 
 
 def _write_skipped(records: list[Record], path: Path) -> None:
-    # "backslashreplace", since names of the user's own files need not be UTF-8.
-    with (
-        replacing(path) as beside,
-        beside.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file,
-    ):
-        table = csv.writer(file, lineterminator="\n")
-        table.writerow(["video_id", "split", "frame", "reason", "detail"])
-        for record in sorted(records, key=lambda record: _order(record["video"])):
-            video, skip = record["video"], record["skip"]
-            if skip is not None:
-                table.writerow([video["video_id"], video["split"], "", skip["reason"], skip["detail"]])
-            for frame in record["frames_skipped"]:
-                table.writerow(
-                    [video["video_id"], video["split"], frame["frame"], frame["reason"], frame["detail"]]
-                )
+    rows = [
+        (record["video"]["video_id"], record["video"]["split"], part["frame"], part["reason"], part["detail"])
+        for record in sorted(records, key=lambda record: _order(record["video"]))
+        for part in (
+            *([] if record["skip"] is None else [{"frame": "", **record["skip"]}]),
+            *record["frames_skipped"],
+        )
+    ]
+    write_csv(path, ["video_id", "split", "frame", "reason", "detail"], rows)
 
 
-def _counts(reasons: dict[str, int]) -> str:
+def counts_in_words(reasons: dict[str, int]) -> str:
+    """How many there are, and of what, the most frequent first.
+
+    >>> counts_in_words({"no face": 2, "unreadable": 3}), counts_in_words({})
+    ('5 (3 unreadable, 2 no face)', 'none')
+    """
     named = ", ".join(f"{count:,} {reason}" for reason, count in sorted(reasons.items(), key=lambda x: -x[1]))
     return f"{sum(reasons.values()):,} ({named})" if reasons else "none"

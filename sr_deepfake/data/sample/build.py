@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 
 from sr_deepfake.data.extraction.workers import run_in_processes
 from sr_deepfake.data.manifest import FORGERY_METHODS, PRISTINE
-from sr_deepfake.data.sample.forgeries import FORGERIES
+from sr_deepfake.data.sample.forgeries import forge
 from sr_deepfake.data.sample.people import Frames, Pair, draw_pairs, identity_table, read_identity, split_file
 from sr_deepfake.system.console import track
 from sr_deepfake.system.errors import choose
@@ -163,7 +163,8 @@ def _required(clip: _Clip, trouble: str) -> _Clip:
 def _make(unfinished: Path, clip: _Clip) -> None:
     frames, table = read_identity(clip.target), identity_table()
     if clip.method != PRISTINE:
-        frames = FORGERIES[clip.method](
+        frames = forge(
+            clip.method,
             frames,
             table.landmarks_of(clip.target),
             read_identity(clip.source),

@@ -10,7 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from sr_deepfake.data.sample.forgeries import FORGERIES
+from sr_deepfake.data.sample.forgeries import FORGERIES, forge
 from sr_deepfake.data.sample.people import Frames, Pair, draw_pairs, identity_table, read_identity
 
 TILE = 216
@@ -32,7 +32,7 @@ def contact_sheet(pairs: Sequence[Pair]) -> Frames:
     for target, source in pairs:
         frames, others = read_identity(target), read_identity(source)
         ours, theirs = (identity_table().landmarks_of(name) for name in (target, source))
-        made = [forge(frames, ours, others, theirs) for forge in FORGERIES.values()]
+        made = [forge(method, frames, ours, others, theirs) for method in FORGERIES]
         tiles = [
             cv2.resize(clip[FRAME], (TILE, TILE), interpolation=cv2.INTER_AREA)
             for clip in (others, frames, *made)

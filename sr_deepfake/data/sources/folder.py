@@ -1,6 +1,5 @@
 """A folder of one's own as a source of faces: photos, face crops or videos in `real/` and `fake/`."""
 
-import csv
 import logging
 from collections import Counter
 from collections.abc import Sequence
@@ -12,12 +11,12 @@ from filelock import FileLock
 
 from sr_deepfake.data.extraction.pipeline import ExtractionSettings, ExtractionSummary, extract_faces
 from sr_deepfake.data.extraction.records import PARTIAL
-from sr_deepfake.data.extraction.summary import SKIPPED_NAME, ExtractionError
+from sr_deepfake.data.extraction.summary import SKIPPED_NAME, ExtractionError, counts_in_words
 from sr_deepfake.data.leaks import POLICIES, Leaks, look_for_leaks
 from sr_deepfake.data.manifest import MANIFEST, SCHEMA, SPLITS, FaceSet, read_manifest
 from sr_deepfake.data.sources.folder_files import FAKE, OwnFiles, SplitRule, list_files
 from sr_deepfake.system.errors import UserError, choose
-from sr_deepfake.system.files import printable, replacing, safe_name
+from sr_deepfake.system.files import printable, safe_name, write_csv
 from sr_deepfake.system.photos import is_photo
 
 log = logging.getLogger(__name__)
@@ -72,7 +71,7 @@ class FolderSummary:
             f"Faces: {done.faces:,} from {done.extracted + done.reused:,} of {done.videos:,} files "
             f"({done.extracted:,} looked at now, {done.reused:,} reused)"
         )
-        lines.append(f"Files skipped: {_counts(done.skipped)}")
+        lines.append(f"Files skipped: {counts_in_words(done.skipped)}")
         if done.skipped or done.frames_skipped:
             lines.append(f"What was skipped, one a line: {self.folder / SKIPPED_NAME}")
         lines += [self.leaks.render(), f"What each file became: {self.folder / FILES_NAME}"]
@@ -207,22 +206,16 @@ class Folder:
 
     def _write_files(self, files: OwnFiles, rows: pd.DataFrame) -> None:
         faces = Counter(rows["video_id"])
-        path = self.crops / FILES_NAME
-        with replacing(path) as beside, beside.open("w", newline="", encoding="utf-8") as file:
-            table = csv.writer(file, lineterminator="\n")
-            table.writerow(["file", "class", "split", "identities", "video_id", "faces"])
-            for video, identities in zip(files.videos, files.identities, strict=True):
-                people = " ".join(printable(identity) for identity in identities)
-                own = (files.name(video), _CLASSES[video.label], video.split, people, video.video_id)
-                table.writerow([*own, faces[video.video_id]])
+        listed = []
+        for video, identities in zip(files.videos, files.identities, strict=True):
+            people = " ".join(printable(identity) for identity in identities)
+            own = (files.name(video), _CLASSES[video.label], video.split, people, video.video_id)
+            listed.append((*own, faces[video.video_id]))
+        columns = ["file", "class", "split", "identities", "video_id", "faces"]
+        write_csv(self.crops / FILES_NAME, columns, listed)
 
 
 def _check_methods(methods: Sequence[str] | None) -> None:
     others = [method for method in methods or [] if method != FAKE]
     if others:
         raise UserError(f"data=folder knows one forgery method, fake, and not {others[0]}: give forgery=fake")
-
-
-def _counts(reasons: dict[str, int]) -> str:
-    named = ", ".join(f"{count:,} {reason}" for reason, count in sorted(reasons.items(), key=lambda x: -x[1]))
-    return f"{sum(reasons.values()):,} ({named})" if reasons else "none"

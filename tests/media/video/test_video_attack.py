@@ -172,7 +172,7 @@ def test_a_missing_end_is_reported(tmp_path):
         (b"", "empty file"),
         (b"this is no video\n" * 200, "unreadable|Invalid data"),
         ("half", "truncated"),
-        ("sound", "no moving picture"),
+        ("sound", "no video stream"),
         (None, "missing"),
     ],
 )

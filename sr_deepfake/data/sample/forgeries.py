@@ -1,0 +1,251 @@
+"""The five forgeries of the sample, one a family of FaceForensics++'s methods.
+
+They are classical image processing, made to be plausible and to leave the kind of trace that their family leaves; they
+are not the methods whose names they bear. Each changes one frame: it takes the frame (float32 RGB in [0, 1], `H×H×3`),
+its landmarks (`P×2`, px), a frame of the other person and its landmarks, and what holds for the whole clip. It returns
+the face in the frame's place, and the mask that says where it is laid over the frame.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from sr_deepfake.data.sample.blending import (
+    Mask,
+    composite,
+    core_mask,
+    face_polygon,
+    from_lab,
+    match_colour,
+    soft_mask,
+    to_float,
+    to_lab,
+)
+from sr_deepfake.data.sample.expression import fill_mouth, needs_teeth, transfer_expression
+from sr_deepfake.data.sample.geometry import (
+    JAW,
+    Image,
+    Points,
+    crop_matrix,
+    face_size,
+    into_crop,
+    out_of_crop,
+    render_crop,
+    rows,
+    transform,
+    triangulate,
+    warp_face,
+    with_ring,
+)
+from sr_deepfake.data.sample.people import Frames
+
+
+@dataclass(frozen=True)
+class _Clip:
+    """What holds for all frames of a clip.
+
+    Attributes:
+        side: of a frame, px.
+        triangles: of the face's mesh.
+        needs_teeth: the source opens the mouth further than the target does.
+    """
+
+    side: int
+    triangles: NDArray[np.int32]
+    needs_teeth: bool
+
+
+def forge(
+    method: str,
+    target_frames: Frames,
+    target_landmarks: Points,
+    source_frames: Frames,
+    source_landmarks: Points,
+) -> Frames:
+    """Forge a clip.
+
+    Args:
+        method: one of `FORGERIES`.
+        target_frames: uint8 RGB `N×H×H×3`; whose video it is.
+        target_landmarks: `N×P×2`, in pixels.
+        source_frames: uint8 RGB `N×S×S×3`; whose face or expression it will show.
+        source_landmarks: `N×P×2`, in pixels.
+
+    Returns:
+        uint8 RGB `N×H×H×3`, equal to the target's frames outside the face.
+    """
+    clip = _Clip(
+        side=target_frames.shape[1],
+        triangles=triangulate(with_ring(target_landmarks.mean(axis=0))),
+        needs_teeth=needs_teeth(target_landmarks, source_landmarks),
+    )
+    made = []
+    for frame, points, source, source_points in zip(
+        target_frames, target_landmarks, source_frames, source_landmarks, strict=True
+    ):
+        face, mask = FORGERIES[method](to_float(frame), points, to_float(source), source_points, clip)
+        made.append(composite(frame, face, mask))
+    return np.stack(made)
+
+
+BOTTLENECK = 72  # side of the aligned crop, as in the autoencoders of 2018
+EXTENT = 1.35  # of the crop, in face sizes
+
+
+def deepfakes(
+    frame: Image, points: Points, source: Image, source_points: Points, clip: _Clip
+) -> tuple[Image, Mask]:
+    """Swap the identity through an aligned crop of 72 × 72 pixels.
+
+    The source's face is laid out like the target's, reduced to the bottleneck and smoothed a little, as an
+    autoencoder's output is; then its colours are matched and it is pasted with a wide, feathered mask.
+    """
+    matrix = crop_matrix(points, BOTTLENECK, EXTENT)
+    laid_out = transfer_expression(points, source_points, brows=0.5)
+    face = render_crop(
+        source, with_ring(source_points), with_ring(laid_out), clip.triangles, matrix, BOTTLENECK
+    )
+    face = np.asarray(cv2.GaussianBlur(face, (0, 0), 0.5), dtype=np.float32)
+    like = into_crop(frame, matrix, BOTTLENECK)
+    face = match_colour(face, like, core_mask(transform(points, matrix), BOTTLENECK))
+    mask = soft_mask(face_polygon(points, 0.94, top=0.16), clip.side, feather=0.14 * face_size(points))
+    return np.clip(out_of_crop(face, matrix, clip.side, cv2.INTER_CUBIC), 0, 1), mask
+
+
+TEXTURE = 128  # side of the crop in which the face is rendered
+
+
+def face2face(
+    frame: Image, points: Points, source: Image, source_points: Points, clip: _Clip
+) -> tuple[Image, Mask]:
+    """Warp mouth, eyes and brows of the target to the source's expression.
+
+    The face is rendered as a mesh in a texture of 128 × 128 pixels and laid over the frame. Where the source
+    opens the mouth further, its inside comes from the source's frames.
+    """
+    moved = transfer_expression(points, source_points, mouth=0.9, eyes=0.8, brows=0.8)
+    matrix = crop_matrix(points, TEXTURE)
+    face = render_crop(frame, with_ring(points), with_ring(moved), clip.triangles, matrix, TEXTURE)
+    if clip.needs_teeth:
+        face = fill_mouth(face, transform(moved, matrix), source, source_points)
+    mask = soft_mask(face_polygon(points, 0.95, top=0.1), clip.side, feather=0.05 * face_size(points))
+    return out_of_crop(face, matrix, clip.side), mask
+
+
+def faceswap(
+    frame: Image, points: Points, source: Image, source_points: Points, clip: _Clip
+) -> tuple[Image, Mask]:
+    """Render the source's face as a mesh on the target's, adjust its brightness, and blend along a narrow seam."""
+    laid_out = transfer_expression(points, source_points, brows=0.5)
+    face = warp_face(
+        source, with_ring(source_points), with_ring(laid_out), clip.triangles, clip.side, cv2.INTER_LINEAR
+    )
+    mask = soft_mask(face_polygon(laid_out, 0.9, top=0.25), clip.side, feather=0.035 * face_size(points))
+    return _gain(face, frame, core_mask(points, clip.side)), mask
+
+
+def _gain(face: Image, like: Image, mask: Mask) -> Image:
+    """One factor a channel, so that the means agree."""
+    inside = mask > 0.5
+    factor = np.clip(like[inside].mean(axis=0) / np.maximum(face[inside].mean(axis=0), 1e-3), 0.5, 2.0)
+    return np.asarray(np.clip(face * factor, 0, 1), dtype=np.float32)
+
+
+GENERATOR = 128  # side of the crop; the original makes 256 px for faces twice as large
+SHADING = 0.75  # how much of the target's shading the face takes over
+LIMIT = 0.08  # how far the Poisson equation may change a colour, in [0, 1]
+
+
+def faceshifter(
+    frame: Image, points: Points, source: Image, source_points: Points, clip: _Clip
+) -> tuple[Image, Mask]:
+    """Swap the identity with little loss of detail and blend in the gradient domain.
+
+    The source's face is rendered in an aligned crop of 128 × 128 pixels. Its colours are matched, it takes over
+    most of the target's shading (the low frequencies of lightness), and a Poisson equation makes the seam
+    vanish (Pérez et al., 2003).
+    """
+    matrix = crop_matrix(points, GENERATOR)
+    laid_out = transfer_expression(points, source_points)
+    face = render_crop(
+        source, with_ring(source_points), with_ring(laid_out), clip.triangles, matrix, GENERATOR
+    )
+    like = into_crop(frame, matrix, GENERATOR)
+    core = core_mask(transform(points, matrix), GENERATOR)
+    face = match_colour(face, like, core)
+    face = _take_shading(face, like, core, blur=0.1 * GENERATOR)
+    polygon = face_polygon(laid_out, 0.93, top=0.18)
+    face = _poisson(face, like, soft_mask(transform(polygon, matrix), GENERATOR, feather=1))
+    mask = soft_mask(polygon, clip.side, feather=0.08 * face_size(points))
+    return np.clip(out_of_crop(face, matrix, clip.side, cv2.INTER_CUBIC), 0, 1), mask
+
+
+def _take_shading(face: Image, like: Image, mask: Mask, blur: float) -> Image:
+    """Approach the lightness of `like` in frequencies below the blur's (in pixels)."""
+    lab = to_lab(face)
+    difference = to_lab(like)[..., 0] - lab[..., 0]
+    # Weighted by the mask, so that hair and background do not shine in.
+    weight = cv2.GaussianBlur(mask, (0, 0), blur)
+    smooth = cv2.GaussianBlur(difference * mask, (0, 0), blur) / np.maximum(weight, 1e-3)
+    lab[..., 0] = lab[..., 0] + SHADING * smooth
+    return from_lab(lab)
+
+
+def _poisson(face: Image, like: Image, mask: Mask) -> Image:
+    """Approach the image with the face's gradients inside the mask and the colours of `like` around it."""
+    inside = (mask > 0).astype(np.uint8) * 255
+    left, top, width, height = cv2.boundingRect(inside)
+    made, around = (np.round(image * 255).astype(np.uint8) for image in (face, like))
+    centre = (left + width // 2, top + height // 2)
+    solved = cv2.seamlessClone(made, around, inside, centre, cv2.NORMAL_CLONE).astype(np.float32) / 255
+    # Where hair crosses the seam, its darkness would spread over the whole face.
+    return np.asarray(face + LIMIT * np.tanh((solved - face) / LIMIT))
+
+
+DECODER = 160  # side of the crop that the decoder puts out; its last layer doubles the resolution
+RESIDUE = 0.035  # amplitude of the last layer's uneven overlap, as a share of brightness
+# From ear to ear below the eyes, over the nose's tip.
+_UPPER_EDGE = rows(234, 117, 101, 36, 4, 266, 330, 346, 454)
+
+
+def neural_textures(
+    frame: Image, points: Points, source: Image, source_points: Points, clip: _Clip
+) -> tuple[Image, Mask]:
+    """Re-render the lower face with the source's mouth.
+
+    The warped lower face loses its fine texture and is enlarged twofold by a transposed convolution whose
+    kernel overlaps unevenly: a faint periodic residue (Odena et al., 2016).
+    """
+    moved = transfer_expression(points, source_points, mouth=0.9, eyes=0.0, brows=0.0)
+    matrix = crop_matrix(points, DECODER)
+    face = render_crop(frame, with_ring(points), with_ring(moved), clip.triangles, matrix, DECODER)
+    if clip.needs_teeth:
+        face = fill_mouth(face, transform(moved, matrix), source, source_points)
+    region = np.concatenate([moved[_UPPER_EDGE], moved[JAW]])
+    centre = region.mean(axis=0)
+    mask = soft_mask(centre + 0.92 * (region - centre), clip.side, feather=0.10 * face_size(points))
+    return np.clip(out_of_crop(_decode(face), matrix, clip.side), 0, 1), mask
+
+
+def _decode(face: Image) -> Image:
+    """Halve the resolution, smooth the texture, and double it as a 3×3 transposed convolution of stride 2."""
+    half = cv2.resize(face, (DECODER // 2, DECODER // 2), interpolation=cv2.INTER_AREA)
+    half = cv2.bilateralFilter(half, d=5, sigmaColor=0.06, sigmaSpace=2)
+    doubled = np.asarray(cv2.resize(half, (DECODER, DECODER), interpolation=cv2.INTER_LINEAR))
+    # Where the kernel's copies overlap, the sum is larger: every second row and every second column.
+    overlap = np.ones((DECODER, DECODER), dtype=np.float32)
+    overlap[::2] += RESIDUE / 2
+    overlap[:, ::2] += RESIDUE / 2
+    return np.asarray(doubled * (overlap / overlap.mean())[..., None])
+
+
+FORGERIES: dict[str, Callable[[Image, Points, Image, Points, _Clip], tuple[Image, Mask]]] = {
+    "Deepfakes": deepfakes,
+    "Face2Face": face2face,
+    "FaceSwap": faceswap,
+    "FaceShifter": faceshifter,
+    "NeuralTextures": neural_textures,
+}
