@@ -2,8 +2,8 @@
 
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import hydra
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra._internal.utils import get_args_parser
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
@@ -26,7 +27,7 @@ from sr_deepfake.system.errors import UserError
 
 # Configuration sections that do not affect results.
 _NO_FIGURES = (
-    "paths", "cache", "logger", "prepare", "train", "evaluate", "run_name", "run_tags", "from_run", "input", "summary",
+    "paths", "cache", "logger", "prepare", "train", "evaluate", "run_name", "run_tags", "from_run", "input",
     "log_folder", "trainer", "hydra",
 )  # fmt: skip
 # Callbacks that do not affect weights.
@@ -81,7 +82,7 @@ def grid_of(program: str, overrides: Sequence[str], search: Path | None = None) 
     ]
     extra = [f"hydra.searchpath=[{search.resolve().as_uri()}]"] if search is not None else []
     parser = OverridesParser.create()
-    with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
+    with _hydra_of_our_own():
         parsed = parser.parse_overrides(typed)
         fixed = [override.input_line or "" for override in parsed if not override.is_sweep_override()]
         base = hydra.compose(program, [*fixed, *extra], return_hydra_config=True)
@@ -97,6 +98,18 @@ def grid_of(program: str, overrides: Sequence[str], search: Path | None = None) 
     varying = [key for key in values[0] if key not in _SHOWN and len({row.get(key) for row in values}) > 1]
     varied = [{key: row[key] for key in varying} for row in values]
     return Grid(outputs, runs, varied, is_sweep=len(jobs) > 1 or bool(params))
+
+
+@contextmanager
+def _hydra_of_our_own() -> Iterator[None]:
+    """Compose from `conf/`, within a program that Hydra has started too."""
+    its = GlobalHydra.instance().hydra
+    GlobalHydra.instance().clear()
+    try:
+        with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
+            yield
+    finally:
+        GlobalHydra.instance().hydra = its
 
 
 @dataclass(frozen=True)

@@ -80,7 +80,7 @@ def _long(argument: str) -> str:
 # Options of `report`; what else stands beside experiment= is train's.
 _OF_THE_REPORT = (
     "compare", "compare_force", "examples", "folders", "grid", "log_folder", "logger", "out", "paths", "run_name",
-    "run_tags", "runs", "seed",
+    "run_tags", "runs",
 )  # fmt: skip
 # Programs that know no data set.
 _WITHOUT_DATA = ("attack", "report", "train_sr")

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from sr_deepfake.super_resolution.precision import InFloat32
 from sr_deepfake.super_resolution.weights import OPTION, check_finite, find_weights, read_weights
-from sr_deepfake.system.errors import UserError
+from sr_deepfake.system.errors import MissingWeightsError, UserError
 
 _log = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ def from_checkpoint(weights: str | None = None) -> nn.Module:
         (3, torch.Size([1, 3, 15, 21]))
     """
     if weights is None:
-        raise UserError(
+        raise MissingWeightsError(
             f"sr_model=spandrel builds the network that a file holds; name the file with {OPTION}"
         )
     path = find_weights(weights, "", "a network that spandrel knows")

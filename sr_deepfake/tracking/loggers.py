@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from lightning.pytorch.loggers import Logger, MLFlowLogger, TensorBoardLogger, WandbLogger
 
+from sr_deepfake.metrics.classification import detector_metrics
 from sr_deepfake.metrics.setups import SETUPS
 from sr_deepfake.system.errors import UserError
 
@@ -77,7 +78,9 @@ def wandb_logger(
 
 def _prepared(logger: WandbLogger, checkpoint: bool) -> WandbLogger:
     """Curves stay out of the run's summary, which is for what the test found."""
-    for name in ("train/*", "val/*", "lr-*", "epoch", "trainer/global_step"):
+    # By their full names: Lightning has defined "*" already, and W&B takes the first pattern that fits.
+    curves = ["train/loss_step", "train/loss_epoch", "val/loss", *detector_metrics("val/")]
+    for name in (*curves, "epoch", "trainer/global_step"):
         logger.experiment.define_metric(name, summary="none")
     logger.checkpoint = checkpoint  # type: ignore[attr-defined]  # read where results are logged
     return logger

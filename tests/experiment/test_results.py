@@ -133,7 +133,16 @@ def test_network_and_scale_are_told_never_parsed(attack, network, scale, tmp_pat
     assert result.is_attacked == (attack != "none")
 
 
-@pytest.mark.parametrize("value", [float("nan"), float("inf"), 0.5])
+@pytest.mark.parametrize("content", [None, "{", "[1]"])
+def test_missing_and_damaged_metrics_say_what_mends_them(tmp_path, content):
+    path = tmp_path / "metrics.json"
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(UserError, match=r"metrics\.json.*sr_deepfake\.evaluate"):
+        read_metrics(path)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), np.float32("nan"), np.float64(0.5), 0.5])
 def test_metrics_are_read_as_they_were_written(value, tmp_path):
     write_metrics(tmp_path / "metrics.json", {"a": {"b": [value, 1]}})
     finite = value if value == 0.5 else None

@@ -1,4 +1,3 @@
-import json
 import math
 
 import numpy as np
@@ -7,8 +6,7 @@ import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from sr_deepfake.metrics.functional import classification_metrics
-from sr_deepfake.metrics.setups import read_metrics, run_metrics, setup_scores, write_metrics
-from sr_deepfake.system.errors import UserError
+from sr_deepfake.metrics.setups import run_metrics, setup_scores
 
 
 @pytest.fixture
@@ -144,27 +142,10 @@ def test_the_same_seed_gives_the_same_intervals(table):
     assert first["bootstrap"] == {"resamples": 100, "level": 0.95, "seed": 1}
 
 
-def test_one_class_only_is_undefined_and_null_in_the_file(table, tmp_path):
+def test_one_class_only_is_undefined(table):
     metrics = run_metrics(table[table["label"] == 1])
     assert math.isnan(metrics["clean"]["fpr"])
     assert math.isnan(metrics["similarity"]["pristine"]["psnr"])
-    path = tmp_path / "metrics.json"
-    write_metrics(path, metrics)
-
-    def refuse(constant):
-        raise AssertionError(f"{constant} is no JSON")
-
-    json.loads(path.read_text(), parse_constant=refuse)
-    again = read_metrics(path)
-    assert again["clean"]["fpr"] is None
-    assert again["clean"]["fnr"] == metrics["clean"]["fnr"]
-    assert again["faces"] == metrics["faces"]
-
-
-def test_numbers_of_numpy_are_written(tmp_path):
-    path = tmp_path / "metrics.json"
-    write_metrics(path, {"a": np.float64(0.5), "b": [np.int64(2), np.float32("nan")], "c": "–"})
-    assert read_metrics(path) == {"a": 0.5, "b": [2, None], "c": "–"}
 
 
 def test_no_faces_and_unknown_setups_are_refused(table):
@@ -172,12 +153,3 @@ def test_no_faces_and_unknown_setups_are_refused(table):
         run_metrics(table.iloc[:0])
     with pytest.raises(ValueError, match="clean, both, fake"):
         setup_scores(table, "pristine")
-
-
-@pytest.mark.parametrize("content", [None, "{", "[1]"])
-def test_missing_and_damaged_metrics_say_what_mends_them(tmp_path, content):
-    path = tmp_path / "metrics.json"
-    if content is not None:
-        path.write_text(content)
-    with pytest.raises(UserError, match=r"metrics\.json.*sr_deepfake\.evaluate"):
-        read_metrics(path)
