@@ -1,6 +1,6 @@
 """Attack a trained detector: `python -m sr_deepfake.evaluate detector=outputs/detectors/NAME attack=bicubic`.
 
-With `input=PATH` it scores photos and videos of one's own instead, and attacks nothing.
+With `input=PATH` it scores photos and videos instead, and attacks nothing.
 """
 
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""How far a sweep is: `python -m sr_deepfake.status experiment=paper data.root=/path/to/FaceForensics++`."""
+"""Shows how far a sweep is: `python -m sr_deepfake.status experiment=paper data.root=/path/to/FaceForensics++`."""
 
 import hydra
 from omegaconf import DictConfig

@@ -1,1 +1,1 @@
-"""How a program starts: from the configuration to the objects that it calls."""
+"""Starting a program: from the command line to the objects that it calls."""

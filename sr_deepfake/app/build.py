@@ -1,4 +1,4 @@
-"""What `hydra.utils.instantiate` alone cannot decide: recipe, trainer, tester, attack and logger of a job."""
+"""Builds what `hydra.utils.instantiate` alone cannot: recipe, trainer, tester, attack and logger of a job."""
 
 import csv
 import logging
@@ -206,7 +206,7 @@ def logger(cfg: DictConfig) -> Iterator[Logger | None]:
 
 
 def provenance(cfg: DictConfig, data: Mapping[str, str]) -> dict[str, Any]:
-    """Where what this job makes comes from, as of now.
+    """Provenance of this job's results, as of now.
 
     Args:
         cfg: the configuration.
@@ -225,7 +225,7 @@ def provenance(cfg: DictConfig, data: Mapping[str, str]) -> dict[str, Any]:
 
 
 def command_id() -> str:
-    """What identifies this start of a program, for all jobs of its sweep; a queue that starts a job again keeps it."""
+    """Identify this start of a program, for all jobs of its sweep; a queue that restarts a job keeps it."""
     hydra = HydraConfig.get()
     if COMMAND in os.environ:
         return os.environ[COMMAND]

@@ -1,4 +1,4 @@
-"""Where the configuration is, its plain values, and which parts of a stored one may be used.
+"""The configuration: its folder, its plain values, and which parts of a stored one may be built.
 
 A folder of results or of a detector may come from somebody else. What it names is built only if `conf/` itself names
 it, and nothing in it is resolved: `${oc.env:...}` could send a secret away.

@@ -122,7 +122,7 @@ def discard_of_other_weights(outputs: Path, folder: Path) -> None:
 
 
 def _describe(cfg: DictConfig, folder: Path, data: FaceDataModule, attack: Attack | None) -> dict[str, Any]:
-    """All that results depend on, and the words that reports show them with."""
+    """Facts that results depend on, and the words that reports show them with."""
     recipe = read_recipe(folder)
     inner = attack.attack if isinstance(attack, CachedAttack) else attack
     network = inner if isinstance(inner, SuperResolutionAttack) else None
@@ -159,7 +159,7 @@ def _describe(cfg: DictConfig, folder: Path, data: FaceDataModule, attack: Attac
 
 
 def _faces_of(cfg: DictConfig, data: FaceDataModule, run: Mapping[str, Any]) -> dict[str, str]:
-    """Where the test faces are, so that a report can show some; with the outputs, which may be moved as a whole."""
+    """Folder of the test faces, so that a report can show some; relative, since the outputs may be moved as a whole."""
     folder, outputs = data.faces.folder.absolute(), build.outputs(cfg).absolute()
     return {"name": run["data"], "test": run["test_faces"], "folder": str(folder), "outputs": str(outputs)}
 

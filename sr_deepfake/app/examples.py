@@ -137,7 +137,7 @@ class _Faces:
 
 
 def _faces_folder(result: Result) -> Path:
-    """Where the faces are: as the results say, or where they went with outputs that were moved as a whole."""
+    """Locate the faces: where the results say, or where the outputs were moved as a whole."""
     told = result.provenance.get("data")
     folder, outputs = (told.get(name) if isinstance(told, dict) else None for name in ("folder", "outputs"))
     if not isinstance(folder, str) or not isinstance(outputs, str):

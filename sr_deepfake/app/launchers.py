@@ -1,4 +1,4 @@
-"""How a sweep is to be launched, looked at before the work: packages that are missing, devices that clash."""
+"""Checks of a sweep's launcher before the work: missing packages, devices that clash."""
 
 import importlib.util
 import os

@@ -24,7 +24,7 @@ from sr_deepfake.system.errors import UserError
 
 
 def face_finder(options: Mapping[str, Any], machine: torch.device) -> FaceFinder:
-    """What finds the faces.
+    """Build the face detector.
 
     Args:
         options: `thresholds` (three, or one for all), `min_face`, `margin`, `multiple`, and `min_side` if faces that
@@ -44,7 +44,7 @@ def face_finder(options: Mapping[str, Any], machine: torch.device) -> FaceFinder
 
 
 def face_scorer(folder: Path, machine: torch.device) -> FaceScorer:
-    """What measures faces with a trained detector, on a device."""
+    """Build the scorer of a trained detector, on a device."""
     return FaceScorer(load_detector(folder).to(machine).score, machine)
 
 
@@ -68,7 +68,7 @@ def score_input(cfg: DictConfig, folders: Sequence[Path]) -> None:
 
 
 def video_settings(cfg: DictConfig) -> VideoSettings:
-    """How videos are attacked: `video`, `faces.every` and `faces.feather`.
+    """Build the settings of videos: `video`, `faces.every` and `faces.feather`.
 
     Raises:
         UserError: a value makes no sense.
@@ -93,7 +93,7 @@ def only_detector(wish: Any) -> Path | None:
 
 
 def report_file(wish: str | None, output: str, files: Files, detector: Path | None) -> Path | None:
-    """Where the report of an attack goes: `report=`, else beside the output if there is a detector.
+    """File of an attack's report: `report=`, else beside the output if there is a detector.
 
     Raises:
         UserError: something else is there.

@@ -1,4 +1,4 @@
-"""What a report lacks, in one sentence, and the command that does it."""
+"""Missing runs of a report: one sentence, and the command that does them."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ _LEFT_OUT = (
 
 
 def rest_of_grid(grid: ReportGrid, results: Sequence[Result]) -> Missing | None:
-    """What the paper's grid has and a report does not; None where it is complete.
+    """Runs of the paper's grid that a report lacks; None where it is complete.
 
     The whole grid is the paper's five methods (where one of them was run) for the models that were run; for
     FaceForensics++ the paper's three models too.
@@ -69,7 +69,7 @@ def _attack(result: Result, overrides: Sequence[str]) -> list[str]:
 
 
 def rest_of_experiment(runs: Sequence[Run], command: str) -> Missing | None:
-    """What an experiment has and a report does not; None where it is complete.
+    """Runs of an experiment that a report lacks; None where it is complete.
 
     Args:
         runs: of the experiment, with their states.

@@ -50,7 +50,7 @@ def completed(program: str, typed: Sequence[str]) -> list[str]:
 
 
 def _with_runs(arguments: list[str]) -> list[str]:
-    """Of `report experiment=X ...`, the arguments of `train` as `runs=[...]`."""
+    """Turn the arguments of `train` in `report experiment=X ...` into `runs=[...]`."""
     if not any(argument.startswith("experiment=") for argument in arguments):
         return arguments
     own = tuple(_OF_THE_REPORT)
@@ -240,7 +240,7 @@ def _unknown_key(cfg: DictConfig, key: str, groups: list[str]) -> str | None:
 
 
 def _place(leaf: str) -> bool:
-    """What sorts options of the protocol first: others take their values from there."""
+    """Sort key that puts options of the protocol first: others take their values from there."""
     return not leaf.startswith("protocol.")
 
 

@@ -1,4 +1,4 @@
-"""What the programs share on the command line: how they start, and how mistakes are told.
+"""Starts every program: Hydra, errors in one line, Ctrl-C.
 
 Nothing here imports torch: `--help` and a mistyped override have to answer at once.
 """

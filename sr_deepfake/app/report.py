@@ -60,7 +60,7 @@ def report_of(cfg: DictConfig) -> Report:
 
 
 def out_folder(cfg: DictConfig) -> Path:
-    """Where a report goes: `out`, else `<outputs>/report`, or `<outputs>/report-NAME` of an experiment."""
+    """Folder of a report: `out`, else `<outputs>/report`, or `<outputs>/report-NAME` of an experiment."""
     names = [run.removeprefix("experiment=") for run in words(cfg.runs) if run.startswith("experiment=")]
     return Path(cfg.out) if cfg.out else Path(cfg.paths.outputs, "-".join(["report", *names]))
 

@@ -1,4 +1,4 @@
-"""What `${...:}` stands for in `conf/`: questions to the machine, and words about the run."""
+"""Resolvers of `conf/`: `${accelerator:}`, `${attack_label:}` and others."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,7 +24,7 @@ def _attack_scale(_root_: Any) -> int:
 
 
 def attack_label(choices: Mapping[str, str], attack: Mapping[str, Any]) -> str:
-    """What an attack is called before it is built: the beginning of its name, where its strength is no option.
+    """Label of an attack before it is built: the beginning of its name.
 
     Args:
         choices: of the groups, as Hydra names them.

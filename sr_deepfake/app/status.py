@@ -1,4 +1,4 @@
-"""How far the runs of a command are: a table, and the commands that do what is missing."""
+"""Progress of a command's runs: a table, and the commands that do the missing ones."""
 
 import time
 from collections import Counter
@@ -73,7 +73,7 @@ def _remark(run: Run, outputs: Path) -> str:
 
 
 def how_long(run: Run, now: float) -> str:
-    """How long a run took, or has been running.
+    """Duration of a run so far, in words.
 
     Example:
         >>> from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What a sweep does about its jobs: a failed one stops no other, and is told again at the end."""
+"""Failed jobs of a sweep: they stop no other, and are listed at the end."""
 
 import json
 import logging

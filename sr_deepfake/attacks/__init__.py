@@ -1,4 +1,4 @@
-"""What attacks: transforms on batches of faces.
+"""Attacks: transforms on batches of faces.
 
 Example:
     >>> import torch

@@ -1,4 +1,4 @@
-"""What every attack is: a transform of faces that says its own name; and the checks that attacks share."""
+"""Base class of attacks, and the checks that they share."""
 
 import math
 from collections.abc import Callable, Sequence

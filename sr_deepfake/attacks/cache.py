@@ -237,6 +237,6 @@ def _pictures(levels: Tensor) -> Picture:
 
 
 def _key(picture: Picture) -> str:
-    """What a face is known by: 64 hexadecimal digits of its size and pixels."""
+    """Hash of a face: 64 hexadecimal digits of its size and pixels."""
     height, width, _ = picture.shape
     return hashlib.sha256(f"{height}×{width}\n".encode() + picture.tobytes()).hexdigest()

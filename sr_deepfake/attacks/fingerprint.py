@@ -1,4 +1,4 @@
-"""What an attack's result depends on, besides the face: settings, weights, code, libraries, arithmetic."""
+"""Fingerprint of an attack: settings, weights, code, libraries, arithmetic."""
 
 import functools
 import hashlib

@@ -1,4 +1,4 @@
-"""What detectors see: data sets of faces, and the LightningDataModule that loads them."""
+"""Data sets of faces, and the LightningDataModule that loads them."""
 
 from typing import TYPE_CHECKING, Any
 

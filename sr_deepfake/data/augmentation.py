@@ -32,7 +32,7 @@ class Augmentation:
     Args:
         probabilities: of `jpeg` (quality 60–100), `noise` (Gaussian, 3–7 grey levels), `flip` (left–right), `grey`,
             and `affine` (shift by up to 10 % of the side, scale by up to 20 %, rotation by up to 5°; what comes in
-            from outside is mirrored). An operation that is left out does not happen.
+            from outside is mirrored). An operation that is left out is not applied.
 
     Raises:
         UserError: an unknown operation, or a probability outside [0, 1].
@@ -54,7 +54,7 @@ class Augmentation:
         self.probabilities = {name: float(probabilities.get(name, 0.0)) for name in OPERATIONS}
 
     def draw(self, face: Tensor, *, seed: int, epoch: int, index: int) -> tuple[Tensor, Tensor]:
-        """What is to happen to a face; its JPEG compression happens here.
+        """Draw the operations for a face, and compress it as JPEG if they say so.
 
         Args:
             face: uint8 tensor of shape 3×S×S, RGB.

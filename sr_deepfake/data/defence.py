@@ -52,7 +52,7 @@ class Defence:
         return f"{self.attack.name} p={self.probability:g}"
 
     def describe(self, device: torch.device) -> dict[str, Any]:
-        """What a training with it depends on: names, probability, and the fingerprint of the attack on a device."""
+        """Facts that a training with it depends on: names, probability, and the attack's fingerprint on a device."""
         place = self.attack.place(device).name
         return {
             "name": self.name,

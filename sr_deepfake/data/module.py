@@ -20,7 +20,7 @@ from sr_deepfake.system.hardware import helpful_workers
 
 
 class Source(Protocol):
-    """Where faces come from: `FaceForensics`, `Folder`, `Sample`, or one of your own.
+    """Source of faces: `FaceForensics`, `Folder`, `Sample`, or one of your own.
 
     Attributes:
         name: of the data set.

@@ -1,4 +1,4 @@
-"""What is attacked: the LightningModule, its backbones, callbacks of its training and the registry of trained ones."""
+"""Detectors: the LightningModule, its backbones, callbacks of its training and the registry of trained ones."""
 
 from typing import TYPE_CHECKING, Any
 

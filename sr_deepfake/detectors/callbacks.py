@@ -109,7 +109,7 @@ class PreviousEpochCheckpoint(ModelCheckpoint):
         return bool(trainer.strategy.broadcast(better))
 
     def state_dict(self) -> dict[str, Any]:
-        """What a resumed training has to know."""
+        """State that a resumed training needs."""
         return super().state_dict() | {"previous": self.previous}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""Where a result comes from: what was run, when, where, with which code, on which data."""
+"""Provenance of a result: command, time, machine, code, data."""
 
 import datetime
 import importlib.metadata

@@ -97,7 +97,7 @@ class Result:
 
     @property
     def network(self) -> str:
-        """What enlarges in an attack by super resolution: a network or an interpolation; empty in other attacks."""
+        """Network or interpolation of an attack by super resolution; empty for other attacks."""
         return str(self.run["network"] or "")
 
     @property
@@ -117,7 +117,7 @@ class Result:
 
     @property
     def seed(self) -> int:
-        """Of the detector's training."""
+        """Seed of the detector's training."""
         return int(self.run["seed"])
 
     @property
@@ -132,7 +132,7 @@ class Result:
 
     @property
     def defence(self) -> str:
-        """What was in the training: "none", or such as "sr-edsr-x2 p=0.5"."""
+        """Attack among the training faces: "none", or such as "sr-edsr-x2 p=0.5"."""
         return str(self.run["defence"])
 
     @property
@@ -251,7 +251,7 @@ def _check_agreement(metrics: Mapping[str, Any], predictions: pd.DataFrame) -> N
 
 
 def _json(path: Path) -> dict[str, Any]:
-    """What a file of JSON holds; empty where it is missing or damaged."""
+    """Read a JSON object; empty where the file is missing or damaged."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):

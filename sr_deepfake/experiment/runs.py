@@ -69,7 +69,7 @@ class Run:
 
 @dataclass
 class Outcome:
-    """What a job says of its run.
+    """Reported by a job about its run.
 
     Attributes:
         result: folder of the results; None where nothing was kept, on purpose.
@@ -155,7 +155,7 @@ class RunStore:
         return run
 
     def like(self, run: Run) -> Run | None:
-        """What became of a run; where it names no data.root, of the last one that is the same but for that."""
+        """Find the stored state of a run; without data.root, that of the last run that differs in nothing else."""
         found = self.find(run.name)
         if found is not None or run.settings["data"]["source"].get("root", "") is not None:
             return found

@@ -37,7 +37,7 @@ Frames = Callable[
 
 @dataclass(frozen=True)
 class PhotoSettings:
-    """How photos are read and written.
+    """Settings for reading and writing photos.
 
     Attributes:
         quality: of JPEG and lossy WebP, 1 to 100.
@@ -182,7 +182,7 @@ class FileAttacker:
             beside.write_bytes(buffer.getvalue())
 
     def labels(self, faces: Sequence[Picture]) -> list[str]:
-        """What a preview says of each face: its probability of fake, if there is a detector."""
+        """Labels of the preview's faces: their probability of fake, if there is a detector."""
         return [f"fake {score:.2f}" for score in self.scorer.scores(faces)] if self.scorer else []
 
 

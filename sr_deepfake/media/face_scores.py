@@ -1,4 +1,4 @@
-"""How fake a detector finds the faces of a photo or video, clean and attacked, and how alike both versions are."""
+"""Detector scores of a photo's or video's faces, clean and attacked, and the similarity of both versions."""
 
 import math
 from collections.abc import Callable, Sequence

@@ -24,7 +24,7 @@ MAX_PIXELS = 4_000_000  # of faces that are floating-point numbers at once: 48 M
 
 
 class Finds(Protocol):
-    """What a face detector has to have."""
+    """Interface of a face detector."""
 
     def all(self, frames: Sequence[Picture]) -> list[list[Detection]]:
         """All faces of each frame."""

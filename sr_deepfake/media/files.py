@@ -1,4 +1,4 @@
-"""Which photos and videos a command line means, and where each one's result goes."""
+"""Input and output files of a command line: photos and videos, and where each one's result goes."""
 
 import glob
 import os
@@ -35,7 +35,7 @@ class Job:
 
 @dataclass
 class Files:
-    """What a command line means.
+    """Files named by a command line.
 
     Attributes:
         found: the files, sorted within each folder.
@@ -94,7 +94,7 @@ def _add(files: Files, name: str, without: Path | None) -> None:
         if not meant:
             raise UserError(f"input={printable(name)}: there is no photo or video in this folder")
     elif path.exists() or not glob.has_magic(name):
-        # What is named is taken for what it is, whatever its suffix, even if it is missing: reading it tells the fault.
+        # Explicitly named paths are always kept, whatever their suffix; the reader reports missing or unknown ones.
         files.found.append(File(path, Path(path.name)))
     else:
         files.single = False
@@ -144,7 +144,7 @@ def output_folder(output: str | None) -> Path | None:
 
 
 def plan_jobs(files: Files, output: str | None, overwrite: bool = False) -> list[Job]:
-    """Where each file's result goes.
+    """Plan where each file's result goes.
 
     Args:
         files: what is meant.
@@ -192,7 +192,7 @@ def _refuse_to_overwrite(jobs: list[Job], own: bool) -> None:
 
 
 def _identity(path: Path) -> tuple[int, int] | Path:
-    """What tells whether two names are of one file, through links."""
+    """Key that is equal for two names of one file, through links."""
     try:
         status = path.stat()
     except OSError:

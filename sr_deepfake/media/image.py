@@ -21,7 +21,7 @@ AnyImage = TypeVar("AnyImage", Image.Image, NDArray[np.uint8])
 
 @dataclass(frozen=True)
 class AttackedFaces:
-    """What was done to a photo.
+    """Result of attacking a photo.
 
     Attributes:
         found: its faces.

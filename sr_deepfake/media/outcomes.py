@@ -1,4 +1,4 @@
-"""What became of files that were attacked: told line by line, as a table, and summed up."""
+"""Outcomes of attacking files: a line each, a CSV table, a summary."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -12,7 +12,7 @@ from sr_deepfake.system.files import printable, write_csv
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a file.
+    """Outcome of one file.
 
     Attributes:
         job: the file.
@@ -36,7 +36,7 @@ class Outcome:
 
 
 def explain(error: Exception, job: Job) -> str:
-    """What went wrong with a file, in one line that names it.
+    """Describe an error in one line that names the file.
 
     Example:
         >>> job = Job(Path("a.png"), Path("out/a.png"))
@@ -50,7 +50,7 @@ def explain(error: Exception, job: Job) -> str:
         text = printable(str(error))
         return text if source in text or target in text else f"{source}: {text}"
     if isinstance(error, OSError) and error.strerror:
-        # Sources are read by what tells their faults itself; what is left is writing.
+        # Read errors are already UserErrors, so an OSError here comes from writing.
         return f"{target}: {error.strerror}"
     return f"{source}: {type(error).__name__}: {printable(str(error))}".removesuffix(": ")
 
@@ -106,7 +106,9 @@ def check_report(path: Path) -> None:
     except OSError as error:
         raise UserError(f"{printable(str(path))}: {error.strerror}; name another with report=FILE") from None
     if first != ",".join(COLUMNS):
-        raise UserError(f"{printable(str(path))} is there and no report; name another with report=FILE")
+        raise UserError(
+            f"{printable(str(path))} exists and was not written by this program; name another with report=FILE"
+        )
 
 
 def write_report(path: Path, outcomes: Sequence[Outcome]) -> None:

@@ -28,7 +28,7 @@ COLUMNS = ("input", "detector", "frames", "faces", "fake_mean", "fake_max", "fau
 
 @dataclass(frozen=True)
 class FileScore:
-    """How fake a detector finds a file.
+    """A detector's scores of one file.
 
     Attributes:
         path: the file.

@@ -56,7 +56,7 @@ class FalsePositiveRate(BinaryStatScores):
 
 
 class EqualErrorRate(BinaryROC):
-    """Where FNR and FPR are the same as the threshold moves, interpolated on the ROC curve.
+    """Equal error rate: FNR and FPR where they are equal, interpolated on the ROC curve.
 
     torchmetrics' `BinaryEER` takes the nearest threshold without interpolation: on a few hundred faces it is off by up
     to half a percentage point, and differs from the bootstrap's.

@@ -23,7 +23,7 @@ _DECIMALS = 12  # beyond is the rounding of SSIM's own computation: identical fa
 
 
 def changes(predictions: pd.DataFrame) -> dict[str, Array]:
-    """How much the attack changed each face's score and absolute error.
+    """Changes of each face's score and absolute error under the attack.
 
     Returns:
         `score`: attacked − clean, in [-1, 1], the paper's delta error. `absolute_error`: |attacked − label| −
@@ -102,7 +102,7 @@ def correlations(predictions: pd.DataFrame) -> dict[str, dict[str, dict[str, dic
 
 
 def pearson_moments(measure: Array, change: Array, chosen: npt.NDArray[np.bool_], videos: Videos) -> Array:
-    """What `weighted_pearson` needs of each video: V×6 sums over its chosen faces with a finite measure.
+    """Sums for `weighted_pearson`: V×6, over each video's chosen faces with a finite measure.
 
     Args:
         measure: N numbers; those that are not finite are left out.
@@ -130,7 +130,7 @@ def weighted_pearson(moments: Array, weights: Array) -> Array:
     Returns:
         R numbers; NaN with fewer than three faces or where one side does not vary.
     """
-    # Not a matrix product, whose last digits hang on how many threads there are.
+    # Not a matrix product, whose last digits depend on the number of threads.
     n, x, y, xx, yy, xy = np.einsum("rv,vm->mr", weights, moments)
     with np.errstate(invalid="ignore", divide="ignore"):
         spread_x, spread_y = xx - x * x / n, yy - y * y / n

@@ -20,7 +20,7 @@ THRESHOLD = 0.5
 
 
 class Counts(NamedTuple):
-    """How many faces were classified how; each is an integer tensor without dimensions.
+    """Confusion counts; each is an integer tensor without dimensions.
 
     Attributes:
         true_positives: fakes found.

@@ -52,7 +52,7 @@ def draw_videos(
     label = np.asarray(labels)
     if resamples < 1 or not len(label):
         raise ValueError(f"{resamples} resamples of {len(label)} videos cannot be drawn; one is the least")
-    # A stream for each class: what is drawn from one does not hang on how many are drawn at once.
+    # A stream for each class: what is drawn from one does not depend on how many are drawn at once.
     streams = [np.random.default_rng(sequence) for sequence in np.random.SeedSequence(seed).spawn(2)]
     members = [np.flatnonzero(label == value) for value in (0, 1)]
     for start in range(0, resamples, at_once or resamples):
@@ -112,14 +112,14 @@ def percentile_interval(values: Array, level: float = LEVEL) -> tuple[float, flo
 
 
 Figures = dict[tuple[str, ...], Array]
-# Figures that hang on one class; all others hang on both.
+# Figures that depend on one class; all others depend on both.
 OF_ONE_CLASS = {"fnr": "fake", "recall": "fake", "fpr": "pristine"}
 
 
 def run_intervals(
     predictions: pd.DataFrame, setups: Mapping[str, npt.ArrayLike], resamples: int, seed: int
 ) -> dict[str, Any]:
-    """Compute 95 % intervals over videos for all figures of a cell (see `bootstrap`).
+    """Compute 95 % intervals over videos for all figures of a setup (see `bootstrap`).
 
     Args:
         predictions: the table of predictions, N rows.
@@ -129,7 +129,7 @@ def run_intervals(
 
     Returns:
         [low, high] for each figure, under the same names as the figure itself has in `run_metrics`. NaN where
-        the figure hangs on a class of one video, which says nothing about how videos differ.
+        the figure depends on a class of one video, which says nothing about how videos differ.
     """
     videos = videos_of(predictions)
     attacked = "both" in setups
@@ -195,7 +195,7 @@ def _similarity(predictions: pd.DataFrame) -> dict[tuple[str, ...], tuple[Array,
 
 
 def _classes(path: tuple[str, ...]) -> set[str]:
-    """The classes that a figure hangs on."""
+    """The classes that a figure depends on."""
     if path[0] in ("similarity", "correlation") and path[1] != "pooled":
         return {path[1]}
     return {OF_ONE_CLASS[path[-1]]} if path[-1] in OF_ONE_CLASS else {"pristine", "fake"}

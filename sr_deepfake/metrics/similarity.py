@@ -1,4 +1,4 @@
-"""How alike two versions of a face are: SSIM and PSNR, and PSNR as the paper's script computed it (table 3).
+"""Similarity of two versions of a face: SSIM and PSNR, and PSNR as the paper's script computed it (table 3).
 
 All take B×3×S×S faces in [0, 1] as 8-bit pictures (on the grid k/255) and return one float64 number a face.
 """

@@ -81,7 +81,7 @@ def make_figures(
 
 
 def notes_of(grid: ReportGrid, collected: Collected) -> list[str]:
-    """What a reader has to know about what is not in the grid's tables."""
+    """Notes on results that are not in the grid's tables."""
     notes = []
     outside = [
         result

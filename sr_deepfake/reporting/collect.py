@@ -23,7 +23,7 @@ class Unread:
 
 @dataclass(frozen=True)
 class Collected:
-    """What was found.
+    """The results that were found.
 
     Attributes:
         results: by name.

@@ -1,4 +1,4 @@
-"""The published figures beside one's own, and the difference: `compare=paper`."""
+"""Published figures beside the user's own, and the difference: `compare=paper`."""
 
 from collections.abc import Sequence
 
@@ -25,7 +25,7 @@ def check_comparable(grid: ReportGrid, force: bool) -> list[str]:
     """See whether the paper's figures are of the same thing.
 
     Args:
-        grid: one's own figures.
+        grid: the user's own figures.
         force: compare all the same.
 
     Returns:
@@ -56,7 +56,7 @@ def comparison_tables(grid: ReportGrid, force: bool, illustration: str | None = 
     """Tables 1, 2 and 3 with the published figure and the difference beside each.
 
     Args:
-        grid: one's own figures.
+        grid: the user's own figures.
         force: compare although the data are not the paper's.
         illustration: the caption that says that the figures are illustrations.
 
@@ -131,7 +131,7 @@ def _similarity(
 
 
 def _difference(own: float | None, paper: float | None, decimals: int, factor: int = 1) -> str | None:
-    """Of the rounded figures, as a reader would subtract them."""
+    """Difference of the rounded figures, as a reader would subtract them."""
     shown = number(own, decimals, factor)
     if shown is None or paper is None:
         return None

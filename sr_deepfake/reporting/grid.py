@@ -72,7 +72,7 @@ class ReportGrid:
 
 @dataclass(frozen=True)
 class Wish:
-    """What a user wants in the grid; None: what is found.
+    """The user's choice of what the grid shows; None: whatever is found.
 
     Attributes:
         data: name of the data set; the paper's where it is found, else the one of most results.

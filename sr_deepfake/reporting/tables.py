@@ -183,7 +183,7 @@ def similarity_rows(grid: ReportGrid) -> list[str]:
 
 
 def caption(grid: ReportGrid, words: str, illustration: str | None) -> str:
-    """What stands with every table of a grid."""
+    """Caption of a grid's table."""
     of = f"Data: {grid.data}, protocol {grid.protocol}, attack {grid.attack}."
     return " ".join([words, of, *([illustration.strip()] if illustration else [])])
 

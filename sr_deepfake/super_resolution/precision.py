@@ -1,4 +1,4 @@
-"""Which number format a super-resolution network runs in, and which layers keep float32 whatever it is."""
+"""Number formats of super-resolution networks, and the layers that keep float32."""
 
 import torch
 from torch import Tensor, nn

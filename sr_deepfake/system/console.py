@@ -1,4 +1,4 @@
-"""What goes to the terminal: tables (plain text into a pipe), and how far a long job is."""
+"""Terminal output: tables (plain text into a pipe) and progress."""
 
 import io
 import logging
@@ -27,7 +27,7 @@ _ASCII = str.maketrans(
 
 
 def on_a_terminal() -> bool:
-    """Whether somebody looks at standard output."""
+    """Whether standard output is a terminal."""
     return sys.stdout.isatty()
 
 

@@ -1,4 +1,4 @@
-"""What this machine can do: which device there is, and which number format it is fast in."""
+"""Capabilities of this machine: its device, and the number format that it is fast in."""
 
 import functools
 import os

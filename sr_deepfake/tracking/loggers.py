@@ -165,7 +165,7 @@ def track_report(logger: Logger, report: "Report", out: Path) -> None:
 
 
 def figures_of(metrics: Mapping[str, Any]) -> dict[str, float]:
-    """What a person looks at: rates of each setup, what the attack changed, similarity, correlation, number of faces.
+    """Select the figures of a logger's summary: rates of each setup, changes, similarity, correlation, number of faces.
 
     Seeds, tests and the bounds of intervals are in `metrics.json`.
 

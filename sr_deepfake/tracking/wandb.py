@@ -1,4 +1,4 @@
-"""What W&B shows of a run and of a report, beside the figures."""
+"""W&B's pictures, tables and files of a run and of a report."""
 
 import re
 from collections.abc import Mapping, Sequence

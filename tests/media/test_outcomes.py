@@ -58,7 +58,10 @@ def test_the_report_has_a_row_a_file(tmp_path):
 def test_a_report_takes_nothing_elses_place(tmp_path):
     check_report(tmp_path / "report.csv")
     (tmp_path / "report.csv").write_text("mine")
-    with pytest.raises(UserError, match=r"report\.csv is there and no report; name another with report=FILE"):
+    with pytest.raises(
+        UserError,
+        match=r"report\.csv exists and was not written by this program; name another",
+    ):
         check_report(tmp_path / "report.csv")
     with pytest.raises(UserError, match="Is a directory; name another"):
         check_report(tmp_path)

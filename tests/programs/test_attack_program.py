@@ -116,7 +116,7 @@ def test_faults_end_with_the_list_and_status_1(folder):
     (folder / "in/zero.mp4").touch()
     shown = run("attack", "input=in", "output=out", "attack=bicubic", *CPU, cwd=folder, status=1)
     assert "error: 2 of 4 files had faults:\n  in/text.jpg: unreadable: none of" in shown
-    assert "\n  in/zero.mp4 is no video that can be read: empty file" in shown
+    assert "\n  in/zero.mp4 cannot be read as a video: empty file" in shown
     assert "Traceback" not in shown
     assert sorted(path.name for path in (folder / "out").rglob("*.*")) == ["none.png", "two.png"]
 

@@ -1,4 +1,4 @@
-"""Which square of a frame becomes the face crop."""
+"""Squares that are cut from frames as face crops."""
 
 from dataclasses import dataclass
 

@@ -239,7 +239,7 @@ class FaceDetector:
 
 
 def _by_size(frames: Sequence[Frame] | Frame, find: Callable[[list[Frame]], Sequence[Found]]) -> list[Found]:
-    """What `find` gives for each frame; frames of one size are given to it together."""
+    """Call `find` on frames of one size together; return its result for each frame."""
     for frame in frames:
         if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3:
             raise ValueError(f"frames must be uint8 arrays H×W×3, not {frame.dtype} {frame.shape}")

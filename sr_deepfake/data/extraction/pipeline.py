@@ -49,7 +49,7 @@ PNG_COMPRESSION = 3  # of 9; higher levels take far longer for a few per cent
 
 @dataclass(frozen=True)
 class ExtractionSettings:
-    """How faces are found: everything besides the videos that decides what the crops are, and a limit.
+    """Settings of the face extraction.
 
     Attributes:
         frames: drawn from each video.

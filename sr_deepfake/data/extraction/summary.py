@@ -1,4 +1,4 @@
-"""What an extraction amounts to: the manifest, the list of what was skipped, and the closing summary."""
+"""Results of an extraction: the manifest, the list of skipped videos and frames, the closing summary."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ class OutputFolderError(UserError, OSError):
 
 @dataclass(frozen=True)
 class ExtractionSummary:
-    """What became of the videos of one run.
+    """Counts of one run's videos.
 
     Attributes:
         videos: how many there were.
@@ -156,7 +156,7 @@ def _write_skipped(records: list[Record], path: Path) -> None:
 
 
 def counts_in_words(reasons: dict[str, int]) -> str:
-    """How many there are, and of what, the most frequent first.
+    """Total and counts by reason, the most frequent first.
 
     >>> counts_in_words({"no face": 2, "unreadable": 3}), counts_in_words({})
     ('5 (3 unreadable, 2 no face)', 'none')

@@ -81,7 +81,7 @@ def upright(frame: "av.VideoFrame") -> NDArray[np.uint8]:
 
 
 def quarter_turns(frame: "av.VideoFrame") -> int:
-    """How many quarter turns counter-clockwise make a frame upright: 0 to 3."""
+    """Number of quarter turns counter-clockwise that make a frame upright: 0 to 3."""
     return round(frame.rotation / 90) % 4
 
 
@@ -147,7 +147,7 @@ def read_frames(path: Path | str, count: int = 10, min_frames: int = 2, seed: in
 
 @dataclass
 class _Pass:
-    """What one pass through a file gave."""
+    """Result of one pass through a file."""
 
     images: list[NDArray[np.uint8]]
     decoded: int = 0

@@ -1,1 +1,1 @@
-"""The embedded sample: a miniature FaceForensics++ of generated people with stand-in forgeries."""
+"""The embedded sample: a miniature FaceForensics++ of generated people with synthetic forgeries."""

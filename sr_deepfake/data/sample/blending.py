@@ -1,4 +1,4 @@
-"""How a made face meets the frame: masks, colour matching, compositing."""
+"""Blending of a synthetic face into a frame: masks, colour matching, compositing."""
 
 import cv2
 import numpy as np

@@ -42,7 +42,7 @@ class _Clip:
 
 
 def sample_folder(cache: Path) -> Path:
-    """Where the sample of this version belongs in a cache folder, so that another version's is not reused.
+    """Folder of this version's sample in a cache, so that another version's is not reused.
 
     >>> sample_folder(Path("cache")).as_posix()
     'cache/sample-v1'

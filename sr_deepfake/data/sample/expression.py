@@ -98,7 +98,7 @@ def _eye_distance(points: Points) -> float:
 
 
 def _eyelid_shift(ours: Points, theirs: Points, eye: np.ndarray, corners: np.ndarray) -> Points:
-    """How the lids move when an eye opens as far as the other's, relative to its width."""
+    """Move the lids so that an eye opens as far as the other's, relative to its width."""
     heights, directions = [], []
     for face in (ours, theirs):
         right, left = face[corners]

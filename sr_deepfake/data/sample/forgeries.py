@@ -45,7 +45,7 @@ from sr_deepfake.data.sample.people import Frames
 
 @dataclass(frozen=True)
 class _Clip:
-    """What holds for all frames of a clip.
+    """Facts that hold for all frames of a clip.
 
     Attributes:
         side: of a frame, px.

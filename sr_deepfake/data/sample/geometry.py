@@ -1,4 +1,4 @@
-"""Where a face's parts are, and how pictures are bent onto them."""
+"""Geometry of faces: landmarks, crops, warping by triangles."""
 
 import cv2
 import numpy as np
@@ -90,7 +90,7 @@ JAW = rows(323, 361, 288, 397, 365, 379, 378, 400, 377, 152, 148, 176, 149, 150,
 
 
 def head_yaw(points: Points) -> float:
-    """How far a head is turned, from -1 (to the person's right) over 0 (frontal) to 1; averaged over a clip.
+    """Turn of the head, from -1 (to the person's right) over 0 (frontal) to 1; averaged over a clip.
 
     It is the place of the nose's tip between the oval's outermost points.
 
@@ -137,7 +137,7 @@ def triangulate(points: Points) -> Triangles:
 def piecewise_affine_map(
     source: Points, target: Points, triangles: Triangles, side: int
 ) -> tuple[Image, NDArray[np.bool_]]:
-    """Where each pixel of a square target image comes from, when triangles of `target` show those of `source`.
+    """Map each pixel of a square target image to the source, when triangles of `target` show those of `source`.
 
     Args:
         source: `P×2`, in pixels of the image that is sampled.

@@ -19,7 +19,7 @@ UNITS_PER_PIXEL = 16  # landmarks are stored in sixteenths of a pixel
 
 @dataclass(frozen=True)
 class IdentityTable:
-    """What is known of all people before a clip is decoded.
+    """Table of all people, known before a clip is decoded.
 
     Attributes:
         names: of the people, `"000"` to `"095"`.

@@ -1,4 +1,4 @@
-"""A folder of one's own as a source of faces: photos, face crops or videos in `real/` and `fake/`."""
+"""A user's folder as a source of faces: photos, face crops or videos in `real/` and `fake/`."""
 
 import logging
 from collections import Counter
@@ -27,7 +27,7 @@ _CLASSES = ("real", "fake")
 
 @dataclass(frozen=True)
 class FolderSummary:
-    """What became of the files of a folder.
+    """Summary of a folder's preparation.
 
     Attributes:
         files: the files.
@@ -45,7 +45,7 @@ class FolderSummary:
 
     @property
     def folder(self) -> Path:
-        """Where the manifest and the crops are."""
+        """Folder of the manifest and the crops."""
         return self.extraction.folder
 
     def render(self) -> str:
@@ -94,7 +94,7 @@ class FolderSummary:
 
 
 class Folder:
-    """Photos, face crops and videos of one's own, in the layouts of `folder_layout`.
+    """Photos, face crops and videos of the user, in the layouts of `folder_files`.
 
     Args:
         root: the folder; None: only faces that were found before are used, from `crops`.

@@ -1,4 +1,4 @@
-"""Which files a folder of one's own holds, of which class they are, and in which split they are put.
+"""Files of a user's folder, their classes, and their splits.
 
     <root>/real/…            <root>/train/real/…   <root>/val/real/…   <root>/test/real/…
     <root>/fake/…     or     <root>/train/fake/…   <root>/val/fake/…   <root>/test/fake/…
@@ -49,7 +49,7 @@ _LAYOUTS = (
 
 @dataclass(frozen=True)
 class SplitRule:
-    """How files are split, where the folder itself does not.
+    """Rule for splitting files, where the folder itself gives no split.
 
     Attributes:
         identity: regular expression whose groups are the identities that a file shows, searched in its path below

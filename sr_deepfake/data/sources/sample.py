@@ -22,7 +22,7 @@ class Sample:
     name = "sample"
     # Shown with every figure.
     illustration = (
-        "Illustration only: data=sample shows generated people and stand-in forgeries made by classical image "
+        "Illustration only: data=sample shows generated people and synthetic forgeries made by classical image "
         "processing. The figures say nothing about FaceForensics++."
     )
 

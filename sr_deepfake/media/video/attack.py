@@ -33,7 +33,7 @@ Watch = Callable[[int, list[Crop], list[Picture], list[Picture]], None]
 
 @dataclass(frozen=True)
 class VideoSettings:
-    """How a video is attacked.
+    """Settings of attacking a video.
 
     Attributes:
         encoding: how its frames are encoded.
@@ -64,7 +64,7 @@ class VideoSettings:
 
 @dataclass(frozen=True)
 class VideoReport:
-    """What was done to a video.
+    """Result of attacking a video.
 
     Attributes:
         frames: how many were written.

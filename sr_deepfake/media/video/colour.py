@@ -27,7 +27,7 @@ _FULL_RANGE = 2  # AVCOL_RANGE_JPEG
 
 @dataclass(frozen=True)
 class Colour:
-    """How a frame writes colours as luma and chroma.
+    """Coding of colours as luma and chroma.
 
     Attributes:
         matrix: number of its matrix in ITU-T H.273.
@@ -67,7 +67,7 @@ class Colour:
 
 
 def colour_of(frame: "av.VideoFrame") -> Colour:
-    """How a frame writes colours.
+    """Return a frame's colour coding.
 
     A grey picture is full range whatever it states, as FFmpeg takes it when it makes RGB of it.
 

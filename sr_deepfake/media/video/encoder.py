@@ -1,4 +1,4 @@
-"""How a video is encoded: the encoder that its container can hold and that takes its pixels as they are."""
+"""Choice of the encoder: one that the container can hold and that takes the pixels unconverted."""
 
 import os
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ _MUXERS = {
 
 @dataclass(frozen=True)
 class Encoding:
-    """How frames are encoded.
+    """Settings of the encoder.
 
     Attributes:
         codec: name of FFmpeg's encoder. "auto" is libx264 (for RGB libx264rgb), in WebM libvpx-vp9.
@@ -110,7 +110,7 @@ def encoder_for(codec: str, muxer: str, frame: "av.VideoFrame") -> str:
         'libvpx-vp9'
         >>> encoder_for("libx264", "mp4", av.VideoFrame(63, 48, "yuv420p"))
         Traceback (most recent call last):
-        sr_deepfake.system.errors.UserError: libx264 takes no yuv420p of 63×48 px; video.codec=libvpx-vp9 would do
+        sr_deepfake.system.errors.UserError: libx264 cannot encode yuv420p at 63×48 px; video.codec=libvpx-vp9 would do
     """
     rgb = frame.format.name == "rgb24"
     if codec == "auto":
@@ -144,5 +144,5 @@ def _obstacle(codec: str, muxer: str, frame: "av.VideoFrame") -> str:
         width % (-(-width // chroma.width)) or height % (-(-height // chroma.height))
     )
     if name not in {known.name for known in formats} or (odd and codec.startswith("libx26")):
-        return f"{codec} takes no {name} of {width}×{height} px"
+        return f"{codec} cannot encode {name} at {width}×{height} px"
     return ""

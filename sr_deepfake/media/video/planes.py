@@ -55,7 +55,7 @@ def working_format(name: str) -> str:
 
 
 def stored_crop(crop: Crop, turns: int, height: int, width: int) -> Crop:
-    """Where a square of the upright picture lies in the frame as it is stored.
+    """Map a square of the upright picture to the frame as it is stored.
 
     Args:
         crop: of the upright picture.

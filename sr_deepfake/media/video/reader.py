@@ -71,9 +71,9 @@ class VideoReader:
             require_file(path)
             self.container = av.open(str(path))
         except SourceError as error:
-            raise UserError(f"{self.name} is no video that can be read: {error}") from error
+            raise UserError(f"{self.name} cannot be read as a video: {error}") from error
         except av.error.FFmpegError as error:
-            raise UserError(f"{self.name} is no video that can be read: {_said(error)}") from error
+            raise UserError(f"{self.name} cannot be read as a video: {_said(error)}") from error
         try:
             self.stream = moving_picture(self.container)
             self.stream.thread_type = "AUTO"
@@ -94,7 +94,7 @@ class VideoReader:
 
     @property
     def frames(self) -> int | None:
-        """How many frames there are as far as the file tells: declared, or reckoned from its duration."""
+        """Number of frames according to the file: declared, or estimated from its duration."""
         if self.stream.frames:
             return int(self.stream.frames)
         if self.container.duration and self.stream.average_rate:

@@ -1,4 +1,4 @@
-"""What a report shows of the experiments that the paper left open, where their runs exist."""
+"""Tables and figures of the experiments that the paper left open, where their runs exist."""
 
 from collections.abc import Callable, Sequence
 
@@ -51,7 +51,7 @@ def _order(method: str) -> tuple[int, str]:
 
 
 def _newest(results: Sequence[Result]) -> list[Result]:
-    """Of results that differ in nothing but when and of which seed they are, the newest."""
+    """Keep the newest of results that differ only in date and seed."""
     last = {
         (result.model, result.trained_on, result.tested_on, result.attack, result.defence): result
         for result in sorted(results, key=lambda result: (result.started, result.name))

@@ -1,4 +1,4 @@
-"""What the experiments' summaries share: rates of results, and a table of numbers as a report shows it."""
+"""Shared by the experiments' summaries: rates of results, and their table and figure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field

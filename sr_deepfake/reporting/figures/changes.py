@@ -1,4 +1,4 @@
-"""What the attack does to FNR and FPR over the grid: a dumbbell from clean to attacked for each detector."""
+"""Figure of FNR and FPR over the grid: a dumbbell from clean to attacked for each detector."""
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure

@@ -83,7 +83,7 @@ def strengths(results: Sequence[Result]) -> dict[str, Strengths]:
 
 
 def kind_of(result: Result) -> str:
-    """What an attack is called less its strength: "jpeg" of "jpeg-q35", "sr-edsr" of "sr-edsr-x2-1bc95232"."""
+    """Name of an attack without its strength: "jpeg" of "jpeg-q35", "sr-edsr" of "sr-edsr-x2-1bc95232"."""
     return result.kind
 
 

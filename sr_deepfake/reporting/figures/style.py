@@ -1,4 +1,4 @@
-"""What all figures share: a paper's widths, a style for black and white and for colour-blind people, their files."""
+"""Shared by all figures: a paper's widths, a style for black and white and for colour-blind people, their files."""
 
 import re
 import textwrap

@@ -1,4 +1,4 @@
-"""How the grid's detectors were trained: loss and validation AUC by epoch, from the runs' `csv/metrics.csv`."""
+"""Training curves of the grid's detectors: loss and validation AUC by epoch, from the runs' `csv/metrics.csv`."""
 
 import json
 from collections.abc import Sequence
@@ -90,7 +90,7 @@ def read_curve(result: Result) -> Curve | None:
 
 
 def _within(told: Path, outputs: Path) -> list[Path]:
-    """Where a run's folder is in the outputs, which may have been moved as a whole."""
+    """Locate a run's folder in the outputs, which may have been moved as a whole."""
     entries = [entry for entry, part in enumerate(told.parts) if part in RUNS]
     return [outputs.joinpath(*told.parts[entries[-1] :])] if entries else []
 

@@ -1,4 +1,4 @@
-"""What the attack changed for each detector: numbers, and the page's map of them in words and colour."""
+"""The page's heat map: how the attack changed each detector's rates."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -65,7 +65,7 @@ class Change:
 
 
 def change_at(entry: Entry, metric: str, setup: str) -> Change | None:
-    """What the attack changed at a entry of the grid.
+    """Changes of one entry of the grid.
 
     Args:
         entry: of the grid.
@@ -95,7 +95,7 @@ def change_at(entry: Entry, metric: str, setup: str) -> Change | None:
 
 
 def changes(entries: Sequence[Entry], metric: str, setup: str) -> list[Change]:
-    """What the attack changed, over all entries that have it."""
+    """Summary of the changes over all entries that have them."""
     found = (change_at(entry, metric, setup) for entry in entries)
     return [change for change in found if change is not None]
 

@@ -51,7 +51,7 @@ class PageExample:
 
     @property
     def detector(self) -> str:
-        """Which one it is of."""
+        """Name of the face."""
         return f"{self.example.model} on {self.example.forgery}"
 
 

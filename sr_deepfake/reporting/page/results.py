@@ -1,4 +1,4 @@
-"""What is behind a result, as the page tells it: command, code, data, versions, configuration, figures."""
+"""Provenance and figures of a result on the page: command, code, data, versions, configuration."""
 
 import json
 from collections.abc import Mapping
@@ -88,7 +88,7 @@ def _gist(result: Result) -> str:
 
 
 def _known(result: Result) -> dict[str, str]:
-    """What is known of the run; what nothing tells is left out."""
+    """The known facts of the run; unknown ones are left out."""
     told, run, git = result.run, result.provenance, _part(result.provenance, "git")
     faces, drawn = result.metrics["faces"], result.metrics["bootstrap"]
     commit = str(git.get("commit", ""))

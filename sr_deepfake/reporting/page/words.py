@@ -86,7 +86,7 @@ def tiles(grid: ReportGrid) -> list[Tile]:
 
 
 def _sentence(found: Sequence[Change]) -> str:
-    """How many detectors fare worse by more than chance, and the largest change."""
+    """Count the detectors that fare worse by more than chance, and name the largest change."""
     one, several, one_better, several_better = _SUBJECTS[found[0].metric]
     count = len(found)
     largest = max(found, key=lambda change: change.harm)

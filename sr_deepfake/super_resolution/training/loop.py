@@ -47,7 +47,7 @@ class _BestAndLast(Checkpoint):
                 trainer.save_checkpoint(beside)
 
     def state_dict(self) -> dict[str, Any]:
-        """What a resumed training has to know."""
+        """State that a resumed training needs."""
         return {"best": self.best}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""What one step of training a super-resolution network is, and how its validation is judged."""
+"""LightningModule that trains a super-resolution network."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +17,7 @@ _LOSSES = {"l1": F.l1_loss, "l2": F.mse_loss}
 
 @dataclass(frozen=True)
 class Schedule:
-    """How long and how fast.
+    """Length and learning rate of the training.
 
     Attributes:
         steps: of the optimiser; rounded up to whole checks.

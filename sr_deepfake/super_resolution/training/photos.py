@@ -103,7 +103,7 @@ def centre_crop(picture: Picture, side: int, scale: int) -> Picture:
 
 @dataclass(frozen=True)
 class PatchSettings:
-    """How patches are cut.
+    """Settings for cutting patches.
 
     Attributes:
         scale: K.
