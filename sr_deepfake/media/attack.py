@@ -163,7 +163,7 @@ class FileAttacker:
             report.frames,
             scores,
             fault,
-            f"without its streams of {', '.join(report.left_out)}" if report.left_out else "",
+            f"left out: {', '.join(report.left_out)}" if report.left_out else "",
         )
 
     def _measured(self, done: AttackedFaces) -> FaceScores:

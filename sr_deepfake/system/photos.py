@@ -62,7 +62,7 @@ def open_photo(path: Path, max_pixels: int = MAX_PIXELS) -> Image.Image:
     except (FileNotFoundError, NotADirectoryError) as error:
         raise SourceError("missing", "no such file") from error
     except UnidentifiedImageError as error:
-        raise SourceError("unreadable", f"none of {', '.join(FORMATS)}") from error
+        raise SourceError("unreadable", f"not a kind of {', '.join(FORMATS)} that can be read") from error
     except (OSError, ValueError, SyntaxError, EOFError, IndexError, KeyError) as error:
         raise SourceError(
             "unreadable", f"damaged or cut short ({getattr(error, 'strerror', None) or error})"

@@ -34,7 +34,7 @@ def make_clip(
     time_base: Fraction = Fraction(1, 25),
     colour: dict[str, int] | None = None,
     rotation: float | None = None,
-    sound: bool = False,
+    sound: bool | str = False,
     subtitles: bool = False,
     metadata: dict[str, str] | None = None,
     muxer: dict[str, str] | None = None,
@@ -53,7 +53,10 @@ def make_clip(
             video.set_display_rotation(rotation)
         container.metadata.update(metadata or {})
         audio: Any = (
-            container.add_stream("aac" if path.suffix != ".webm" else "libopus", rate=48000)
+            container.add_stream(
+                sound if isinstance(sound, str) else "libopus" if path.suffix == ".webm" else "aac",
+                rate=48000,
+            )
             if sound
             else None
         )

@@ -188,7 +188,7 @@ def test_a_gap_of_a_video_is_a_fault_and_its_result_stays(tmp_path, attacker, mo
     (outcome,) = attack_files(jobs_of(tmp_path, "a.mp4"), attacker(), show=False)
     assert outcome.fault == f"{tmp_path / 'a.mp4'}: {gaps[0]}; {gaps[1]}"
     assert (outcome.status, outcome.faces, outcome.frames) == ("attacked", 80, 90)
-    assert "80 faces in 90 frames, without its streams of data, error: " in capsys.readouterr().err
+    assert "80 faces in 90 frames, left out: data, error: " in capsys.readouterr().err
 
 
 def test_a_senseless_quality_is_told():

@@ -27,8 +27,8 @@ SCORED = FaceScores(3, 0.9, 0.99, 0.4, 0.75, 0.971, 37.85)
         ),
         (Outcome(JOB, "failed", fault=r"in/a\n.png: damaged"), r"error: in/a\n.png: damaged"),
         (
-            Outcome(JOB, "attacked", 2, 0, 2, fault="x: damaged", note="without its streams of data"),
-            r"in/a\n.png: 2 faces in 2 frames, without its streams of data, error: x: damaged",
+            Outcome(JOB, "attacked", 2, 0, 2, fault="x: damaged", note="left out: data"),
+            r"in/a\n.png: 2 faces in 2 frames, left out: data, error: x: damaged",
         ),
     ],
 )

@@ -85,7 +85,7 @@ def jpeg(picture) -> bytes:
 def test_what_cannot_be_read_is_told_with_its_name(tmp_path, picture):
     contents = {
         "zero.png": (b"", "empty file"),
-        "text.jpg": (b"hello", "none of BMP, JPEG, PNG, TIFF, WEBP"),
+        "text.jpg": (b"hello", "not a kind of BMP, JPEG, PNG, TIFF, WEBP"),
         "cut.jpg": (jpeg(picture)[:900], "damaged or cut short"),
     }
     for name in ("a.png", "a.webp", "a.tiff", "a.bmp"):

@@ -115,7 +115,7 @@ def test_faults_end_with_the_list_and_status_1(folder):
     (folder / "in/text.jpg").write_text("hello")
     (folder / "in/zero.mp4").touch()
     shown = run("attack", "input=in", "output=out", "attack=bicubic", *CPU, cwd=folder, status=1)
-    assert "error: 2 of 4 files had faults:\n  in/text.jpg: unreadable: none of" in shown
+    assert "error: 2 of 4 files had faults:\n  in/text.jpg: unreadable: not a kind of" in shown
     assert "\n  in/zero.mp4 cannot be read as a video: empty file" in shown
     assert "Traceback" not in shown
     assert sorted(path.name for path in (folder / "out").rglob("*.*")) == ["none.png", "two.png"]
@@ -206,7 +206,7 @@ def test_scores_before_and_after(folder):
         *CPU,
     ]
     shown = run("evaluate", *arguments, "trainer.precision=32", cwd=folder, status=1)
-    assert "error: 1 file(s) could not be scored:\n  in/text.jpg: unreadable: none of" in shown
+    assert "error: 1 file(s) could not be scored:\n  in/text.jpg: unreadable: not a kind of" in shown
     assert "Scores: scores.csv" in shown
     with open(folder / "scores.csv", newline="") as file:
         scores = {row["input"]: row for row in csv.DictReader(file)}

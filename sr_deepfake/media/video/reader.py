@@ -61,7 +61,7 @@ class VideoReader:
     """
 
     def __init__(self, path: Path) -> None:
-        self.name = printable(str(path))
+        self.path, self.name = path, printable(str(path))
         self.gaps: list[Gap] = []
         self._damaged: float | None = None
         self._refused = 0

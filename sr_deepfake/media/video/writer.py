@@ -1,6 +1,8 @@
 """Writes a video as another one was: frames encoded anew, every other stream as it is, all that describes them kept."""
 
 import contextlib
+import io
+import itertools
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -165,6 +167,8 @@ class VideoWriter:
             try:
                 if source.type == "data" or (source.codec_context is None and source.type != "attachment"):
                     raise ValueError
+                if source.type == "audio" and not _holds(self._muxer, self._reader.path, source.index):
+                    raise ValueError
                 copy: Any = self._container.add_stream_from_template(source, opaque=True)
             except ValueError:  # PyAV's word for: the container does not hold it
                 self.left_out.append(source.type)
@@ -185,6 +189,21 @@ class VideoWriter:
         self._finished = True
         with contextlib.suppress(av.error.FFmpegError, OSError, ValueError):
             self._container.close()
+
+
+def _holds(muxer: str, path: Path, index: int) -> bool:
+    """Whether a container takes a stream of a file: tried in memory, since some refuse at their end only."""
+    with av.open(str(path)) as source:
+        stream = source.streams[index]
+        try:
+            with av.open(io.BytesIO(), "w", format=muxer) as container:
+                copy = container.add_stream_from_template(stream, opaque=True)
+                for packet in itertools.islice(source.demux(stream), 1):
+                    packet.stream = copy
+                    container.mux(packet)
+        except (av.error.FFmpegError, ValueError):
+            return False
+    return True
 
 
 def _kept(metadata: dict[str, str]) -> dict[str, str]:

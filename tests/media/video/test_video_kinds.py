@@ -83,6 +83,24 @@ def test_pixels_outside_the_square_stay_as_decoded(tmp_path, name, clip, toleran
             assert getattr(new, colour) == getattr(old, colour)
 
 
+@pytest.mark.parametrize(
+    ("source", "sound", "target"),
+    [  # refused where the stream is added, where the header is written, and at the end
+        ("a.mp4", "aac", "b.webm"),
+        ("a.mkv", "libopus", "b.mov"),
+        ("a.mkv", "pcm_s16le", "b.mp4"),
+    ],
+)
+def test_sound_that_the_container_refuses_is_left_out_and_named(tmp_path, source, sound, target):
+    clip = make_clip(tmp_path / source, sound=sound)
+    settings = VideoSettings(Encoding(crf=30, preset="ultrafast"))
+    report = attack_video(clip, tmp_path / target, Fixed(CROP), darken, settings)
+    assert report.left_out == ("audio",)
+    with av.open(str(tmp_path / target)) as container:
+        assert [stream.type for stream in container.streams] == ["video"]
+        assert len(list(container.decode(video=0))) == 12
+
+
 def test_an_attack_that_changes_nothing_leaves_every_sample(tmp_path):
     source = make_clip(tmp_path / "a.mkv", pix_fmt="yuv420p10le", colour=BT709)
     target = tmp_path / "b.mkv"
