@@ -1,10 +1,12 @@
 """The augmentation of the training faces, as the paper's published code lists it (JPEG, noise, flip, grey, affine).
 
-What happens to a face is drawn where it is loaded, from the seed, the epoch and the face alone. It is done there, or to
-whole batches on the device, where a machine's few cores are the bottleneck; only JPEG, a codec and rare, stays there.
+Ranges are albumentations', which the published code uses. What happens to a face is drawn where it is loaded, from the
+seed, the epoch and the face alone. It is done there, or to whole batches on the device, where a machine's few cores are
+the bottleneck; only JPEG, a codec and rare, stays there.
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,12 +14,14 @@ from torch import Tensor
 from torch.nn import functional as F
 from torchvision.transforms.v2 import functional as transforms
 
-from sr_deepfake.system.errors import UserError
+from sr_deepfake.system.errors import UserError, choose
 
 JPEG_QUALITY = (60, 100)
-NOISE_STD = (10**0.5, 50**0.5)  # grey levels; a variance of 10 to 50
+NOISE_VARIANCE = (10.0, 50.0)  # grey levels squared, uniform, as albumentations' GaussNoise draws it
 SHIFT, SCALE, ROTATION = 0.1, 0.2, 5.0  # fractions of the side, and degrees
 OPERATIONS = ("jpeg", "noise", "flip", "grey", "affine")
+BORDERS = {"mirror": "reflect", "black": "constant"}
+GREY = (0.299, 0.587, 0.114)  # of red, green and blue, as in OpenCV
 
 # The numbers that are drawn for a face, and those of a face that stays as it is.
 _NOISE, _SEED, _FLIP, _GREY, _ANGLE, _ZOOM, _RIGHT, _DOWN = range(8)
@@ -30,12 +34,14 @@ class Augmentation:
     """Random changes of faces; each operation happens with its own probability.
 
     Args:
-        probabilities: of `jpeg` (quality 60–100), `noise` (Gaussian, 3–7 grey levels), `flip` (left–right), `grey`,
-            and `affine` (shift by up to 10 % of the side, scale by up to 20 %, rotation by up to 5°; what comes in
-            from outside is mirrored). An operation that is left out is not applied.
+        settings: probabilities of `jpeg` (quality 60–100), `noise` (Gaussian, of a variance of 10–50), `flip`
+            (left–right), `grey`, and `affine` (shift by up to 10 % of the side, scale by up to 20 %, rotation by up to
+            5°); an operation that is left out is not applied. And `border`, what comes in from outside: "mirror" or
+            "black"; `grey_order`: the order of channels that grey's weights are for, "rgb" or "bgr" (the published code
+            takes its BGR faces for RGB).
 
     Raises:
-        UserError: an unknown operation, or a probability outside [0, 1].
+        UserError: an unknown operation, a probability outside [0, 1], or no such border or order.
 
     Example:
         >>> augmentation = Augmentation({"flip": 1.0})
@@ -45,13 +51,23 @@ class Augmentation:
         47
     """
 
-    def __init__(self, probabilities: Mapping[str, float]) -> None:
-        for name, probability in probabilities.items():
+    def __init__(self, settings: Mapping[str, Any]) -> None:
+        for name, probability in settings.items():
+            if name in ("border", "grey_order"):
+                continue
             if name not in OPERATIONS:
                 raise UserError(f"protocol.augmentation.{name}: unknown; known are {', '.join(OPERATIONS)}")
             if not isinstance(probability, int | float) or not 0 <= probability <= 1:
                 raise UserError(f"protocol.augmentation.{name}={probability}: a probability lies in [0, 1]")
-        self.probabilities = {name: float(probabilities.get(name, 0.0)) for name in OPERATIONS}
+        self.probabilities = {name: float(settings.get(name, 0.0)) for name in OPERATIONS}
+        self.border = choose(settings.get("border", "mirror"), tuple(BORDERS), "protocol.augmentation.border")
+        order = choose(settings.get("grey_order", "rgb"), ("rgb", "bgr"), "protocol.augmentation.grey_order")
+        self.grey = GREY if order == "rgb" else GREY[::-1]
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """All that it depends on, as plain values."""
+        return {**self.probabilities, "border": self.border, "grey": list(self.grey)}
 
     def draw(self, face: Tensor, *, seed: int, epoch: int, index: int) -> tuple[Tensor, Tensor]:
         """Draw the operations for a face, and compress it as JPEG if they say so.
@@ -72,13 +88,13 @@ class Augmentation:
             face = transforms.jpeg(face.contiguous(), quality=quality)
         drawn = torch.tensor(UNCHANGED)
         if wanted["noise"]:
-            drawn[_NOISE], drawn[_SEED] = rng.uniform(*NOISE_STD), float(rng.integers(_SEEDS))
+            drawn[_NOISE], drawn[_SEED] = rng.uniform(*NOISE_VARIANCE) ** 0.5, float(rng.integers(_SEEDS))
         drawn[_FLIP], drawn[_GREY] = float(wanted["flip"]), float(wanted["grey"])
         if wanted["affine"]:
             side = face.shape[-1]
             drawn[_ANGLE] = rng.uniform(-ROTATION, ROTATION)
             drawn[_ZOOM] = rng.uniform(1 - SCALE, 1 + SCALE)
-            drawn[_RIGHT], drawn[_DOWN] = (round(rng.uniform(-SHIFT, SHIFT) * side) for _ in range(2))
+            drawn[_RIGHT], drawn[_DOWN] = (rng.uniform(-SHIFT, SHIFT) * side for _ in range(2))
         return face, drawn
 
     def __call__(self, faces: Tensor, drawn: Tensor) -> Tensor:
@@ -103,21 +119,24 @@ class Augmentation:
         if flipped.any():
             levels = torch.where(per_face[:, _FLIP, None] > 0, levels.flip(-1), levels)
         if grey.any():
-            greys = transforms.rgb_to_grayscale(levels, num_output_channels=3).floor()
+            weights = torch.tensor(self.grey, device=levels.device).view(1, 3, 1, 1)
+            greys = (levels * weights).sum(1, keepdim=True).round_()
             levels = torch.where(per_face[:, _GREY, None] > 0, greys, levels)
         if moved.any():
-            levels = move(levels, drawn[:, _ANGLE], drawn[:, _ZOOM], drawn[:, [_RIGHT, _DOWN]]).round_()
+            shifts = drawn[:, [_RIGHT, _DOWN]]
+            levels = move(levels, drawn[:, _ANGLE], drawn[:, _ZOOM], shifts, self.border).round_()
         return levels / 255
 
 
-def move(faces: Tensor, angles: Tensor, zooms: Tensor, shifts: Tensor) -> Tensor:
-    """Rotate, scale and shift each face about its centre; what comes in from outside is mirrored.
+def move(faces: Tensor, angles: Tensor, zooms: Tensor, shifts: Tensor, border: str = "mirror") -> Tensor:
+    """Rotate, scale and shift each face about its centre.
 
     Args:
         faces: float tensor of shape B×C×S×S.
         angles: B rotations in degrees, clockwise.
         zooms: B factors.
         shifts: B×2 shifts to the right and down, px.
+        border: what comes in from outside, "mirror" or "black".
 
     Returns:
         A tensor of the faces' shape; a face with angle 0, factor 1 and shift 0 stays as it is.
@@ -130,7 +149,7 @@ def move(faces: Tensor, angles: Tensor, zooms: Tensor, shifts: Tensor) -> Tensor
     """
     side = faces.shape[-1]
     margin = side // 3  # wide enough for the largest shift, shrinking and rotation together
-    whole = F.pad(faces, [margin] * 4, mode="reflect")
+    whole = F.pad(faces, [margin] * 4, mode=BORDERS[border])
     centre = (side - 1) / 2
     offsets = torch.arange(side, device=faces.device, dtype=torch.float32) - centre
     down, right = torch.meshgrid(offsets, offsets, indexing="ij")

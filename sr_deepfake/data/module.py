@@ -48,7 +48,7 @@ class FaceDataModule(lightning.LightningDataModule):
         frames: at most so many faces a video; None: all.
         image_size: the detector's input side, in pixels: training faces are resized to it.
         batch_size: training faces a step, over all devices. A last smaller batch is left out.
-        augmentation: probabilities of the operations of `Augmentation`; None: no augmentation.
+        augmentation: settings of `Augmentation`; None: no augmentation.
         augment_on: "loader": face by face, where they are loaded; "device": whole batches; "auto": on a GPU there, else
             where they are loaded.
         defence: puts attacked faces among the training faces.
@@ -69,7 +69,7 @@ class FaceDataModule(lightning.LightningDataModule):
         frames: int | None = None,
         image_size: int = 224,
         batch_size: int = 32,
-        augmentation: Mapping[str, float] | None = None,
+        augmentation: Mapping[str, Any] | None = None,
         augment_on: str = "auto",
         defence: Defence | None = None,
         attack: nn.Module | None = None,

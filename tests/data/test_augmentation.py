@@ -1,5 +1,7 @@
+import cv2
 import numpy as np
 import pytest
+import scipy.stats
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -34,18 +36,27 @@ def test_nothing_happens_at_probability_zero():
     assert torch.equal(change(), FACE)
 
 
-def test_flip_and_grey_are_what_they_say():
+def test_the_flip_is_left_to_right():
     assert torch.equal(change(flip=1), FACE.flip(-1))
-    grey = change(grey=1)
+
+
+@pytest.mark.parametrize(("order", "code"), [("rgb", cv2.COLOR_RGB2GRAY), ("bgr", cv2.COLOR_BGR2GRAY)])
+def test_grey_is_opencvs_of_the_channels_in_this_order(order, code):
+    grey = change(grey=1, grey_order=order)
     assert torch.equal(grey[0], grey[1])
-    weights = torch.tensor([0.2989, 0.587, 0.114]).view(3, 1, 1)
-    assert (grey[0] - (FACE * weights).sum(0)).abs().max() <= 1.01
+    expected = cv2.cvtColor(FACE.permute(1, 2, 0).numpy(), code)
+    assert np.abs(grey[0].numpy().astype(int) - expected).max() <= 1  # OpenCV computes in whole numbers
+    assert (grey[0].numpy() == expected).mean() > 0.99
 
 
-def test_noise_is_3_to_7_grey_levels():
-    spreads = [(change(seed, noise=1).float() - FACE.float()).std().item() for seed in range(30)]
-    assert 3.0 < min(spreads) < 4.2
-    assert 6.0 < max(spreads) < 7.3
+def test_the_variance_of_the_noise_is_uniform_in_10_to_50():
+    """As albumentations documents GaussNoise's `var_limit`; its standard deviation is not uniform."""
+    augmentation = Augmentation({"noise": 1.0})
+    drawn = [augmentation.draw(FACE, seed=0, epoch=0, index=index)[1][0].item() ** 2 for index in range(2000)]
+    assert scipy.stats.kstest(drawn, scipy.stats.uniform(10, 40).cdf).pvalue > 0.01
+    measured = [(change(seed, noise=1).float() - FACE.float()).var().item() for seed in range(30)]
+    assert 9 < min(measured) < 20
+    assert 40 < max(measured) < 55
 
 
 def test_jpeg_stays_near_the_face():
@@ -59,6 +70,42 @@ def test_affine_mirrors_what_comes_in_from_outside():
     bright = torch.full((3, 48, 48), 200, dtype=torch.uint8)
     assert all(torch.equal(change(seed, bright, affine=1), bright) for seed in range(50))
     assert not torch.equal(change(affine=1), FACE)
+
+
+def test_a_black_border_is_black_as_opencvs_constant_border():
+    bright = torch.full((3, 48, 48), 200, dtype=torch.uint8)
+    moved = [change(seed, bright, affine=1, border="black") for seed in range(200)]
+    black = [(face == 0).any().item() for face in moved]
+    assert 0.7 < np.mean(black) < 0.95  # the protocol's notes say 82 % of what the published code moves
+    with pytest.raises(UserError, match=r"protocol\.augmentation\.border.*mirror, black"):
+        Augmentation({"border": "white"})
+
+
+@given(
+    angle=st.floats(-5, 5), zoom=st.floats(0.8, 1.2), right=st.floats(-4.8, 4.8), down=st.floats(-4.8, 4.8)
+)  # fmt: skip
+def test_moving_with_a_black_border_is_opencvs_affine(angle, zoom, right, down):
+    """What albumentations' ShiftScaleRotate calls: a rotation about the centre, and a shift of any fraction."""
+    (face,) = photo_like(1)
+    matrix = cv2.getRotationMatrix2D((23.5, 23.5), -angle, zoom)
+    matrix[:, 2] += right, down
+    picture = face.permute(1, 2, 0).float().numpy()
+    expected = cv2.warpAffine(
+        picture, matrix, (48, 48), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT
+    )
+    moved = (
+        move(
+            face[None].float(),
+            torch.tensor([angle]),
+            torch.tensor([zoom]),
+            torch.tensor([[right, down]]),
+            "black",
+        )[0]
+        .permute(1, 2, 0)
+        .numpy()
+    )
+    # OpenCV rounds positions to 1/32 px.
+    assert np.abs(moved - expected).mean() < 1.5
 
 
 def test_each_operation_happens_as_often_as_asked():
@@ -135,7 +182,8 @@ def test_the_draws_have_the_probabilities_and_ranges_of_the_augmentation():
     assert angle.abs().max() <= 5
     assert 0.8 <= zoom.min() < 0.82
     assert 1.18 < zoom.max() <= 1.2
-    assert right.abs().max() == down.abs().max() == 5
+    assert 4.6 < right.abs().max() <= 4.8
+    assert 4.6 < down.abs().max() <= 4.8
 
 
 def test_a_face_depends_on_seed_epoch_and_index_alone_and_a_batch_on_its_faces():
