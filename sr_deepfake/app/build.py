@@ -85,6 +85,7 @@ def recipe(cfg: DictConfig, detector: Detector, data: FaceDataModule) -> Recipe:
         "faces": faces,
         "batch_size": data.batch_size,
         "image_size": data.image_size,
+        "resize": data.resize,
         "augmentation": data.augmentation.settings,
         "augment_on": data.augment_on,
         "defence": None if data.defence is None else data.defence.describe(device(cfg)),

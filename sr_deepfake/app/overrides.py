@@ -23,8 +23,8 @@ FROM_RUN = "from_run="
 
 # Options of `FaceDataModule`; those of the data set, which stand in data.source, may be typed as data.root= too.
 _OF_THE_MODULE = (
-    "source", "forgery", "tested_on", "frames", "image_size", "batch_size", "augmentation", "augment_on", "defence",
-    "attack", "seed", "workers",
+    "source", "forgery", "tested_on", "frames", "image_size", "resize", "batch_size", "augmentation", "augment_on",
+    "defence", "attack", "seed", "workers",
 )  # fmt: skip
 
 

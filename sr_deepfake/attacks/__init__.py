@@ -14,7 +14,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sr_deepfake.attacks.base import Attack
+    from sr_deepfake.attacks.base import Attack, Identity
     from sr_deepfake.attacks.chain import ChainAttack
     from sr_deepfake.attacks.corruptions import BlurAttack, JpegAttack, NoiseAttack, ResizeAttack
     from sr_deepfake.attacks.h264 import H264Attack
@@ -25,6 +25,7 @@ _MODULES = {
     "BlurAttack": "corruptions",
     "ChainAttack": "chain",
     "H264Attack": "h264",
+    "Identity": "base",
     "JpegAttack": "corruptions",
     "NoiseAttack": "corruptions",
     "ResizeAttack": "corruptions",
@@ -35,6 +36,7 @@ __all__ = [
     "BlurAttack",
     "ChainAttack",
     "H264Attack",
+    "Identity",
     "JpegAttack",
     "NoiseAttack",
     "ResizeAttack",

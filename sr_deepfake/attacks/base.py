@@ -160,7 +160,10 @@ def of_severity(value: Any, severity: Any, values: Sequence[float], option: str)
 
 
 class Identity(Attack):
-    """Returns the faces unchanged; an attack's place for a clean run.
+    """Returns the faces unchanged; the control for `resize="authors"`, which resizes attacked faces in another way.
+
+    Args:
+        kind: its name.
 
     Example:
         >>> import torch
@@ -169,7 +172,9 @@ class Identity(Attack):
         True
     """
 
-    kind = "none"
+    def __init__(self, kind: str = "resampling") -> None:
+        super().__init__()
+        self.kind = kind
 
     def forward(self, faces: Tensor) -> Tensor:
         """Return `faces` (B×3×S×S in [0, 1])."""

@@ -32,7 +32,7 @@ class Defence:
     Example:
         >>> import tempfile
         >>> from sr_deepfake.attacks.base import Identity
-        >>> Defence(0.5, Identity(), tempfile.mkdtemp()).name
+        >>> Defence(0.5, Identity("none"), tempfile.mkdtemp()).name
         'none p=0.5'
     """
 

@@ -60,6 +60,7 @@ class TrainingFaces(Dataset[tuple[Tensor, ...]]):
         augmentation: what happens to each face.
         seed: of augmentation and defence.
         defence: face → the face or its attacked self (see `Defence`).
+        resize: see `resize_faces`.
         on_device: leave the augmentation to `augmentation` on the device.
     """
 
@@ -72,6 +73,7 @@ class TrainingFaces(Dataset[tuple[Tensor, ...]]):
         seed: int,
         defence: Callable[..., Tensor] | None = None,
         on_device: bool = False,
+        resize: str = "bilinear",
     ) -> None:
         self.paths = [str(path) for path in rows["path"]]
         self.labels = rows["label"].to_numpy(dtype=np.float32)
@@ -81,6 +83,7 @@ class TrainingFaces(Dataset[tuple[Tensor, ...]]):
         self.seed = seed
         self.defence = defence
         self.on_device = on_device
+        self.resize = resize
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -91,10 +94,11 @@ class TrainingFaces(Dataset[tuple[Tensor, ...]]):
         For an augmentation on the device: the face (uint8), its label, and what is to happen to it.
         """
         epoch, index = key
-        face = read_face(self.folder / self.paths[index])
+        face = clean = read_face(self.folder / self.paths[index])
         if self.defence is not None:  # at the face's own size, where the attack acts
             face = self.defence(face, seed=self.seed, epoch=epoch, index=index)
-        resized = resize_faces(face[None].float(), self.size)[0].round().clamp(0, 255).to(torch.uint8)
+        small = resize_faces(face[None].float() / 255, self.size, self.resize, attacked=face is not clean)[0]
+        resized = (small * 255).round().to(torch.uint8)
         label = torch.tensor(self.labels[index])
         resized, drawn = self.augmentation.draw(resized, seed=self.seed, epoch=epoch, index=index)
         if self.on_device:

@@ -10,6 +10,8 @@ from torch import Tensor
 
 from sr_deepfake.system.errors import UserError
 
+RESIZES = ("bilinear", "authors")
+
 
 def read_face(path: Path) -> Tensor:
     """Read a face crop.
@@ -38,18 +40,22 @@ def read_face(path: Path) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(picture[:, :, ::-1].transpose(2, 0, 1)))
 
 
-def resize_faces(faces: Tensor, size: int) -> Tensor:
-    """Resize faces to a detector's input size, bilinear with antialiasing.
+def resize_faces(faces: Tensor, size: int, resize: str = "bilinear", attacked: bool = False) -> Tensor:
+    """Resize faces to a detector's input size, and round them to 8 bits, as a picture on disk is.
 
     Training and evaluation resize with this one function: a detector that is trained on one interpolation
     and tested on another sees a difference that no forgery made.
 
     Args:
-        faces: float tensor of shape B×3×S×S, any range.
+        faces: float tensor of shape B×3×S×S, in [0, 1].
         size: side wanted, in pixels.
+        resize: "bilinear", with antialiasing; or "authors", as the published code does it, in OpenCV on the CPU:
+            its clean faces are files of the wanted size, made with `INTER_AREA`; attacked ones are files of their own
+            size, which its data set brings down with `INTER_AREA`, or up with `INTER_CUBIC`.
+        attacked: whether the faces are attacked ones; "bilinear" does not care.
 
     Returns:
-        Tensor of shape B×3×size×size; the input itself when it has that size already.
+        Tensor of shape B×3×size×size, on the grid k/255; the input itself when it has that size already.
 
     Example:
         >>> resize_faces(torch.full((1, 3, 96, 96), 0.5), 48).shape
@@ -57,4 +63,17 @@ def resize_faces(faces: Tensor, size: int) -> Tensor:
     """
     if faces.shape[-2:] == (size, size):
         return faces
-    return F.interpolate(faces, size=(size, size), mode="bilinear", antialias=True, align_corners=False)
+    if resize == "bilinear":
+        resized = F.interpolate(
+            faces, size=(size, size), mode="bilinear", antialias=True, align_corners=False
+        )
+        return (resized * 255).round().clamp(0, 255) / 255
+    enlarged = attacked and faces.shape[-1] < size
+    interpolation = cv2.INTER_CUBIC if enlarged else cv2.INTER_AREA
+    levels = (faces.detach() * 255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
+    pictures = [
+        cv2.resize(np.ascontiguousarray(face), (size, size), interpolation=interpolation) for face in levels
+    ]
+    return (
+        torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).contiguous().to(faces.device).float() / 255
+    )

@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader
 from sr_deepfake.data.augmentation import Augmentation
 from sr_deepfake.data.defence import Defence
 from sr_deepfake.data.faces import EpochSampler, FaceBatch, SideBatches, StoredFaces, TrainingFaces
+from sr_deepfake.data.images import RESIZES
 from sr_deepfake.data.manifest import FaceSet
 from sr_deepfake.system.errors import UserError, choose
 from sr_deepfake.system.hardware import helpful_workers
@@ -47,6 +48,7 @@ class FaceDataModule(lightning.LightningDataModule):
         tested_on: the method whose fakes are tested; None: the same.
         frames: at most so many faces a video; None: all.
         image_size: the detector's input side, in pixels: training faces are resized to it.
+        resize: how; see `resize_faces`.
         batch_size: training faces a step, over all devices. A last smaller batch is left out.
         augmentation: settings of `Augmentation`; None: no augmentation.
         augment_on: "loader": face by face, where they are loaded; "device": whole batches; "auto": on a GPU there, else
@@ -68,6 +70,7 @@ class FaceDataModule(lightning.LightningDataModule):
         tested_on: str | None = None,
         frames: int | None = None,
         image_size: int = 224,
+        resize: str = "bilinear",
         batch_size: int = 32,
         augmentation: Mapping[str, Any] | None = None,
         augment_on: str = "auto",
@@ -89,6 +92,7 @@ class FaceDataModule(lightning.LightningDataModule):
         self.tested_on = tested_on or forgery
         self.frames = frames
         self.image_size = image_size
+        self.resize = choose(resize, RESIZES, "protocol.resize")
         self.batch_size = batch_size
         self.augmentation = Augmentation(augmentation or {})
         self.augment_on = choose(augment_on, ["auto", "loader", "device"], "data.augment_on")
@@ -164,8 +168,9 @@ class FaceDataModule(lightning.LightningDataModule):
         batch = min(self.batch_size, len(rows))
         on_device = self.augment_on == "device" or (self.augment_on == "auto" and self._device.type == "cuda")
         faces = TrainingFaces(
-            rows, self.faces.folder, self.image_size, self.augmentation, self.seed, self.defence, on_device
-        )
+            rows, self.faces.folder, self.image_size, self.augmentation, self.seed, self.defence, on_device,
+            self.resize,
+        )  # fmt: skip
         sampler = EpochSampler(len(faces), self.seed, len(faces) // batch * batch, (rank, ranks))
         return DataLoader(faces, batch_size=batch // ranks, sampler=sampler, **self._options)
 

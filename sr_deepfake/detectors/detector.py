@@ -41,6 +41,7 @@ class Detector(lightning.LightningModule):
             "false": from random ones.
         image_size: input side of the backbone, in pixels.
         input: what the backbone gets, see `FaceInput`.
+        resize: how faces are brought to the backbone's input side, see `resize_faces`.
         pos_weight: weight of the fakes in the loss; None: what the data module says (pristine faces a fake).
         optimizer: parameters → optimiser; None: SGD with a learning rate of 0.01 (the paper's section 4.2).
         scheduler: optimiser → schedule, which gets the number of steps as `T_max`, `total_steps` or `total_iters` if it
@@ -65,6 +66,7 @@ class Detector(lightning.LightningModule):
         pretrained: object = False,
         image_size: int = 224,
         input: str = "normalised",
+        resize: str = "bilinear",
         pos_weight: float | None = None,
         optimizer: Callable[..., torch.optim.Optimizer] | None = None,
         scheduler: Callable[..., torch.optim.lr_scheduler.LRScheduler] | None = None,
@@ -81,7 +83,7 @@ class Detector(lightning.LightningModule):
         if channels_last:
             self.backbone.to(memory_format=torch.channels_last)
         config: Any = self.backbone.pretrained_cfg
-        self.face_input = FaceInput(image_size, input, config["mean"], config["std"])
+        self.face_input = FaceInput(image_size, input, config["mean"], config["std"], resize)
         self.register_buffer("pos_weight", torch.tensor(1.0 if pos_weight is None else pos_weight))
         self.optimizer = optimizer
         self.scheduler = scheduler
@@ -90,22 +92,23 @@ class Detector(lightning.LightningModule):
             {setup: detector_metrics(f"test/{setup}/") for setup in SETUPS}
         )
 
-    def forward(self, faces: Tensor) -> Tensor:
+    def forward(self, faces: Tensor, attacked: bool = False) -> Tensor:
         """Score faces.
 
         Args:
             faces: B×3×S×S, RGB in [0, 1], any S.
+            attacked: whether they are attacked ones; matters with `resize="authors"` alone.
 
         Returns:
             B logits of *fake*, float32; the sigmoid is the probability.
         """
-        prepared = self.face_input(faces)
+        prepared = self.face_input(faces, attacked)
         if self.hparams["channels_last"]:
             prepared = prepared.contiguous(memory_format=torch.channels_last)
         logits: Tensor = self.backbone(prepared)
         return logits.squeeze(1).float()
 
-    def score(self, faces: Tensor) -> Tensor:
+    def score(self, faces: Tensor, attacked: bool = False) -> Tensor:
         """Return the probability of fake of B faces (B×3×S×S in [0, 1]), computed in float32, as float64 on the CPU.
 
         In float64, since the sigmoid of a confident logit is 1 in float32, and equal scores change the AUC.
@@ -113,11 +116,11 @@ class Detector(lightning.LightningModule):
         Raises:
             ValueError: a score is NaN.
         """
-        return _probabilities(self._logits(faces))
+        return _probabilities(self._logits(faces, attacked))
 
-    def _logits(self, faces: Tensor) -> Tensor:
+    def _logits(self, faces: Tensor, attacked: bool = False) -> Tensor:
         with torch.autocast(faces.device.type, enabled=False):
-            logits: Tensor = self(faces)
+            logits: Tensor = self(faces, attacked)
         return logits
 
     def loss(self, logits: Tensor, labels: Tensor) -> Tensor:
@@ -179,7 +182,7 @@ class Detector(lightning.LightningModule):
         labels = batch.labels.long()
         setups = {"clean": scores["score"]}
         if batch.attacked is not None:
-            attacked = scores["score_attacked"] = self.score(batch.attacked)
+            attacked = scores["score_attacked"] = self.score(batch.attacked, attacked=True)
             fakes = labels.cpu() == 1
             setups |= {"both": attacked, "fake": torch.where(fakes, attacked, scores["score"])}
         for setup, probabilities in setups.items():

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from sr_deepfake.data.images import resize_faces
+from sr_deepfake.data.images import RESIZES, resize_faces
 from sr_deepfake.system.errors import choose
 
 INPUTS = ("normalised", "bgr255")
@@ -20,35 +20,45 @@ class FaceInput(nn.Module):
             order, as the scripts of the paper's authors fed it.
         mean: of the backbone, RGB, for [0, 1].
         std: likewise.
+        resize: "bilinear" or "authors", see `resize_faces`.
 
     Example:
         >>> face = torch.full((1, 3, 96, 96), 0.75)
         >>> FaceInput(48, "normalised", mean=[0.5] * 3, std=[0.5] * 3)(face)[0, :, 0, 0]
-        tensor([0.5000, 0.5000, 0.5000])
+        tensor([0.4980, 0.4980, 0.4980])
         >>> FaceInput(48, "bgr255", mean=[0.5] * 3, std=[0.5] * 3)(face).max()
-        tensor(191.2500)
+        tensor(191.)
     """
 
     mean: Tensor
     std: Tensor
 
-    def __init__(self, image_size: int, input: str, mean: Sequence[float], std: Sequence[float]) -> None:
+    def __init__(
+        self,
+        image_size: int,
+        input: str,
+        mean: Sequence[float],
+        std: Sequence[float],
+        resize: str = "bilinear",
+    ) -> None:
         super().__init__()
         self.image_size = image_size
+        self.resize = choose(resize, RESIZES, "protocol.resize")
         self.input = choose(input, INPUTS, "protocol.input")
         self.register_buffer("mean", torch.tensor(list(mean)).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(list(std)).view(1, 3, 1, 1), persistent=False)
 
-    def forward(self, faces: Tensor) -> Tensor:
+    def forward(self, faces: Tensor, attacked: bool = False) -> Tensor:
         """Prepare faces.
 
         Args:
             faces: B×3×S×S, RGB in [0, 1], any S.
+            attacked: whether they are attacked ones, which the published code resizes in another way.
 
         Returns:
             B×3×image_size×image_size in the backbone's range.
         """
-        resized = resize_faces(faces, self.image_size)
+        resized = resize_faces(faces, self.image_size, self.resize, attacked)
         if self.input == "bgr255":
             return resized.flip(1) * 255
         return (resized - self.mean) / self.std

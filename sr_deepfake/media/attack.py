@@ -138,7 +138,7 @@ class FileAttacker:
 
         def labels(index: int) -> tuple[list[str], list[str]]:
             before, after = seen.get(index, ([], []))
-            return self.labels(before), self.labels(after)
+            return self.labels(before), self.labels(after, attacked=True)
 
         try:
             report = attack_video(
@@ -174,16 +174,19 @@ class FileAttacker:
 
     def _write_preview(self, target: Path, clean: Picture, photo: Photo, done: AttackedFaces) -> None:
         sheet = side_by_side(
-            clean, photo.rgb(), done.found.crops, (self.labels(done.before), self.labels(done.after))
+            clean,
+            photo.rgb(),
+            done.found.crops,
+            (self.labels(done.before), self.labels(done.after, attacked=True)),
         )
         buffer = io.BytesIO()
         Image.fromarray(sheet).save(buffer, "PNG")
         with replacing(target.with_name(f"{target.name}.preview.png")) as beside:
             beside.write_bytes(buffer.getvalue())
 
-    def labels(self, faces: Sequence[Picture]) -> list[str]:
+    def labels(self, faces: Sequence[Picture], attacked: bool = False) -> list[str]:
         """Labels of the preview's faces: their probability of fake, if there is a detector."""
-        return [f"fake {score:.2f}" for score in self.scorer.scores(faces)] if self.scorer else []
+        return [f"fake {score:.2f}" for score in self.scorer.scores(faces, attacked)] if self.scorer else []
 
 
 def copy_whole(source: Path, target: Path) -> None:

@@ -42,11 +42,12 @@ class FaceScorer:
     """Measures faces, batch by batch; memory does not grow with their number.
 
     Args:
-        score: B×3×S×S faces in [0, 1] → B probabilities of fake. None: similarity alone.
+        score: B×3×S×S faces in [0, 1], and whether they are attacked → B probabilities of fake. None: similarity
+            alone.
         device: where it is.
 
     Example:
-        >>> scorer = FaceScorer(lambda faces: faces.mean((1, 2, 3)) * 0 + 0.5)
+        >>> scorer = FaceScorer(lambda faces, attacked: faces.mean((1, 2, 3)) * 0 + 0.5)
         >>> face = np.full((24, 24, 3), 100, np.uint8)
         >>> scorer.add([face, face], [face, face + 1])
         >>> scores = scorer.finish()
@@ -56,7 +57,7 @@ class FaceScorer:
 
     def __init__(
         self,
-        score: Callable[[Tensor], Tensor] | None,
+        score: Callable[[Tensor, bool], Tensor] | None,
         device: torch.device | str = "cpu",
     ) -> None:
         self.score = score
@@ -88,13 +89,15 @@ class FaceScorer:
         most = {f"{name}_max": max(values[name]) for name in ("clean", "attacked") if values[name]}
         return FaceScores(faces, **means, **most)
 
-    def scores(self, faces: Sequence[Picture]) -> list[float]:
-        """Probability of fake of each face; none without a detector."""
+    def scores(self, faces: Sequence[Picture], attacked: bool = False) -> list[float]:
+        """Probability of fake of each face, of attacked faces or clean ones; none without a detector."""
         found = [math.nan] * len(faces)
         if self.score is None:
             return []
         for chosen in _of_one_side(faces):
-            for index, score in zip(chosen, self._score(_tensor([faces[i] for i in chosen])), strict=True):
+            for index, score in zip(
+                chosen, self._score(_tensor([faces[i] for i in chosen]), attacked), strict=True
+            ):
                 found[index] = score
         return found
 
@@ -110,15 +113,15 @@ class FaceScorer:
                 continue
             after = _tensor(attacked)
             if self.score is not None:
-                self._values["attacked"] += self._score(after)
+                self._values["attacked"] += self._score(after, attacked=True)
             self._values["ssim"] += ssim(before, after).tolist()
             self._values["psnr"] += psnr(before, after).tolist()
 
     @torch.inference_mode()
-    def _score(self, faces: Tensor) -> list[float]:
+    def _score(self, faces: Tensor, attacked: bool = False) -> list[float]:
         if self.score is None:
             raise ValueError("there is no detector")
-        scores = self.score(faces.to(self.device))
+        scores = self.score(faces.to(self.device), attacked)
         if scores.shape != (len(faces),):
             raise ValueError(f"the detector returned {tuple(scores.shape)} for {len(faces)} faces")
         values: list[float] = scores.tolist()

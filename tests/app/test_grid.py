@@ -34,7 +34,7 @@ def test_what_changes_figures_makes_another_cell(override):
     [
         "paths.outputs=elsewhere", "paths.cache=elsewhere", "cache.attacked=false", "logger=wandb", "data.workers=3",
         "trainer.enable_progress_bar=false", "train.force=true", "evaluate.force=true", "prepare.workers=9",
-        "trainer=cpu", "+trainer.profiler=simple", "~callbacks.learning_rate_monitor", "+summary.bins=3",
+        "trainer=cpu", "+trainer.profiler=simple", "~callbacks.learning_rate_monitor",
     ],
 )  # fmt: skip
 def test_what_changes_no_figure_makes_no_other_cell(override):

@@ -26,9 +26,37 @@ def test_a_missing_or_damaged_crop_is_named(tmp_path, content):
 @pytest.mark.parametrize("size", [48, 112, 200])
 def test_resizing_equals_torchvisions(size):
     faces = torch.rand(2, 3, 120, 120)
-    torch.testing.assert_close(resize_faces(faces, size), F.resize(faces, [size, size], antialias=True))
+    theirs = F.resize(faces, [size, size], antialias=True)
+    ours = resize_faces(faces, size) * 255
+    assert (ours - ours.round()).abs().max() < 1e-3  # 8 bits
+    assert (ours - theirs * 255).abs().max() <= 0.501
 
 
 def test_a_face_of_the_right_size_is_untouched():
     faces = torch.rand(1, 3, 48, 48)
     assert resize_faces(faces, 48) is faces
+
+
+@pytest.mark.parametrize("side", [96, 168, 224, 288, 480])
+def test_the_published_resize_is_opencvs_to_the_last_bit(side):
+    """Clean faces are files made with INTER_AREA; attacked ones go down with it and up with INTER_CUBIC."""
+    levels = np.random.default_rng(side).integers(0, 256, (2, side, side, 3), dtype=np.uint8)
+    faces = torch.from_numpy(levels).permute(0, 3, 1, 2).float() / 255
+    for attacked in (False, True):
+        flag = cv2.INTER_CUBIC if attacked and side < 224 else cv2.INTER_AREA
+        expected = np.stack([cv2.resize(face, (224, 224), interpolation=flag) for face in levels])
+        found = resize_faces(faces, 224, "authors", attacked)
+        np.testing.assert_array_equal((found * 255).round().byte().permute(0, 2, 3, 1).numpy(), expected)
+
+
+def test_the_two_paths_differ_below_the_input_size_alone():
+    small, large = (
+        torch.from_numpy(np.random.default_rng(0).random((1, 3, side, side), np.float32))
+        for side in (96, 300)
+    )
+    assert not torch.equal(
+        resize_faces(small, 224, "authors"), resize_faces(small, 224, "authors", attacked=True)
+    )
+    assert torch.equal(
+        resize_faces(large, 224, "authors"), resize_faces(large, 224, "authors", attacked=True)
+    )

@@ -9,14 +9,18 @@ from lightning.pytorch.loggers import CSVLogger
 from sklearn.metrics import roc_auc_score
 from small_training import fit, same, tiny_data, tiny_detector, tiny_trainer, weights
 
+from sr_deepfake.attacks import Identity
 from sr_deepfake.attacks.corruptions import BlurAttack
+from sr_deepfake.data.images import read_face, resize_faces
 from sr_deepfake.detectors import Detector
 from sr_deepfake.detectors.callbacks import PredictionWriter
+from sr_deepfake.detectors.preprocessing import FaceInput
 from sr_deepfake.metrics.predictions import read_predictions
 from sr_deepfake.metrics.setups import SETUPS, run_metrics
 from sr_deepfake.system.errors import UserError
 
 CPU = torch.device("cpu")
+MEAN = STD = (0.5, 0.5, 0.5)  # of test_resnet
 
 
 @pytest.fixture
@@ -51,6 +55,32 @@ def test_a_checkpoint_holds_plain_values_only():
     assert not {"optimizer", "scheduler", "pretrained"} & made.hparams.keys()
 
 
+@pytest.mark.parametrize("resize", ["bilinear", "authors"])
+def test_training_and_scored_faces_go_through_the_same_arithmetic(folder, resize):
+    data = tiny_data(folder, image_size=64, resize=resize)
+    detector = tiny_detector(resize=resize)
+    rows, (faces, _) = data.rows("train"), next(iter(data.train_dataloader()))
+    order = [index for _, index in data.train_dataloader().sampler][: len(faces)]
+    for trained, path in zip(faces, rows["path"].iloc[order], strict=True):
+        face = read_face(folder / path)[None].float() / 255
+        assert torch.equal(trained, resize_faces(face, 64, resize)[0])
+        assert torch.equal(detector.face_input(face), FaceInput(48, "normalised", MEAN, STD, resize)(face))
+
+
+def test_resampling_alone_moves_scores_where_attacked_faces_are_resized_in_another_way(folder, tmp_path):
+    for resize, moves in (("bilinear", False), ("authors", True)):
+        data = tiny_data(folder, resize=resize, image_size=64, attack=Identity())
+        detector = Detector("test_resnet", image_size=64, resize=resize)
+        trainer = tiny_trainer(callbacks=[PredictionWriter(tmp_path / "p.parquet")])
+        trainer.test(detector, datamodule=data, verbose=False)
+        table = read_predictions(tmp_path / "p.parquet")
+        below = table["side"] < 64
+        assert (table["ssim"] == 1).all()
+        changed = table["score"] != table["score_attacked"]
+        assert changed[below].all() if moves else not changed.any()
+        assert not changed[~below].any()  # INTER_AREA both times
+
+
 def test_channels_last_changes_nothing_but_the_memory_format():
     faces = torch.rand(2, 3, 64, 64)
     one, other = (tiny_detector(channels_last=wish).eval() for wish in (True, False))
@@ -65,12 +95,12 @@ def test_scores_are_computed_in_float32_and_confident_ones_stay_apart(detector, 
         assert not torch.equal(detector(faces), exact)
         scores = detector.score(faces)
     assert torch.equal(scores, exact.double().sigmoid())
-    monkeypatch.setattr(detector, "forward", lambda faces: torch.tensor([20.0, 25.0, 30.0]))
+    monkeypatch.setattr(detector, "forward", lambda faces, attacked: torch.tensor([20.0, 25.0, 30.0]))
     assert detector.score(faces).diff().min() > 0
 
 
 def test_a_score_that_is_no_number_is_an_error(detector, monkeypatch):
-    monkeypatch.setattr(detector, "forward", lambda faces: torch.tensor([0.0, math.nan]))
+    monkeypatch.setattr(detector, "forward", lambda faces, attacked: torch.tensor([0.0, math.nan]))
     with pytest.raises(ValueError, match="NaN for 1 of 2 faces"):
         detector.score(torch.rand(2, 3, 64, 64))
 

@@ -159,7 +159,7 @@ def test_an_attack_that_fails_is_a_fault_of_the_file(tmp_path, attacker, photo, 
 
 def test_previews_and_scores(tmp_path, attacker, photo):
     (tmp_path / "b.mp4").write_bytes(CLIP.read_bytes())
-    scorer = FaceScorer(lambda faces: faces.mean((1, 2, 3)))
+    scorer = FaceScorer(lambda faces, attacked: faces.mean((1, 2, 3)))
     outcomes = attack_files(
         jobs_of(tmp_path, "a.png", "b.mp4"),
         attacker(scorer=scorer, preview=True),
