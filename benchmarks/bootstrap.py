@@ -41,7 +41,9 @@ def predictions(faces: int, frames: int) -> pd.DataFrame:
             "score_attacked": np.clip(shared + random.normal(-0.03, 0.1, faces), 0, 1),
             "ssim": random.uniform(0.95, 1, faces),
             "psnr": random.uniform(35, 45, faces),
-            "psnr_wrapped": random.uniform(37, 47, faces),
+            "ssim_224": random.random(faces),
+            "psnr_224": random.uniform(30, 45, faces),
+            "psnr_224_wrapped": random.uniform(30, 45, faces),
         }
     )
 

@@ -24,12 +24,12 @@ import torch
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import OmegaConf
 
-from sr_deepfake.app.overrides import CONF
+from sr_deepfake.app.configuration import CONF
 from sr_deepfake.attacks.super_resolution import SuperResolutionAttack
 from sr_deepfake.data.manifest import MANIFEST, SCHEMA, fingerprint, write_manifest
 from sr_deepfake.experiment.provenance import describe, start, write_provenance
 from sr_deepfake.experiment.results import write_metrics
-from sr_deepfake.metrics.predictions import write_predictions
+from sr_deepfake.metrics.predictions import MEASURED, write_predictions
 from sr_deepfake.metrics.setups import run_metrics
 from sr_deepfake.metrics.similarity import ssim
 from sr_deepfake.reporting.examples import KINDS, turned_faces
@@ -115,7 +115,9 @@ def _predictions(rows: pd.DataFrame, seed: int) -> pd.DataFrame:
         score_attacked=1 / (1 + np.exp(-moved)),
         ssim=random.uniform(0.95, 0.99, len(table)),
         psnr=random.uniform(35, 45, len(table)),
-        psnr_wrapped=random.uniform(37, 47, len(table)),
+        ssim_224=random.uniform(0.95, 0.99, len(table)),
+        psnr_224=random.uniform(37, 47, len(table)),
+        psnr_224_wrapped=random.uniform(37, 47, len(table)),
     )
 
 
@@ -146,7 +148,7 @@ def _write(job: tuple[Path, str, str, str, pd.DataFrame]) -> None:
         OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "hydra"]), resolve=True
     )
     if attack == "none":
-        table = table.assign(score_attacked=np.nan, ssim=np.nan, psnr=np.nan, psnr_wrapped=np.nan)
+        table = table.assign(**dict.fromkeys(MEASURED[1:], np.nan))
     detector = f"{model}-{method}-0123456789"
     folder = outputs / "results" / f"{detector}-{attack}-abcdef"
     rows = pd.DataFrame(_manifest_rows(len(table)))

@@ -46,6 +46,14 @@ OmegaConf.register_new_resolver("attack_scale", _attack_scale, replace=True)
 OmegaConf.register_new_resolver("attack_label", _attack_label, replace=True)
 
 
+def _on_ffpp(there: Any, elsewhere: Any, _root_: Any) -> Any:
+    """One value where the data are FaceForensics++, another elsewhere."""
+    return there if str(_root_.data.source._target_).endswith(".FaceForensics") else elsewhere
+
+
+OmegaConf.register_new_resolver("on_ffpp", _on_ffpp, replace=True)
+
+
 def _sweep() -> str | None:
     """The name of the sweep that this job belongs to; None for a job of its own."""
     if not HydraConfig.initialized() or HydraConfig.get().mode != RunMode.MULTIRUN:

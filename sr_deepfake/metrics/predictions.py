@@ -13,8 +13,10 @@ from sr_deepfake.system.files import replacing
 TEXT = ("face_id", "video_id", "method")
 WHOLE = ("label", "side")
 FROM_MANIFEST = (*TEXT, *WHOLE)
-# All but `score` are NaN where the faces were not attacked; `psnr` is infinite for an unchanged face.
-MEASURED = ("score", "score_attacked", "ssim", "psnr", "psnr_wrapped")
+# At the face's own size, and as the paper's table 3 was measured: at 224 px, the PSNR also on numbers that wrap around.
+SIMILARITY = ("ssim", "psnr", "ssim_224", "psnr_224", "psnr_224_wrapped")
+# All but `score` are NaN where the faces were not attacked; a PSNR is infinite for an unchanged face.
+MEASURED = ("score", "score_attacked", *SIMILARITY)
 COLUMNS = (*FROM_MANIFEST, *MEASURED)
 
 
@@ -22,7 +24,8 @@ def checked(predictions: pd.DataFrame) -> pd.DataFrame:
     """Return predictions with exactly the columns and types of the schema.
 
     `face_id`, `video_id`, `method`: text. `label`: 1 is fake. `side`: pixels. `score`, `score_attacked`:
-    probabilities of fake in [0, 1]. `ssim`: -1 to 1. `psnr`, `psnr_wrapped`: dB.
+    probabilities of fake in [0, 1]. `ssim`, `ssim_224`: -1 to 1. `psnr`, `psnr_224`,
+    `psnr_224_wrapped`: dB.
 
     Raises:
         ValueError: a column is missing or unknown, a face appears twice, a label is not 0 or 1, a score is

@@ -15,7 +15,7 @@ from sr_deepfake.metrics.correlation import (
     pearson_moments,
     weighted_pearson,
 )
-from sr_deepfake.metrics.predictions import videos_of
+from sr_deepfake.metrics.predictions import SIMILARITY, videos_of
 from sr_deepfake.metrics.weighted import rank, weighted_metrics
 
 Array = npt.NDArray[np.float64]
@@ -187,7 +187,7 @@ def _similarity(predictions: pd.DataFrame) -> dict[tuple[str, ...], tuple[Array,
     means: dict[tuple[str, ...], tuple[Array, Array]] = {}
     for name in ("pristine", "fake"):
         chosen = predictions["label"].isin(CLASSES[name]).to_numpy()
-        for measure in ("ssim", "psnr", "psnr_wrapped"):
+        for measure in SIMILARITY:
             values = predictions[measure].to_numpy()
             counted = chosen & np.isfinite(values)
             means["similarity", name, measure] = (np.where(counted, values, 0.0), counted.astype(np.float64))

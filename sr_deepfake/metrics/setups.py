@@ -8,7 +8,7 @@ import pandas as pd
 
 from sr_deepfake.metrics.correlation import correlations
 from sr_deepfake.metrics.functional import classification_metrics
-from sr_deepfake.metrics.predictions import checked, is_attacked, videos_of
+from sr_deepfake.metrics.predictions import SIMILARITY, checked, is_attacked, videos_of
 from sr_deepfake.metrics.resampling import LEVEL, RESAMPLES, SEED, run_intervals
 from sr_deepfake.metrics.significance import decision_changes
 
@@ -54,9 +54,10 @@ def run_metrics(predictions: pd.DataFrame, resamples: int = RESAMPLES, seed: int
         - `clean`, `both`, `fake`: the eight of `classification_metrics`, fractions; NaN what is undefined.
         - `changes`: for `both` and `fake`, attacked − clean of each of the eight: positive where the attack
           raises the figure.
-        - `similarity`: for `pristine` and `fake`, means over the class's faces of `ssim`, `psnr` (dB) and
-          `psnr_wrapped` (dB). Faces that the attack left identical have an infinite PSNR: they are left out
-          of its mean, and `identical` counts them. NaN for a class without faces or with identical ones only.
+        - `similarity`: for `pristine` and `fake`, means over the class's faces of `ssim` and `psnr` (dB), and of
+          `ssim_224`, `psnr_224` and `psnr_224_wrapped`. Faces that the attack left identical have an infinite PSNR:
+          they are left out of its mean, and `identical` counts them. NaN for a class without faces or with identical
+          ones only.
         - `faces`: counts, `faces`, `pristine`, `fake` and `videos`.
         - `video`: `clean`, `both`, `fake` and `changes` again, for videos whose score is the mean of their
           frames' scores.
@@ -107,14 +108,9 @@ def _rows(setups: dict[str, Any], labels: Any) -> Metrics:
 
 
 def _similarity(faces: pd.DataFrame) -> dict[str, float | int]:
-    ratio = faces["psnr"].to_numpy(dtype=np.float64)
-    differs = np.isfinite(ratio)
-    return {
-        "ssim": _mean(faces["ssim"].to_numpy(dtype=np.float64)),
-        "psnr": _mean(ratio[differs]),
-        "psnr_wrapped": _mean(faces["psnr_wrapped"].to_numpy(dtype=np.float64)),
-        "identical": int((~differs).sum()),
-    }
+    columns = {name: faces[name].to_numpy(dtype=np.float64) for name in SIMILARITY}
+    means = {name: _mean(values[np.isfinite(values)]) for name, values in columns.items()}
+    return {**means, "identical": int((~np.isfinite(columns["psnr"])).sum())}
 
 
 def _mean(values: "np.ndarray[Any, np.dtype[np.float64]]") -> float:

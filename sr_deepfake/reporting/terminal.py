@@ -9,6 +9,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from sr_deepfake.metrics.predictions import SIMILARITY
 from sr_deepfake.reporting.numbers import HEADINGS, UNDEFINED, WITH_INTERVAL, WITHOUT, number
 from sr_deepfake.system.console import plain_text, print_parts
 
@@ -134,14 +135,12 @@ def _p(value: float | None) -> str:
 def _similarity(similarity: Mapping[str, Any]) -> Table:
     table = _table()
     table.add_column("Clean to attacked", no_wrap=True)
-    for heading in ("SSIM", "PSNR (dB)", "PSNR wrapped (dB)", "Identical faces"):
+    for heading in ("SSIM", "PSNR (dB)", "SSIM 224", "PSNR 224", "wrapped", "Identical"):
         table.add_column(heading, justify="right", no_wrap=True)
     for name, values in similarity.items():
         table.add_row(
             Text(name),
-            _number(values["ssim"], 3),
-            _number(values["psnr"], 1),
-            _number(values["psnr_wrapped"], 1),
+            *(_number(values[measure], 3 if "ssim" in measure else 1) for measure in SIMILARITY),
             str(values["identical"]),
         )
     return table

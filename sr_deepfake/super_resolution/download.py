@@ -25,7 +25,7 @@ class Published:
 
     Args:
         url: its address.
-        sha256: the hash of its content or the start of it, hexadecimal.
+        sha256: the hash of its content or the start of it, hexadecimal; None: it is not known.
 
     Example:
         >>> Published("https://example.org/edsr_x2-0edfb8a3.pt", "0edfb8a3").name
@@ -33,7 +33,7 @@ class Published:
     """
 
     url: str
-    sha256: str
+    sha256: str | None
 
     @property
     def name(self) -> str:
@@ -42,14 +42,14 @@ class Published:
 
 
 def is_whole(path: Path, published: Published) -> bool:
-    """Whether there is a file whose content has the published hash.
+    """Whether there is a file whose content has the published hash, if one is known.
 
     Example:
         >>> is_whole(Path("missing.pt"), Published("https://example.org/missing.pt", "0edfb8a3"))
         False
     """
-    if not path.is_file():
-        return False
+    if not path.is_file() or published.sha256 is None:
+        return path.is_file()
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest().startswith(published.sha256)
 

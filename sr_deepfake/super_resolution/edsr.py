@@ -55,10 +55,15 @@ SCALES = (2, 3, 4)  # what EDSR's authors trained
 BASELINE = (16, 64)  # blocks and features of EDSR-baseline, the paper's network
 LARGE = (32, 256)
 
-# Their files carry the start of their SHA-256 in the name.
+# The authors' files carry the start of their SHA-256 in the name. Of torchSR's copies, which the paper's code used, no
+# hash is known: the network's shapes are checked, and the results' names carry the digits of what was used.
 _SITE = "https://cv.snu.ac.kr/research/EDSR/models"
+_TORCHSR = "https://github.com/Coloquinte/torchSR/releases/download/v1.0.3"
 PUBLISHED = {
-    (*size, scale): Published(f"{_SITE}/{name}_x{scale}-{sha256}.pt", sha256)
+    (*size, scale): [
+        Published(f"{_SITE}/{name}_x{scale}-{sha256}.pt", sha256),
+        *([Published(f"{_TORCHSR}/edsr64_x{scale}.pt", None)] if size == BASELINE else []),
+    ]
     for size, name, hashes in (
         (BASELINE, "edsr_baseline", ("1bc95232", "abf2a44e", "6b446fab")),
         (LARGE, "edsr", ("0edfb8a3", "ea3ef2c6", "4f62e9ef")),
@@ -88,7 +93,8 @@ def edsr(
         res_scale: what a block's residual is multiplied by (EDSR-baseline: 1, EDSR: 0.1).
         weights: a file, safetensors or PyTorch, in basicsr's tensor names or those of EDSR-PyTorch and torchSR,
             any float format. None takes the file that comes with the package (EDSR-baseline, K = 2), else
-            the authors', downloaded once; `"official"` takes the authors' in any case.
+            the authors', downloaded once; `"official"` takes the authors' in any case, or torchSR's copy where their
+            server does not answer; `"torchsr"` the copy first.
         cache: folder of downloaded files.
 
     Raises:
@@ -104,7 +110,7 @@ def edsr(
     name = f"EDSR ({blocks} blocks, {features} features, scale {scale})"
     size = {BASELINE: "baseline", LARGE: "large"}.get((blocks, features), f"{blocks}x{features}")
     network = _bare(scale, blocks, features, res_scale)
-    published = PUBLISHED.get((blocks, features, scale))
+    published = PUBLISHED.get((blocks, features, scale), [])
     path = find_weights(weights, f"edsr_{size}_x{scale}.safetensors", name, published, cache)
     load_weights(network, path, name)
     return _adapt(network, _name(blocks, features), scale).requires_grad_(False).eval()

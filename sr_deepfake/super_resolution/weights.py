@@ -2,7 +2,7 @@
 
 import logging
 import pickle
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
@@ -13,12 +13,14 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from sr_deepfake.super_resolution.download import Published, fetch
+from sr_deepfake.super_resolution.download import Published, fetch, is_whole
 from sr_deepfake.super_resolution.layouts import basicsr_names, scale_of
 from sr_deepfake.system.errors import MissingWeightsError, UserError
 
 OPTION = "sr_model.weights=FILE"
-OFFICIAL = "official"  # in the place of FILE: the published weights even where the package brings its own
+# In the place of FILE: published weights even where the package brings its own; those of the authors first, or the copy
+# that the paper's code used.
+OFFICIAL, TORCHSR = "official", "torchsr"
 CACHE = "~/.cache/sr_deepfake/weights"
 _FOLDER = Path(__file__).with_name("weights")
 # Programs store a network below one of these names; the averaged weights (ema) are the better ones.
@@ -27,6 +29,7 @@ _PREFIXES = ("module.", "netG.")  # of every name, where a network was saved fro
 _SIGNS_OF_CODE = ("GLOBAL", "Unsupported", "class")  # in torch's message when it meets more than tensors
 _log = logging.getLogger(__name__)
 _downloads = ContextVar("downloads", default=True)
+_unreachable: dict[str, str] = {}  # address → why it could not be downloaded, in this process
 
 
 @contextmanager
@@ -43,7 +46,7 @@ def find_weights(
     weights: str | None,
     bundled: str,
     network: str,
-    published: Published | None = None,
+    published: Sequence[Published] = (),
     cache: str | Path = CACHE,
 ) -> Path:
     """Return the file that a network's weights are read from, and say in the log which one it is.
@@ -52,11 +55,12 @@ def find_weights(
     the cache.
 
     Args:
-        weights: a file of the user's own; None for the others; `"official"` for the published one even where
-            the package brings one.
+        weights: a file of the user's own; None for the others; `"official"` for a published one even where the package
+            brings one; `"torchsr"` for the same, in the reverse order.
         bundled: name that the package's file has if there is one.
         network: what the network is called in messages.
-        published: what its authors offer, if anything.
+        published: where it is offered, the first choice first. The next one is tried, with a warning, where one cannot
+            be downloaded.
         cache: folder of downloaded files.
 
     Raises:
@@ -73,9 +77,9 @@ def find_weights(
 
 
 def _find(
-    weights: str | None, bundled: str, network: str, published: Published | None, cache: Path
+    weights: str | None, bundled: str, network: str, published: Sequence[Published], cache: Path
 ) -> tuple[Path, str]:
-    if weights not in (None, OFFICIAL):
+    if weights is not None and weights not in (OFFICIAL, TORCHSR):
         path = Path(weights).expanduser()
         if not path.is_file():
             raise UserError(f"no weights file at {path}; name one that exists with {OPTION}")
@@ -83,16 +87,29 @@ def _find(
     path = _FOLDER / bundled
     if weights is None and path.is_file():
         return path, "bundled with the package"
-    if published is None:
+    if not published:
         raise MissingWeightsError(
             f"no published weights of {network} are known to this program; name a file with {OPTION}"
         )
-    path = cache / published.name
-    if _downloads.get():
-        fetch(published, path, OPTION)
-    elif not path.is_file():
+    failures = []
+    for offer in reversed(published) if weights == TORCHSR else published:
+        path = cache / offer.name
+        if not is_whole(path, offer):
+            if not _downloads.get():
+                continue
+            if offer.url not in _unreachable:  # asked once, not for every job of a sweep
+                try:
+                    fetch(offer, path, OPTION)
+                except MissingWeightsError as error:
+                    _unreachable[offer.url] = str(error)
+                    _log.warning("%s", error)
+            if offer.url in _unreachable:
+                failures.append(_unreachable[offer.url])
+                continue
+        return path, f"published at {offer.url}"
+    if not failures:
         raise MissingWeightsError(f"no weights of {network} are here, and nothing is downloaded for a report")
-    return path, f"published at {published.url}"
+    raise MissingWeightsError("; ".join(failures))
 
 
 def load_weights(network: nn.Module, path: Path, name: str) -> None:

@@ -226,7 +226,7 @@ def test_the_protocols_differ_as_documented():
         compose("train", [f"protocol={name}", "model=swin"]).model.backbone
         for name in ("paper", "authors_code")
     ]
-    assert swin == ["swin_small_patch4_window7_224", "swin_tiny_patch4_window7_224"]
+    assert swin == ["swin_small_patch4_window7_224.ms_in1k", "swin_tiny_patch4_window7_224.ms_in1k"]
 
 
 def test_the_command_line_wins_over_what_the_sample_brings():

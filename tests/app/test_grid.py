@@ -7,6 +7,7 @@ from sr_deepfake.app.configuration import CONF
 from sr_deepfake.app.grid import grid_of, run_of
 from sr_deepfake.app.overrides import completed
 from sr_deepfake.experiment.runs import Run
+from sr_deepfake.system.hardware import precision
 
 
 def run(*overrides, program="train"):
@@ -57,10 +58,13 @@ def test_the_file_of_a_cell_can_be_told_by_its_name():
 
 
 @pytest.mark.parametrize(
-    ("experiment", "swin"),
-    [("paper", "swin_small_patch4_window7_224"), ("authors_code", "swin_tiny_patch4_window7_224")],
+    ("experiment", "swin", "weights"),
+    [
+        ("paper", "swin_small_patch4_window7_224.ms_in1k", "official"),
+        ("authors_code", "swin_tiny_patch4_window7_224.ms_in1k", "torchsr"),
+    ],
 )
-def test_the_papers_grid(experiment, swin):
+def test_the_papers_grid(experiment, swin, weights):
     grid = grid_of("train", [f"experiment={experiment}", "data.source.root=/videos"])
     assert len(grid.runs) == len({run.name for run in grid.runs}) == 30
     assert {run.model for run in grid.runs} == {"resnet50", "swin", "xception"}
@@ -68,15 +72,29 @@ def test_the_papers_grid(experiment, swin):
     for run in grid.runs:
         assert run.settings["protocol"]["name"] == experiment
         assert run.settings["model"]["pretrained"] is True
-        assert run.settings["sr_model"]["weights"] == "official"
+        assert run.settings["sr_model"]["weights"] == weights
+        assert run.settings["trainer"]["precision"] == "32-true"
     assert {run.settings["model"]["backbone"] for run in grid.runs} == {
-        "resnet50",
+        "resnet50.tv2_in1k",
         swin,
-        "legacy_xception",
+        "legacy_xception.tf_in1k",
     }
     assert grid.is_sweep
     assert all("data.source.root=/videos" in run.overrides for run in grid.runs)
     assert not any(grid.varied)
+
+
+@pytest.mark.parametrize("experiment", ["resolution", "sr_models", "defence", "transfer"])
+def test_the_open_questions_take_the_papers_attack_and_precision_on_its_data(experiment):
+    with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
+        paper = hydra.compose("train", [f"experiment={experiment}", "data=ffpp"])
+        sample = hydra.compose("train", [f"experiment={experiment}"])
+        typed = hydra.compose(
+            "train", [f"experiment={experiment}", "data=ffpp", "trainer.precision=16-mixed"]
+        )
+    assert (paper.sr_model.weights, paper.trainer.precision) == ("official", "32-true")
+    assert (sample.sr_model.weights, typed.trainer.precision) == (None, "16-mixed")
+    assert sample.trainer.precision == precision(sample.trainer.accelerator)
 
 
 def test_the_same_grid_on_the_sample():

@@ -126,7 +126,14 @@ def test_the_defence_is_told_by_the_results_themselves(tmp_path):
 def test_network_and_scale_are_told_never_parsed(attack, network, scale, tmp_path):
     faces = predictions()
     if attack == "none":
-        faces = faces.assign(score_attacked=np.nan, ssim=np.nan, psnr=np.nan, psnr_wrapped=np.nan)
+        faces = faces.assign(
+            score_attacked=np.nan,
+            ssim=np.nan,
+            psnr=np.nan,
+            ssim_224=np.nan,
+            psnr_224=np.nan,
+            psnr_224_wrapped=np.nan,
+        )
     write_results(tmp_path, attack=attack, faces=faces)
     (result,) = read(tmp_path)
     assert (result.network, result.scale, result.defence) == (network, scale, "none")

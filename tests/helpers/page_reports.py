@@ -41,7 +41,9 @@ def predictions(missed=(0.05, 0.2), alarms=(0.05, 0.1), videos=40, frames=2, see
             "score_attacked": attacked,
             "ssim": rng.uniform(0.95, 0.99, len(clean)),
             "psnr": rng.uniform(35, 40, len(clean)),
-            "psnr_wrapped": 38.0,
+            "ssim_224": 0.98,
+            "psnr_224": 38.0,
+            "psnr_224_wrapped": 38.0,
         }
     )
 

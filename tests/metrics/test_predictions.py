@@ -27,7 +27,9 @@ def table():
             "score_attacked": [0.2, 0.4],
             "ssim": [0.97, 0.96],
             "psnr": [40.0, np.inf],
-            "psnr_wrapped": [41.0, 100.0],
+            "ssim_224": [0.97, 0.98],
+            "psnr_224": [41.0, 100.0],
+            "psnr_224_wrapped": [41.0, 100.0],
         }
     )
 
@@ -50,7 +52,7 @@ def test_scores_survive_bit_by_bit(table, tmp_path):
 
 def test_faces_that_were_not_attacked(table):
     assert is_attacked(table)
-    table[["score_attacked", "ssim", "psnr", "psnr_wrapped"]] = np.nan
+    table[["score_attacked", "ssim", "psnr", "ssim_224", "psnr_224", "psnr_224_wrapped"]] = np.nan
     assert not is_attacked(checked(table))
 
 

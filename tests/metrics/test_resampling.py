@@ -170,7 +170,9 @@ def table():
             "score_attacked": np.clip(score - 0.2 * random.random(150), 0, 1).round(2),
             "ssim": random.uniform(0.9, 1, 150),
             "psnr": np.where(random.random(150) < 0.1, np.inf, random.uniform(30, 45, 150)),
-            "psnr_wrapped": random.uniform(30, 45, 150),
+            "ssim_224": random.random(150),
+            "psnr_224": random.uniform(30, 45, 150),
+            "psnr_224_wrapped": random.uniform(30, 45, 150),
         }
     )
 
@@ -217,7 +219,10 @@ def figures(faces):
         if name != "pooled":
             found["similarity", name, "ssim"] = part["ssim"].mean()
             found["similarity", name, "psnr"] = differs["psnr"].mean()
-            found["similarity", name, "psnr_wrapped"] = part["psnr_wrapped"].mean()
+            found |= {
+                ("similarity", name, measure): part[measure].mean()
+                for measure in ("ssim_224", "psnr_224", "psnr_224_wrapped")
+            }
         for measure, rows in (("ssim", part), ("psnr", differs)):
             moved = rows["score_attacked"] - rows["score"]
             error = (rows["score_attacked"] - rows["label"]).abs() - (rows["score"] - rows["label"]).abs()
@@ -252,7 +257,7 @@ def test_every_interval_is_that_of_a_loop_over_resampled_tables(table):
             tree = tree[name]
         np.testing.assert_allclose(tree, expected[path], rtol=0, atol=1e-9, err_msg=str(path))
         checked += 1
-    assert checked == 2 * 5 * 8 + 6 + 12
+    assert checked == 2 * 5 * 8 + 10 + 12
 
 
 def test_fakes_only_leave_the_fpr_without_a_change(table):

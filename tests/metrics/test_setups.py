@@ -25,7 +25,9 @@ def table():
             "score_attacked": random.random(count),
             "ssim": random.random(count),
             "psnr": random.uniform(30, 45, count),
-            "psnr_wrapped": random.uniform(30, 45, count),
+            "ssim_224": random.random(count),
+            "psnr_224": random.uniform(30, 45, count),
+            "psnr_224_wrapped": random.uniform(30, 45, count),
         }
     )
 
@@ -71,7 +73,10 @@ def test_similarity_is_the_mean_of_each_class_and_counts_identical_faces(table):
     assert similarity["fake"] == {
         "ssim": pytest.approx(table.loc[fakes, "ssim"].mean()),
         "psnr": pytest.approx(table.loc[fakes[3:], "psnr"].mean()),
-        "psnr_wrapped": pytest.approx(table.loc[fakes, "psnr_wrapped"].mean()),
+        **{
+            name: pytest.approx(table.loc[fakes, name].mean())
+            for name in ("ssim_224", "psnr_224", "psnr_224_wrapped")
+        },
         "identical": 3,
     }
     assert similarity["pristine"]["identical"] == 0
@@ -83,7 +88,7 @@ def test_counts(table):
 
 
 def test_faces_that_were_not_attacked_have_a_clean_row_only(table):
-    table[["score_attacked", "ssim", "psnr", "psnr_wrapped"]] = np.nan
+    table[["score_attacked", "ssim", "psnr", "ssim_224", "psnr_224", "psnr_224_wrapped"]] = np.nan
     metrics = run_metrics(table)
     assert metrics["clean"]["auc"] == pytest.approx(roc_auc_score(table["label"], table["score"]))
     for name in ("both", "fake", "changes", "similarity", "mcnemar", "correlation"):

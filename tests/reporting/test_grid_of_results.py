@@ -9,7 +9,14 @@ from sr_deepfake.system.errors import UserError
 
 
 def not_attacked():
-    return predictions().assign(score_attacked=np.nan, ssim=np.nan, psnr=np.nan, psnr_wrapped=np.nan)
+    return predictions().assign(
+        score_attacked=np.nan,
+        ssim=np.nan,
+        psnr=np.nan,
+        ssim_224=np.nan,
+        psnr_224=np.nan,
+        psnr_224_wrapped=np.nan,
+    )
 
 
 def test_the_grid_is_what_was_run_in_the_papers_order(tmp_path):

@@ -8,9 +8,23 @@ CLEAN = {"fnr": 0.055, "fpr": 0.032, "recall": 0.945, "precision": 0.967, "auc":
 BOTH = {"fnr": 0.069, "fpr": 0.101, "recall": 0.931, "precision": 0.902, "auc": 0.977, "accuracy": 0.915}
 FAKE = {"fnr": 0.069, "fpr": 0.032, "recall": 0.931, "precision": 0.967, "auc": 0.989, "accuracy": 0.95}
 SIMILARITY = {
-    "pristine": {"ssim": 0.9683, "psnr": 39.81, "psnr_wrapped": 42.3, "identical": 0},
-    "fake": {"ssim": 0.9701, "psnr": None, "psnr_wrapped": 43.0, "identical": 12},
-}
+    "pristine": {
+        "ssim": 0.9683,
+        "psnr": 39.81,
+        "ssim_224": 0.98,
+        "psnr_224": 41.5,
+        "psnr_224_wrapped": 42.3,
+        "identical": 0,
+    },
+    "fake": {
+        "ssim": 0.9701,
+        "psnr": None,
+        "ssim_224": 0.98,
+        "psnr_224": 41.6,
+        "psnr_224_wrapped": 43.0,
+        "identical": 12,
+    },
+}  # fmt: skip
 FACES = {"faces": 1400, "pristine": 700, "fake": 700, "videos": 140}
 
 
@@ -30,8 +44,8 @@ def test_rows_are_the_papers_in_percent(metrics):
     assert cells(text, "all faces attacked") == ["attacked", "6.9", "10.1", "93.1", "90.2", "97.7", "91.5"]
     assert cells(text, "fake (table 2)") == ["clean", "5.5", "3.2", "94.5", "96.7", "99.2", "95.6"]
     assert cells(text, "only fakes attacked") == ["attacked", "6.9", "3.2", "93.1", "96.7", "98.9", "95.0"]
-    assert cells(text, "pristine  ") == ["0.968", "39.8", "42.3", "0"]
-    assert cells(text, "fake   ") == ["0.970", "–", "43.0", "12"]
+    assert cells(text, "pristine  ") == ["0.968", "39.8", "0.980", "41.5", "42.3", "0"]
+    assert cells(text, "fake   ") == ["0.970", "–", "0.980", "41.6", "43.0", "12"]
     assert "1400 faces of 140 videos: 700 pristine, 700 fake" in text
 
 
@@ -160,4 +174,4 @@ def test_an_encoding_that_lacks_the_signs_loses_no_number(metrics, encoding):
     file.flush()
     text = raw.getvalue().decode("ascii")
     assert text.startswith("ResNet x ??")
-    assert cells(text, "fake   ") == ["0.970", "-", "43.0", "12"]
+    assert cells(text, "fake   ") == ["0.970", "-", "0.980", "41.6", "43.0", "12"]

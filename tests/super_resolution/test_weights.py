@@ -12,7 +12,7 @@ from sr_deepfake.super_resolution import weights as weights_module
 from sr_deepfake.super_resolution.download import Published
 from sr_deepfake.super_resolution.edsr import basicsr_state, edsr, edsr_network
 from sr_deepfake.super_resolution.weights import find_weights, load_weights, read_weights
-from sr_deepfake.system.errors import UserError
+from sr_deepfake.system.errors import MissingWeightsError, UserError
 
 
 def make_network():
@@ -207,7 +207,7 @@ def test_the_order_in_which_weights_are_looked_for(tmp_path, monkeypatch, caplog
     bundled, own = "edsr_baseline_x2.safetensors", tmp_path / "own.pth"
     own.write_bytes(b"")
     monkeypatch.setattr(weights_module, "fetch", lambda published, path, option: path.write_bytes(content))
-    find = functools.partial(find_weights, network="the network", published=published, cache=tmp_path)
+    find = functools.partial(find_weights, network="the network", published=[published], cache=tmp_path)
     with caplog.at_level(logging.INFO):
         assert find(str(own), bundled) == own
         assert find(None, bundled).parent.name == "weights"
@@ -225,7 +225,37 @@ def test_the_cache_may_be_below_the_home_folder(tmp_path, monkeypatch, offered):
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "cache").mkdir()
     (tmp_path / "cache" / published.name).write_bytes(content)
-    assert find_weights(None, "none", "it", published, "~/cache") == tmp_path / "cache" / published.name
+    assert find_weights(None, "none", "it", [published], "~/cache") == tmp_path / "cache" / published.name
+
+
+def test_the_next_offer_is_taken_where_the_first_cannot_be_had_and_each_is_asked_once(
+    tmp_path, monkeypatch, caplog
+):
+    official = Published("https://official.example/net-00000000.pt", "00000000")
+    copy = Published("https://copy.example/net.pt", None)
+    asked, answering = [], {copy.url}
+
+    def fetch(published, path, option):
+        asked.append(published.url)
+        if published.url not in answering:
+            raise MissingWeightsError(f"{published.url} could not be downloaded")
+        path.write_bytes(b"weights")
+
+    monkeypatch.setattr(weights_module, "fetch", fetch)
+    monkeypatch.setattr(weights_module, "_unreachable", {})
+    find = functools.partial(
+        find_weights, bundled="none", network="it", published=[official, copy], cache=tmp_path
+    )
+    for _ in range(2):
+        assert find("official") == tmp_path / "net.pt"
+    assert asked == [official.url, copy.url]
+    assert caplog.text.count("could not be downloaded") == 1
+    assert find("torchsr") == tmp_path / "net.pt"
+    assert len(asked) == 2
+    (tmp_path / "net.pt").unlink()
+    answering.clear()
+    with pytest.raises(MissingWeightsError, match=r"net-00000000.*; https://copy"):
+        find("official")
 
 
 def test_the_bundled_file_is_small_whole_and_has_its_card():

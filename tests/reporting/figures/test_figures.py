@@ -215,7 +215,9 @@ def test_one_strength_makes_no_curve(tmp_path):
 
 
 def test_nothing_attacked_draws_only_clean_curves(tmp_path):
-    empty = dict.fromkeys(("score_attacked", "ssim", "psnr", "psnr_wrapped"), np.nan)
+    empty = dict.fromkeys(
+        ("score_attacked", "ssim", "psnr", "ssim_224", "psnr_224", "psnr_224_wrapped"), np.nan
+    )
     write_results(tmp_path, attack="none", faces=noisy(1).assign(**empty))
     grid = grid_of(tmp_path)
     assert change_figure(grid) is score_figure(grid) is similarity_figure(grid) is None
