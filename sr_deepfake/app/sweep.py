@@ -14,6 +14,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.errors import InstantiationException
 from hydra.experimental.callback import Callback
 from hydra.types import RunMode
+from hydra.utils import instantiate
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
@@ -114,6 +115,7 @@ class Watch(Callback):
         _failures.clear()
         _end_at_once(lambda: check_writable(Path(config.paths.outputs)))
         _end_at_once(lambda: check_launcher(config.hydra, config.get("trainer")))
+        _end_at_once(lambda: check_weights(config))
         share_cores(config.hydra)
 
     def on_multirun_end(self, config: DictConfig, **kwargs: object) -> None:
@@ -126,6 +128,29 @@ class Watch(Callback):
         if failures:
             print(_listing(list(failures.values())), file=sys.stderr)
             raise SystemExit(1)
+
+
+def check_weights(config: DictConfig) -> None:
+    """Look for the weights of a sweep's SR network once, before a job trains for hours.
+
+    A network that is swept over is looked for by its jobs.
+
+    Raises:
+        UserError: there are none.
+    """
+    if config.hydra.job.name not in ("train", "evaluate"):
+        return
+    params = config.hydra.sweeper.get("params") or {}
+    words = [*config.hydra.overrides.task, *(f"{key}={value}" for key, value in params.items())]
+    swept = {word.partition("=")[0] for word in words if "," in word}
+    attacks = {config.hydra.runtime.choices.get("attack")} if "attack" not in swept else set()
+    attacks |= {name for word in words if word.startswith("attack=") for name in word[7:].split(",")}
+    if "sr" not in attacks or "sr_model" in swept or config.evaluate.skip_missing_weights:
+        return
+    try:
+        instantiate(config.sr_model)
+    except InstantiationException as error:
+        raise mendable(error, Path(config.paths.outputs)) or error from error
 
 
 def _end_at_once(check: Callable[[], None]) -> None:

@@ -138,3 +138,10 @@ def test_an_error_in_one_line():
     assert last_line(UserError("say this\nand no more")) == "say this"
     assert last_line(KeyError("name")) == "KeyError: 'name'"
     assert last_line(ValueError()) == "ValueError"
+
+
+def test_missing_weights_end_a_sweep_before_anything_is_trained(crops):
+    arguments = ["-m", *TINY, "forgery=FaceSwap", "attack=none,sr", "sr_model.weights=/nowhere.pt"]
+    shown = run("train", *arguments, cwd=crops, status=1)
+    assert "error: no weights file at /nowhere.pt; name one that exists with sr_model.weights=FILE" in shown
+    assert "Training" not in shown
