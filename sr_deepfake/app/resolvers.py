@@ -54,6 +54,14 @@ def _on_ffpp(there: Any, elsewhere: Any, _root_: Any) -> Any:
 OmegaConf.register_new_resolver("on_ffpp", _on_ffpp, replace=True)
 
 
+def _of_square(_root_: Any) -> str:
+    """End of a folder's name, so that faces that are cut on the shorter side have a folder of their own."""
+    return "" if _root_.extraction.square == "longer" else f"-{_root_.extraction.square}"
+
+
+OmegaConf.register_new_resolver("of_square", _of_square, replace=True)
+
+
 def _sweep() -> str | None:
     """The name of the sweep that this job belongs to; None for a job of its own."""
     if not HydraConfig.initialized() or HydraConfig.get().mode != RunMode.MULTIRUN:

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+SQUARES = ("longer", "shorter")
+
 
 @dataclass(frozen=True)
 class Crop:
@@ -24,11 +26,12 @@ def square_crop(
     frame_width: int,
     margin: float = 0.1,
     multiple: int = 24,
+    square: str = "longer",
 ) -> Crop | None:
     """Square around a face, cut without resampling.
 
     The box gains `margin` of its width on the left and on the right and of its height above and below. The
-    square has the box's centre and its longer side, rounded to the nearest multiple of `multiple` so that
+    square has the box's centre and its longer (or shorter) side, rounded to the nearest multiple of `multiple` so that
     the scales 2, 3 and 4 divide it. It is then moved into the frame, and made smaller only when the frame is
     smaller.
 
@@ -38,6 +41,7 @@ def square_crop(
         frame_width: px.
         margin: part of the box's size added on each side.
         multiple: the crop's side is a multiple of this, px.
+        square: on the box's "longer" side; or, as the script in the paper's code cuts, on the "shorter" one.
 
     Returns:
         The square, or None when the frame is smaller than `multiple`.
@@ -58,8 +62,9 @@ def square_crop(
     largest = min(frame_height, frame_width) // multiple * multiple
     if largest == 0:
         return None
-    longer = max(right - left, bottom - top) * (1 + 2 * margin)
-    side = min(max(int(longer / multiple + 0.5), 1) * multiple, largest)
+    sides = (right - left, bottom - top)
+    chosen = (min(sides) if square == "shorter" else max(sides)) * (1 + 2 * margin)
+    side = min(max(int(chosen / multiple + 0.5), 1) * multiple, largest)
     crop_left = round((left + right - side) / 2)
     crop_top = round((top + bottom - side) / 2)
     return Crop(

@@ -14,8 +14,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from sr_deepfake.data.extraction.cropping import square_crop
-from sr_deepfake.data.extraction.face_detection import Detection, FaceDetector
+from sr_deepfake.data.extraction.cropping import SQUARES, square_crop
+from sr_deepfake.data.extraction.face_detection import Detection, FaceDetector, Frame
 from sr_deepfake.data.extraction.records import (
     CRASHED,
     Record,
@@ -38,12 +38,16 @@ from sr_deepfake.data.extraction.workers import parse_shard, run_in_processes
 from sr_deepfake.data.leaks import picture_print
 from sr_deepfake.data.manifest import Video
 from sr_deepfake.system.console import track
-from sr_deepfake.system.errors import SourceError, UserError
+from sr_deepfake.system.errors import SourceError, UserError, choose
+from sr_deepfake.system.files import write_json
 from sr_deepfake.system.photos import is_photo
 
 log = logging.getLogger(__name__)
 
-RECIPE = 1  # raised whenever the same settings would give other crops
+RECIPE = 2  # raised whenever the same settings would give other crops
+MOST_DRAWN = 1000  # frames of a video that are looked at, until so many faces are found as are wanted
+MOST_AT_ONCE = 32  # frames that are decoded before faces are looked for: 200 MB at 1080p
+SETTINGS = "extraction.json"  # beside the manifest: how its faces were found
 PNG_COMPRESSION = 3  # of 9; higher levels take far longer for a few per cent
 
 
@@ -52,12 +56,13 @@ class ExtractionSettings:
     """Settings of the face extraction.
 
     Attributes:
-        frames: drawn from each video.
+        frames: with a face, drawn from each video: one without is drawn again.
         min_frames: a video of fewer frames is skipped.
         margin: part of the face box's size added on each side.
         multiple: the crop's side is a multiple of this, px.
         thresholds: of the face detector's three networks; one number stands for all three.
         min_face: side of the smallest face looked for, px.
+        square: cut on the face box's "longer" or "shorter" side.
         seed: of the draw of the frames.
         dataset: name of the data set (and compression level), so that faces of two never mix in one folder.
         crop: find faces. False: take the middle of each frame, the largest square whose side is such a multiple,
@@ -75,6 +80,7 @@ class ExtractionSettings:
     multiple: int = 24
     thresholds: float | Sequence[float] = (0.8, 0.8, 0.8)
     min_face: float = 20
+    square: str = "longer"
     seed: int = 0
     dataset: str = ""
     crop: bool = True
@@ -86,18 +92,22 @@ class ExtractionSettings:
                 "extraction.frames and extraction.min_frames must be at least 1, "
                 f"not {self.frames} and {self.min_frames}."
             )
+        choose(self.square, SQUARES, "extraction.square")
         given = self.thresholds
         thresholds = [given] * 3 if isinstance(given, (int, float)) else given
         object.__setattr__(self, "thresholds", tuple(float(threshold) for threshold in thresholds))
         object.__setattr__(self, "min_face", float(self.min_face))
 
     @property
+    def suffix(self) -> str:
+        """End of a folder's name, so that faces that are cut on the shorter side have a folder of their own."""
+        return "" if self.square == "longer" else f"-{self.square}"
+
+    @property
     def fingerprint(self) -> str:
         """Hash of all settings."""
         settings = asdict(self)
         del settings["timeout"]
-        if self.crop:
-            del settings["crop"]  # crops that were made before there was this setting stay good
         content = json.dumps({"recipe": RECIPE, **settings}, sort_keys=True)
         return hashlib.sha256(content.encode()).hexdigest()[:16]
 
@@ -159,6 +169,7 @@ def extract_faces(
                     publish(skip(record, video, CRASHED, trouble), {}, video_folder(out, video), partial)
         extracted = {video.video_id for video in todo}
         summary = assemble(out, videos, settings.fingerprint, extracted, only=everything if own else None)
+        write_json(out / SETTINGS, asdict(settings))
     except OSError as error:
         raise OutputFolderError(
             f"Extracting faces into {out} failed: {error}. Mend it and run the same command again: "
@@ -167,6 +178,29 @@ def extract_faces(
     if videos and not summary.faces and count == 1:
         raise ExtractionError(f"Not one face was extracted.\n{summary.render()}")
     return summary
+
+
+def check_settings(folder: Path, settings: ExtractionSettings) -> None:
+    """See that faces were found with these settings; where nothing tells how they were found, they are taken.
+
+    Raises:
+        UserError: they were found with others; each option is named.
+    """
+    try:
+        stored = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return
+    wanted = json.loads(json.dumps(asdict(settings)))
+    different = [
+        f"extraction.{name}={stored[name]}, not {value}"
+        for name, value in wanted.items()
+        if name not in ("timeout", "dataset") and name in stored and stored[name] != value
+    ]
+    if different:
+        raise UserError(
+            f"the faces in {folder} were found with {'; '.join(different)}. `python -m sr_deepfake.prepare` with the "
+            "same options finds them anew; another folder (data.crops=FOLDER) keeps both"
+        )
 
 
 def _finished(video: Video, out: Path, settings: ExtractionSettings) -> bool:
@@ -205,33 +239,58 @@ def _extract_one(
     record = new_record(video, settings.fingerprint)
     crops: dict[str, bytes] = {}
     try:
-        if is_photo(video.path):
-            drawn = read_photo(video.path)
-        else:
-            drawn = read_frames(video.path, settings.frames, settings.min_frames, settings.seed)
+        n_frames, looked_at = _look(video.path, settings)
     except SourceError as error:
         record = skip(record, video, error.reason, error.detail)
     except Exception as error:  # whatever else a damaged file makes a codec do must not end the run
         record = skip(record, video, "unreadable", f"{type(error).__name__}: {error}")
     else:
-        record["n_frames"] = drawn.n_frames
-        if settings.crop:
-            detections = _detector(settings.thresholds, settings.min_face).largest(drawn.images)
-        else:
-            detections = [_whole(image) for image in drawn.images]
-        for frame, image, detection in zip(drawn.indices, drawn.images, detections, strict=True):
+        record["n_frames"] = n_frames
+        for frame, image, detection in looked_at:
             _add_face(record, crops, video, frame, image, detection, settings)
         if not crops:
-            first = record["frames_skipped"][
-                0
-            ]  # without a search for faces, only their size is against frames
-            detail = f"in any of {len(drawn.indices)} frames" if settings.crop else first["detail"]
+            # Without a search for faces, only their size is against frames.
+            first = record["frames_skipped"][0]
+            detail = f"in any of {len(looked_at)} frames" if settings.crop else first["detail"]
             record = skip(record, video, "no face" if settings.crop else first["reason"], detail)
         if prints:
-            pictures = zip(drawn.indices, drawn.images, strict=True)
-            record["phash"] = {str(frame): picture_print(image) for frame, image in pictures}
+            record["phash"] = {
+                str(frame): picture_print(image)
+                for frame, image, detection in looked_at
+                if detection is not None
+            }
     if not _finished(video, out, settings):
         publish(record, crops, video_folder(out, video), partial)
+
+
+def _look(path: Path, settings: ExtractionSettings) -> tuple[int, list[tuple[int, Frame, Detection | None]]]:
+    """Look for faces in frames, drawn until so many are found as are wanted, or the frames run out.
+
+    Returns:
+        The number of frames, and those that were looked at, in their order: index, picture, largest face.
+    """
+    looked_at: list[tuple[int, Frame, Detection | None]] = []
+    faces, count = 0, settings.frames
+    while True:
+        tried = len(looked_at)
+        if is_photo(path):
+            drawn = read_photo(path)
+        else:
+            drawn = read_frames(path, count, settings.min_frames, settings.seed, tried)
+        if settings.crop:
+            found = _detector(settings.thresholds, settings.min_face).largest(drawn.images)
+        else:
+            found = [_whole(image) for image in drawn.images]
+        pairs = dict(zip(drawn.indices, zip(drawn.images, found, strict=True), strict=True))
+        for frame in drawn.order:
+            if faces < settings.frames:
+                image, detection = pairs[frame]
+                looked_at.append((frame, image if detection else image[:1, :1], detection))
+                faces += detection is not None
+        rest = min(drawn.n_frames, MOST_DRAWN) - len(looked_at)
+        if faces == settings.frames or rest <= 0:
+            return drawn.n_frames, sorted(looked_at, key=lambda one: one[0])
+        count = min(len(looked_at), MOST_AT_ONCE, rest)  # more each time, since decoding begins anew
 
 
 def _whole(image: NDArray[np.uint8]) -> Detection:
@@ -254,7 +313,7 @@ def _add_face(
     if detection is None:
         record["frames_skipped"].append({"frame": frame, "reason": "no face", "detail": ""})
         return
-    crop = square_crop(detection.box, height, width, settings.margin, settings.multiple)
+    crop = square_crop(detection.box, height, width, settings.margin, settings.multiple, settings.square)
     if crop is None:
         detail = f"{width}×{height} px, smaller than {settings.multiple}"
         record["frames_skipped"].append({"frame": frame, "reason": "frame too small", "detail": detail})

@@ -32,11 +32,13 @@ class DrawnFrames:
         images: uint8 RGB `H×W×3`, turned upright if the file asks for it. Sizes differ only if the video's
             size does.
         n_frames: how many frames the video has.
+        order: the indices in the order in which they were drawn.
     """
 
     indices: list[int]
     images: list[NDArray[np.uint8]]
     n_frames: int
+    order: list[int]
 
 
 def is_video(path: Path) -> bool:
@@ -55,7 +57,7 @@ def read_photo(path: Path) -> DrawnFrames:
         SourceError: as `sr_deepfake.system.photos.open_photo`.
     """
     upright = ImageOps.exif_transpose(open_photo(path))
-    return DrawnFrames([0], [np.array(upright.convert("RGB"))], 1)
+    return DrawnFrames([0], [np.array(upright.convert("RGB"))], 1, [0])
 
 
 def moving_picture(container: "av.container.InputContainer") -> "av.VideoStream":
@@ -85,7 +87,7 @@ def quarter_turns(frame: "av.VideoFrame") -> int:
     return round(frame.rotation / 90) % 4
 
 
-def draw_frame_indices(name: str, n_frames: int, count: int, seed: int = 0) -> list[int]:
+def draw_frame_indices(name: str, n_frames: int, count: int, seed: int = 0, drawn: int = 0) -> list[int]:
     """Draw frames of a video without replacement, from a seed that depends on the video's name.
 
     Args:
@@ -93,21 +95,24 @@ def draw_frame_indices(name: str, n_frames: int, count: int, seed: int = 0) -> l
         n_frames: how many there are.
         count: how many are wanted; all are taken when there are fewer.
         seed: another number gives another draw.
+        drawn: how many have been drawn before.
 
     Returns:
-        Indices from 0 to `n_frames - 1`, rising.
+        Indices from 0 to `n_frames - 1`, in the order in which they are drawn.
 
     >>> draw_frame_indices("000_003", n_frames=300, count=4)
-    [19, 152, 164, 223]
+    [152, 223, 19, 164]
     >>> draw_frame_indices("000_003", n_frames=3, count=10)
-    [0, 1, 2]
+    [1, 0, 2]
     """
     digest = hashlib.sha256(f"{seed}/{name}".encode()).digest()
     generator = np.random.default_rng(int.from_bytes(digest[:16], "little"))
-    return sorted(int(i) for i in generator.permutation(n_frames)[:count])
+    return [int(i) for i in generator.permutation(n_frames)[drawn : drawn + count]]
 
 
-def read_frames(path: Path | str, count: int = 10, min_frames: int = 2, seed: int = 0) -> DrawnFrames:
+def read_frames(
+    path: Path | str, count: int = 10, min_frames: int = 2, seed: int = 0, drawn: int = 0
+) -> DrawnFrames:
     """Draw and decode frames of a video file, on one thread.
 
     All frames up to the last drawn one are decoded, and none of them may be damaged: indices are exact, and
@@ -118,6 +123,7 @@ def read_frames(path: Path | str, count: int = 10, min_frames: int = 2, seed: in
         count: how many frames.
         min_frames: a video of fewer frames is too short.
         seed: of the draw.
+        drawn: how many frames have been drawn before.
 
     Raises:
         SourceError: when the frames cannot be had; its reason says why.
@@ -135,10 +141,11 @@ def read_frames(path: Path | str, count: int = 10, min_frames: int = 2, seed: in
             raise SourceError(
                 "too short", f"{n_frames} frame{'s' * (n_frames != 1)}, at least {min_frames} wanted"
             )
-        indices = draw_frame_indices(path.stem, n_frames, count, seed)
-        pass_ = _decode(path, indices)
+        order = draw_frame_indices(path.stem, n_frames, count, seed, drawn)
+        indices = sorted(order)
+        pass_ = _decode(path, indices) if indices else _Pass([])
         if len(pass_.images) == len(indices):
-            return DrawnFrames(indices, pass_.images, n_frames)
+            return DrawnFrames(indices, pass_.images, n_frames, order)
         if pass_.packets < n_frames:
             raise SourceError("truncated", f"{pass_.decoded} of {n_frames} frames are there")
         # Every packet is there, yet there are fewer frames (an edit list hides some): count what there is.

@@ -15,7 +15,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from sr_deepfake.data.extraction.pipeline import ExtractionSettings, ExtractionSummary, extract_faces
+from sr_deepfake.data.extraction.pipeline import (
+    ExtractionSettings,
+    ExtractionSummary,
+    check_settings,
+    extract_faces,
+)
 from sr_deepfake.data.manifest import (
     FORGERY_METHODS,
     MANIFEST,
@@ -290,4 +295,5 @@ class FaceForensics:
                 f"`python -m sr_deepfake.prepare data=ffpp data.root={self.root or '/path/to/FaceForensics++'} "
                 f"data.compression={self.compression}`, or name the folder where they are with data.crops=..."
             )
+        check_settings(self.crops, self.settings)
         return FaceSet(self.name, self.crops, read_manifest(manifest))

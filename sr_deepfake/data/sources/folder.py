@@ -9,7 +9,12 @@ from pathlib import Path
 import pandas as pd
 from filelock import FileLock
 
-from sr_deepfake.data.extraction.pipeline import ExtractionSettings, ExtractionSummary, extract_faces
+from sr_deepfake.data.extraction.pipeline import (
+    ExtractionSettings,
+    ExtractionSummary,
+    check_settings,
+    extract_faces,
+)
 from sr_deepfake.data.extraction.records import PARTIAL
 from sr_deepfake.data.extraction.summary import SKIPPED_NAME, ExtractionError, counts_in_words
 from sr_deepfake.data.leaks import POLICIES, Leaks, look_for_leaks
@@ -141,7 +146,8 @@ class Folder:
             self.crops = Path(crops).expanduser()
         else:
             resolved = Path(str(self.root)).resolve()
-            name = f"folder-{safe_name(resolved.name, str(resolved))}{'' if crop else '-whole'}"
+            kind = f"{'' if crop else '-whole'}{self.settings.suffix}"
+            name = f"folder-{safe_name(resolved.name, str(resolved))}{kind}"
             self.crops = Path(outputs).expanduser() / "faces" / name
 
     def prepare(
@@ -181,6 +187,7 @@ class Folder:
         _check_methods(methods)
         manifest = self.crops / MANIFEST
         if (self.root is None or not self.root.is_dir()) and manifest.is_file():
+            check_settings(self.crops, self.settings)
             log.info("The folder is not there; its faces in %s are used as they are.", self.crops)
             rows = read_manifest(manifest)
             leaks = look_for_leaks(rows, self.crops, files=None, by_identity=False)

@@ -4,7 +4,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from sr_deepfake.data.extraction.pipeline import ExtractionSettings, ExtractionSummary, extract_faces
+from sr_deepfake.data.extraction.pipeline import (
+    ExtractionSettings,
+    ExtractionSummary,
+    extract_faces,
+)
 from sr_deepfake.data.manifest import FORGERY_METHODS, MANIFEST, FaceSet, read_manifest
 from sr_deepfake.data.sample.build import COMPRESSION, build_sample, sample_folder
 from sr_deepfake.data.sources.ffpp import find_splits, list_videos
@@ -43,9 +47,8 @@ class Sample:
         methods = list(FORGERY_METHODS if methods is None else methods)
         build_sample(self.root, methods, workers=self.workers, progress=progress)
         videos = list_videos(self.root, find_splits(self.root), methods, COMPRESSION)
-        return extract_faces(
-            videos, self.root / "faces", self.settings, workers=self.workers, shard=shard, progress=progress
-        )
+        faces = self.root / f"faces{self.settings.suffix}"
+        return extract_faces(videos, faces, self.settings, self.workers, shard, progress)
 
     def faces(self, methods: Sequence[str]) -> FaceSet:
         """The faces of pristine clips and of some methods, made now if they are not there."""

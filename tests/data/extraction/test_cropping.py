@@ -32,11 +32,11 @@ def test_crop_holds_the_centre_of_a_face_that_is_in_the_frame(
         assert crop.top - 0.5 <= y <= crop.top + crop.side + 0.5
 
 
-@given(sizes, sizes, st.floats(0, 0.5))
-def test_side_is_the_nearest_multiple_and_the_crop_centred_when_there_is_room(width, height, margin):
-    wanted = max(width, height) * (1 + 2 * margin)
+@given(sizes, sizes, st.floats(0, 0.5), st.sampled_from(["longer", "shorter"]))
+def test_side_is_the_nearest_multiple_and_the_crop_centred_when_there_is_room(width, height, margin, square):
+    wanted = (max if square == "longer" else min)(width, height) * (1 + 2 * margin)
     box = (5000 - width / 2, 5000 - height / 2, 5000 + width / 2, 5000 + height / 2)
-    crop = square_crop(box, 10_000, 10_000, margin)
+    crop = square_crop(box, 10_000, 10_000, margin, square=square)
     assert abs(crop.side - wanted) <= 12 + 1e-6 or (crop.side == 24 and wanted < 24)
     assert abs(crop.left + crop.side / 2 - 5000) <= 0.5 + 1e-6
     assert abs(crop.top + crop.side / 2 - 5000) <= 0.5 + 1e-6

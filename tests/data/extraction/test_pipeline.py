@@ -7,19 +7,21 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pandas as pd
 import pytest
-from video_files import clips, damage, frames_of
+from video_files import clips, damage, encode, frames_of
 
 from sr_deepfake.data.extraction import pipeline as extraction
 from sr_deepfake.data.extraction.pipeline import ExtractionSettings, extract_faces
 from sr_deepfake.data.extraction.summary import ExtractionError, ExtractionSummary, OutputFolderError
+from sr_deepfake.data.extraction.video import draw_frame_indices
 from sr_deepfake.data.manifest import SCHEMA, SPLITS, Video, read_manifest
-from sr_deepfake.data.sources.ffpp import PACKAGED_SPLITS, find_splits, list_videos
+from sr_deepfake.data.sources.ffpp import PACKAGED_SPLITS, FaceForensics, find_splits, list_videos
 from sr_deepfake.system.errors import UserError
 
 SETTINGS = ExtractionSettings(frames=3)
@@ -224,7 +226,7 @@ def test_damaged_videos_are_skipped_and_listed(tmp_path):
     summary = extract_faces(videos, tmp_path / "out", ExtractionSettings(), workers=0, progress=False)
     assert (summary.videos, summary.extracted, summary.faces) == (len(reasons) + 1, 1, 10)
     assert sum(summary.skipped.values()) == len(reasons) >= 10
-    assert summary.frames_skipped == {"no face": 10}
+    assert summary.frames_skipped == {"no face": 40}  # all frames of the black one
     assert set(read_manifest(tmp_path / "out")["video_id"]) == {"FaceSwap/good"}
 
     table = pd.read_csv(tmp_path / "out" / "skipped.csv", keep_default_na=False)
@@ -301,6 +303,66 @@ def test_a_full_disk_ends_the_run_and_the_next_one_goes_on(tree, undisturbed, tm
             extract(tree, tmp_path)
     assert extract(tree, tmp_path).reused == 3
     assert contents(tmp_path) == contents(undisturbed)
+
+
+def interrupted_clip(path: Path, faces: list[int], count: int = 40) -> list[np.ndarray]:
+    """A clip whose frames are black but for some."""
+    person = frames_of(clips()[0])[0]
+    frames = [person if index in faces else np.zeros_like(person) for index in range(count)]
+    return frames_of(encode(path, frames))
+
+
+@pytest.mark.parametrize("with_face", [12, 4, 1])
+def test_a_frame_without_a_face_is_drawn_again_until_there_are_enough_or_none_is_left(tmp_path, with_face):
+    """Ten faces a video, as the paper says (section 4.1), not ten frames."""
+    order = draw_frame_indices("000", 40, 40)
+    faces = order[3::3][:with_face]  # the first draw of ten has three of them
+    interrupted_clip(tmp_path / "000.mp4", faces)
+    video = Video("pristine/000", "pristine", 0, "train", "000", "", tmp_path / "000.mp4")
+    for settings in (ExtractionSettings(), ExtractionSettings(frames=2)):
+        out = tmp_path / f"out{settings.frames}"
+        extract_faces([video], out, settings, workers=0, progress=False)
+        assert read_manifest(out)["frame"].tolist() == sorted(faces[: settings.frames])
+        looked_at = (
+            order[: order.index(faces[settings.frames - 1]) + 1] if with_face >= settings.frames else order
+        )
+        skipped = pd.read_csv(out / "skipped.csv")
+        assert sorted(skipped["frame"]) == sorted(set(looked_at) - set(faces))
+
+
+def test_at_most_so_many_frames_are_looked_at(tmp_path, monkeypatch):
+    monkeypatch.setattr(extraction, "MOST_DRAWN", 25)
+    interrupted_clip(tmp_path / "000.mp4", draw_frame_indices("000", 40, 40)[25:])
+    video = Video("pristine/000", "pristine", 0, "train", "000", "", tmp_path / "000.mp4")
+    with pytest.raises(ExtractionError, match="no face"):
+        extract_faces([video], tmp_path / "out", ExtractionSettings(), workers=0, progress=False)
+    assert len(pd.read_csv(tmp_path / "out" / "skipped.csv")) == 1 + 25
+
+
+def test_a_crop_on_the_shorter_side_is_smaller_and_has_its_own_settings(tree, tmp_path):
+    longer = extract(tree, tmp_path / "longer")
+    shorter = extract(tree, tmp_path / "shorter", settings=ExtractionSettings(frames=3, square="shorter"))
+    sides = [read_manifest(summary.folder).set_index("face_id")["side"] for summary in (longer, shorter)]
+    assert (sides[1] <= sides[0]).all()
+    assert (sides[1] < sides[0]).any()
+    assert ExtractionSettings(square="shorter").fingerprint != ExtractionSettings().fingerprint
+    assert ExtractionSettings(timeout=5).fingerprint == ExtractionSettings().fingerprint
+    with pytest.raises(UserError, match=r"extraction\.square='wider'.*longer, shorter"):
+        ExtractionSettings(square="wider")
+
+
+def test_other_settings_than_the_faces_were_found_with_are_refused(tree, tmp_path):
+    extract(tree, tmp_path)
+    faces = FaceForensics(None, crops=str(tmp_path), settings=SETTINGS)
+    assert len(faces.faces(["FaceSwap"]).rows) > 0
+    for options, told in (
+        ({"margin": 0.9}, r"extraction\.margin=0\.1, not 0\.9"),
+        ({"frames": 10, "thresholds": 0.6}, r"extraction\.frames=3, not 10; extraction\.thresholds"),
+    ):
+        other = replace(SETTINGS, **options)
+        with pytest.raises(UserError, match=rf"{told}.*sr_deepfake\.prepare"):
+            FaceForensics(None, crops=str(tmp_path), settings=other).faces(["FaceSwap"])
+    assert FaceForensics(None, crops=str(tmp_path), settings=replace(SETTINGS, timeout=1)).faces(["FaceSwap"])
 
 
 def test_senseless_settings_are_errors():

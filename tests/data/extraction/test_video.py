@@ -11,12 +11,14 @@ from sr_deepfake.system.errors import SourceError
 
 
 @given(st.text(max_size=8), st.integers(0, 400), st.integers(1, 20), st.integers(0, 3))
-def test_drawn_frames_are_distinct_sorted_and_as_many_as_there_can_be(name, n_frames, count, seed):
+def test_drawn_frames_are_distinct_as_many_as_there_can_be_and_drawn_on(name, n_frames, count, seed):
     indices = draw_frame_indices(name, n_frames, count, seed)
     assert len(indices) == min(count, n_frames)
-    assert indices == sorted(set(indices))
+    assert len(set(indices)) == len(indices)
     assert all(0 <= i < n_frames for i in indices)
     assert indices == draw_frame_indices(name, n_frames, count, seed)
+    further = draw_frame_indices(name, n_frames, count, seed, drawn=count)
+    assert indices + further == draw_frame_indices(name, n_frames, 2 * count, seed)
 
 
 def test_draw_depends_on_name_and_seed_and_covers_all_frames_evenly():
@@ -31,7 +33,8 @@ def test_reads_exactly_the_drawn_frames(tmp_path):
     path = encode(tmp_path / "000_003.mp4", numbered_frames(50))
     drawn = read_frames(path, count=10)
     assert drawn.n_frames == 50
-    assert drawn.indices == draw_frame_indices("000_003", 50, 10)
+    assert drawn.order == draw_frame_indices("000_003", 50, 10)
+    assert drawn.indices == sorted(drawn.order)
     assert [number_of(image) for image in drawn.images] == drawn.indices
     assert all(image.shape == (48, 64, 3) and image.dtype == np.uint8 for image in drawn.images)
 
