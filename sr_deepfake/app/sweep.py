@@ -140,12 +140,11 @@ def check_weights(config: DictConfig) -> None:
     """
     if config.hydra.job.name not in ("train", "evaluate"):
         return
-    params = config.hydra.sweeper.get("params") or {}
-    words = [*config.hydra.overrides.task, *(f"{key}={value}" for key, value in params.items())]
-    swept = {word.partition("=")[0] for word in words if "," in word}
-    attacks = {config.hydra.runtime.choices.get("attack")} if "attack" not in swept else set()
-    attacks |= {name for word in words if word.startswith("attack=") for name in word[7:].split(",")}
-    if "sr" not in attacks or "sr_model" in swept or config.evaluate.skip_missing_weights:
+    asked = dict(config.hydra.sweeper.get("params") or {})  # what is typed wins over an experiment's
+    asked |= dict(word.split("=", 1) for word in config.hydra.overrides.task if "=" in word)
+    attacks = str(asked.get("attack", config.hydra.runtime.choices.get("attack"))).split(",")
+    swept = "," in str(asked.get("sr_model", "")) or "," in str(asked.get("sr_model.weights", ""))
+    if "sr" not in attacks or swept or config.evaluate.skip_missing_weights:
         return
     try:
         instantiate(config.sr_model)

@@ -103,6 +103,7 @@ def test_the_authors_files_are_asked_for_by_their_names_and_hashes(monkeypatch, 
         raise UserError("no network")
 
     monkeypatch.setattr(weights_module, "fetch", no_network)
+    monkeypatch.setattr(weights_module, "_unreachable", {})
     with pytest.raises(UserError, match="no network"):
         edsr(**kind, cache=str(tmp_path))
     digits = name[:-3].rpartition("-")[2]
