@@ -68,7 +68,7 @@ def evaluate(
         with held(folder):
             if run["detector_weights"] == weights_of(folder):
                 metrics = scored
-                write_provenance(out, build.provenance(cfg, {"name": run["data"], "test": run["test_faces"]}))
+                write_provenance(out, build.provenance(cfg, _faces_of(cfg, data, run)))
                 write_metrics(out / METRICS, {"run": run, **metrics})
             else:
                 log.warning("%s was trained anew meanwhile; its new weights are scored.", folder)

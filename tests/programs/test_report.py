@@ -2,6 +2,7 @@
 
 import json
 import os
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -130,4 +131,8 @@ def test_a_trained_and_attacked_detector_is_reported(make_faces, tmp_path):
     assert (out / "figures" / "training.png").is_file()
     assert "Training curves are not shown" not in shown
     assert "examples are left out" not in shown
+    (told,) = (tmp_path / "outputs" / "results").glob("*/provenance.json")
+    where = json.loads(told.read_text())["data"]  # by which a report finds the faces of its examples
+    assert (Path(where["folder"]) / "faces.parquet").is_file()
+    assert Path(where["outputs"]) == tmp_path / "outputs"
     assert "The paper's attack is sr-edsr-x2" in (out / "tables" / "table_1_paper.md").read_text()
