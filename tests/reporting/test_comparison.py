@@ -57,3 +57,16 @@ def test_another_attack_or_protocol_is_labelled(tmp_path):
     labels = " ".join(check_comparable(grid, force=False))
     assert "jpeg-q15" in labels
     assert "protocol=quick" in labels
+
+
+def test_other_weights_and_compressions_are_named(tmp_path):
+    def labels(weights, compression):
+        config = {"sr_model": {"weights": weights}, "data": {"source": {"compression": compression}}}
+        folder = tmp_path / f"{weights}{compression}"
+        return check_comparable(grid_of(folder, data="ffpp", protocol="paper", config=config), force=False)
+
+    assert labels("official", "c23") == []
+    assert labels(None, "c23") == [
+        "EDSR has the weights of this package here, not its authors' (sr_model.weights=official)."
+    ]
+    assert labels("official", "c40") == ["The videos are of compression c40, not c23."]
