@@ -26,12 +26,20 @@ METHOD = "FaceSwap"
 
 def make_tree(root: Path) -> list[Video]:
     """Link every video that the official lists name to one of the sample's clips."""
+    (root / "original_sequences").mkdir(parents=True)
+    splits = find_splits(root)
     clips = sorted((ASSETS / "identities").glob("*.mp4"))
-    videos = list_videos(root, find_splits(root), [METHOD], "c23")
-    for index, video in enumerate(videos):
-        video.path.parent.mkdir(parents=True, exist_ok=True)
-        video.path.symlink_to(clips[index % len(clips)])
-    return videos
+    names = []
+    for pairs in (splits.train, splits.val, splits.test):
+        for one, other in pairs:
+            names += [f"original_sequences/youtube/c23/videos/{name}.mp4" for name in (one, other)]
+            both = (f"{one}_{other}", f"{other}_{one}")
+            names += [f"manipulated_sequences/{METHOD}/c23/videos/{name}.mp4" for name in both]
+    for index, name in enumerate(names):
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.symlink_to(clips[index % len(clips)])
+    return list_videos(root, splits, [METHOD], "c23")
 
 
 def measure(videos: Sequence[Video], out: Path, workers: int | None) -> None:
