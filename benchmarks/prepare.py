@@ -16,7 +16,8 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from sr_deepfake.data.extraction.pipeline import ExtractionSettings, extract_faces
+from sr_deepfake.data.extraction.pipeline import extract_faces
+from sr_deepfake.data.extraction.settings import ExtractionSettings
 from sr_deepfake.data.manifest import Video, read_manifest
 from sr_deepfake.data.sample.people import ASSETS
 from sr_deepfake.data.sources.ffpp import find_splits, list_videos

@@ -81,3 +81,10 @@ def make_faces(tmp_path: Path) -> FaceMaker:
         return read_manifest(tmp_path)
 
     return make
+
+
+@pytest.fixture
+def crops(make_faces: FaceMaker, tmp_path: Path) -> Path:
+    """A folder with face crops of one method, for programs to run in."""
+    make_faces({"train": 8, "val": 4, "test": 6}, method="FaceSwap")
+    return tmp_path

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 from tqdm import tqdm
 
-from sr_deepfake.data.extraction.pipeline import ExtractionSettings
+from sr_deepfake.data.extraction.settings import ExtractionSettings
 from sr_deepfake.data.extraction.video import is_video, read_frames
 from sr_deepfake.media.face_scores import FaceScorer, FaceScores
 from sr_deepfake.media.faces import FaceFinder, Picture, cut

@@ -55,12 +55,6 @@ def check(*overrides):
     check_launcher(cfg.hydra, cfg.trainer)
 
 
-@pytest.fixture
-def crops(make_faces, tmp_path):
-    make_faces({"train": 8, "val": 4, "test": 6}, method="FaceSwap")
-    return tmp_path
-
-
 def results(folder):
     return {
         file.parent.name: json.loads(file.read_text())

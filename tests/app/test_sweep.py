@@ -5,21 +5,11 @@ import os
 import signal
 
 import pytest
-from forked import TINY, run
+from forked import TINY, results, run
 
 from sr_deepfake.system.errors import UserError, last_line
 
 SWEEP = ["-m", *TINY, "forgery=FaceSwap"]
-
-
-@pytest.fixture
-def crops(make_faces, tmp_path):
-    make_faces({"train": 8, "val": 4, "test": 6}, method="FaceSwap")
-    return tmp_path
-
-
-def results(folder):
-    return sorted((folder / "outputs" / "results").glob("*/metrics.json"))
 
 
 def states(folder):

@@ -115,3 +115,8 @@ def run(
     ended = process.wait()
     assert ended == status, f"status {ended}\n{process.shown}"
     return process.shown
+
+
+def results(folder: Path) -> list[Path]:
+    """The metrics of the runs that were done in a folder."""
+    return sorted((folder / "outputs" / "results").glob("*/metrics.json"))

@@ -12,13 +12,6 @@ from forked import TINY, Process, run
 RUN = [*TINY, "forgery=FaceSwap", "attack=bicubic", "protocol.epochs=3"]
 
 
-@pytest.fixture
-def crops(make_faces, tmp_path):
-    """Faces in their own folder, so that runs can write beside each other."""
-    make_faces({"train": 8, "val": 4, "test": 6}, method="FaceSwap")
-    return tmp_path
-
-
 def place(crops: Path, name: str) -> Path:
     folder = crops / name
     folder.mkdir()

@@ -6,21 +6,11 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from forked import TINY, run
+from forked import TINY, results, run
 
 import sr_deepfake
 
 BUNDLED = Path(sr_deepfake.__file__).parent / "super_resolution" / "weights" / "edsr_baseline_x2.safetensors"
-
-
-@pytest.fixture
-def crops(make_faces, tmp_path):
-    make_faces({"train": 8, "val": 4, "test": 6}, method="FaceSwap")
-    return tmp_path
-
-
-def results(folder):
-    return sorted((folder / "outputs" / "results").glob("*/metrics.json"))
 
 
 def test_train_ends_with_the_table_and_what_it_wrote(crops):

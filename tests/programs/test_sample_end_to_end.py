@@ -15,7 +15,7 @@ import torch
 from sklearn.metrics import roc_auc_score
 
 from sr_deepfake.data import FaceDataModule
-from sr_deepfake.data.extraction.pipeline import ExtractionSettings
+from sr_deepfake.data.extraction.settings import ExtractionSettings
 from sr_deepfake.data.sources.sample import Sample
 from sr_deepfake.detectors import Detector
 from sr_deepfake.detectors.callbacks import PredictionWriter

@@ -15,12 +15,6 @@ from sr_deepfake.tracking.loggers import figures_of
 LOGGED = [*TINY, "forgery=FaceSwap"]
 
 
-@pytest.fixture
-def crops(make_faces, tmp_path):
-    make_faces({"train": 8, "val": 4, "test": 6}, method="FaceSwap")
-    return tmp_path
-
-
 def without_account(home):
     """A machine on which nobody has logged in."""
 

@@ -2,11 +2,9 @@
 
 import functools
 import hashlib
-import json
 import logging
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import cv2
@@ -14,10 +12,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from sr_deepfake.data.extraction.cropping import SQUARES, square_crop
+from sr_deepfake.data.extraction.cropping import square_crop
 from sr_deepfake.data.extraction.face_detection import Detection, FaceDetector, Frame
 from sr_deepfake.data.extraction.records import (
-    CRASHED,
+    GIVEN_UP,
     Record,
     is_current,
     new_record,
@@ -27,6 +25,7 @@ from sr_deepfake.data.extraction.records import (
     skip,
     video_folder,
 )
+from sr_deepfake.data.extraction.settings import ExtractionSettings, write_settings
 from sr_deepfake.data.extraction.summary import (
     ExtractionError,
     ExtractionSummary,
@@ -38,78 +37,14 @@ from sr_deepfake.data.extraction.workers import parse_shard, run_in_processes
 from sr_deepfake.data.leaks import picture_print
 from sr_deepfake.data.manifest import Video
 from sr_deepfake.system.console import track
-from sr_deepfake.system.errors import SourceError, UserError, choose
-from sr_deepfake.system.files import write_json
+from sr_deepfake.system.errors import SourceError, UserError
 from sr_deepfake.system.photos import is_photo
 
 log = logging.getLogger(__name__)
 
-RECIPE = 2  # raised whenever the same settings would give other crops
 MOST_DRAWN = 1000  # frames of a video that are looked at, until so many faces are found as are wanted
 MOST_AT_ONCE = 32  # frames that are decoded before faces are looked for: 200 MB at 1080p
-SETTINGS = "extraction.json"  # beside the manifest: how its faces were found
 PNG_COMPRESSION = 3  # of 9; higher levels take far longer for a few per cent
-
-
-@dataclass(frozen=True)
-class ExtractionSettings:
-    """Settings of the face extraction.
-
-    Attributes:
-        frames: with a face, drawn from each video: one without is drawn again.
-        min_frames: a video of fewer frames is skipped.
-        margin: part of the face box's size added on each side.
-        multiple: the crop's side is a multiple of this, px.
-        thresholds: of the face detector's three networks; one number stands for all three.
-        min_face: side of the smallest face looked for, px.
-        square: cut on the face box's "longer" or "shorter" side.
-        seed: of the draw of the frames.
-        dataset: name of the data set (and compression level), so that faces of two never mix in one folder.
-        crop: find faces. False: take the middle of each frame, the largest square whose side is such a multiple,
-            without resampling; the probability in the manifest is then NaN.
-        timeout: seconds that a video may take before it is skipped (not where `workers` is 0); None: any time. It is
-            no part of the fingerprint.
-
-    >>> ExtractionSettings(thresholds=0.8) == ExtractionSettings(thresholds=[0.8, 0.8, 0.8])
-    True
-    """
-
-    frames: int = 10
-    min_frames: int = 2
-    margin: float = 0.1
-    multiple: int = 24
-    thresholds: float | Sequence[float] = (0.8, 0.8, 0.8)
-    min_face: float = 20
-    square: str = "longer"
-    seed: int = 0
-    dataset: str = ""
-    crop: bool = True
-    timeout: float | None = 1800
-
-    def __post_init__(self) -> None:
-        if self.frames < 1 or self.min_frames < 1:
-            raise UserError(
-                "extraction.frames and extraction.min_frames must be at least 1, "
-                f"not {self.frames} and {self.min_frames}."
-            )
-        choose(self.square, SQUARES, "extraction.square")
-        given = self.thresholds
-        thresholds = [given] * 3 if isinstance(given, (int, float)) else given
-        object.__setattr__(self, "thresholds", tuple(float(threshold) for threshold in thresholds))
-        object.__setattr__(self, "min_face", float(self.min_face))
-
-    @property
-    def suffix(self) -> str:
-        """End of a folder's name, so that faces that are cut on the shorter side have a folder of their own."""
-        return "" if self.square == "longer" else f"-{self.square}"
-
-    @property
-    def fingerprint(self) -> str:
-        """Hash of all settings."""
-        settings = asdict(self)
-        del settings["timeout"]
-        content = json.dumps({"recipe": RECIPE, **settings}, sort_keys=True)
-        return hashlib.sha256(content.encode()).hexdigest()[:16]
 
 
 def extract_faces(
@@ -166,10 +101,10 @@ def extract_faces(
                 if trouble:
                     log.warning("%s is skipped: %s.", video.path, trouble)
                     record = new_record(video, settings.fingerprint)
-                    publish(skip(record, video, CRASHED, trouble), {}, video_folder(out, video), partial)
+                    publish(skip(record, video, GIVEN_UP, trouble), {}, video_folder(out, video), partial)
         extracted = {video.video_id for video in todo}
         summary = assemble(out, videos, settings.fingerprint, extracted, only=everything if own else None)
-        write_json(out / SETTINGS, asdict(settings))
+        write_settings(out, settings)
     except OSError as error:
         raise OutputFolderError(
             f"Extracting faces into {out} failed: {error}. Mend it and run the same command again: "
@@ -178,29 +113,6 @@ def extract_faces(
     if videos and not summary.faces and count == 1:
         raise ExtractionError(f"Not one face was extracted.\n{summary.render()}")
     return summary
-
-
-def check_settings(folder: Path, settings: ExtractionSettings) -> None:
-    """See that faces were found with these settings; where nothing tells how they were found, they are taken.
-
-    Raises:
-        UserError: they were found with others; each option is named.
-    """
-    try:
-        stored = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return
-    wanted = json.loads(json.dumps(asdict(settings)))
-    different = [
-        f"extraction.{name}={stored[name]}, not {value}"
-        for name, value in wanted.items()
-        if name not in ("timeout", "dataset") and name in stored and stored[name] != value
-    ]
-    if different:
-        raise UserError(
-            f"the faces in {folder} were found with {'; '.join(different)}. `python -m sr_deepfake.prepare` with the "
-            "same options finds them anew; another folder (data.crops=FOLDER) keeps both"
-        )
 
 
 def _finished(video: Video, out: Path, settings: ExtractionSettings) -> bool:
@@ -271,12 +183,13 @@ def _look(path: Path, settings: ExtractionSettings) -> tuple[int, list[tuple[int
     """
     looked_at: list[tuple[int, Frame, Detection | None]] = []
     faces, count = 0, settings.frames
+    n_frames: int | None = None
     while True:
         tried = len(looked_at)
         if is_photo(path):
             drawn = read_photo(path)
         else:
-            drawn = read_frames(path, count, settings.min_frames, settings.seed, tried)
+            drawn = read_frames(path, count, settings.min_frames, settings.seed, tried, n_frames)
         if settings.crop:
             found = _detector(settings.thresholds, settings.min_face).largest(drawn.images)
         else:
@@ -287,9 +200,10 @@ def _look(path: Path, settings: ExtractionSettings) -> tuple[int, list[tuple[int
                 image, detection = pairs[frame]
                 looked_at.append((frame, image if detection else image[:1, :1], detection))
                 faces += detection is not None
-        rest = min(drawn.n_frames, MOST_DRAWN) - len(looked_at)
+        n_frames = drawn.n_frames
+        rest = min(n_frames, MOST_DRAWN) - len(looked_at)
         if faces == settings.frames or rest <= 0:
-            return drawn.n_frames, sorted(looked_at, key=lambda one: one[0])
+            return n_frames, sorted(looked_at, key=lambda one: one[0])
         count = min(len(looked_at), MOST_AT_ONCE, rest)  # more each time, since decoding begins anew
 
 

@@ -19,7 +19,7 @@ from sr_deepfake.data.manifest import Video
 
 RECORD_NAME = "video.json"
 PARTIAL = ".partial"  # folder inside the output folder, for what is not finished
-CRASHED = "decoder crashed"
+GIVEN_UP = "given up"  # the process that decoded it died or hung
 
 Record = dict[str, Any]
 
@@ -79,7 +79,7 @@ def is_current(record: Record | None, folder: Path, video: Video, settings: str)
     if record["skip"] is not None:
         # A process may also have died for want of memory: try again.
         unchanged = (record["source_size"], record["skip"]["source_changed"]) == (size, changed)
-        return unchanged and record["skip"]["reason"] != CRASHED
+        return unchanged and record["skip"]["reason"] != GIVEN_UP
     # A source that has been deleted since is no reason to lose its faces.
     return size in (None, record["source_size"]) and all(
         (folder / Path(face["path"]).name).is_file() for face in record["faces"]

@@ -111,7 +111,12 @@ def draw_frame_indices(name: str, n_frames: int, count: int, seed: int = 0, draw
 
 
 def read_frames(
-    path: Path | str, count: int = 10, min_frames: int = 2, seed: int = 0, drawn: int = 0
+    path: Path | str,
+    count: int = 10,
+    min_frames: int = 2,
+    seed: int = 0,
+    drawn: int = 0,
+    n_frames: int | None = None,
 ) -> DrawnFrames:
     """Draw and decode frames of a video file, on one thread.
 
@@ -124,6 +129,7 @@ def read_frames(
         min_frames: a video of fewer frames is too short.
         seed: of the draw.
         drawn: how many frames have been drawn before.
+        n_frames: how many there are, where an earlier draw has told it: what the file declares may be wrong.
 
     Raises:
         SourceError: when the frames cannot be had; its reason says why.
@@ -135,7 +141,7 @@ def read_frames(
     """
     path = Path(path)
     require_file(path)
-    n_frames = _declared_frames(path) or _decode(path, []).decoded
+    n_frames = n_frames or _declared_frames(path) or _decode(path, []).decoded
     while True:
         if n_frames < min_frames:
             raise SourceError(

@@ -15,12 +15,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from sr_deepfake.data.extraction.pipeline import (
-    ExtractionSettings,
-    ExtractionSummary,
-    check_settings,
-    extract_faces,
-)
+from sr_deepfake.data.extraction.pipeline import ExtractionSummary, extract_faces
+from sr_deepfake.data.extraction.settings import ExtractionSettings, check_settings
 from sr_deepfake.data.manifest import (
     FORGERY_METHODS,
     MANIFEST,

@@ -9,13 +9,9 @@ from pathlib import Path
 import pandas as pd
 from filelock import FileLock
 
-from sr_deepfake.data.extraction.pipeline import (
-    ExtractionSettings,
-    ExtractionSummary,
-    check_settings,
-    extract_faces,
-)
+from sr_deepfake.data.extraction.pipeline import ExtractionSummary, extract_faces
 from sr_deepfake.data.extraction.records import PARTIAL
+from sr_deepfake.data.extraction.settings import ExtractionSettings, check_settings
 from sr_deepfake.data.extraction.summary import SKIPPED_NAME, ExtractionError, counts_in_words
 from sr_deepfake.data.leaks import POLICIES, Leaks, look_for_leaks
 from sr_deepfake.data.manifest import MANIFEST, SCHEMA, SPLITS, FaceSet, read_manifest

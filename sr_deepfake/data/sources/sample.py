@@ -4,11 +4,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from sr_deepfake.data.extraction.pipeline import (
-    ExtractionSettings,
-    ExtractionSummary,
-    extract_faces,
-)
+from sr_deepfake.data.extraction.pipeline import ExtractionSummary, extract_faces
+from sr_deepfake.data.extraction.settings import ExtractionSettings
 from sr_deepfake.data.manifest import FORGERY_METHODS, MANIFEST, FaceSet, read_manifest
 from sr_deepfake.data.sample.build import COMPRESSION, build_sample, sample_folder
 from sr_deepfake.data.sources.ffpp import find_splits, list_videos

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from sr_deepfake.data.extraction.records import (
-    CRASHED,
+    GIVEN_UP,
     is_current,
     new_record,
     publish,
@@ -71,7 +71,7 @@ def test_what_makes_a_record_out_of_date(tmp_path, video):
 def test_skipped_videos_are_tried_again_when_the_file_changes_and_after_a_crash(video):
     record = skip(new_record(video, "settings"), video, "unreadable", "")
     assert is_current(record, Path(), video, "settings")
-    assert not is_current(skip(record, video, CRASHED, ""), Path(), video, "settings")
+    assert not is_current(skip(record, video, GIVEN_UP, ""), Path(), video, "settings")
     video.path.write_bytes(b"VIDEO")  # of the same size
     os.utime(video.path, ns=(1, 1))
     assert not is_current(record, Path(), video, "settings")

@@ -39,6 +39,16 @@ def test_reads_exactly_the_drawn_frames(tmp_path):
     assert all(image.shape == (48, 64, 3) and image.dtype == np.uint8 for image in drawn.images)
 
 
+def test_a_further_draw_goes_on_in_the_order_of_the_first(tmp_path):
+    path = encode(tmp_path / "000_003.mp4", numbered_frames(50))
+    further = read_frames(path, count=10, drawn=10)
+    assert further.order == draw_frame_indices("000_003", 50, 20)[10:]
+    # The number of frames that the first draw has found counts, not what the file declares.
+    fewer = read_frames(path, count=10, drawn=10, n_frames=40)
+    assert fewer.order == draw_frame_indices("000_003", 40, 20)[10:]
+    assert fewer.n_frames == 40
+
+
 def test_pixels_are_those_of_a_plain_decoding():
     path = clips()[0]
     plain = frames_of(path)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sr_deepfake.data.extraction.pipeline import ExtractionSettings
+from sr_deepfake.data.extraction.settings import ExtractionSettings
 from sr_deepfake.data.manifest import FORGERY_METHODS, DataNotFoundError, FaceSet, Video, read_manifest, thin
 from sr_deepfake.data.sources.ffpp import (
     PACKAGED_SPLITS,

@@ -8,7 +8,7 @@ import pytest
 from video_files import clips, frames_of
 
 from sr_deepfake.data.extraction import pipeline as extraction
-from sr_deepfake.data.extraction.pipeline import ExtractionSettings
+from sr_deepfake.data.extraction.settings import ExtractionSettings
 from sr_deepfake.data.extraction.summary import ExtractionError
 from sr_deepfake.data.manifest import read_manifest
 from sr_deepfake.data.sources.folder import Folder

@@ -1,0 +1,103 @@
+"""Settings of the face extraction, and how those of a folder of faces are stored and compared."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from sr_deepfake.data.extraction.cropping import SQUARES
+from sr_deepfake.system.errors import UserError, choose
+from sr_deepfake.system.files import write_json
+
+RECIPE = 2  # raised whenever the same settings would give other crops
+SETTINGS = "extraction.json"  # beside the manifest
+
+
+@dataclass(frozen=True)
+class ExtractionSettings:
+    """Settings of the face extraction.
+
+    Attributes:
+        frames: with a face, drawn from each video: one without is drawn again.
+        min_frames: a video of fewer frames is skipped.
+        margin: part of the face box's size added on each side.
+        multiple: the crop's side is a multiple of this, px.
+        thresholds: of the face detector's three networks; one number stands for all three.
+        min_face: side of the smallest face looked for, px.
+        square: cut on the face box's "longer" or "shorter" side.
+        seed: of the draw of the frames.
+        dataset: name of the data set (and compression level), so that faces of two never mix in one folder.
+        crop: find faces. False: take the middle of each frame, the largest square whose side is such a multiple,
+            without resampling; the probability in the manifest is then NaN.
+        timeout: seconds that a video may take before it is skipped (not where `workers` is 0); None: any time. It is
+            no part of the fingerprint.
+
+    >>> ExtractionSettings(thresholds=0.8) == ExtractionSettings(thresholds=[0.8, 0.8, 0.8])
+    True
+    """
+
+    frames: int = 10
+    min_frames: int = 2
+    margin: float = 0.1
+    multiple: int = 24
+    thresholds: float | Sequence[float] = (0.8, 0.8, 0.8)
+    min_face: float = 20
+    square: str = "longer"
+    seed: int = 0
+    dataset: str = ""
+    crop: bool = True
+    timeout: float | None = 1800
+
+    def __post_init__(self) -> None:
+        if self.frames < 1 or self.min_frames < 1:
+            raise UserError(
+                "extraction.frames and extraction.min_frames must be at least 1, "
+                f"not {self.frames} and {self.min_frames}."
+            )
+        choose(self.square, SQUARES, "extraction.square")
+        given = self.thresholds
+        thresholds = [given] * 3 if isinstance(given, (int, float)) else given
+        object.__setattr__(self, "thresholds", tuple(float(threshold) for threshold in thresholds))
+        object.__setattr__(self, "min_face", float(self.min_face))
+
+    @property
+    def suffix(self) -> str:
+        """End of a folder's name, so that faces that are cut on the shorter side have a folder of their own."""
+        return "" if self.square == "longer" else f"-{self.square}"
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of all settings."""
+        settings = asdict(self)
+        del settings["timeout"]
+        content = json.dumps({"recipe": RECIPE, **settings}, sort_keys=True)
+        return hashlib.sha256(content.encode()).hexdigest()[:16]
+
+
+def write_settings(folder: Path, settings: ExtractionSettings) -> None:
+    """Note beside a manifest how its faces were found."""
+    write_json(folder / SETTINGS, asdict(settings))
+
+
+def check_settings(folder: Path, settings: ExtractionSettings) -> None:
+    """See that faces were found with these settings; where nothing tells how they were found, they are taken.
+
+    Raises:
+        UserError: they were found with others; each option is named.
+    """
+    try:
+        stored = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return
+    wanted = json.loads(json.dumps(asdict(settings)))
+    different = [
+        f"extraction.{name}={stored[name]}, not {value}"
+        for name, value in wanted.items()
+        if name not in ("timeout", "dataset") and name in stored and stored[name] != value
+    ]
+    if different:
+        raise UserError(
+            f"the faces in {folder} were found with {'; '.join(different)}. `python -m sr_deepfake.prepare` with the "
+            "same options finds them anew; another folder (data.crops=FOLDER) keeps both"
+        )
