@@ -93,23 +93,26 @@ def _find(
         )
     failures = []
     for offer in reversed(published) if weights == TORCHSR else published:
-        path = cache / offer.name
-        if not is_whole(path, offer):
-            if not _downloads.get():
-                continue
-            if offer.url not in _unreachable:  # asked once, not for every job of a sweep
-                try:
-                    fetch(offer, path, OPTION)
-                except MissingWeightsError as error:
-                    _unreachable[offer.url] = str(error)
-                    _log.warning("%s", error)
-            if offer.url in _unreachable:
-                failures.append(_unreachable[offer.url])
-                continue
-        return path, f"published at {offer.url}"
-    if not failures:
-        raise MissingWeightsError(f"no weights of {network} are here, and nothing is downloaded for a report")
+        failures.append(_fetched(offer, cache / offer.name))
+        if not failures[-1]:
+            return cache / offer.name, f"published at {offer.url}"
     raise MissingWeightsError("; ".join(failures))
+
+
+def _fetched(offer: Published, path: Path) -> str:
+    """Download a file unless it is there; return "", or in words why it cannot be had."""
+    if is_whole(path, offer):
+        return ""
+    if not _downloads.get():
+        return f"the weights {path} are not there, and nothing is downloaded for a report"
+    if offer.url not in _unreachable:  # asked once, not for every job of a sweep
+        try:
+            fetch(offer, path, OPTION)
+            return ""
+        except MissingWeightsError as error:
+            _unreachable[offer.url] = str(error)
+            _log.warning("%s", error)
+    return _unreachable[offer.url]
 
 
 def load_weights(network: nn.Module, path: Path, name: str) -> None:

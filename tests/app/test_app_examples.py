@@ -172,7 +172,7 @@ def test_nothing_is_downloaded_or_written_to_a_folder_that_it_names(outputs, tmp
     before = everything(tmp_path)
     examples, notes = illustrated(outputs)
     assert not examples
-    assert "no weights of EDSR" in notes[0]
+    assert "are not there, and nothing is downloaded for a report" in notes[0]
     assert everything(tmp_path) == before
     assert not (tmp_path / "planted").exists()
 
