@@ -2,10 +2,12 @@
 
     python benchmarks/prepare.py                   # 1,000 pristine videos and 1,000 of one method
     python benchmarks/prepare.py --parts 10        # a tenth of them
+    python benchmarks/prepare.py --parts 50 --frames 500 --height 720      # long videos of two people
 
 The videos are links to the embedded sample's clips of 10 frames, so what is measured is everything but decoding long
-videos. It runs for a quarter of the videos first: a time for each video that is the same for both does not grow with
-their number. The paper's section 4.1 has 14,400 faces for training and 2,800 for each of validation and test.
+videos; with --frames, links to three clips of such a length, with two people in view. It runs for a quarter of the
+videos first: a time for each video that is the same for both does not grow with their number. The paper's section 4.1
+has 14,400 faces for training and 2,800 for each of validation and test.
 """
 
 import argparse
@@ -16,6 +18,10 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+import av
+import cv2
+import numpy as np
+
 from sr_deepfake.data.extraction.pipeline import extract_faces
 from sr_deepfake.data.extraction.settings import ExtractionSettings
 from sr_deepfake.data.manifest import Video, read_manifest
@@ -25,11 +31,42 @@ from sr_deepfake.data.sources.ffpp import find_splits, list_videos
 METHOD = "FaceSwap"
 
 
-def make_tree(root: Path) -> list[Video]:
-    """Link every video that the official lists name to one of the sample's clips."""
+def long_clips(folder: Path, count: int, height: int) -> list[Path]:
+    """Make three clips of `count` frames in which two people move, 16:9, as the data set is compressed (c23)."""
+    folder.mkdir(parents=True)
+    assets = sorted((ASSETS / "identities").glob("*.mp4"))
+    clips = []
+    for number in range(3):
+        people = [frames_of(path) for path in assets[2 * number : 2 * number + 2]]
+        clips.append(folder / f"{number}.mp4")
+        with av.open(str(clips[-1]), "w") as container:
+            stream = container.add_stream("libx264", rate=30, options={"crf": "23", "preset": "veryfast"})
+            stream.height, stream.width, stream.pix_fmt = height, height * 8 // 9 * 2, "yuv420p"
+            noise = np.random.default_rng(number).integers(
+                60, 180, (height // 8, height * 2 // 9, 3), np.uint8
+            )
+            empty = cv2.resize(noise, (stream.width, height), interpolation=cv2.INTER_CUBIC)
+            for index in range(count):
+                frame = empty.astype(np.uint8)
+                for who, (side, left) in enumerate(((height // 2, height // 8), (height // 3, height))):
+                    person = cv2.resize(people[who][index % len(people[who])], (side, side))
+                    top = height // 4 + int(height / 16 * np.sin(index / 15 + who))
+                    frame[top : top + side, left : left + side] = person
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+            container.mux(stream.encode())
+    return clips
+
+
+def frames_of(path: Path) -> list[np.ndarray]:
+    """All frames of a clip, RGB."""
+    with av.open(str(path)) as container:
+        return [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+
+
+def make_tree(root: Path, clips: Sequence[Path]) -> list[Video]:
+    """Link every video that the official lists name to one of some clips."""
     (root / "original_sequences").mkdir(parents=True)
     splits = find_splits(root)
-    clips = sorted((ASSETS / "identities").glob("*.mp4"))
     names = []
     for pairs in (splits.train, splits.val, splits.test):
         for one, other in pairs:
@@ -67,9 +104,14 @@ def main() -> None:
     )
     parser.add_argument("--parts", type=int, default=1, help="take every n-th video")
     parser.add_argument("--workers", type=int, default=None, help="processes; one a core unless told")
+    parser.add_argument("--frames", type=int, default=0, help="of each video; 0: the sample's own clips")
+    parser.add_argument("--height", type=int, default=720, help="of these videos, px")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        videos = make_tree(Path(folder, "tree"))[:: options.parts]
+        clips = sorted((ASSETS / "identities").glob("*.mp4"))
+        if options.frames:
+            clips = long_clips(Path(folder, "clips"), options.frames, options.height)
+        videos = make_tree(Path(folder, "tree"), clips)[:: options.parts]
         measure(videos[::4], Path(folder, "quarter"), options.workers)
         measure(videos, Path(folder, "all"), options.workers)
 

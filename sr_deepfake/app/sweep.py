@@ -27,6 +27,8 @@ COMMAND = "SR_DEEPFAKE_COMMAND"  # in the environment: what tells this start of 
 
 logger = logging.getLogger(__name__)
 
+_INDETERMINATE = " does not have a deterministic implementation"  # torch's words
+
 # Of jobs in this process, by their number: where the disk is full there may be no file of them.
 _failures: dict[int, dict[str, str]] = {}
 
@@ -57,6 +59,12 @@ def mendable(error: BaseException, outputs: Path) -> UserError | None:
         return UserError(" ".join(told.split())).with_traceback(error.__traceback__)
     if _is_lightnings(error):
         return UserError(f"trainer: {last_line(error)}").with_traceback(error.__traceback__)
+    if isinstance(error, RuntimeError) and _INDETERMINATE in str(error):
+        layer = str(error).partition(_INDETERMINATE)[0].split()[-1]
+        return UserError(
+            f"trainer.deterministic=true: on this device torch has no deterministic {layer}, which the model needs. "
+            "trainer.deterministic=warn goes on without it and says so"
+        ).with_traceback(error.__traceback__)
     if isinstance(error, InstantiationException) and error.__cause__ is not None:
         # Hydra wraps what goes wrong while it builds an object. A value that the object does not take is a mistake.
         cause = error.__cause__

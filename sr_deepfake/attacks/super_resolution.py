@@ -8,6 +8,7 @@ from sr_deepfake.attacks.base import Attack, check_faces
 from sr_deepfake.attacks.fingerprint import weights_digits
 from sr_deepfake.super_resolution.precision import fast_dtype
 from sr_deepfake.system.errors import UserError, choose
+from sr_deepfake.system.hardware import exact_float32
 
 _DTYPES = {"float32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 # Features of EDSR-baseline for one face of 224 px fill a core's cache; a second face beside it only makes it overflow.
@@ -113,9 +114,7 @@ class SuperResolutionAttack(Attack):
 
     def _attack(self, faces: Tensor) -> Tensor:
         height, width = faces.shape[-2:]
-        with torch.autocast(
-            faces.device.type, enabled=False
-        ):  # whatever the caller is in, this is in float32
+        with exact_float32(faces.device.type):  # whatever the caller is in
             small = shrink((faces * 255).round(), self.scale)
             if self.convention == "authors_code":
                 levels = self._enlarge(small.flip(1)).flip(1)

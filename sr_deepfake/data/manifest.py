@@ -60,6 +60,7 @@ class Video:
         target: identity whose video it is.
         source: identity whose face or expression was put there; empty if pristine.
         path: the file, whether it exists or not.
+        mask: video of what was manipulated, white on black; None: there is none.
     """
 
     video_id: str
@@ -69,6 +70,7 @@ class Video:
     target: str
     source: str
     path: Path
+    mask: Path | None = None
 
     @property
     def stem(self) -> str:

@@ -19,6 +19,7 @@ from sr_deepfake.detectors.preprocessing import FaceInput
 from sr_deepfake.metrics.classification import detector_metrics
 from sr_deepfake.metrics.setups import SETUPS
 from sr_deepfake.system.errors import UserError
+from sr_deepfake.system.hardware import exact_float32
 
 log = logging.getLogger(__name__)
 
@@ -119,7 +120,7 @@ class Detector(lightning.LightningModule):
         return _probabilities(self._logits(faces, attacked))
 
     def _logits(self, faces: Tensor, attacked: bool = False) -> Tensor:
-        with torch.autocast(faces.device.type, enabled=False):
+        with exact_float32(faces.device.type):
             logits: Tensor = self(faces, attacked)
         return logits
 

@@ -24,7 +24,7 @@ from sr_deepfake.system.files import replacing
 
 METRICS, PREDICTIONS = "metrics.json", "predictions.parquet"
 # Raised when scores or metrics come out differently, so that older results are not taken for today's.
-SCORING_VERSION = 4
+SCORING_VERSION = 5
 UNDEFENDED = "none"
 _AGAIN = "score it again with evaluate.force=true"
 # What `metrics.json` says of its run, and of which type it is.

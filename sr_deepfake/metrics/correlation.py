@@ -1,7 +1,8 @@
 """Does a face that the attack changed more also move the detector more? Correlations with SSIM and PSNR.
 
 The paper reports that |r| is below 0.1 (section 5.2), for SSIM against the change of score, with pristine and fake
-faces pooled (protocol, row 21). Here it stands for each class too, and for the change of absolute error.
+faces pooled. Its script took faces attacked with K = 4 and measured them at 224 px. Here it stands for each class too,
+for the faces' own size, and for the change of absolute error.
 
 The p-values take faces for independent, which frames of a video are not: they are too small. Pearson's r has an
 interval over videos beside it (see `intervals`), which is not.
@@ -15,7 +16,12 @@ from scipy import stats
 from sr_deepfake.metrics.predictions import Videos
 
 Array = npt.NDArray[np.float64]
-MEASURES = ("ssim", "psnr")
+MEASURES = (
+    "ssim",
+    "psnr",
+    "ssim_224",
+    "psnr_224_wrapped",
+)  # at own size, and as the published script has them
 CHANGES = ("score", "absolute_error")
 CLASSES: dict[str, tuple[int, ...]] = {"pristine": (0,), "fake": (1,), "pooled": (0, 1)}
 _LEAST = 3  # two points lie on a line whatever they are
@@ -79,7 +85,7 @@ def _varies(measure: Array, change: Array) -> bool:
 
 
 def correlations(predictions: pd.DataFrame) -> dict[str, dict[str, dict[str, dict[str, float | int]]]]:
-    """Correlate `ssim` and `psnr` with `score` and `absolute_error` (see `changes`, `correlate`).
+    """Correlate SSIM and PSNR (`MEASURES`) with `score` and `absolute_error` (see `changes`, `correlate`).
 
     Args:
         predictions: the table of predictions, attacked.

@@ -5,7 +5,14 @@ from typing import Any
 
 from sr_deepfake.reporting.grid import ReportGrid
 from sr_deepfake.reporting.numbers import HEADINGS, model_name, number, signed
-from sr_deepfake.reporting.published import ATTACK, DATA, published_rates, published_similarity
+from sr_deepfake.reporting.published import (
+    ATTACK,
+    CORRELATION,
+    CORRELATION_ATTACK,
+    DATA,
+    published_rates,
+    published_similarity,
+)
 from sr_deepfake.reporting.table import ReportTable, Row
 from sr_deepfake.reporting.tables import (
     ATTACKED,
@@ -20,6 +27,13 @@ from sr_deepfake.reporting.tables import (
 from sr_deepfake.system.errors import UserError
 
 _PAPER_PROTOCOLS = ("paper", "authors_code")
+# What the two protocols do, in this order, about the crops and the detector's input.
+_OPTIONS = {
+    "extraction.frames": (10, 10),
+    "extraction.margin": (0.1, 0.1),
+    "extraction.square": ("longer", "shorter"),
+    "protocol.resize": ("bilinear", "authors"),
+}
 
 
 def check_comparable(grid: ReportGrid, force: bool) -> list[str]:
@@ -58,7 +72,18 @@ def check_comparable(grid: ReportGrid, force: bool) -> list[str]:
     compressions = {_option(config, "data", "source", "compression") for config in told} - {None, "c23"}
     if compressions:
         labels.append(f"The videos are of compression {', '.join(sorted(map(str, compressions)))}, not c23.")
+    if grid.protocol in _PAPER_PROTOCOLS:
+        labels += _other_options(grid.protocol, told)
     return labels
+
+
+def _other_options(protocol: str, configs: Sequence[Any]) -> list[str]:
+    different = []
+    for name, values in _OPTIONS.items():
+        expected = values[_PAPER_PROTOCOLS.index(protocol)]
+        found = {_option(config, *name.split(".")) for config in configs} - {None, expected}
+        different += [f"{name}={value}, not {expected}" for value in sorted(found, key=str)]
+    return [f"Other than protocol={protocol}: {'; '.join(different)}."] if different else []
 
 
 def _option(config: Any, *path: str) -> Any:
@@ -69,7 +94,7 @@ def _option(config: Any, *path: str) -> Any:
 
 
 def comparison_tables(grid: ReportGrid, force: bool, illustration: str | None = None) -> list[ReportTable]:
-    """Tables 1, 2 and 3 with the published figure and the difference beside each.
+    """Tables 1, 2 and 3 with the published figure and the difference beside each; with K = 4, the correlation.
 
     Args:
         grid: the user's own figures.
@@ -82,7 +107,10 @@ def comparison_tables(grid: ReportGrid, force: bool, illustration: str | None = 
     labels = check_comparable(grid, force)
     prefix = "NOT COMPARABLE: " if grid.data != DATA else ""
     tables = [_rates(grid, which, labels, prefix, illustration) for which in (1, 2)]
-    return [*tables, _similarity(grid, labels, prefix, illustration)]
+    tables.append(_similarity(grid, labels, prefix, illustration))
+    if grid.attacked and all(result.attack_and_strength == CORRELATION_ATTACK for _, result in grid.attacked):
+        tables.append(_correlation(grid, labels, prefix, illustration))
+    return tables
 
 
 def _rates(
@@ -141,6 +169,41 @@ def _similarity(
         remarks=[
             "The paper's figures are compared with those that are computed as its script does: after both pictures are "
             "resized to 224 px, the PSNR on 8-bit numbers that wrap around. Those at the faces' own size stand before.",
+            f"The paper's correlation of SSIM with the change of score is of {CORRELATION_ATTACK}: results of "
+            "attack=sr attack.scale=4 are compared with it.",
+            *labels,
+        ],
+    )  # fmt: skip
+
+
+def _correlation(
+    grid: ReportGrid, labels: Sequence[str], prefix: str, illustration: str | None
+) -> ReportTable:
+    rows: list[Row] = []
+    for entry, result in grid.attacked:
+        row: list[str | None] = [model_name(entry.model), entry.forgery]
+        for measure in ("ssim", "ssim_224"):
+            r = result.metrics["correlation"]["pooled"][measure]["score"]["pearson"]
+            low, high = result.interval("correlation", "pooled", measure, "score", "pearson") or (None, None)
+            around = None if low is None or high is None else f"{signed(low, 2)} … {signed(high, 2)}"
+            row += [None if r is None else signed(r, 3), around]
+            if measure == "ssim_224":
+                row.append(None if r is None else "yes" if abs(r) < CORRELATION else "no")
+        rows.append(row)
+    return ReportTable(
+        name="correlation_paper",
+        title=f"{prefix}Correlation beside the paper's",
+        columns=[
+            *NAMES[:2], "r, SSIM", "95 %", "r, SSIM at 224 px", "95 % at 224 px", f"|r| < {CORRELATION:g} as published",
+        ],
+        rows=rows,
+        caption=caption(
+            grid, "Pearson's r of SSIM with the change of score, all faces, intervals over videos.", illustration
+        ),
+        text_columns=2,
+        group_by=1,
+        remarks=[
+            f"The paper's tables are of {ATTACK}, its correlation of {CORRELATION_ATTACK} and of SSIM at 224 px.",
             *labels,
         ],
     )  # fmt: skip

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from sr_deepfake.system.hardware import cpu_has_bf16
+from sr_deepfake.system.hardware import cpu_has_bf16, exact_float32
 
 
 def fast_dtype(device: torch.device) -> torch.dtype:
@@ -46,6 +46,6 @@ class InFloat32(nn.Module):
 
     def forward(self, values: Tensor) -> Tensor:
         """Return what the layer makes of `values`, as float32."""
-        with torch.autocast(values.device.type, enabled=False):
+        with exact_float32(values.device.type):
             result: Tensor = self.layer(values.float())
         return result

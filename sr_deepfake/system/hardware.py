@@ -1,7 +1,11 @@
 """Capabilities of this machine: its device, and the number format that it is fast in."""
 
+import contextlib
 import functools
+import logging
 import os
+from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sr_deepfake.system.errors import UserError, choose
@@ -9,18 +13,80 @@ from sr_deepfake.system.errors import UserError, choose
 if TYPE_CHECKING:
     import torch
 
+log = logging.getLogger(__name__)
+
 _INSTRUCTIONS = (
     "avx512_bf16",
     "amx_bf16",
     "sve_bf16",
 )  # without them a CPU emulates bf16, slower than float32
+# What a driver of NVIDIA leaves to be found, whether torch can use it or not.
+_NVIDIA = ("/dev/nvidia[0-9]*", "/proc/driver/nvidia/gpus/*", "/usr/lib/wsl/lib/nvidia-smi")
 
 
 def best_accelerator() -> str:
-    """Lightning's name of the best device here: "gpu", "mps" or "cpu"."""
+    """Lightning's name of the best device here: "gpu", "mps" or "cpu". An NVIDIA device that is of no use is told."""
     import torch
 
-    return "gpu" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    if torch.cuda.is_available():
+        return "gpu"
+    _tell_unusable_gpu()
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+@functools.cache
+def _tell_unusable_gpu() -> None:
+    why = unusable_gpu()
+    if why:
+        log.warning("There is an NVIDIA device, but torch cannot use it, and the CPU is taken: %s", why)
+
+
+def unusable_gpu(root: Path = Path("/")) -> str | None:
+    """Why torch cannot use the NVIDIA device of this machine; None where it can, there is none, or it is hidden.
+
+    Args:
+        root: of the file system.
+    """
+    import torch
+
+    there = any(found for pattern in _NVIDIA for found in root.glob(pattern.lstrip("/")))
+    if (
+        not there
+        or torch.cuda.is_available()
+        or os.environ.get("CUDA_VISIBLE_DEVICES", "all").strip() in ("", "-1")
+    ):
+        return None
+    if torch.version.cuda is None:
+        return (
+            f"torch {torch.__version__} is built without CUDA. https://pytorch.org/get-started/locally has the "
+            "command that installs a build with it"
+        )
+    try:
+        torch.cuda.init()
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).strip().split("\n")[0].rstrip(".")
+    else:
+        reason = "it gives no reason"
+    return f"{reason} (torch {torch.__version__}, built for CUDA {torch.version.cuda}; `nvidia-smi` shows the driver's)"
+
+
+@contextlib.contextmanager
+def exact_float32(device: str) -> Iterator[None]:
+    """Compute in float32 with all its bits: outside of autocast, and without the shortened products of TF32.
+
+    Args:
+        device: type of the torch device.
+    """
+    import torch
+
+    products = torch.backends.cuda.matmul.allow_tf32
+    convolutions = torch.backends.cudnn.allow_tf32
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
+    try:
+        with torch.autocast(device, enabled=False):
+            yield
+    finally:
+        torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = products, convolutions
 
 
 def precision(accelerator: str) -> str:
@@ -46,8 +112,12 @@ def precision(accelerator: str) -> str:
     return "16-mixed" if torch.cuda.get_device_capability() >= (7, 0) else "32-true"
 
 
-def torch_device(accelerator: str) -> "torch.device":
+def torch_device(accelerator: str, option: str = "trainer.accelerator") -> "torch.device":
     """The torch device of an accelerator.
+
+    Args:
+        accelerator: "auto", "cpu", "gpu" or "mps".
+        option: what it was given with.
 
     Raises:
         UserError: there is none here, or the word is no choice.
@@ -58,13 +128,15 @@ def torch_device(accelerator: str) -> "torch.device":
     """
     import torch
 
-    wish = choose(accelerator, ["auto", "cpu", "gpu", "mps"], "trainer.accelerator")
+    wish = choose(accelerator, ["auto", "cpu", "gpu", "mps"], option)
     wish = best_accelerator() if wish == "auto" else wish
     there = {"cpu": True, "gpu": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if not there[wish]:
         name = {"gpu": "CUDA", "mps": "MPS"}[wish]
         raise UserError(
-            f"trainer.accelerator={wish}, but torch finds no {name} device here. Use trainer=cpu or trainer=auto"
+            f"{option}={wish}, but torch finds no {name} device here"
+            f"{': ' + reason if wish == 'gpu' and (reason := unusable_gpu()) else ''}. "
+            f"Use {'trainer=cpu or trainer=auto' if option == 'trainer.accelerator' else option + '=auto'}"
         )
     return torch.device({"gpu": "cuda"}.get(wish, wish))
 

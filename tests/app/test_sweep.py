@@ -138,3 +138,27 @@ def test_missing_weights_end_a_sweep_before_anything_is_trained(crops):
     shown = run("train", *arguments, cwd=crops, status=1)
     assert "error: no weights file at /nowhere.pt; name one that exists with sr_model.weights=FILE" in shown
     assert "Training" not in shown
+
+
+def test_a_layer_that_cannot_be_deterministic_is_named(crops):
+    def never_equal():
+        import torch
+
+        from sr_deepfake.detectors import Detector
+
+        step = Detector.training_step
+
+        def with_put(self, batch, batch_idx):
+            torch.zeros(4).put_(
+                torch.tensor([1]), torch.ones(1)
+            )  # has no deterministic form, on a CPU either
+            return step(self, batch, batch_idx)
+
+        Detector.training_step = with_put
+
+    arguments = [*TINY, "forgery=FaceSwap", "attack=none"]
+    shown = run("train", *arguments, "trainer.deterministic=true", cwd=crops, status=1, before=never_equal)
+    assert shown.splitlines()[-1].startswith("error: trainer.deterministic=true: on this device torch has no")
+    assert "deterministic put_, which" in shown
+    assert "Traceback" not in shown
+    run("train", *arguments, "trainer.deterministic=warn", cwd=crops, before=never_equal)

@@ -29,6 +29,8 @@ def table():
             "score_attacked": np.clip(score + 4 * (1 - ssim) * random.normal(size=80), 0, 1),
             "ssim": ssim,
             "psnr": 30 + 100 * (ssim - 0.9) + random.normal(0, 2, 80),
+            "ssim_224": 1 - (1 - ssim) * random.uniform(0.5, 1, 80),
+            "psnr_224_wrapped": random.uniform(30, 45, 80),
         }
     )
 
@@ -38,7 +40,7 @@ def test_each_correlation_is_scipy_s(table):
     for name, rows in (("pristine", table[:40]), ("fake", table[40:]), ("pooled", table)):
         score = rows["score_attacked"] - rows["score"]
         error = (rows["score_attacked"] - rows["label"]).abs() - (rows["score"] - rows["label"]).abs()
-        for measure in ("ssim", "psnr"):
+        for measure in ("ssim", "psnr", "ssim_224", "psnr_224_wrapped"):
             for change, values in (("score", score), ("absolute_error", error)):
                 linear, ranked = stats.pearsonr(rows[measure], values), stats.spearmanr(rows[measure], values)
                 assert found[name][measure][change] == pytest.approx(

@@ -265,3 +265,18 @@ def test_what_a_part_of_the_test_faces_gives_is_no_result_of_the_report(crops):
     collected = collect([crops / "outputs"])
     assert (len(collected.results), len(collected.unread)) == (1, 1)
     assert "only a part of the test faces" in collected.unread[0].reason
+
+
+def test_results_do_not_depend_on_the_processes_that_load_faces(crops, tmp_path):
+    """Nor does asking for deterministic layers change them on a CPU."""
+    options = [option for option in TINY if not option.startswith("data.workers")]
+    found = []
+    for workers, deterministic in ((0, "false"), (2, "true")):
+        place = tmp_path / str(workers)
+        run(
+            "train", *options, "forgery=FaceSwap", "attack=sr", f"data.workers={workers}",
+            f"paths.outputs={place}", f"trainer.deterministic={deterministic}", cwd=crops,
+        )  # fmt: skip
+        (file,) = place.glob("results/*/predictions.parquet")
+        found.append(pd.read_parquet(file))
+    pd.testing.assert_frame_equal(*found, check_exact=True)

@@ -1,5 +1,7 @@
+import numpy as np
 import pytest
 from result_folders import read, write_results
+from scipy.stats import pearsonr
 from scored_faces import predictions
 
 from sr_deepfake.reporting.comparison import check_comparable, comparison_tables
@@ -70,3 +72,42 @@ def test_other_weights_and_compressions_are_named(tmp_path):
         "EDSR has the weights of this package here, not its authors' (sr_model.weights=official)."
     ]
     assert labels("official", "c40") == ["The videos are of compression c40, not c23."]
+
+
+@pytest.mark.parametrize(
+    ("protocol", "options", "expected"),
+    [
+        ("paper", {"extraction": {"margin": 0.3, "frames": 10}},
+         "Other than protocol=paper: extraction.margin=0.3, not 0.1."),
+        ("paper", {"extraction": {"square": "shorter"}, "protocol": {"resize": "authors"}},
+         "Other than protocol=paper: extraction.square=shorter, not longer; protocol.resize=authors, not bilinear."),
+        ("authors_code", {"extraction": {"square": "shorter"}, "protocol": {"resize": "authors"}}, None),
+        ("authors_code", {"protocol": {"resize": "bilinear"}},
+         "Other than protocol=authors_code: protocol.resize=bilinear, not authors."),
+    ],
+)  # fmt: skip
+def test_other_crops_and_another_resize_are_named(tmp_path, protocol, options, expected):
+    grid = grid_of(tmp_path, data="ffpp", protocol=protocol, config=options)
+    assert check_comparable(grid, force=False) == ([expected] if expected else [])
+
+
+def test_the_correlation_is_compared_with_results_of_scale_4_alone(tmp_path, paper_grid):
+    """The published script took K = 4 for it (and 2 for everything else)."""
+    tables = comparison_tables(paper_grid, force=False)
+    assert [table.name for table in tables] == ["table_1_paper", "table_2_paper", "table_3_paper"]
+    assert "attack.scale=4" in " ".join(tables[2].remarks)
+
+    faces = predictions((0.05, 0.125), (0, 0))
+    noise = np.random.default_rng(0).normal(size=(2, len(faces)))
+    faces["score_attacked"] = (faces["score"] + 0.01 * noise[0]).clip(0, 1)
+    faces["ssim_224"] = 0.9 + 0.01 * noise[0] + 0.002 * noise[1]
+    faces["ssim"] = 0.9 + 0.001 * noise[1]
+    grid = grid_of(tmp_path / "x4", data="ffpp", protocol="paper", attack="sr-edsr-x4", faces=faces)
+    table = comparison_tables(grid, force=False)[3]
+    row = dict(zip(table.columns, table.rows[0], strict=True))
+    moved = faces["score_attacked"] - faces["score"]
+    assert float(row["r, SSIM at 224 px"]) == pytest.approx(pearsonr(faces["ssim_224"], moved)[0], abs=6e-4)
+    assert float(row["r, SSIM"]) == pytest.approx(pearsonr(faces["ssim"], moved)[0], abs=6e-4)
+    assert row["|r| < 0.1 as published"] == "no"
+    low, high = map(float, row["95 % at 224 px"].split(" … "))
+    assert low <= float(row["r, SSIM at 224 px"]) <= high

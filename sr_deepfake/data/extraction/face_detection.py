@@ -13,7 +13,7 @@ as fast as calling `facenet_pytorch.MTCNN` frame by frame, with the same boxes:
 
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import cv2
@@ -33,6 +33,7 @@ from sr_deepfake.data.extraction.mtcnn_boxes import (
     suppress_contained,
     suppress_overlapping,
 )
+from sr_deepfake.system.hardware import exact_float32
 
 Frame = NDArray[np.uint8]
 Found = TypeVar("Found")
@@ -50,6 +51,7 @@ class Detection:
     Attributes:
         box: left, top, right, bottom in pixels of the frame. May reach beyond the frame.
         probability: the last network's probability that this is a face, in [0, 1].
+        rivals: other faces of the frame that have more than a third of its area (counted by `largest` alone).
 
     >>> Detection(box=(10.0, 20.0, 110.0, 140.0), probability=0.99).area
     12000.0
@@ -57,6 +59,7 @@ class Detection:
 
     box: tuple[float, float, float, float]
     probability: float
+    rivals: int = 0
 
     @property
     def area(self) -> float:
@@ -232,9 +235,10 @@ class FaceDetector:
     def _run(self, stage: int, images: NDArray[np.float32]) -> list[NDArray[np.float32]]:
         """Run a network on images `N×H×W×3` in [0, 255], in slices that bound memory."""
         outputs = []
-        for start in range(0, len(images), 512):
-            batch = torch.from_numpy(images[start : start + 512]).to(self.device).permute(0, 3, 1, 2)
-            outputs.append(self._networks[stage]((batch - 127.5) * 0.0078125))
+        with exact_float32(self.device.type):
+            for start in range(0, len(images), 512):
+                batch = torch.from_numpy(images[start : start + 512]).to(self.device).permute(0, 3, 1, 2)
+                outputs.append(self._networks[stage]((batch - 127.5) * 0.0078125))
         return [torch.cat(parts).cpu().numpy() for parts in zip(*outputs, strict=True)]
 
 
@@ -255,4 +259,10 @@ def _detections(boxes: Boxes) -> list[Detection]:
 
 
 def _largest(boxes: Boxes) -> Detection | None:
-    return max(_detections(boxes), key=lambda detection: detection.area, default=None)
+    faces = _detections(boxes)
+    if not faces:
+        return None
+    largest = max(faces, key=lambda face: face.area)
+    # The step that settles a frame has seen all faces of 1 / CLEARANCE of the largest one's side.
+    rivals = sum(face.area > largest.area / CLEARANCE**2 for face in faces) - 1
+    return replace(largest, rivals=rivals)

@@ -8,12 +8,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import cv2
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from sr_deepfake.data.extraction.cropping import square_crop
-from sr_deepfake.data.extraction.face_detection import Detection, FaceDetector, Frame
+from sr_deepfake.data.extraction.face_search import Look, look_for_faces
 from sr_deepfake.data.extraction.records import (
     GIVEN_UP,
     Record,
@@ -32,18 +30,15 @@ from sr_deepfake.data.extraction.summary import (
     OutputFolderError,
     assemble,
 )
-from sr_deepfake.data.extraction.video import read_frames, read_photo
 from sr_deepfake.data.extraction.workers import parse_shard, run_in_processes
 from sr_deepfake.data.leaks import picture_print
 from sr_deepfake.data.manifest import Video
 from sr_deepfake.system.console import track
-from sr_deepfake.system.errors import SourceError, UserError
-from sr_deepfake.system.photos import is_photo
+from sr_deepfake.system.errors import SourceError, UserError, choose
+from sr_deepfake.system.hardware import torch_device
 
 log = logging.getLogger(__name__)
 
-MOST_DRAWN = 1000  # frames of a video that are looked at, until so many faces are found as are wanted
-MOST_AT_ONCE = 32  # frames that are decoded before faces are looked for: 200 MB at 1080p
 PNG_COMPRESSION = 3  # of 9; higher levels take far longer for a few per cent
 
 
@@ -55,8 +50,9 @@ def extract_faces(
     shard: tuple[int, int] = (0, 1),
     progress: bool = True,
     own: bool = False,
+    device: str = "cpu",
 ) -> ExtractionSummary:
-    """Extract the largest face of some frames of each video.
+    """Extract a face of some frames of each video: the one that its mask covers, or without a mask the largest.
 
     Each video gives a folder `<out>/<method>/<stem>/` with its crops `<frame>.png` and a record
     `video.json`. A video whose record is there is not repeated, unless its file or the settings have
@@ -72,6 +68,7 @@ def extract_faces(
         progress: show a progress bar, or log lines where there is no terminal.
         own: the files are the user's own, photos or videos: the manifest holds theirs only, and each record the prints
             of its pictures (`phash`, see `leaks`).
+        device: what the face detector runs on: "auto" (a GPU where there is one), "cpu" or "gpu".
 
     Raises:
         ExtractionError: when no face is found at all, or `out` holds faces that were extracted with other
@@ -85,13 +82,16 @@ def extract_faces(
         workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     if workers < 0:
         raise UserError(f"The number of workers must be 0 or more, not {workers}: prepare.workers=…")
+    kind = torch_device(choose(device, ["auto", "cpu", "gpu"], "prepare.device"), "prepare.device").type
     everything = list(videos)
     videos = everything[index::count]
     try:
         with run_folder(out) as partial:
             todo = [video for video in videos if not _finished(video, out, settings)]
             log.info("%d videos, %d of them already done.", len(videos), len(videos) - len(todo))
-            job = functools.partial(_extract_one, out=out, partial=partial, settings=settings, prints=own)
+            job = functools.partial(
+                _extract_one, out=out, partial=partial, settings=settings, prints=own, device=kind
+            )
             outcomes = (
                 _in_this_process(job, todo)
                 if workers == 0
@@ -138,94 +138,49 @@ def _in_this_process(job: "functools.partial[None]", videos: list[Video]) -> Ite
         cv2.setNumThreads(cv2_threads)
 
 
-@functools.lru_cache(maxsize=1)
-def _detector(thresholds: Sequence[float], min_face: float) -> FaceDetector:
-    return FaceDetector(thresholds, min_face)
-
-
 def _extract_one(
-    video: Video, out: Path, partial: Path, settings: ExtractionSettings, prints: bool = False
+    video: Video, out: Path, partial: Path, settings: ExtractionSettings, prints: bool, device: str
 ) -> None:
     if _finished(video, out, settings):
         return  # by another run, since this one began
     record = new_record(video, settings.fingerprint)
     crops: dict[str, bytes] = {}
     try:
-        n_frames, looked_at = _look(video.path, settings)
+        n_frames, looked_at = look_for_faces(video, settings, device)
     except SourceError as error:
         record = skip(record, video, error.reason, error.detail)
     except Exception as error:  # whatever else a damaged file makes a codec do must not end the run
         record = skip(record, video, "unreadable", f"{type(error).__name__}: {error}")
     else:
         record["n_frames"] = n_frames
-        for frame, image, detection in looked_at:
-            _add_face(record, crops, video, frame, image, detection, settings)
+        record["several_faces"] = sum(bool(look.face and look.face.rivals) for look in looked_at)
+        for look in looked_at:
+            _add_face(record, crops, video, look, settings)
         if not crops:
             # Without a search for faces, only their size is against frames.
             first = record["frames_skipped"][0]
             detail = f"in any of {len(looked_at)} frames" if settings.crop else first["detail"]
-            record = skip(record, video, "no face" if settings.crop else first["reason"], detail)
+            record = skip(record, video, first["reason"], detail)
         if prints:
             record["phash"] = {
-                str(frame): picture_print(image)
-                for frame, image, detection in looked_at
-                if detection is not None
+                str(look.frame): picture_print(look.image) for look in looked_at if look.face is not None
             }
     if not _finished(video, out, settings):
         publish(record, crops, video_folder(out, video), partial)
-
-
-def _look(path: Path, settings: ExtractionSettings) -> tuple[int, list[tuple[int, Frame, Detection | None]]]:
-    """Look for faces in frames, drawn until so many are found as are wanted, or the frames run out.
-
-    Returns:
-        The number of frames, and those that were looked at, in their order: index, picture, largest face.
-    """
-    looked_at: list[tuple[int, Frame, Detection | None]] = []
-    faces, count = 0, settings.frames
-    n_frames: int | None = None
-    while True:
-        tried = len(looked_at)
-        if is_photo(path):
-            drawn = read_photo(path)
-        else:
-            drawn = read_frames(path, count, settings.min_frames, settings.seed, tried, n_frames)
-        if settings.crop:
-            found = _detector(settings.thresholds, settings.min_face).largest(drawn.images)
-        else:
-            found = [_whole(image) for image in drawn.images]
-        pairs = dict(zip(drawn.indices, zip(drawn.images, found, strict=True), strict=True))
-        for frame in drawn.order:
-            if faces < settings.frames:
-                image, detection = pairs[frame]
-                looked_at.append((frame, image if detection else image[:1, :1], detection))
-                faces += detection is not None
-        n_frames = drawn.n_frames
-        rest = min(n_frames, MOST_DRAWN) - len(looked_at)
-        if faces == settings.frames or rest <= 0:
-            return n_frames, sorted(looked_at, key=lambda one: one[0])
-        count = min(len(looked_at), MOST_AT_ONCE, rest)  # more each time, since decoding begins anew
-
-
-def _whole(image: NDArray[np.uint8]) -> Detection:
-    """A frame of which no face is looked for, as a face that fills it."""
-    height, width = image.shape[:2]
-    return Detection((0.0, 0.0, float(width), float(height)), float("nan"))
 
 
 def _add_face(
     record: Record,
     crops: dict[str, bytes],
     video: Video,
-    frame: int,
-    image: NDArray[np.uint8],
-    detection: Detection | None,
+    look: Look,
     settings: ExtractionSettings,
 ) -> None:
     """Add a frame's crop to `crops` and its row to the record, or the reason why there is none."""
+    frame, image, detection = look.frame, look.image, look.face
     height, width = image.shape[:2]
     if detection is None:
-        record["frames_skipped"].append({"frame": frame, "reason": "no face", "detail": ""})
+        record["frames_skipped"].append({"frame": frame, "reason": look.why, "detail": ""})
         return
     crop = square_crop(detection.box, height, width, settings.margin, settings.multiple, settings.square)
     if crop is None:

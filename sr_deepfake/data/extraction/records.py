@@ -51,9 +51,11 @@ def new_record(video: Video, settings: str) -> Record:
         "settings": settings,
         "video": {"video_id": video.video_id, **facts},
         "source_size": size,
+        "mask_size": None if video.mask is None else source_state(video.mask)[0],
         "n_frames": None,
         "faces": [],
         "frames_skipped": [],
+        "several_faces": 0,
         "skip": None,
     }
 
@@ -74,6 +76,8 @@ def is_current(record: Record | None, folder: Path, video: Video, settings: str)
         return False
     fresh = new_record(video, settings)
     if record.get("settings") != settings or record.get("video") != fresh["video"]:
+        return False
+    if fresh["mask_size"] not in (None, record["mask_size"]):
         return False
     size, changed = source_state(video.path)
     if record["skip"] is not None:

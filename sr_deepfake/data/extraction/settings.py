@@ -10,7 +10,7 @@ from sr_deepfake.data.extraction.cropping import SQUARES
 from sr_deepfake.system.errors import UserError, choose
 from sr_deepfake.system.files import write_json
 
-RECIPE = 2  # raised whenever the same settings would give other crops
+RECIPE = 3  # raised whenever the same settings would give other crops
 SETTINGS = "extraction.json"  # beside the manifest
 
 

@@ -37,6 +37,7 @@ class ExtractionSummary:
         frames_skipped: number of skipped frames by reason, those of skipped videos included.
         folder: where `faces.parquet`, `skipped.csv` and the crops are.
         manifest_faces: faces in the manifest, those of other runs in the same folder included.
+        ambiguous: videos of fakes without a mask that show faces of similar size: which was manipulated is not known.
     """
 
     videos: int
@@ -47,6 +48,7 @@ class ExtractionSummary:
     frames_skipped: dict[str, int]
     folder: Path
     manifest_faces: int
+    ambiguous: tuple[str, ...] = ()
 
     def render(self) -> str:
         """The summary as a few lines of text."""
@@ -57,6 +59,13 @@ class ExtractionSummary:
             f"Frames skipped: {counts_in_words(self.frames_skipped)}",
             f"Manifest: {self.folder / MANIFEST} ({self.manifest_faces:,} faces in all)",
         ]
+        if self.ambiguous:
+            some = ", ".join(self.ambiguous[:3]) + (", …" if len(self.ambiguous) > 3 else "")
+            lines.append(
+                f"Fakes with several faces of similar size: {len(self.ambiguous):,} videos ({some}). The largest "
+                "face was taken, which need not be the manipulated one. The masks of FaceForensics++ tell which it is, "
+                "in manipulated_sequences/<method>/masks/videos; with them, run this again."
+            )
         if self.skipped or self.frames_skipped:
             lines.append(f"What was skipped, one a line: {self.folder / SKIPPED_NAME}")
         return "\n".join(lines)
@@ -113,6 +122,11 @@ def assemble(
         frames_skipped=dict(Counter(frame["reason"] for record in own for frame in record["frames_skipped"])),
         folder=out,
         manifest_faces=len(faces),
+        ambiguous=tuple(
+            record["video"]["video_id"]
+            for record in given
+            if record["video"]["label"] and record["several_faces"] and record["mask_size"] is None
+        ),
     )
 
 

@@ -158,6 +158,23 @@ def read_frames(
         n_frames = pass_.decoded
 
 
+def frames_at(path: Path, indices: list[int]) -> list[NDArray[np.uint8]]:
+    """Decode some frames of a video, those that it has.
+
+    Args:
+        path: the file.
+        indices: from 0, rising.
+
+    Returns:
+        uint8 RGB `H×W×3`, upright; fewer than were asked for where the video is shorter.
+
+    Raises:
+        SourceError: as `read_frames`.
+    """
+    require_file(path)
+    return _decode(path, indices).images
+
+
 @dataclass
 class _Pass:
     """Result of one pass through a file."""

@@ -2,6 +2,7 @@
 
     <root>/original_sequences/youtube/<compression>/videos/TTT.mp4
     <root>/manipulated_sequences/<method>/<compression>/videos/TTT_SSS.mp4
+    <root>/manipulated_sequences/<method>/masks/videos/TTT_SSS.mp4          where they were downloaded
 
 TTT is the target, whose frames they are; SSS the source, whose face (or expression) was put there. A pair
 [a, b] of a split file stands for the pristine videos a and b and, for each method, the fakes a_b and b_a
@@ -124,6 +125,7 @@ def list_videos(
         name for name in (PRISTINE, *FORGERY_METHODS) if name in methods or (pristine and name == PRISTINE)
     ]
     folders = {method: _video_folder(root, method, compression) for method in wanted}
+    masks = {method: _method_folder(root, method) / "masks" / "videos" for method in wanted}
 
     videos = []
     for split in SPLITS:
@@ -132,7 +134,9 @@ def list_videos(
             for name in names:
                 target, _, source = name.partition("_")
                 video_id, path = f"{method}/{name}", folders[method] / f"{name}.mp4"
-                videos.append(Video(video_id, method, int(method != PRISTINE), split, target, source, path))
+                mask = masks[method] / f"{name}.mp4"
+                label, white = int(method != PRISTINE), mask if mask.is_file() else None
+                videos.append(Video(video_id, method, label, split, target, source, path, white))
 
     absent = {method for method in wanted if not any(v.path.exists() for v in videos if v.method == method)}
     if absent == set(wanted):
@@ -246,6 +250,7 @@ class FaceForensics:
         settings: of the face extraction; None: the defaults.
         splits: folder of the three split files; None: looked for in the data set.
         workers: processes that find faces; None: one a core.
+        device: what finds faces, "auto", "cpu" or "gpu".
     """
 
     name = "ffpp"
@@ -258,6 +263,7 @@ class FaceForensics:
         settings: ExtractionSettings | None = None,
         splits: str | None = None,
         workers: int | None = None,
+        device: str = "cpu",
     ) -> None:
         self.root = root
         self.compression = compression
@@ -265,6 +271,7 @@ class FaceForensics:
         self.settings = replace(settings or ExtractionSettings(), dataset=f"{self.name}-{compression}")
         self.splits = splits
         self.workers = workers
+        self.device = device
 
     def prepare(
         self, methods: Sequence[str] | None = None, shard: tuple[int, int] = (0, 1), progress: bool = True
@@ -279,7 +286,7 @@ class FaceForensics:
         splits = find_splits(root, Path(self.splits).expanduser() if self.splits else None)
         videos = list_videos(root, splits, methods, self.compression)
         return extract_faces(
-            videos, self.crops, self.settings, workers=self.workers, shard=shard, progress=progress
+            videos, self.crops, self.settings, self.workers, shard, progress, device=self.device
         )
 
     def faces(self, methods: Sequence[str]) -> FaceSet:

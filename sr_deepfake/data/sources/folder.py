@@ -110,6 +110,7 @@ class Folder:
         outputs: where every run writes.
         settings: of the face extraction; None: the defaults.
         workers: processes that find faces; None: one a core.
+        device: what finds faces, "auto", "cpu" or "gpu".
 
     Raises:
         UserError: an option is not understood.
@@ -129,6 +130,7 @@ class Folder:
         crops: str | None = None,
         outputs: str = "outputs",
         workers: int | None = None,
+        device: str = "cpu",
     ) -> None:
         if root is None and crops is None:
             raise UserError("data=folder needs to know which: data.root=/path/to/your/folder")
@@ -138,6 +140,7 @@ class Folder:
         self.leaks = choose(leaks, POLICIES, "data.leaks")
         self.settings = replace(settings or ExtractionSettings(), crop=crop, dataset=self.name)
         self.workers = workers
+        self.device = device
         if crops is not None:
             self.crops = Path(crops).expanduser()
         else:
@@ -161,7 +164,14 @@ class Folder:
             raise UserError("data=folder needs to know which: data.root=/path/to/your/folder")
         files = list_files(self.root, self.rule)
         extraction = extract_faces(
-            files.videos, self.crops, self.settings, self.workers, shard, progress, own=True
+            files.videos,
+            self.crops,
+            self.settings,
+            self.workers,
+            shard,
+            progress,
+            own=True,
+            device=self.device,
         )
         manifest = self.crops / MANIFEST
         with FileLock(

@@ -18,6 +18,7 @@ class Sample:
         cache: folder of what is made once a machine; `~` is understood.
         settings: of the face extraction; None: the defaults.
         workers: processes that make clips and find faces; None: one a core.
+        device: what finds faces, "auto", "cpu" or "gpu".
     """
 
     name = "sample"
@@ -32,10 +33,12 @@ class Sample:
         cache: str = "~/.cache/sr_deepfake",
         settings: ExtractionSettings | None = None,
         workers: int | None = None,
+        device: str = "cpu",
     ) -> None:
         self.root = sample_folder(Path(cache).expanduser())
         self.settings = replace(settings or ExtractionSettings(), dataset=self.name)
         self.workers = workers
+        self.device = device
 
     def prepare(
         self, methods: Sequence[str] | None = None, shard: tuple[int, int] = (0, 1), progress: bool = True
@@ -45,7 +48,7 @@ class Sample:
         build_sample(self.root, methods, workers=self.workers, progress=progress)
         videos = list_videos(self.root, find_splits(self.root), methods, COMPRESSION)
         faces = self.root / f"faces{self.settings.suffix}"
-        return extract_faces(videos, faces, self.settings, self.workers, shard, progress)
+        return extract_faces(videos, faces, self.settings, self.workers, shard, progress, device=self.device)
 
     def faces(self, methods: Sequence[str]) -> FaceSet:
         """The faces of pristine clips and of some methods, made now if they are not there."""

@@ -16,6 +16,7 @@ import pandas as pd
 import pytest
 from video_files import clips, damage, encode, frames_of
 
+from sr_deepfake.data.extraction import face_search
 from sr_deepfake.data.extraction import pipeline as extraction
 from sr_deepfake.data.extraction.pipeline import extract_faces
 from sr_deepfake.data.extraction.settings import ExtractionSettings
@@ -119,7 +120,7 @@ def test_a_finished_video_is_not_repeated(tree, tmp_path, monkeypatch):
     first = extract(tree, tmp_path)
     assert (first.videos, first.extracted, first.reused, first.faces) == (12, 12, 0, 36)
     before = contents(tmp_path)
-    monkeypatch.setattr(extraction, "read_frames", lambda *_: pytest.fail("a video was read again"))
+    monkeypatch.setattr(face_search, "read_frames", lambda *_: pytest.fail("a video was read again"))
     second = extract(tree, tmp_path)
     assert (second.videos, second.extracted, second.reused, second.faces) == (12, 0, 12, 36)
     assert contents(tmp_path) == before
@@ -254,7 +255,7 @@ def test_a_repaired_video_is_tried_again_and_a_broken_one_is_not(tmp_path, monke
     out = tmp_path / "out"
     assert extract_faces(videos, out, SETTINGS, 0, progress=False).skipped == {"unreadable": 1, "missing": 1}
     with monkeypatch.context() as patch:
-        patch.setattr(extraction, "read_frames", lambda *_: pytest.fail("read again"))
+        patch.setattr(face_search, "read_frames", lambda *_: pytest.fail("read again"))
         assert extract_faces(videos, out, SETTINGS, 0, progress=False).skipped == {
             "unreadable": 1,
             "missing": 1,
@@ -332,7 +333,7 @@ def test_a_frame_without_a_face_is_drawn_again_until_there_are_enough_or_none_is
 
 
 def test_at_most_so_many_frames_are_looked_at(tmp_path, monkeypatch):
-    monkeypatch.setattr(extraction, "MOST_DRAWN", 25)
+    monkeypatch.setattr(face_search, "MOST_DRAWN", 25)
     interrupted_clip(tmp_path / "000.mp4", draw_frame_indices("000", 40, 40)[25:])
     video = Video("pristine/000", "pristine", 0, "train", "000", "", tmp_path / "000.mp4")
     with pytest.raises(ExtractionError, match="no face"):

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from video_files import clips, frames_of
 
-from sr_deepfake.data.extraction import pipeline as extraction
+from sr_deepfake.data.extraction import face_search
 from sr_deepfake.data.extraction.settings import ExtractionSettings
 from sr_deepfake.data.extraction.summary import ExtractionError
 from sr_deepfake.data.manifest import read_manifest
@@ -97,8 +97,8 @@ def test_a_second_run_does_only_what_is_new(root, crops, tmp_path, monkeypatch):
     mine, out = shutil.copytree(root, tmp_path / "root"), shutil.copytree(crops, tmp_path / "crops")
     before = (out / "faces.parquet").read_bytes()
     with monkeypatch.context() as patch:
-        patch.setattr(extraction, "read_photo", lambda *_: pytest.fail("a photo was read again"))
-        patch.setattr(extraction, "read_frames", lambda *_: pytest.fail("a video was read again"))
+        patch.setattr(face_search, "read_photo", lambda *_: pytest.fail("a photo was read again"))
+        patch.setattr(face_search, "read_frames", lambda *_: pytest.fail("a video was read again"))
         assert prepare(mine, out).extraction.reused == 8
     assert (out / "faces.parquet").read_bytes() == before
     photo(mine / "val" / "real" / "new.jpg", person(20))

@@ -1,0 +1,139 @@
+"""Frames of a video, and the face of each that is taken: the one that a mask covers, or the largest."""
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from sr_deepfake.data.extraction.face_detection import Detection, FaceDetector, Frame
+from sr_deepfake.data.extraction.settings import ExtractionSettings
+from sr_deepfake.data.extraction.video import DrawnFrames, frames_at, read_frames, read_photo
+from sr_deepfake.data.manifest import Video
+from sr_deepfake.system.errors import SourceError
+from sr_deepfake.system.photos import is_photo
+
+MOST_DRAWN = 1000  # frames of a video that are looked at, until so many faces are found as are wanted
+MOST_AT_ONCE = 32  # frames that are decoded before faces are looked for: 200 MB at 1080p
+WHITE = 128  # of a mask's values 0 to 255: manipulated from here on; compression leaves grey edges
+
+
+@dataclass(frozen=True)
+class Look:
+    """A frame that was looked at.
+
+    Attributes:
+        frame: its index.
+        image: uint8 RGB `H×W×3`; a single pixel where there is no face.
+        face: the one that is taken.
+        why: there is none, in words.
+    """
+
+    frame: int
+    image: Frame
+    face: Detection | None
+    why: str = ""
+
+
+def look_for_faces(video: Video, settings: ExtractionSettings, device: str) -> tuple[int, list[Look]]:
+    """Look for faces in frames, drawn until so many are found as are wanted, or the frames run out.
+
+    Returns:
+        The number of frames, and those that were looked at, in their order.
+
+    Raises:
+        SourceError: the video or its mask cannot be read.
+    """
+    looked_at: list[Look] = []
+    path, faces, count = video.path, 0, settings.frames
+    n_frames: int | None = None
+    while True:
+        tried = len(looked_at)
+        if is_photo(path):
+            drawn = read_photo(path)
+        else:
+            drawn = read_frames(path, count, settings.min_frames, settings.seed, tried, n_frames)
+        found = dict(zip(drawn.indices, _faces(video, drawn, settings, device), strict=True))
+        images = dict(zip(drawn.indices, drawn.images, strict=True))
+        for frame in drawn.order:
+            if faces < settings.frames:
+                face, why = found[frame]
+                looked_at.append(Look(frame, images[frame] if face else images[frame][:1, :1], face, why))
+                faces += face is not None
+        n_frames = drawn.n_frames
+        rest = min(n_frames, MOST_DRAWN) - len(looked_at)
+        if faces == settings.frames or rest <= 0:
+            return n_frames, sorted(looked_at, key=lambda look: look.frame)
+        count = min(len(looked_at), MOST_AT_ONCE, rest)  # more each time, since decoding begins anew
+
+
+def manipulated_face(faces: Sequence[Detection], mask: NDArray[np.uint8]) -> tuple[Detection | None, str]:
+    """The face whose box fits a mask best, by intersection over union.
+
+    Args:
+        faces: of the frame.
+        mask: uint8 `H×W×3`, of the frame's size: white where it was manipulated.
+
+    Returns:
+        The face, and ""; or None, and in words why there is none.
+
+    >>> left, right = Detection((0, 0, 40, 40), 0.99), Detection((60, 10, 80, 30), 0.99)
+    >>> mask = np.zeros((50, 100, 3), np.uint8)
+    >>> manipulated_face([left, right], mask)
+    (None, 'the mask is empty')
+    >>> mask[12:28, 62:78] = 255
+    >>> manipulated_face([left, right], mask)[0] is right, manipulated_face([left], mask)
+    (True, (None, 'no face under the mask'))
+    """
+    white = mask.max(axis=2) >= WHITE
+    whole = int(white.sum())
+    if not whole:
+        return None, "the mask is empty"
+    inside = [_inside(face, white) for face in faces]
+    if not any(inside):
+        return None, "no face under the mask"
+    fits = [part / (face.area + whole - part) for face, part in zip(faces, inside, strict=True)]
+    return faces[int(np.argmax(fits))], ""
+
+
+def _inside(face: Detection, white: NDArray[np.bool_]) -> int:
+    """Number of a mask's white pixels in the box of a face."""
+    left, top, right, bottom = (max(round(edge), 0) for edge in face.box)
+    return int(white[top:bottom, left:right].sum())
+
+
+def _faces(
+    video: Video, drawn: DrawnFrames, settings: ExtractionSettings, device: str
+) -> list[tuple[Detection | None, str]]:
+    """The face of each frame that is taken, or in words why there is none."""
+    if not settings.crop:
+        return [(_whole(image), "") for image in drawn.images]
+    detector = _detector(settings.thresholds, settings.min_face, device)
+    if video.mask is None:
+        return [(face, "" if face else "no face") for face in detector.largest(drawn.images)]
+    try:
+        masks = frames_at(video.mask, drawn.indices)
+    except SourceError as error:
+        detail = f"{video.mask}: {error}; without this file the largest face is taken"
+        raise SourceError("mask unreadable", detail) from error
+    chosen: list[tuple[Detection | None, str]] = [(None, "no mask")] * len(drawn.images)
+    for i, (image, mask) in enumerate(
+        zip(drawn.images, masks, strict=False)
+    ):  # a mask may be the shorter one
+        height, width = image.shape[:2]
+        fitting = cv2.resize(mask, (width, height), interpolation=cv2.INTER_NEAREST).astype(np.uint8)
+        chosen[i] = manipulated_face(detector.all([image])[0], fitting)
+    return chosen
+
+
+@functools.lru_cache(maxsize=1)
+def _detector(thresholds: Sequence[float], min_face: float, device: str) -> FaceDetector:
+    return FaceDetector(thresholds, min_face, device)
+
+
+def _whole(image: Frame) -> Detection:
+    """A frame of which no face is looked for, as a face that fills it."""
+    height, width = image.shape[:2]
+    return Detection((0.0, 0.0, float(width), float(height)), float("nan"))
