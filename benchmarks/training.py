@@ -71,6 +71,7 @@ class Crops:
     """A source of the faces in a folder."""
 
     name = "crops"
+    methods = ("FaceSwap",)
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

@@ -20,7 +20,7 @@ def main(cfg: DictConfig) -> None:
     output = "" if cfg.output is None else str(cfg.output)
     files = find_files(plain(cfg.input), without=output_folder(output))
     jobs = plan_jobs(files, output, cfg.overwrite)
-    detector = media.only_detector(cfg.detector)
+    detector = media.only_detector(cfg)
     report = media.report_file(cfg.report, output, files, detector)
     machine = build.device(cfg)
     attacker = FileAttacker(

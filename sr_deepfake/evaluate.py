@@ -1,14 +1,14 @@
-"""Attack a trained detector: `python -m sr_deepfake.evaluate detector=outputs/detectors/NAME attack=bicubic`.
+"""Attack a detector: `python -m sr_deepfake.evaluate detector=outputs/detectors/NAME attack=bicubic`.
 
-With `input=PATH` it scores photos and videos instead, and attacks nothing.
+Or one that was trained elsewhere: `model=onnx model.path=FILE`. With `input=PATH` it scores photos and videos instead,
+and attacks nothing.
 """
 
 from pathlib import Path
 
-from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
-from sr_deepfake.app.configuration import checked, words
+from sr_deepfake.app.configuration import words
 from sr_deepfake.app.grid import run_of_job, running
 from sr_deepfake.app.program import program
 from sr_deepfake.experiment.runs import Outcome
@@ -16,27 +16,19 @@ from sr_deepfake.experiment.runs import Outcome
 
 @program("evaluate")
 def main(cfg: DictConfig) -> None:
-    """Trained detectors and an attack → predictions, metrics and the table, one after the other."""
+    """Detectors and an attack → predictions, metrics and the table, one after the other."""
+    from sr_deepfake.app import evaluation
+    from sr_deepfake.app.external import external_folder
     from sr_deepfake.app.media import score_input
     from sr_deepfake.detectors import registry
 
-    folders = registry.find_detectors(words(cfg.detector))
+    wish = cfg.detector
+    folders = [external_folder(cfg)] if wish is None else registry.find_detectors(words(wish))
     if cfg.input is not None:
         score_input(cfg, folders)
         return
-    for folder in folders:
-        own = cfg.copy()
-        OmegaConf.set_struct(own, False)
-        trained = registry.read_recipe(folder)
-        if not own.get("forgery_method"):
-            own.forgery_method = {"name": trained.forgery}
-        if not any(
-            word.startswith("protocol") for word in HydraConfig.get().overrides.task
-        ):  # that of its training
-            own.protocol = checked(trained.protocol, f"detector={folder}", "protocol")
-        if len(folders) > 1:  # each has a logger of its own
-            own.run_name, own.log_folder = f"{own.run_name}-{folder.name}", f"{own.log_folder}/{folder.name}"
-        with running(run_of_job("evaluate", own, model=trained.model, detector=folder.name), own) as outcome:
+    for own, folder, model in evaluation.spanned(cfg, folders):
+        with running(run_of_job("evaluate", own, model=model, detector=folder.name), own) as outcome:
             evaluate(own, folder, outcome)
 
 

@@ -1,18 +1,16 @@
 """Fixtures that several test files share."""
 
-import hashlib
+import functools
 import os
 from collections.abc import Callable
 from pathlib import Path
 
 import cv2
 import hypothesis
-import numpy as np
 import pandas as pd
 import pytest
 import torch
-
-from sr_deepfake.data.manifest import read_manifest, write_manifest
+from face_crops import write_faces
 
 # No test depends on how fast the machine is.
 hypothesis.settings.register_profile("untimed", deadline=None)
@@ -46,41 +44,8 @@ def no_settings_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def make_faces(tmp_path: Path) -> FaceMaker:
-    """Write face crops of noise and their manifest; fakes carry a reddish patch, so that a network can learn."""
-
-    def make(
-        per_class: dict[str, int], method: str = "FaceSwap", sides: tuple[int, ...] = (48, 72), seed: int = 0
-    ):
-        rng = np.random.default_rng(seed)
-        rows = []
-        for split, count in per_class.items():
-            for label in (0, 1):
-                for index in range(count):
-                    name = "pristine" if label == 0 else method
-                    stem = f"{index:03d}" if label == 0 else f"{index:03d}_{index + 1:03d}"
-                    video = f"{name}/{split}{stem}"
-                    side = sides[index % len(sides)]
-                    face = rng.normal(128, 12, (side, side, 3))
-                    if label:
-                        face[side // 4 : side // 2, side // 4 : side // 2, 2] += 60
-                    path = tmp_path / video / "0000.png"
-                    path.parent.mkdir(parents=True, exist_ok=True)
-                    cv2.imwrite(str(path), face.clip(0, 255).astype(np.uint8))
-                    rows.append(
-                        {
-                            "face_id": f"{video}/0000", "video_id": video, "method": name, "label": label,
-                            "split": split,
-                            "target": f"{index:03d}", "source": "" if label == 0 else f"{index + 1:03d}", "frame": 0,
-                            "side": side, "path": path.relative_to(tmp_path).as_posix(),
-                            "box_left": 0.0, "box_top": 0.0, "box_right": float(side), "box_bottom": float(side),
-                            "crop_left": 0, "crop_top": 0, "frame_width": side, "frame_height": side,
-                            "probability": 1.0, "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
-                        }
-                    )  # fmt: skip
-        write_manifest(rows, tmp_path / "faces.parquet")
-        return read_manifest(tmp_path)
-
-    return make
+    """`write_faces` into the test's own folder."""
+    return functools.partial(write_faces, tmp_path)
 
 
 @pytest.fixture

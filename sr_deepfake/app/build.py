@@ -71,7 +71,8 @@ def recipe(cfg: DictConfig, detector: Detector, data: FaceDataModule) -> Recipe:
     """Everything that changes the training which the configuration describes."""
     if type(detector) is not Detector:
         raise UserError(
-            f"model._target_={cfg.model._target_}: what is trained is a sr_deepfake.detectors.Detector"
+            f"model._target_={cfg.model._target_}: what is trained is a sr_deepfake.detectors.Detector. A detector "
+            "from elsewhere is tested: python -m sr_deepfake.evaluate with the same options"
         )
     model = {key: value for key, value in plain(cfg.model).items() if key not in ("label", "pretrained")}
     trainer = {key: value for key, value in plain(cfg.trainer).items() if key not in _NEUTRAL}

@@ -21,6 +21,9 @@ CONF = next(folder for folder in (_PACKAGE / "conf", _PACKAGE.parent / "conf") i
 
 _TARGET = re.compile(r"^\s*_target_: *([\w.]+)", re.MULTILINE)
 _SPECIAL = re.compile(r"_\w+_")  # Hydra's own keys
+_RUNS_CODE = (
+    "sr_deepfake.detectors.external.python.PythonDetector"  # which its options name: typed, or not at all
+)
 
 
 def plain(node: Any) -> Any:
@@ -36,7 +39,7 @@ def words(node: Any) -> list[str]:
 
 @functools.cache
 def known_targets(*groups: str) -> frozenset[str]:
-    """Every class and function that `conf/` names.
+    """Every class and function that `conf/` names and that does not run what its options name.
 
     Args:
         *groups: those of these groups alone; none: all.
@@ -47,7 +50,8 @@ def known_targets(*groups: str) -> frozenset[str]:
     """
     folders = [CONF / group for group in groups] or [CONF]
     files = [file for folder in folders for file in folder.rglob("*.yaml")]
-    return frozenset(name for file in files for name in _TARGET.findall(file.read_text(encoding="utf-8")))
+    named = {name for file in files for name in _TARGET.findall(file.read_text(encoding="utf-8"))}
+    return frozenset(name for name in named if name != _RUNS_CODE)
 
 
 def checked(content: Any, source: str, *groups: str) -> Any:
@@ -99,7 +103,7 @@ def checked_overrides(overrides: Sequence[str], source: str) -> list[str]:
         key, _, value = override.partition("=")
         name = key.lstrip("+~")
         if (
-            name.startswith("hydra")
+            name.startswith(("hydra", "model.factory"))
             or "${" in override
             or _SPECIAL.search(f" {value} ")
             or any(_SPECIAL.fullmatch(part) for part in name.split("."))

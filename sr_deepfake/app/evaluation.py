@@ -4,15 +4,18 @@ import hashlib
 import json
 import logging
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from hydra.core.hydra_config import HydraConfig
+from hydra.utils import instantiate
 from lightning.pytorch.loggers import Logger, WandbLogger
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 import sr_deepfake
 from sr_deepfake.app import build
+from sr_deepfake.app.configuration import checked
 from sr_deepfake.app.examples import Illustrator
 from sr_deepfake.attacks.base import Attack
 from sr_deepfake.attacks.cache import CachedAttack
@@ -21,7 +24,7 @@ from sr_deepfake.attacks.super_resolution import SuperResolutionAttack
 from sr_deepfake.data.manifest import fingerprint
 from sr_deepfake.data.module import FaceDataModule
 from sr_deepfake.detectors.callbacks import BEST
-from sr_deepfake.detectors.registry import held, load_detector, read_recipe, weights_of
+from sr_deepfake.detectors.registry import EXTERNAL, held, load_detector, read_recipe, weights_of
 from sr_deepfake.experiment.provenance import write_provenance
 from sr_deepfake.experiment.results import METRICS, PREDICTIONS, SCORING_VERSION, read_metrics, write_metrics
 from sr_deepfake.metrics.predictions import read_predictions
@@ -30,9 +33,42 @@ from sr_deepfake.reporting.terminal import print_result_table
 from sr_deepfake.system.errors import UserError
 from sr_deepfake.tracking.loggers import track_results
 
+SWAPPED = 0.4  # a clean AUC below this one
 EXAMPLES = 8  # of each kind that W&B shows, at most
 
 log = logging.getLogger(__name__)
+
+
+def spanned(cfg: DictConfig, folders: Sequence[Path]) -> Iterator[tuple[DictConfig, Path, str]]:
+    """The evaluations that a configuration spans: a trained detector meets its own method, one from elsewhere all.
+
+    Args:
+        cfg: the configuration; a forgery method in it is the one that all meet.
+        folders: of the detectors.
+
+    Yields:
+        The configuration of one, with its forgery method, the protocol of its training (unless one was typed) and
+        places of its own for loggers; the detector's folder; and the short name of its model.
+    """
+    recipes = {folder: read_recipe(folder) for folder in folders}
+    asked = [str(cfg.forgery_method.name)] if cfg.get("forgery_method") else None
+    elsewhere = {folder for folder, trained in recipes.items() if trained.forgery == EXTERNAL}
+    every = list(instantiate(cfg.data.source).methods) if elsewhere and asked is None else []
+    own_methods = {
+        folder: every if folder in elsewhere else [trained.forgery] for folder, trained in recipes.items()
+    }
+    pairs = [(folder, method) for folder in folders for method in asked or own_methods[folder]]
+    typed = any(word.startswith("protocol") for word in HydraConfig.get().overrides.task)
+    for folder, method in pairs:
+        own = cfg.copy()
+        OmegaConf.set_struct(own, False)
+        own.forgery_method = {"name": method}
+        if folder not in elsewhere and not typed:
+            own.protocol = checked(recipes[folder].protocol, f"detector={folder}", "protocol")
+        if len(pairs) > 1:
+            name = f"{folder.name}-{method}" if folder in elsewhere else folder.name
+            own.run_name, own.log_folder = f"{own.run_name}-{name}", f"{own.log_folder}/{name}"
+        yield own, folder, recipes[folder].model
 
 
 def evaluate(
@@ -81,12 +117,25 @@ def evaluate(
         f"{run['model']} on {run['forgery']}, attack {run['attack']} ({faces} test faces of {run['data']})"
     )
     print_result_table(metrics, title, caption=run["illustration"] or None)
+    if run["trained_on"] == EXTERNAL:
+        _tell_swapped_labels(metrics, folder)
     print(f"Detector:    {folder}\nPredictions: {out / PREDICTIONS}\nMetrics:     {out / METRICS}")
     if repeated:
         print("Already done: nothing was scored (evaluate.force=true scores again).")
     elif isinstance(attack, CachedAttack):
         _tell_what_was_cached(attack, attack.place(build.device(cfg)))
     return out, repeated
+
+
+def _tell_swapped_labels(metrics: Mapping[str, Any], folder: Path) -> None:
+    auc = metrics["clean"]["auc"]
+    if auc is not None and auc < SWAPPED:
+        index = read_recipe(folder).training["external"]["fake_index"]
+        log.warning(
+            "The AUC of clean faces is %.2f, far below one half: fake and real are probably swapped. "
+            "model.fake_index=%d swaps them.",
+            auc, 1 - index,
+        )  # fmt: skip
 
 
 def _log_to_wandb(logger: WandbLogger, out: Path, detector: Path) -> None:

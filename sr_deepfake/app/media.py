@@ -11,6 +11,7 @@ from omegaconf import DictConfig
 
 from sr_deepfake.app.build import device
 from sr_deepfake.app.configuration import plain, words
+from sr_deepfake.app.external import external_folder
 from sr_deepfake.data.extraction.face_detection import FaceDetector
 from sr_deepfake.detectors.registry import find_detectors, load_detector
 from sr_deepfake.media import scoring as file_scoring
@@ -78,14 +79,15 @@ def video_settings(cfg: DictConfig) -> VideoSettings:
     return VideoSettings(Encoding(**options), cfg.faces.every, cfg.faces.feather, batch)
 
 
-def only_detector(wish: Any) -> Path | None:
-    """The folder of the one detector of `detector=`; None where it is not given.
+def only_detector(cfg: DictConfig) -> Path | None:
+    """The folder of the one detector of `detector=` or `model=`; None where neither is given.
 
     Raises:
         UserError: there is none, or there are several.
     """
+    wish = cfg.detector
     if wish is None:
-        return None
+        return external_folder(cfg) if cfg.get("model") else None
     found = find_detectors(words(wish))
     if len(found) > 1:
         raise UserError(f"detector={wish}: {len(found)} detectors have such names; name one")

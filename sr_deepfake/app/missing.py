@@ -29,15 +29,16 @@ def rest_of_grid(grid: ReportGrid, results: Sequence[Result]) -> Missing | None:
         grid: of the report.
         results: all of them; the newest of the grid's data and protocol tells how the others are made.
     """
-    shown = {(entry.model, entry.forgery) for entry, _ in grid.attacked}
-    models = ordered({*grid.models, *(MODELS if grid.data == DATA else ())}, MODELS)
+    shown = {(entry.model, entry.forgery) for entry, result in grid.attacked if not result.is_external}
+    elsewhere = {entry.model for entry in grid.shown if entry.clean and entry.clean.is_external}
+    models = ordered({*grid.models, *(MODELS if grid.data == DATA else ())} - elsewhere, MODELS)
     methods = list(METHODS) if set(METHODS) & set(grid.methods) else list(grid.methods)
     lacking = [(model, method) for model in models for method in methods if (model, method) not in shown]
     alike = [
         result
         for result in results
         if is_plain(result)
-        and (result.data, result.protocol) == (grid.data, grid.protocol)
+        and result.fits(grid.data, grid.protocol)
         and result.provenance.get("program") == "train"
         and isinstance(result.provenance.get("overrides"), list)
     ]

@@ -1,5 +1,6 @@
 """Resolvers of `conf/`: `${accelerator:}`, `${attack_label:}` and others."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,21 @@ def _of_square(_root_: Any) -> str:
 
 
 OmegaConf.register_new_resolver("of_square", _of_square, replace=True)
+
+
+def _file_label(name: Any) -> str:
+    """Short name of a detector in a file: the file's own, less its suffix; of a function, that of its module."""
+    place = str(name or "external").rstrip("/").rpartition(":")
+    whole = Path(place[0] or place[2]).name
+    stem = (
+        whole
+        if Path(str(name or "")).is_dir()
+        else re.sub(r"\.(onnx|pth?|pt2|py|safetensors|ckpt|bin)$", "", whole)
+    )
+    return re.sub(r"[^A-Za-z0-9_.-]", "_", stem) or "external"
+
+
+OmegaConf.register_new_resolver("file_label", _file_label, replace=True)
 
 
 def _sweep() -> str | None:

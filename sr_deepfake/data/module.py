@@ -1,7 +1,7 @@
 """The LightningDataModule: faces for training, validation and test, attacked as whole batches on the device."""
 
 import signal
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -28,6 +28,10 @@ class Source(Protocol):
     """
 
     name: str
+
+    @property
+    def methods(self) -> Sequence[str]:
+        """Its forgery methods."""
 
     def faces(self, methods: list[str]) -> FaceSet:
         """The faces of pristine videos and of some forgery methods, made now where the source makes them itself."""

@@ -63,6 +63,25 @@ def build_backbone(name: str, image_size: int) -> nn.Module:
     return backbone
 
 
+def build_classifier(name: str, classes: int, image_size: int | None) -> tuple[nn.Module, list[str]]:
+    """Build a backbone with a head of some classes; its input side, where none is given, is the one it is known for.
+
+    Returns:
+        The module, and the names of its last layer, or layers.
+
+    Raises:
+        UserError: timm knows no such model.
+
+    Example:
+        >>> build_classifier("resnet18", 2, None)[1]
+        ['fc']
+    """
+    config = timm.get_pretrained_cfg(name) if timm.is_model(name) else None
+    side = image_size or (config.input_size[-1] if config else 224)
+    backbone = _create(name, side, pretrained=False, classes=classes)
+    return backbone, _classifier_names(backbone)
+
+
 def find_weights(name: str, pretrained: object, image_size: int) -> Weights:
     """Find the ImageNet weights of a backbone.
 

@@ -2,10 +2,9 @@
 
 import inspect
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
-import lightning
 import torch
 import torch.nn.functional as F
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
@@ -15,11 +14,10 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from sr_deepfake.data.faces import FaceBatch
 from sr_deepfake.detectors.backbones import build_backbone, find_weights, load_weights
-from sr_deepfake.detectors.preprocessing import FaceInput
+from sr_deepfake.detectors.preprocessing import input_of_backbone
+from sr_deepfake.detectors.tested import TestedDetector
 from sr_deepfake.metrics.classification import detector_metrics
-from sr_deepfake.metrics.setups import SETUPS
 from sr_deepfake.system.errors import UserError
-from sr_deepfake.system.hardware import exact_float32
 
 log = logging.getLogger(__name__)
 
@@ -27,13 +25,10 @@ log = logging.getLogger(__name__)
 _LENGTHS = ("T_max", "total_steps", "total_iters")
 
 
-class Detector(lightning.LightningModule):
-    """A detector of fakes: faces of any side → one logit of *fake* a face.
+class Detector(TestedDetector):
+    """A detector that is trained here: faces of any side → one logit of *fake* a face.
 
-    Trained with binary cross-entropy. Validation logs `val/loss` and `val/fnr`, `val/fpr`, …; the test logs
-    `test/clean/fnr`, … and, of batches that carry attacked faces, `test/both/…` (the paper's table 1) and `test/fake/…`
-    (table 2). How they were attacked the detector does not know. Scores are computed in float32, whatever the training
-    uses: in bf16 one decision in 150 flips, and equal scores are frequent.
+    Trained with binary cross-entropy. Validation logs `val/loss` and `val/fnr`, `val/fpr`, ….
 
     Args:
         backbone: name of a timm model.
@@ -41,7 +36,7 @@ class Detector(lightning.LightningModule):
         pretrained: "true": start from ImageNet weights; "auto": from random ones, said loudly, where there are none;
             "false": from random ones.
         image_size: input side of the backbone, in pixels.
-        input: what the backbone gets, see `FaceInput`.
+        input: what the backbone gets, see `input_of_backbone`.
         resize: how faces are brought to the backbone's input side, see `resize_faces`.
         pos_weight: weight of the fakes in the loss; None: what the data module says (pristine faces a fake).
         optimizer: parameters → optimiser; None: SGD with a learning rate of 0.01 (the paper's section 4.2).
@@ -84,14 +79,11 @@ class Detector(lightning.LightningModule):
         if channels_last:
             self.backbone.to(memory_format=torch.channels_last)
         config: Any = self.backbone.pretrained_cfg
-        self.face_input = FaceInput(image_size, input, config["mean"], config["std"], resize)
+        self.face_input = input_of_backbone(image_size, input, config["mean"], config["std"], resize)
         self.register_buffer("pos_weight", torch.tensor(1.0 if pos_weight is None else pos_weight))
         self.optimizer = optimizer
         self.scheduler = scheduler
         self.val_metrics = detector_metrics("val/")
-        self.test_metrics: Any = nn.ModuleDict(
-            {setup: detector_metrics(f"test/{setup}/") for setup in SETUPS}
-        )
 
     def forward(self, faces: Tensor, attacked: bool = False) -> Tensor:
         """Score faces.
@@ -108,21 +100,6 @@ class Detector(lightning.LightningModule):
             prepared = prepared.contiguous(memory_format=torch.channels_last)
         logits: Tensor = self.backbone(prepared)
         return logits.squeeze(1).float()
-
-    def score(self, faces: Tensor, attacked: bool = False) -> Tensor:
-        """Return the probability of fake of B faces (B×3×S×S in [0, 1]), computed in float32, as float64 on the CPU.
-
-        In float64, since the sigmoid of a confident logit is 1 in float32, and equal scores change the AUC.
-
-        Raises:
-            ValueError: a score is NaN.
-        """
-        return _probabilities(self._logits(faces, attacked))
-
-    def _logits(self, faces: Tensor, attacked: bool = False) -> Tensor:
-        with exact_float32(faces.device.type):
-            logits: Tensor = self(faces, attacked)
-        return logits
 
     def loss(self, logits: Tensor, labels: Tensor) -> Tensor:
         """Binary cross-entropy with the weight of the fakes; B logits and B labels → the mean."""
@@ -163,7 +140,7 @@ class Detector(lightning.LightningModule):
 
     def validation_step(self, batch: FaceBatch, batch_idx: int) -> None:
         """Gather loss and metrics."""
-        logits = self._logits(batch.faces)
+        logits = self.logits(batch.faces)
         self.log(
             "val/loss", self.loss(logits, batch.labels), prog_bar=True, batch_size=len(logits), sync_dist=True
         )
@@ -171,41 +148,7 @@ class Detector(lightning.LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         """Log the metrics of the epoch."""
-        self._log_metrics(self.val_metrics)
-
-    def test_step(self, batch: FaceBatch, batch_idx: int) -> Mapping[str, Tensor]:
-        """Score the faces, and the attacked ones where there are any.
-
-        Returns:
-            `score` and, of attacked faces, `score_attacked`: B probabilities of fake each, float64 on the CPU.
-        """
-        scores = {"score": self.score(batch.faces)}
-        labels = batch.labels.long()
-        setups = {"clean": scores["score"]}
-        if batch.attacked is not None:
-            attacked = scores["score_attacked"] = self.score(batch.attacked, attacked=True)
-            fakes = labels.cpu() == 1
-            setups |= {"both": attacked, "fake": torch.where(fakes, attacked, scores["score"])}
-        for setup, probabilities in setups.items():
-            self.test_metrics[setup].update(probabilities.to(self._metrics_type(labels)), labels)
-        return scores
-
-    def on_test_epoch_end(self) -> None:
-        """Log the metrics of each setup that had faces."""
-        for metrics in self.test_metrics.values():
-            if metrics["fnr"].update_called:
-                self._log_metrics(metrics)
-
-    def _log_metrics(self, metrics: Any) -> None:
-        self.log_dict(metrics.compute(), sync_dist=True)
-        metrics.reset()
-
-    @staticmethod
-    def _metrics_type(labels: Tensor) -> Tensor:
-        """A tensor of the labels' device and the finest type that it has."""
-        return torch.empty(
-            0, device=labels.device, dtype=torch.float32 if labels.device.type == "mps" else torch.float64
-        )
+        self.log_metrics(self.val_metrics)
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """The optimiser and, stepped after every batch, the schedule."""
@@ -227,10 +170,3 @@ class Detector(lightning.LightningModule):
 
 def _paper_optimizer(parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
     return torch.optim.SGD(parameters, lr=0.01, weight_decay=1e-7)
-
-
-def _probabilities(logits: Tensor) -> Tensor:
-    scores = torch.sigmoid(logits.detach().cpu().double())
-    if scores.isnan().any():
-        raise ValueError(f"the detector returned NaN for {int(scores.isnan().sum())} of {len(scores)} faces")
-    return scores

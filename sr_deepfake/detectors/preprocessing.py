@@ -9,24 +9,25 @@ from sr_deepfake.data.images import RESIZES, resize_faces
 from sr_deepfake.system.errors import choose
 
 INPUTS = ("normalised", "bgr255")
+CHANNELS = ("rgb", "bgr")
 
 
 class FaceInput(nn.Module):
-    """Resizes faces to the backbone's input size and puts them into its range.
+    """Resizes faces to a network's input size and puts them into its range.
 
     Args:
-        image_size: the backbone's input side, in pixels.
-        input: "normalised": RGB in [0, 1] less the mean, over the standard deviation; "bgr255": raw 0–255 in BGR
-            order, as the scripts of the paper's authors fed it.
-        mean: of the backbone, RGB, for [0, 1].
-        std: likewise.
+        image_size: the network's input side, in pixels; None: faces keep their own.
+        mean: what is subtracted from each channel, in the network's range and order of channels.
+        std: what it is then divided by.
+        channels: their order, "rgb" or "bgr".
+        range: the largest value of a pixel before that: 1 or 255.
         resize: "bilinear" or "authors", see `resize_faces`.
 
     Example:
         >>> face = torch.full((1, 3, 96, 96), 0.75)
-        >>> FaceInput(48, "normalised", mean=[0.5] * 3, std=[0.5] * 3)(face)[0, :, 0, 0]
+        >>> FaceInput(48, mean=[0.5] * 3, std=[0.5] * 3)(face)[0, :, 0, 0]
         tensor([0.4980, 0.4980, 0.4980])
-        >>> FaceInput(48, "bgr255", mean=[0.5] * 3, std=[0.5] * 3)(face).max()
+        >>> FaceInput(48, channels="bgr", range=255)(face).max()
         tensor(191.)
     """
 
@@ -35,16 +36,18 @@ class FaceInput(nn.Module):
 
     def __init__(
         self,
-        image_size: int,
-        input: str,
-        mean: Sequence[float],
-        std: Sequence[float],
+        image_size: int | None,
+        mean: Sequence[float] = (0.0, 0.0, 0.0),
+        std: Sequence[float] = (1.0, 1.0, 1.0),
+        channels: str = "rgb",
+        range: int = 1,
         resize: str = "bilinear",
     ) -> None:
         super().__init__()
         self.image_size = image_size
+        self.channels = channels
+        self.range = range
         self.resize = choose(resize, RESIZES, "protocol.resize")
-        self.input = choose(input, INPUTS, "protocol.input")
         self.register_buffer("mean", torch.tensor(list(mean)).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(list(std)).view(1, 3, 1, 1), persistent=False)
 
@@ -56,9 +59,30 @@ class FaceInput(nn.Module):
             attacked: whether they are attacked ones, which the published code resizes in another way.
 
         Returns:
-            B×3×image_size×image_size in the backbone's range.
+            B×3×image_size×image_size in the network's range.
         """
-        resized = resize_faces(faces, self.image_size, self.resize, attacked)
-        if self.input == "bgr255":
-            return resized.flip(1) * 255
+        size = faces.shape[-1] if self.image_size is None else self.image_size
+        resized = resize_faces(faces, size, self.resize, attacked)
+        if self.channels == "bgr":
+            resized = resized.flip(1)
+        if self.range != 1:
+            resized = resized * self.range
         return (resized - self.mean) / self.std
+
+
+def input_of_backbone(
+    image_size: int, input: str, mean: Sequence[float], std: Sequence[float], resize: str = "bilinear"
+) -> FaceInput:
+    """The input of a backbone of timm.
+
+    Args:
+        image_size: the backbone's input side, in pixels.
+        input: "normalised": RGB in [0, 1] less the mean, over the standard deviation; "bgr255": raw 0–255 in BGR
+            order, as the scripts of the paper's authors fed it.
+        mean: of the backbone, RGB, for [0, 1].
+        std: likewise.
+        resize: "bilinear" or "authors", see `resize_faces`.
+    """
+    if choose(input, INPUTS, "protocol.input") == "bgr255":
+        return FaceInput(image_size, channels="bgr", range=255, resize=resize)
+    return FaceInput(image_size, mean, std, resize=resize)

@@ -5,6 +5,7 @@ import hashlib
 import json
 import logging
 import os
+import pkgutil
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -16,8 +17,11 @@ import torch
 from filelock import FileLock, Timeout
 
 from sr_deepfake.attacks.fingerprint import hash_of_weights
+from sr_deepfake.detectors import external
 from sr_deepfake.detectors.callbacks import BEST, LAST
 from sr_deepfake.detectors.detector import Detector
+from sr_deepfake.detectors.external.base import ExternalDetector
+from sr_deepfake.detectors.tested import TestedDetector
 from sr_deepfake.system.errors import UserError
 from sr_deepfake.system.files import replacing, write_json
 
@@ -29,6 +33,8 @@ RECIPE_VERSION = 2
 RECIPE = "recipe.json"
 FINISHED = "finished.json"
 FORCED = "forced.json"
+ELSEWHERE = "elsewhere.json"  # of a detector that was not trained here: what it is built from
+EXTERNAL = "external"  # stands for its forgery method and its protocol, which are not known
 
 
 @dataclass(frozen=True)
@@ -99,8 +105,28 @@ def held(folder: Path) -> Iterator[None]:
 
 
 def is_finished(folder: Path) -> bool:
-    """Whether a folder of the registry holds a detector whose training ended."""
-    return (folder / FINISHED).is_file() and (folder / BEST).is_file()
+    """Whether a folder of the registry holds a detector whose training ended, here or elsewhere."""
+    return (folder / FINISHED).is_file() and ((folder / BEST).is_file() or (folder / ELSEWHERE).is_file())
+
+
+def register(detectors: Path, detector: ExternalDetector, settings: Mapping[str, Any]) -> Path:
+    """Give a detector from elsewhere a folder, so that its name works wherever that of a trained one does.
+
+    Args:
+        detectors: folder of all detectors.
+        detector: it.
+        settings: that build it again: `_target_` and plain values.
+
+    Returns:
+        Its folder. The same detector, read in the same way, has the same one.
+    """
+    training = {"external": detector.identity, "defence": None, "seeds": [0]}
+    recipe = Recipe(detector.label, EXTERNAL, {"name": EXTERNAL}, training)
+    folder = detectors / recipe.name
+    with claim(folder, recipe):
+        write_json(folder / ELSEWHERE, settings)
+        write_json(folder / FINISHED, {"weights": detector.identity["digest"]})
+    return folder
 
 
 def forget(folder: Path, command: str) -> None:
@@ -194,15 +220,38 @@ def read_recipe(folder: Path) -> Recipe:
         ) from error
 
 
-def load_detector(folder: Path) -> Detector:
+def load_detector(folder: Path) -> TestedDetector:
     """Load the kept epoch of a detector, safely (`weights_only=True`), on the CPU, in evaluation mode.
 
     Raises:
-        UserError: there is no finished detector in the folder.
+        UserError: there is no finished detector in the folder, or it comes from elsewhere and its file is another now.
     """
     read_recipe(folder)
-    weights_of(folder)
-    return _load(folder)
+    weights = weights_of(folder)
+    if not (folder / ELSEWHERE).is_file():
+        return _load(folder)
+    detector = _load_from_elsewhere(folder)
+    if detector.identity["digest"] != weights:
+        raise UserError(
+            f"{detector.path} has changed since {folder} was made of it; "
+            "`python -m sr_deepfake.evaluate model=… ` of its kind makes another"
+        )
+    return detector
+
+
+def _load_from_elsewhere(folder: Path) -> ExternalDetector:
+    try:
+        settings = json.loads((folder / ELSEWHERE).read_text(encoding="utf-8"))
+        name = settings.pop("_target_")
+        kind = pkgutil.resolve_name(name) if name.startswith(f"{external.__name__}.") else None
+        if not (isinstance(kind, type) and issubclass(kind, ExternalDetector)):
+            raise ValueError(f"{name} is no detector from elsewhere")
+        if "factory" in settings:
+            settings["stored"] = True
+        detector: ExternalDetector = kind(**settings)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, ImportError) as error:
+        raise UserError(f"{folder} does not say what its detector is ({ELSEWHERE}: {error})") from error
+    return detector.eval()
 
 
 def _load(folder: Path) -> Detector:

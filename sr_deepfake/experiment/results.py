@@ -26,6 +26,9 @@ METRICS, PREDICTIONS = "metrics.json", "predictions.parquet"
 # Raised when scores or metrics come out differently, so that older results are not taken for today's.
 SCORING_VERSION = 5
 UNDEFENDED = "none"
+EXTERNAL = (
+    "external"  # stands for the forgery method and the protocol of a detector that was trained elsewhere
+)
 _AGAIN = "score it again with evaluate.force=true"
 # What `metrics.json` says of its run, and of which type it is.
 _RUN: dict[str, type | tuple[type, ...]] = {
@@ -150,6 +153,15 @@ class Result:
     def outputs(self) -> Path:
         """The folder that the run wrote to: `results/` and `detectors/` are in it."""
         return self.folder.parent.parent
+
+    @property
+    def is_external(self) -> bool:
+        """Whether the detector was trained elsewhere: on what, and how, is not known."""
+        return self.trained_on == EXTERNAL
+
+    def fits(self, data: str, protocol: str) -> bool:
+        """Whether it is of a data set, and of a detector of a protocol or from elsewhere."""
+        return self.data == data and (self.protocol == protocol or self.is_external)
 
     @property
     def is_attacked(self) -> bool:

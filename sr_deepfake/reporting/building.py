@@ -86,7 +86,7 @@ def notes_of(grid: ReportGrid, collected: Collected) -> list[str]:
     outside = [
         result
         for result in collected.results
-        if is_plain(result) and (result.data, result.protocol) != (grid.data, grid.protocol)
+        if is_plain(result) and not result.fits(grid.data, grid.protocol)
     ]
     if outside:
         kinds = sorted({f"data={result.data} protocol={result.protocol}" for result in outside})
@@ -99,7 +99,7 @@ def notes_of(grid: ReportGrid, collected: Collected) -> list[str]:
             result.attack
             for result in collected.results
             if is_plain(result)
-            and (result.data, result.protocol) == (grid.data, grid.protocol)
+            and result.fits(grid.data, grid.protocol)
             and result.is_attacked
             and result.attack != grid.attack
         }

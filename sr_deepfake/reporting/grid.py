@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from sr_deepfake.experiment.results import UNDEFENDED, Result
+from sr_deepfake.experiment.results import EXTERNAL, UNDEFENDED, Result
 from sr_deepfake.metrics.significance import RATES, holm
 from sr_deepfake.reporting.published import ATTACK, DATA
 from sr_deepfake.system.errors import UserError, nearest
@@ -103,8 +103,9 @@ def make_grid(results: Sequence[Result], wish: Wish) -> ReportGrid:
     plain = [result for result in results if is_plain(result)] or list(results)
     data = _chosen("data", wish.data, [result.data for result in plain], DATA)
     plain = [result for result in plain if result.data == data]
-    protocol = _chosen("protocol", wish.protocol, [result.protocol for result in plain])
-    plain = [result for result in plain if result.protocol == protocol]
+    trained = [result.protocol for result in plain if not result.is_external]
+    protocol = _chosen("protocol", wish.protocol, trained or [EXTERNAL])
+    plain = [result for result in plain if result.fits(data, protocol)]
     attack = _attack(wish.attack, [result for result in plain if result.is_attacked])
     plain = [result for result in plain if is_plain(result)]
     models = list(wish.models or ordered({result.model for result in plain}, MODELS))
@@ -129,8 +130,8 @@ def make_grid(results: Sequence[Result], wish: Wish) -> ReportGrid:
 
 
 def is_plain(result: Result) -> bool:
-    """Whether a detector without a defence is tested on the method that it was trained on, as in the paper."""
-    return result.trained_on == result.tested_on and result.defence == UNDEFENDED
+    """Whether a detector without a defence is tested on its own method, as in the paper; from elsewhere, on any."""
+    return (result.is_external or result.trained_on == result.tested_on) and result.defence == UNDEFENDED
 
 
 def ordered(names: set[str], first: Sequence[str]) -> list[str]:

@@ -1,12 +1,15 @@
 """Every YAML that ships composes, and the objects that it names can be built."""
 
+from inspect import signature
+
 import hydra
 import lightning
 import pytest
 import torch
 import wandb
 from hydra.core.hydra_config import HydraConfig
-from hydra.utils import instantiate
+from hydra.errors import InstantiationException
+from hydra.utils import get_class, instantiate
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import Logger
 from omegaconf import OmegaConf
@@ -17,6 +20,7 @@ from sr_deepfake.attacks import Attack
 from sr_deepfake.data import FaceDataModule
 from sr_deepfake.data.defence import Defence
 from sr_deepfake.detectors import Detector
+from sr_deepfake.detectors.external.base import ExternalDetector
 from sr_deepfake.system.errors import MissingWeightsError, UserError
 
 GROUPS = sorted(folder.name for folder in CONF.iterdir() if folder.is_dir() and folder.name != "hydra")
@@ -77,7 +81,10 @@ def choices(group):
     return [choice for name, choice in CHOICES if name == group]
 
 
-@pytest.mark.parametrize("choice", choices("model"))
+ELSEWHERE = {"checkpoint", "huggingface", "onnx", "python", "torchscript"}
+
+
+@pytest.mark.parametrize("choice", sorted(set(choices("model")) - ELSEWHERE))
 def test_a_model_is_a_lightning_module_with_its_optimizer(choice):
     cfg = compose("train", [f"model={choice}", "model.pretrained=false", *EXTRA.get(("model", choice), [])])
     detector = instantiate(cfg.model)
@@ -85,6 +92,20 @@ def test_a_model_is_a_lightning_module_with_its_optimizer(choice):
     assert isinstance(detector, lightning.LightningModule)
     assert isinstance(detector.optimizer([nn.Parameter(torch.zeros(1))]), torch.optim.AdamW)
     assert detector.label == cfg.model.label
+
+
+@pytest.mark.parametrize("choice", sorted(ELSEWHERE))
+def test_a_model_from_elsewhere_asks_for_its_file(choice):
+    extra = ["model.backbone=resnet18"] if choice == "checkpoint" else []
+    key = "factory" if choice == "python" else "path"
+    cfg = compose("evaluate", [f"model={choice}", f"model.{key}=nowhere/mine.file", *extra])
+    kind = get_class(cfg.model._target_)
+    assert issubclass(kind, ExternalDetector)
+    with pytest.raises(InstantiationException, match=rf"model\\?\.{key}=nowhere"):
+        instantiate(cfg.model)
+    assert set(cfg.model) - {"_target_", "_convert_"} <= set(signature(kind).parameters) | set(
+        signature(ExternalDetector).parameters
+    )
 
 
 @pytest.mark.parametrize("choice", choices("data"))

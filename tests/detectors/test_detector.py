@@ -14,7 +14,7 @@ from sr_deepfake.attacks.corruptions import BlurAttack
 from sr_deepfake.data.images import read_face, resize_faces
 from sr_deepfake.detectors import Detector
 from sr_deepfake.detectors.callbacks import PredictionWriter
-from sr_deepfake.detectors.preprocessing import FaceInput
+from sr_deepfake.detectors.preprocessing import input_of_backbone
 from sr_deepfake.metrics.predictions import read_predictions
 from sr_deepfake.metrics.setups import SETUPS, run_metrics
 from sr_deepfake.system.errors import UserError
@@ -64,7 +64,9 @@ def test_training_and_scored_faces_go_through_the_same_arithmetic(folder, resize
     for trained, path in zip(faces, rows["path"].iloc[order], strict=True):
         face = read_face(folder / path)[None].float() / 255
         assert torch.equal(trained, resize_faces(face, 64, resize)[0])
-        assert torch.equal(detector.face_input(face), FaceInput(48, "normalised", MEAN, STD, resize)(face))
+        assert torch.equal(
+            detector.face_input(face), input_of_backbone(48, "normalised", MEAN, STD, resize)(face)
+        )
 
 
 def test_resampling_alone_moves_scores_where_attacked_faces_are_resized_in_another_way(folder, tmp_path):

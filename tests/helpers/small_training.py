@@ -16,6 +16,7 @@ class Crops:
     """A source of faces that lie in a folder."""
 
     name = "crops"
+    methods = ("FaceSwap",)
 
     def __init__(self, folder):
         self.folder = folder

@@ -254,6 +254,7 @@ class FaceForensics:
     """
 
     name = "ffpp"
+    methods = FORGERY_METHODS
 
     def __init__(
         self,

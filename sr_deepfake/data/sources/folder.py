@@ -117,6 +117,7 @@ class Folder:
     """
 
     name = "folder"
+    methods = (FAKE,)
 
     def __init__(
         self,

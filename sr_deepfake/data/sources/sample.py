@@ -22,6 +22,7 @@ class Sample:
     """
 
     name = "sample"
+    methods = FORGERY_METHODS
     # Shown with every figure.
     illustration = (
         "Illustration only: data=sample shows generated people and synthetic forgeries made by classical image "

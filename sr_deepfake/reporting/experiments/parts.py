@@ -20,9 +20,7 @@ def experiment_parts(results: Sequence[Result], grid: ReportGrid, illustration: 
         grid: of the report.
         illustration: the caption that says that the figures are illustrations.
     """
-    known = _newest(
-        [result for result in results if (result.data, result.protocol) == (grid.data, grid.protocol)]
-    )
+    known = _newest([result for result in results if result.fits(grid.data, grid.protocol)])
     attacked = [result for result in known if result.is_attacked]
     experiments: list[tuple[str, Callable[[Sequence[Result]], Summary], list[Result]]] = [
         ("resolution", resolution.summarise, _of_several_sides(grid)),
@@ -34,6 +32,7 @@ def experiment_parts(results: Sequence[Result], grid: ReportGrid, illustration: 
             result
             for result in known
             if (result.model, result.attack, result.defence) == (model, attack, UNDEFENDED)
+            and not result.is_external
         ]
         crossed.sort(key=lambda result: (_order(result.trained_on), _order(result.tested_on)))
         if any(result.trained_on != result.tested_on for result in crossed):

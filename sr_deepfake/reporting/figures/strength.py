@@ -30,11 +30,7 @@ def strength_figure(results: Sequence[Result], grid: ReportGrid) -> ReportFigure
         The figure; None where no attack has two strengths.
     """
     found = strengths(
-        [
-            result
-            for result in results
-            if is_plain(result) and (result.data, result.protocol) == (grid.data, grid.protocol)
-        ]
+        [result for result in results if is_plain(result) and result.fits(grid.data, grid.protocol)]
     )
     if not found:
         return None

@@ -74,8 +74,8 @@ def result_details(result: Result, index: int) -> ResultDetails:
 
 
 def _title(result: Result) -> str:
-    method = result.trained_on
-    if result.tested_on != result.trained_on:
+    method = f"{result.tested_on} (trained elsewhere)" if result.is_external else result.trained_on
+    if not result.is_external and result.tested_on != result.trained_on:
         method += f", tested on {result.tested_on}"
     defended = "" if result.defence == UNDEFENDED else f", defence {result.defence}"
     return f"{result.model} on {method}{defended}, attack {result.attack}"

@@ -1,0 +1,143 @@
+import json
+
+import pytest
+import torch
+from exported import faces
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sr_deepfake.detectors.external.huggingface import FAKE, REAL, HuggingFaceDetector, fake_label
+from sr_deepfake.system.errors import UserError
+
+transformers = pytest.importorskip("transformers")
+LABELS = {0: "Real", 1: "Deepfake"}
+
+
+def saved(folder, labels=LABELS, swin=False, **preprocessor):
+    """A tiny classifier, as save_pretrained leaves it."""
+    options = {"image_size": 64, "num_labels": len(labels), "id2label": labels}
+    options |= {"label2id": {name: number for number, name in labels.items()}}
+    torch.manual_seed(1)
+    if swin:
+        config = transformers.SwinConfig(
+            embed_dim=12, depths=[1, 1], num_heads=[1, 2], window_size=4, **options
+        )
+        model = transformers.SwinForImageClassification(config)
+    else:
+        config = transformers.ViTConfig(
+            hidden_size=16,
+            num_hidden_layers=1,
+            num_attention_heads=2,
+            intermediate_size=16,
+            patch_size=16,
+            **options,
+        )
+        model = transformers.ViTForImageClassification(config)
+    with torch.no_grad():
+        model.classifier.weight.mul_(30)
+    model.save_pretrained(folder)
+    told = {
+        "size": {"height": 64, "width": 64},
+        "image_mean": [0.4, 0.5, 0.6],
+        "image_std": [0.2, 0.3, 0.4],
+    } | preprocessor
+    (folder / "preprocessor_config.json").write_text(json.dumps(told))
+    return model.eval(), str(folder)
+
+
+def expected(model, fake=1):
+    """Scores as the library's own recipe has them: resized, normalised, softmax."""
+    resized = torch.nn.functional.interpolate(faces(), size=(64, 64), mode="bilinear", antialias=True)
+    levels = (resized * 255).round() / 255
+    mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in ([0.4, 0.5, 0.6], [0.2, 0.3, 0.4]))
+    with torch.no_grad():
+        return model(pixel_values=(levels - mean) / std).logits.double().softmax(1)[:, fake]
+
+
+@pytest.mark.parametrize("swin", [False, True], ids=["ViT", "Swin"])
+@pytest.mark.parametrize("reversed_", [False, True])
+def test_size_normalisation_and_labels_come_from_the_folder(tmp_path, swin, reversed_):
+    labels = {0: "ai_generated", 1: "human"} if reversed_ else LABELS
+    model, folder = saved(tmp_path, labels, swin)
+    detector = HuggingFaceDetector(folder, label="net")
+    assert detector.told["fake_index"].startswith("0" if reversed_ else "1")
+    assert detector.told["size"].startswith("64 (preprocessor_config.json")
+    with torch.no_grad():
+        torch.testing.assert_close(detector.score(faces()), expected(model, 1 - reversed_), atol=1e-4, rtol=0)
+
+
+def test_labels_that_do_not_tell_are_listed_and_can_be_told(tmp_path):
+    model, folder = saved(tmp_path, {0: "LABEL_0", 1: "LABEL_1"})
+    with pytest.raises(UserError, match=r"0: 'LABEL_0', 1: 'LABEL_1'.*model\.fake_index"):
+        HuggingFaceDetector(folder, label="net")
+    detector = HuggingFaceDetector(folder, label="net", fake_index=0)
+    with torch.no_grad():
+        torch.testing.assert_close(detector.score(faces()), expected(model, 0), atol=1e-4, rtol=0)
+
+
+def test_seven_classes_are_refused_with_their_names(tmp_path):
+    _, folder = saved(tmp_path, {number: f"emotion {number}" for number in range(7)})
+    with pytest.raises(UserError, match=r"7 classes \(0: 'emotion 0', "):
+        HuggingFaceDetector(folder, label="net")
+
+
+def test_nothing_is_fetched_without_being_asked_for(monkeypatch):
+    import huggingface_hub
+
+    asked = []
+
+    def offline(name, local_files_only, **options):
+        asked.append(local_files_only)
+        raise OSError("not here")
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", offline)
+    with pytest.raises(UserError, match=r"not in the hub's cache here; model\.download=true fetches it"):
+        HuggingFaceDetector("owner/name", label="net")
+    with pytest.raises(UserError, match=r"cannot be fetched \(not here\)"):
+        HuggingFaceDetector("owner/name", label="net", download=True)
+    assert asked == [True, False]
+
+
+def test_a_model_that_is_code_is_not_run(tmp_path):
+    _, folder = saved(tmp_path)
+    config = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps(config | {"auto_map": {"AutoConfig": "evil.Config"}}))
+    with pytest.raises(UserError, match="code of its own, which is not run"):
+        HuggingFaceDetector(folder, label="net")
+
+
+@pytest.mark.parametrize(
+    ("preprocessor", "told"),
+    [
+        ({"size": {"shortest_edge": 72}, "do_center_crop": True, "crop_size": {"height": 64}}, {"size": "64"}),
+        ({"size": 64, "do_rescale": False}, {"range": "255", "size": "64"}),
+        ({"do_normalize": False}, {"mean": "[0, 0, 0] (assumed)"}),
+        ({"image_mean": 0.5, "image_std": 0.25}, {"mean": "[0.5, 0.5, 0.5]", "std": "[0.25, 0.25, 0.25]"}),
+    ],
+)  # fmt: skip
+def test_forms_of_the_preprocessors_file(tmp_path, preprocessor, told):
+    _, folder = saved(tmp_path, **preprocessor)
+    detector = HuggingFaceDetector(folder, label="net")
+    for name, value in told.items():
+        assert detector.told[name].startswith(value)
+
+
+def test_folders_that_are_none(tmp_path):
+    with pytest.raises(UserError, match=r"no config\.json"):
+        HuggingFaceDetector(str(tmp_path), label="net")
+    with pytest.raises(UserError, match="no folder, nor a name on the hub"):
+        HuggingFaceDetector("not/there/at/all", label="net")
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(UserError, match="holds no image classifier"):
+        HuggingFaceDetector(str(tmp_path), label="net")
+
+
+@given(st.sampled_from(sorted(FAKE)), st.sampled_from(sorted(REAL)), st.booleans(), st.sampled_from("_ -"))
+def test_a_fake_word_beside_a_real_word_tells(fake, real, first, between):
+    names = {int(not first): f"{fake.title()}{between}face", int(first): real.upper()}
+    assert fake_label(names) == int(not first)
+
+
+@pytest.mark.parametrize("names", ["fake fake", "real real", "realfake cat", "cat dog", "LABEL_0 LABEL_1"])
+def test_words_that_do_not_tell(names):
+    assert fake_label(dict(enumerate(names.split()))) is None

@@ -1,0 +1,144 @@
+"""Detectors from elsewhere, as a user types them, on small face crops."""
+
+import json
+
+import cv2
+import pandas as pd
+import pytest
+from exported import normalisation, to_onnx
+from face_crops import write_faces
+from forked import TINY, results, run
+from torch import nn
+from video_files import clips, frames_of
+
+from sr_deepfake.detectors.registry import load_detector
+
+DATA = [option for option in TINY if not option.startswith(("model", "data.workers"))]
+DATA += ["data.workers=0", "attack=bicubic"]
+STATISTICS = [f"model.{name}={values}".replace(" ", "") for name, values in normalisation().items()]
+OWN = """
+def detector():
+    return lambda faces: faces.std(dim=(1, 2, 3)) * 9 - 2
+"""
+
+
+def predictions(folder):
+    return pd.read_parquet(folder / "predictions.parquet")
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A folder with crops, a detector that was trained on them, and the same detector as ONNX."""
+    folder = tmp_path_factory.mktemp("trained")
+    write_faces(folder, {"train": 8, "val": 4, "test": 6})
+    run("train", *TINY, "forgery=FaceSwap", "attack=bicubic", cwd=folder)
+    (detector,) = (folder / "outputs" / "detectors").glob("*/finished.json")
+    loaded = load_detector(detector.parent)
+    to_onnx(folder / "mine.onnx", nn.Sequential(loaded.backbone))
+    return folder
+
+
+def test_an_exported_detector_has_the_scores_of_the_trained_one_and_stands_beside_it(trained):
+    mine = ["model=onnx", "model.path=mine.onnx", *STATISTICS]
+    shown = run("evaluate", *mine, "forgery=FaceSwap", *DATA, cwd=trained)
+    assert "mine (mine.onnx) is read with" in shown
+    assert "model.size = 48 (the graph)" in shown
+    assert "model.output = logit (the look of its numbers)" in shown
+    found = {json.loads(file.read_text())["run"]["model"]: file.parent for file in results(trained)}
+    assert set(found) == {"test_resnet", "mine"}
+    pd.testing.assert_frame_equal(
+        predictions(found["mine"]), predictions(found["test_resnet"]), check_exact=False, atol=1e-4, rtol=0
+    )
+
+    again = run("evaluate", *mine, "forgery=FaceSwap", *DATA, cwd=trained)
+    assert "Already done" in again
+    (folder,) = (trained / "outputs" / "detectors").glob("mine-external-*")
+    by_name = run("evaluate", f"detector={folder.relative_to(trained)}", "forgery=FaceSwap", *DATA, cwd=trained)
+    assert "Already done" in by_name
+
+    report = run("report", cwd=trained)
+    assert "left out" not in report
+    (table,) = (trained / "outputs").rglob("table_1.csv")
+    assert {"test_resnet", "mine"} <= set(pd.read_csv(table)["Model"].dropna())
+    (page,) = (trained / "outputs").rglob("*.html")
+    assert "mine on FaceSwap (trained elsewhere)" in page.read_text()
+
+
+def test_swapped_labels_are_told_with_the_option_that_swaps_them(trained):
+    (trained / "own.py").write_text(
+        "import pandas as pd, torch\n"
+        "def detector():\n"
+        "    rows = pd.read_parquet('faces.parquet')\n"
+        "    from sr_deepfake.data.images import read_face\n"
+        "    from pathlib import Path\n"
+        "    known = {float((read_face(Path(p)).float() / 255).mean()): label\n"
+        "             for p, label in zip(rows['path'], rows['label'])}\n"
+        "    def score(faces):\n"
+        "        return torch.tensor([4.0 - 8 * known.get(float(face.mean()), 1) for face in faces])\n"
+        "    return score\n"
+    )
+    options = ["model=python", "model.factory=own.py:detector", "forgery=FaceSwap", *DATA, "attack=none"]
+    shown = run("evaluate", *options, cwd=trained)
+    assert "The AUC of clean faces is 0.00" in shown
+    assert "model.fake_index=0 swaps them" in shown
+    assert "probably swapped" not in run("evaluate", *options, "model.fake_index=0", cwd=trained)
+
+
+def test_a_detector_from_elsewhere_scores_photos_before_and_after_the_attack(trained):
+    (trained / "own.py").write_text(OWN)
+    cv2.imwrite(str(trained / "photo.png"), frames_of(clips()[0])[0][:, :, ::-1])
+    options = ["input=photo.png", "attack=bicubic", "trainer=cpu"]
+    own = ["model=python", "model.factory=own.py:detector"]
+    run("attack", *options, "output=attacked.png", *own, cwd=trained)
+    (row,) = pd.read_csv(trained / "report.csv").to_dict("records")
+    assert 0 < row["fake_clean"] < 1
+    run("evaluate", "input=photo.png", *own, "trainer=cpu", cwd=trained)
+
+    folder = next((trained / "outputs" / "detectors").glob("own-external-*"))
+    shown = run("attack", *options, "output=other.png", f"detector={folder}", cwd=trained, status=1)
+    assert "not run because a folder names it" in shown
+    assert len(shown.splitlines()) == 1
+
+
+def test_code_that_the_options_of_somebody_elses_results_name_is_not_run(trained):
+    (trained / "own.py").write_text("open('run', 'w')\n" + OWN)
+    run("evaluate", "model=python", "model.factory=own.py:detector", "forgery=FaceSwap", *DATA, cwd=trained)
+    (trained / "run").unlink()
+    made = max(results(trained), key=lambda file: file.stat().st_mtime).parent
+    shown = run("evaluate", f"from_run={made}", cwd=trained, status=2)
+    assert "model.factory=own.py:detector" in shown
+    assert "type it yourself" in shown
+    assert not (trained / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ([], "detector=FOLDER names a trained one"),
+        (["model=onnx"], "model.path is empty"),
+        (["model=onnx", "model.path=nowhere.onnx"], "model.path=nowhere.onnx is missing"),
+        (["model=torchscript", "model.path=."], "is a folder, not a file"),
+    ],
+)
+def test_what_is_missing_is_named_in_one_line(trained, options, told):
+    shown = run("evaluate", *options, *DATA, cwd=trained, status=1)
+    assert told in shown
+    assert len(shown.splitlines()) == 1
+
+
+def test_a_missing_extra_is_named_with_its_command(trained):
+    def without():
+        import sys
+
+        sys.modules["onnxruntime"] = None
+
+    shown = run(
+        "evaluate", "model=onnx", "model.path=mine.onnx", *DATA, cwd=trained, status=1, before=without
+    )
+    assert "pip install 'sr-deepfake[onnx]'" in shown
+    assert len(shown.splitlines()) == 1
+
+
+def test_it_is_not_trained(trained):
+    shown = run("train", "model=onnx", "model.path=mine.onnx", *DATA, cwd=trained, status=1)
+    assert "python -m sr_deepfake.evaluate with the same options" in shown
