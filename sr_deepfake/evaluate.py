@@ -17,8 +17,7 @@ from sr_deepfake.experiment.runs import Outcome
 @program("evaluate")
 def main(cfg: DictConfig) -> None:
     """Detectors and an attack → predictions, metrics and the table, one after the other."""
-    from sr_deepfake.app import evaluation
-    from sr_deepfake.app.external import external_folder
+    from sr_deepfake.app.detectors import external_folder, spanned
     from sr_deepfake.app.media import score_input
     from sr_deepfake.detectors import registry
 
@@ -27,7 +26,7 @@ def main(cfg: DictConfig) -> None:
     if cfg.input is not None:
         score_input(cfg, folders)
         return
-    for own, folder, model in evaluation.spanned(cfg, folders):
+    for own, folder, model in spanned(cfg, folders):
         with running(run_of_job("evaluate", own, model=model, detector=folder.name), own) as outcome:
             evaluate(own, folder, outcome)
 

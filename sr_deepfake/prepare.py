@@ -13,6 +13,11 @@ def main(cfg: DictConfig) -> None:
     from sr_deepfake.data.extraction.workers import parse_shard
 
     source = hydra.utils.instantiate(cfg.data.source)
+    if cfg.prepare.export is not None:
+        from sr_deepfake.app.export import export
+
+        print(export(cfg, source))
+        return
     shard = parse_shard(cfg.prepare.shard, cfg.prepare.shards)
     summary = source.prepare(cfg.prepare.methods, shard, cfg.prepare.progress)
     print(summary.render())

@@ -4,18 +4,16 @@ import hashlib
 import json
 import logging
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from hydra.core.hydra_config import HydraConfig
-from hydra.utils import instantiate
+import pandas as pd
 from lightning.pytorch.loggers import Logger, WandbLogger
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 import sr_deepfake
 from sr_deepfake.app import build
-from sr_deepfake.app.configuration import checked
 from sr_deepfake.app.examples import Illustrator
 from sr_deepfake.attacks.base import Attack
 from sr_deepfake.attacks.cache import CachedAttack
@@ -25,6 +23,7 @@ from sr_deepfake.data.manifest import fingerprint
 from sr_deepfake.data.module import FaceDataModule
 from sr_deepfake.detectors.callbacks import BEST
 from sr_deepfake.detectors.registry import EXTERNAL, held, load_detector, read_recipe, weights_of
+from sr_deepfake.detectors.tested import TestedDetector
 from sr_deepfake.experiment.provenance import write_provenance
 from sr_deepfake.experiment.results import METRICS, PREDICTIONS, SCORING_VERSION, read_metrics, write_metrics
 from sr_deepfake.metrics.predictions import read_predictions
@@ -37,38 +36,6 @@ SWAPPED = 0.4  # a clean AUC below this one
 EXAMPLES = 8  # of each kind that W&B shows, at most
 
 log = logging.getLogger(__name__)
-
-
-def spanned(cfg: DictConfig, folders: Sequence[Path]) -> Iterator[tuple[DictConfig, Path, str]]:
-    """The evaluations that a configuration spans: a trained detector meets its own method, one from elsewhere all.
-
-    Args:
-        cfg: the configuration; a forgery method in it is the one that all meet.
-        folders: of the detectors.
-
-    Yields:
-        The configuration of one, with its forgery method, the protocol of its training (unless one was typed) and
-        places of its own for loggers; the detector's folder; and the short name of its model.
-    """
-    recipes = {folder: read_recipe(folder) for folder in folders}
-    asked = [str(cfg.forgery_method.name)] if cfg.get("forgery_method") else None
-    elsewhere = {folder for folder, trained in recipes.items() if trained.forgery == EXTERNAL}
-    every = list(instantiate(cfg.data.source).methods) if elsewhere and asked is None else []
-    own_methods = {
-        folder: every if folder in elsewhere else [trained.forgery] for folder, trained in recipes.items()
-    }
-    pairs = [(folder, method) for folder in folders for method in asked or own_methods[folder]]
-    typed = any(word.startswith("protocol") for word in HydraConfig.get().overrides.task)
-    for folder, method in pairs:
-        own = cfg.copy()
-        OmegaConf.set_struct(own, False)
-        own.forgery_method = {"name": method}
-        if folder not in elsewhere and not typed:
-            own.protocol = checked(recipes[folder].protocol, f"detector={folder}", "protocol")
-        if len(pairs) > 1:
-            name = f"{folder.name}-{method}" if folder in elsewhere else folder.name
-            own.run_name, own.log_folder = f"{own.run_name}-{name}", f"{own.log_folder}/{name}"
-        yield own, folder, recipes[folder].model
 
 
 def evaluate(
@@ -200,6 +167,7 @@ def _describe(cfg: DictConfig, folder: Path, data: FaceDataModule, attack: Attac
         "frames": data.frames,
         "attack_fingerprint": fingerprint_of(describe_attack(inner, device))[:16] if inner else None,
         "limit_test_batches": cfg.trainer.limit_test_batches,
+        "threshold_fpr": _wished_fpr(cfg.threshold.fpr),
         "device": device.type,
         "illustration": getattr(data.source, "illustration", ""),
         "scoring": SCORING_VERSION,
@@ -231,9 +199,33 @@ def _score(
     """Test a detector; return what was logged of it, and its metrics."""
     # The metrics go first and come last: a folder that has them is whole.
     (out / METRICS).unlink(missing_ok=True)
-    tester = build.tester(cfg, out / PREDICTIONS, logger)
-    tester.test(load_detector(folder), datamodule=data, verbose=False)
-    return set(tester.logged_metrics), run_metrics(read_predictions(out / PREDICTIONS))
+    tester, detector = build.tester(cfg, out / PREDICTIONS, logger), load_detector(folder)
+    tester.test(detector, datamodule=data, verbose=False)
+    logged = set(tester.logged_metrics)
+    validation = _validation(cfg, detector, data)
+    metrics = run_metrics(
+        read_predictions(out / PREDICTIONS), validation=validation, fpr=_wished_fpr(cfg.threshold.fpr)
+    )
+    return logged, metrics
+
+
+def _validation(cfg: DictConfig, detector: TestedDetector, data: FaceDataModule) -> pd.DataFrame | None:
+    """Scores of the clean faces for validation; None where there are none of both classes."""
+    try:
+        data.rows("val")
+    except UserError:
+        return None
+    batches: Any = build.tester(cfg, None, None).predict(detector, datamodule=data)
+    tables = [pd.DataFrame({name: values.numpy() for name, values in batch.items()}) for batch in batches]
+    return pd.concat(tables, ignore_index=True)
+
+
+def _wished_fpr(wish: Any) -> float | None:
+    if wish is not None and (isinstance(wish, bool) or not isinstance(wish, int | float) or not 0 < wish < 1):
+        raise UserError(
+            f"threshold.fpr={wish}: it is a false positive rate between 0 and 1, or null: the equal error"
+        )
+    return wish
 
 
 def _earlier_metrics(out: Path, run: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -11,7 +11,7 @@ from omegaconf import DictConfig
 
 from sr_deepfake.app.build import device
 from sr_deepfake.app.configuration import plain, words
-from sr_deepfake.app.external import external_folder
+from sr_deepfake.app.detectors import external_folder
 from sr_deepfake.data.extraction.face_detection import FaceDetector
 from sr_deepfake.detectors.registry import find_detectors, load_detector
 from sr_deepfake.media import scoring as file_scoring

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from omegaconf import DictConfig
@@ -18,6 +19,7 @@ from sr_deepfake.reporting.collect import Collected, collect
 from sr_deepfake.reporting.experiments.parts import experiment_parts
 from sr_deepfake.reporting.grid import Wish, make_grid
 from sr_deepfake.reporting.report import Missing, Report
+from sr_deepfake.reporting.scores import read_scores
 from sr_deepfake.system.errors import UserError, choose
 
 COMPARISONS = ("none", "paper")
@@ -33,9 +35,9 @@ def report_of(cfg: DictConfig) -> Report:
     count = int(cfg.examples)
     if count < 0:
         raise UserError(f"examples={count} must be 0 or more")
-    collected, missing = _collected(cfg)
+    collected, missing, wish = _collected(cfg)
     results = collected.results
-    grid = make_grid(results, Wish(**{str(name): plain(value) for name, value in cfg.grid.items()}))
+    grid = make_grid(results, wish)
     illustration = illustration_of(grid, results)
     parts = experiment_parts(results, grid, illustration)
     # What is refused is refused before the figures are drawn.
@@ -65,19 +67,29 @@ def out_folder(cfg: DictConfig) -> Path:
     return Path(cfg.out) if cfg.out else Path(cfg.paths.outputs, "-".join(["report", *names]))
 
 
-def _collected(cfg: DictConfig) -> tuple[Collected, Missing | None]:
-    """All results, or those of the runs that were asked for; and what these lack.
+def _collected(cfg: DictConfig) -> tuple[Collected, Missing | None, Wish]:
+    """All results, or those of the runs that were asked for; what these lack; and what the grid is to show.
 
     Raises:
         UserError: there are none.
     """
     folders = [Path(folder).expanduser() for folder in words(cfg.folders)]
     asked = words(cfg.runs)
+    wish = Wish(**{str(name): plain(value) for name, value in cfg.grid.items()})
+    if cfg.scores is not None:
+        scored = [result for file in words(cfg.scores) for result in read_scores(Path(file).expanduser())]
+        others = collect([folder for folder in folders if folder.is_dir()])
+        # What was asked for stands in the tables, and beside it what is of the same data and attack.
+        attacks = [result.attack for result in scored if result.is_attacked]
+        wish = replace(
+            wish, data=wish.data or scored[0].data, attack=wish.attack or (attacks[0] if attacks else None)
+        )
+        return replace(others, results=[*scored, *others.results]), None, wish
     if not asked:
         collected = collect(folders)
         if not collected.results:
             raise UserError(_nothing(folders, collected))
-        return collected, None
+        return collected, None, wish
     outputs = Path(cfg.paths.outputs)
     store = RunStore(outputs)
     runs = [store.like(run) or run for run in grid_of("train", completed("train", asked)).runs]
@@ -87,7 +99,7 @@ def _collected(cfg: DictConfig) -> tuple[Collected, Missing | None]:
         raise UserError(
             f"no run of {' '.join(asked)} has results yet; `{missing.command if missing else ''}` does them"
         )
-    return collected, missing
+    return collected, missing, wish
 
 
 def _nothing(folders: Sequence[Path], collected: Collected) -> str:

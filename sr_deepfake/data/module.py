@@ -187,6 +187,10 @@ class FaceDataModule(lightning.LightningDataModule):
         """As `val_dataloader`."""
         return self._loader(self.rows("test"))
 
+    def predict_dataloader(self) -> "DataLoader[FaceBatch]":
+        """The faces for validation, all of them: what a threshold is chosen on."""
+        return self._loader(self.rows("val"))
+
     def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
         """Move a batch; what was drawn for an augmentation on the device stays, since it is read on the CPU."""
         if isinstance(batch, FaceBatch) or len(batch) == 2:

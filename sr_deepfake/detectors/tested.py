@@ -77,6 +77,14 @@ class TestedDetector(lightning.LightningModule):
             self.test_metrics[setup].update(probabilities.to(_metrics_type(labels)), labels)
         return scores
 
+    def predict_step(self, batch: FaceBatch, batch_idx: int) -> Mapping[str, Tensor]:
+        """Score clean faces.
+
+        Returns:
+            `label` and `score`: B numbers each, float64 on the CPU.
+        """
+        return {"label": batch.labels.cpu().double(), "score": self.score(batch.faces)}
+
     def on_test_epoch_end(self) -> None:
         """Log the metrics of each setup that had faces."""
         for metrics in self.test_metrics.values():

@@ -244,6 +244,9 @@ def _check_shape(found: Any, expected: Any, path: str) -> None:
     elif isinstance(expected, list):
         if not isinstance(found, list) or len(found) != len(expected) or not all(map(_is_figure, found)):
             raise UserError(f"{METRICS} has no interval for {path}; {_AGAIN}")
+    elif isinstance(expected, str):
+        if not isinstance(found, str):
+            raise UserError(f"{METRICS} does not say the {path}; {_AGAIN}")
     elif not _is_figure(found) or (expected is None and found is not None):
         raise UserError(f"{METRICS} has no number for {path}; {_AGAIN}")
 

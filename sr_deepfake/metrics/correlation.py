@@ -50,7 +50,8 @@ def correlate(measure: Array, change: Array) -> dict[str, float | int]:
     """Pearson's and Spearman's correlation with two-sided p-values.
 
     Args:
-        measure: N numbers, SSIM or PSNR; PSNR is infinite for a face that the attack left identical.
+        measure: N numbers, SSIM or PSNR; PSNR is infinite for a face that the attack left identical. NaN is not known:
+            such faces are left out.
         change: N finite numbers.
 
     Returns:
@@ -63,7 +64,8 @@ def correlate(measure: Array, change: Array) -> dict[str, float | int]:
         >>> found["faces"], found["infinite"], round(found["pearson"], 6), round(found["spearman"], 6)
         (4, 1, -1.0, -1.0)
     """
-    measure = measure.round(_DECIMALS)
+    known = ~np.isnan(measure)
+    measure, change = measure[known].round(_DECIMALS), change[known]
     finite = np.isfinite(measure)
     linear = linear_p = ranked = ranked_p = float("nan")
     if _varies(measure[finite], change[finite]):

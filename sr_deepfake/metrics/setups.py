@@ -1,11 +1,19 @@
 """The paper's setups (which faces are attacked), and the metrics of a run (model × forgery × attack)."""
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from sr_deepfake.metrics.calibration import (
+    EQUAL,
+    attack_success,
+    calibration_metrics,
+    rates_at,
+    threshold_of,
+)
 from sr_deepfake.metrics.correlation import correlations
 from sr_deepfake.metrics.functional import classification_metrics
 from sr_deepfake.metrics.predictions import SIMILARITY, checked, is_attacked, videos_of
@@ -42,13 +50,21 @@ def setup_scores(predictions: pd.DataFrame, setup: str) -> pd.Series:
     raise ValueError(f"{setup!r} is no setup; these are: {', '.join(SETUPS)}")
 
 
-def run_metrics(predictions: pd.DataFrame, resamples: int = RESAMPLES, seed: int = SEED) -> Metrics:
+def run_metrics(
+    predictions: pd.DataFrame,
+    resamples: int = RESAMPLES,
+    seed: int = SEED,
+    validation: pd.DataFrame | None = None,
+    fpr: float | None = None,
+) -> Metrics:
     """Every number of a run.
 
     Args:
         predictions: the table of predictions.
         resamples: how many times videos are drawn for the intervals.
         seed: of these draws.
+        validation: `label` and `score` of the clean faces for validation, which choose a threshold; None: no faces.
+        fpr: false positive rate that it is to have there; None: the equal error.
 
     Returns:
         - `clean`, `both`, `fake`: the eight of `classification_metrics`, fractions; NaN what is undefined.
@@ -68,6 +84,9 @@ def run_metrics(predictions: pd.DataFrame, resamples: int = RESAMPLES, seed: int
           for figures of a class with one video.
         - `mcnemar`: tests of the changes of decisions, for `fnr` and `fpr` (see `decision_changes`); not yet
           corrected for the number of runs (see `holm`).
+        - `calibration`: for each setup, `ece`, `brier`, `tpr_at_1`, `tpr_at_5` (see `calibration_metrics`).
+        - `threshold`: `value` (NaN: none was chosen), `rule`, `faces` that chose it; for each setup the rates at it.
+        - `attack_success`: share of the fakes found clean that are missed attacked.
         - `correlation`: of SSIM and PSNR with the change of score and of absolute error (see `correlations`).
 
         What needs attacked faces is None where they were not attacked, and absent from `intervals`.
@@ -92,7 +111,21 @@ def run_metrics(predictions: pd.DataFrame, resamples: int = RESAMPLES, seed: int
     metrics["intervals"] = run_intervals(table, setups, resamples, seed)
     metrics["mcnemar"] = decision_changes(table) if attacked else None
     metrics["correlation"] = correlations(table) if attacked else None
+    metrics["calibration"] = _each(setups, lambda scores: calibration_metrics(scores, table["label"]))
+    threshold = threshold_of(validation, fpr)
+    metrics["threshold"] = {
+        "value": threshold,
+        "rule": EQUAL if fpr is None else f"FPR {fpr:g}",
+        "faces": 0 if validation is None else len(validation),
+        **_each(setups, lambda scores: rates_at(scores, table["label"], threshold)),
+    }
+    metrics["attack_success"] = attack_success(table) if attacked else None
     return metrics
+
+
+def _each(setups: dict[str, Any], compute: Callable[[Any], dict[str, float]]) -> Metrics:
+    """What is computed of the scores of each setup, None for those without scores."""
+    return dict.fromkeys(SETUPS) | {name: compute(scores) for name, scores in setups.items()}
 
 
 def _rows(setups: dict[str, Any], labels: Any) -> Metrics:
@@ -110,7 +143,7 @@ def _rows(setups: dict[str, Any], labels: Any) -> Metrics:
 def _similarity(faces: pd.DataFrame) -> dict[str, float | int]:
     columns = {name: faces[name].to_numpy(dtype=np.float64) for name in SIMILARITY}
     means = {name: _mean(values[np.isfinite(values)]) for name, values in columns.items()}
-    return {**means, "identical": int((~np.isfinite(columns["psnr"])).sum())}
+    return {**means, "identical": int(np.isinf(columns["psnr"]).sum())}
 
 
 def _mean(values: "np.ndarray[Any, np.dtype[np.float64]]") -> float:

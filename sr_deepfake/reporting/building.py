@@ -7,6 +7,7 @@ from sr_deepfake.reporting.collect import Collected
 from sr_deepfake.reporting.comparison import comparison_tables
 from sr_deepfake.reporting.experiments.parts import Part
 from sr_deepfake.reporting.figures.changes import change_figure
+from sr_deepfake.reporting.figures.reliability import reliability_figures
 from sr_deepfake.reporting.figures.roc import roc_figures
 from sr_deepfake.reporting.figures.scores import score_figure, similarity_figure
 from sr_deepfake.reporting.figures.strength import strength_figure
@@ -15,6 +16,7 @@ from sr_deepfake.reporting.figures.training import training_figure
 from sr_deepfake.reporting.grid import ReportGrid, is_plain
 from sr_deepfake.reporting.table import ReportTable
 from sr_deepfake.reporting.tables import change_table, interval_table, rates_table, similarity_table
+from sr_deepfake.reporting.thresholds import threshold_table
 
 
 def illustration_of(grid: ReportGrid, results: Sequence[Result]) -> str | None:
@@ -47,6 +49,7 @@ def make_tables(
         change_table(grid, illustration),
         interval_table(grid, 1, illustration),
         interval_table(grid, 2, illustration),
+        threshold_table(grid, illustration),
     ]
     return [*(table for table in tables if table is not None), *compared, *(table for table, _ in parts)]
 
@@ -65,6 +68,7 @@ def make_figures(
     figures = [
         change_figure(grid),
         *roc_figures(grid),
+        *reliability_figures(grid),
         score_figure(grid),
         similarity_figure(grid),
         strength_figure(results, grid),

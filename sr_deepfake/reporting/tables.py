@@ -49,7 +49,10 @@ def rates_table(grid: ReportGrid, which: int, illustration: str | None = None) -
                 {rate: mark(p) for rate, p in entry.p_values.items()} if attacked and not entry.seeds else {}
             )
             rows.append(
-                [*_names(entry, attacked), *(_rate(entry, which, attacked, rate, marks) for rate in HEADINGS)]
+                [
+                    *names_of(entry, attacked),
+                    *(_rate(entry, which, attacked, rate, marks) for rate in HEADINGS),
+                ]
             )
     seeds = any(entry.seeds for entry in grid.entries)
     tests = any(entry.p_values for entry in grid.entries)
@@ -61,7 +64,7 @@ def rates_table(grid: ReportGrid, which: int, illustration: str | None = None) -
         caption=caption(grid, WHO[which], illustration),
         text_columns=3,
         group_by=2,
-        rules=_rules(grid, 2),
+        rules=rules_of(grid, 2),
         remarks=[*([MARKS] if tests else []), *([SEEDS] if seeds else [])],
     )
 
@@ -76,7 +79,7 @@ def interval_table(grid: ReportGrid, which: int, illustration: str | None = None
                 "" if _is_blank(which, attacked, rate) else _around(result, setup, rate)
                 for rate in WITH_INTERVAL
             ]
-            rows.append([*_names(entry, attacked), *cells])
+            rows.append([*names_of(entry, attacked), *cells])
     return ReportTable(
         name=f"table_{which}_intervals",
         title=f"Table {which} with 95 % intervals",
@@ -85,7 +88,7 @@ def interval_table(grid: ReportGrid, which: int, illustration: str | None = None
         caption=caption(grid, f"{WHO[which]} 95 % bootstrap intervals over videos.", illustration),
         text_columns=3,
         group_by=2,
-        rules=_rules(grid, 2),
+        rules=rules_of(grid, 2),
     )
 
 
@@ -193,7 +196,8 @@ def caption(grid: ReportGrid, words: str, illustration: str | None) -> str:
     return " ".join([words, of, *([illustration.strip()] if illustration else [])])
 
 
-def _names(entry: Entry, attacked: bool) -> list[str]:
+def names_of(entry: Entry, attacked: bool) -> list[str]:
+    """The first three cells of a row."""
     return [model_name(entry.model), entry.forgery, ATTACKED if attacked else CLEAN]
 
 
@@ -223,7 +227,7 @@ def _around(result: Result | None, setup: str, rate: str) -> str | None:
     return f"{shown} [{around[0] * 100:.1f}, {around[1] * 100:.1f}]"
 
 
-def _rules(grid: ReportGrid, rows_an_entry: int) -> list[int]:
-    """A line between the models."""
+def rules_of(grid: ReportGrid, rows_an_entry: int) -> list[int]:
+    """Rows with a line above them: one between the models."""
     models = [entry.model for entry in grid.shown for _ in range(rows_an_entry)]
     return [row for row in range(1, len(models)) if models[row] != models[row - 1]]

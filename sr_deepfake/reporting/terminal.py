@@ -36,6 +36,8 @@ def result_table(metrics: Mapping[str, Any], title: str, caption: str | None = N
         parts += [Text(), _intervals(metrics)]
     if metrics.get("mcnemar") is not None:
         parts += [Text(), Text(_tests(metrics["mcnemar"]))]
+    if metrics.get("calibration") is not None:
+        parts += [Text(), _beyond(metrics), Text(_chosen(metrics))]
     if metrics.get("similarity") is not None:
         parts += [Text(), _similarity(metrics["similarity"])]
     parts += [Text(), Text(_counts(metrics))]
@@ -119,6 +121,41 @@ def _intervals(metrics: Mapping[str, Any]) -> Table:
             *(_number(values[figure], 1, 100) for figure in WITHOUT),
         )
     return table
+
+
+def _beyond(metrics: Mapping[str, Any]) -> Table:
+    """Rates at the chosen threshold, TPR at low FPR, and calibration."""
+    table = _table()
+    table.add_column("Beyond 0.5", no_wrap=True)
+    for heading in ("FNR", "FPR", "TPR at FPR 1 %", "at 5 %", "ECE", "Brier"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for setup in ("clean", *SETUPS):
+        values = metrics["calibration"].get(setup)
+        if values is not None:
+            rates = metrics["threshold"][setup]
+            cells = [rates["fnr"], rates["fpr"], values["tpr_at_1"], values["tpr_at_5"]]
+            table.add_row(
+                setup,
+                *(_number(value, 1, 100) for value in cells),
+                *(_number(values[name], 3) for name in ("ece", "brier")),
+            )
+    return table
+
+
+def _chosen(metrics: Mapping[str, Any]) -> str:
+    threshold = metrics["threshold"]
+    told = (
+        f"FNR, FPR at {_number(threshold['value'], 3)}, chosen by {threshold['faces']} clean faces for validation "
+        f"({threshold['rule']})."
+        if threshold["faces"]
+        else "No threshold: there are no faces for validation of both classes."
+    )
+    success = metrics.get("attack_success")
+    return (
+        told
+        if success is None
+        else f"{told} Of the fakes found clean, {_number(success, 1, 100)} % are missed attacked."
+    )
 
 
 def _tests(mcnemar: Mapping[str, Any]) -> str:

@@ -1,5 +1,6 @@
 """Files that appear whole or not at all, names that are safe, folders that can be written to."""
 
+import codecs
 import csv
 import errno
 import hashlib
@@ -13,6 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from sr_deepfake.system.errors import UserError
+
+# The longer ones first: UTF-32 begins as UTF-16 does.
+_MARKS = (
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
 
 
 @contextmanager
@@ -51,6 +60,23 @@ def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(columns)
         writer.writerows(rows)
+
+
+def encoding_of(path: Path) -> str:
+    """Encoding of a text file that a user made, by its byte order mark; UTF-8 without one.
+
+    >>> import tempfile
+    >>> with tempfile.NamedTemporaryFile() as file:
+    ...     _ = Path(file.name).write_text("a", encoding="utf-16")
+    ...     encoding_of(Path(file.name))
+    'utf-16'
+    """
+    with path.open("rb") as file:
+        start = file.read(4)
+    for mark, name in _MARKS:
+        if start.startswith(mark):
+            return name
+    return "utf-8-sig"
 
 
 def safe_name(text: str, whole: str | None = None) -> str:

@@ -178,6 +178,8 @@ def figures_of(metrics: Mapping[str, Any]) -> dict[str, float]:
     }
     found["faces"] = metrics["faces"]["faces"]
     if metrics.get("both") is not None:
+        found["attack_success"] = metrics["attack_success"]
+        found |= {f"threshold/both/{rate}": metrics["threshold"]["both"][rate] for rate in ("fnr", "fpr")}
         changes = [("both", "fnr"), ("both", "fpr"), ("both", "auc"), ("fake", "auc")]
         found |= {f"changes/{setup}/{rate}": metrics["changes"][setup][rate] for setup, rate in changes}
         for kind in ("pristine", "fake"):

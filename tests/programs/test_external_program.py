@@ -53,7 +53,9 @@ def test_an_exported_detector_has_the_scores_of_the_trained_one_and_stands_besid
     again = run("evaluate", *mine, "forgery=FaceSwap", *DATA, cwd=trained)
     assert "Already done" in again
     (folder,) = (trained / "outputs" / "detectors").glob("mine-external-*")
-    by_name = run("evaluate", f"detector={folder.relative_to(trained)}", "forgery=FaceSwap", *DATA, cwd=trained)
+    by_name = run(
+        "evaluate", f"detector={folder.relative_to(trained)}", "forgery=FaceSwap", *DATA, cwd=trained
+    )
     assert "Already done" in by_name
 
     report = run("report", cwd=trained)

@@ -22,12 +22,7 @@ def roc_figures(grid: ReportGrid) -> list[ReportFigure]:
     """A figure for each model that has any results; all faces attacked (table 1)."""
     figures = []
     for model in grid.models:
-        results = {
-            entry.forgery: entry.attacked or entry.clean
-            for entry in grid.entries
-            if entry.model == model and (entry.attacked or entry.clean) is not None
-        }
-        found = {method: result for method, result in results.items() if result is not None}
+        found = of_model(grid, model)
         if not found:
             continue
         name = MODEL_NAMES.get(model, model)
@@ -41,6 +36,12 @@ def roc_figures(grid: ReportGrid) -> list[ReportFigure]:
             )
         )
     return figures
+
+
+def of_model(grid: ReportGrid, model: str) -> dict[str, Result]:
+    """The results of a model by forgery method, attacked ones where there are any."""
+    results = {entry.forgery: entry.attacked or entry.clean for entry in grid.entries if entry.model == model}
+    return {method: result for method, result in results.items() if result is not None}
 
 
 def _roc_figure(found: dict[str, Result], grid: ReportGrid) -> Figure:
@@ -78,7 +79,7 @@ def _roc_figure(found: dict[str, Result], grid: ReportGrid) -> Figure:
         inset.set_xticks([0, LOW / 2, LOW])
         inset.tick_params(pad=1.5)
         inset.spines[["top", "right"]].set_visible(True)
-        handles += _states()
+        handles += states()
         figure.legend(
             handles=handles,
             loc="outside upper center",
@@ -93,7 +94,8 @@ def _roc_figure(found: dict[str, Result], grid: ReportGrid) -> Figure:
     return drawn(draw, height=2.7 + 0.14 * rows)
 
 
-def _states() -> Sequence[Line2D]:
+def states() -> Sequence[Line2D]:
+    """The legend's entries for solid and dashed lines."""
     return [
         Line2D([], [], color="0.3", linestyle="-", label="clean"),
         Line2D([], [], color="0.3", linestyle="--", label="attacked"),

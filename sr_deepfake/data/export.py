@@ -1,0 +1,65 @@
+"""Faces, clean and attacked, as a folder of PNG files with a list, for programs that only read folders."""
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from sr_deepfake.data.faces import SideBatches, StoredFaces
+from sr_deepfake.data.manifest import FaceSet
+from sr_deepfake.system.files import write_csv
+
+FACES = "faces.csv"
+COLUMNS = (
+    "face", "video", "label", "method", "split", "side", "data", "attack", "clean", "attacked", "score",
+    "score_attacked",
+)  # fmt: skip
+
+
+def export_faces(
+    faces: FaceSet,
+    rows: pd.DataFrame,
+    attack: Callable[[Tensor], Tensor] | None,
+    name: str,
+    out: Path,
+    device: torch.device,
+) -> Iterator[str]:
+    """Write faces and the list `faces.csv`, whose empty columns `score` and `score_attacked` are for another program.
+
+    Args:
+        faces: whose they are.
+        rows: of the manifest, those to write.
+        attack: B×3×S×S faces in [0, 1] → the same, attacked; None: clean ones alone.
+        name: of the attack.
+        out: the folder: `clean/` and `attacked/` come into it.
+        device: where the attack runs.
+
+    Yields:
+        The id of each face that was written.
+    """
+    listed: list[Sequence[object]] = []
+    stored = StoredFaces(rows, faces.folder)
+    for batch in map(stored.__getitem__, SideBatches([int(side) for side in rows["side"]])):
+        with torch.no_grad():
+            attacked = None if attack is None else attack(batch.faces.to(device)).cpu()
+        for index, row in enumerate(batch.rows.itertuples()):
+            file = f"{row.face_id}.png"
+            paths = [f"clean/{file}", "" if attacked is None else f"attacked/{file}"]
+            _write(out / paths[0], batch.faces[index])
+            if attacked is not None:
+                _write(out / paths[1], attacked[index])
+            facts = (row.face_id, row.video_id, row.label, row.method, row.split, row.side)
+            listed.append((*facts, faces.name, name, *paths, "", ""))
+            yield str(row.face_id)
+    write_csv(out / FACES, COLUMNS, sorted(listed, key=lambda row: str(row[0])))
+
+
+def _write(path: Path, face: Tensor) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    levels = (face * 255).round().to(torch.uint8).permute(1, 2, 0).numpy()
+    _, png = cv2.imencode(".png", np.ascontiguousarray(levels[:, :, ::-1]))
+    path.write_bytes(png.tobytes())

@@ -1,0 +1,131 @@
+"""Scores that another program computed, as results: of a detector behind an API, say."""
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from sr_deepfake.experiment.results import EXTERNAL, UNDEFENDED, Result
+from sr_deepfake.metrics.predictions import SIMILARITY, is_attacked
+from sr_deepfake.metrics.setups import run_metrics
+from sr_deepfake.system.errors import UserError
+from sr_deepfake.system.files import encoding_of, printable
+
+PRISTINE = "pristine"
+_LABELS = {"0": 0, "1": 1, "0.0": 0, "1.0": 1, "real": 0, "pristine": 0, "fake": 1, "false": 0, "true": 1}
+# What a column that is not there says of every row.
+_DEFAULTS = {"method": "fake", "data": "scores", "attack": "attack"}
+
+
+def read_scores(path: Path) -> list[Result]:
+    """Read a CSV of scores, one row a face (or a video).
+
+    Columns: `label` (1 or fake, 0 or real), `score` (probability of fake in [0, 1]), `face` or `video` or both. Beside
+    these, if they are there: `score_attacked`, `side` (px), and words that say what the rows are of: `model` (else the
+    file's name), `method` (the forgery method), `data`, `attack`. Other columns are passed over.
+
+    Returns:
+        A result for each model, data set, attack and forgery method, with the pristine faces in each.
+
+    Raises:
+        UserError: the file is missing, lacks a column, or a row makes no sense; the message names it.
+    """
+    table = _table(path)
+    results = []
+    for (model, data, attack), rows in table.groupby(["model", "data", "attack"], sort=True):
+        pristine, fakes = rows[rows["label"] == 0], rows[rows["label"] == 1]
+        for method in sorted(fakes["method"].unique()) or [_DEFAULTS["method"]]:
+            chosen = pd.concat([pristine, fakes[fakes["method"] == method]])
+            results.append(_result(path, str(model), str(data), str(attack), str(method), chosen))
+    return results
+
+
+def _result(path: Path, model: str, data: str, attack: str, method: str, rows: pd.DataFrame) -> Result:
+    predictions = rows.drop(columns=["model", "data", "attack"]).reset_index(drop=True)
+    attacked = is_attacked(predictions)
+    digits = hashlib.sha256(path.read_bytes()).hexdigest()[:10]
+    run = {
+        "model": model, "forgery": method, "trained_on": EXTERNAL, "attack": attack if attacked else "none",
+        "attack_kind": attack if attacked else "none", "attack_strength": "", "network": None, "scale": 1,
+        "defence": UNDEFENDED, "defence_attack": None, "data": data, "protocol": EXTERNAL, "detector": model,
+        "recipe": digits, "seed": 0, "illustration": "", "limit_test_batches": 1.0,
+    }  # fmt: skip
+    name = printable(f"{model}-{method}-{path.name}")
+    return Result(path.parent / name, run, run_metrics(predictions), {}, predictions)
+
+
+def _table(path: Path) -> pd.DataFrame:
+    if not path.is_file():
+        raise UserError(f"scores={path}: there is no such file")
+    try:
+        read = pd.read_csv(path, sep=None, engine="python", dtype=str, encoding=encoding_of(path))
+    except (ValueError, OSError) as error:
+        raise UserError(f"scores={path} cannot be read as CSV ({str(error).splitlines()[0]})") from error
+    read.columns = [str(name).strip().lower() for name in read.columns]
+    missing = [name for name in ("label", "score") if name not in read]
+    if not {"face", "video"} & set(read.columns):
+        missing.append("face or video")
+    if missing:
+        raise UserError(
+            f"scores={path} has no column {', '.join(missing)}; it has {', '.join(map(repr, read.columns))}. Needed "
+            "are video or face, label, score, and score_attacked where faces were attacked"
+        )
+    if read.empty:
+        raise UserError(f"scores={path} has no rows")
+    table = pd.DataFrame({"label": _labels(path, read["label"])})
+    table["score"] = _probabilities(path, read["score"])
+    table["score_attacked"] = (
+        _probabilities(path, read["score_attacked"]) if "score_attacked" in read else np.nan
+    )
+    number = read.groupby(read["video"].fillna("")).cumcount() if "video" in read else None
+    table["video_id"] = read["video"] if "video" in read else read["face"]
+    table["face_id"] = (
+        read["face"] if number is None or "face" in read else read["video"] + "/" + number.astype(str)
+    )
+    for name in ("video_id", "face_id"):
+        if table[name].isna().any():
+            raise UserError(
+                f"scores={path}, line {_line(table[name].isna())}: the face or the video has no name"
+            )
+    for name, value in _DEFAULTS.items():
+        table[name] = read[name].fillna(value) if name in read else value
+    table["model"] = read["model"].fillna(path.stem) if "model" in read else path.stem
+    table.loc[table["label"] == 0, "method"] = PRISTINE
+    table["side"] = (
+        pd.to_numeric(read["side"], errors="coerce").fillna(0).astype(int) if "side" in read else 0
+    )
+    for name in SIMILARITY:
+        table[name] = np.nan
+    repeated = table.duplicated(["model", "data", "attack", "method", "face_id"])
+    if repeated.any():
+        raise UserError(f"scores={path}, line {_line(repeated)}: this face stands there twice")
+    return table
+
+
+def _labels(path: Path, column: pd.Series) -> pd.Series:
+    labels = column.str.strip().str.lower().map(_LABELS)
+    if labels.isna().any():
+        bad = column[labels.isna()].iloc[0]
+        raise UserError(
+            f"scores={path}, line {_line(labels.isna())}: the label {bad!r} is not 1 or fake, 0 or real"
+        )
+    return labels.astype(int)
+
+
+def _probabilities(path: Path, column: pd.Series) -> pd.Series:
+    numbers = pd.to_numeric(column, errors="coerce")
+    wrong = ~numbers.between(0, 1)
+    if wrong.all() and column.isna().all() and column.name == "score_attacked":
+        return numbers
+    if wrong.any():
+        raise UserError(
+            f"scores={path}, line {_line(wrong)}: {column.name} is {column[wrong].iloc[0]!r}, not a probability in "
+            "[0, 1]. Logits go through a sigmoid first"
+        )
+    return numbers
+
+
+def _line(wrong: pd.Series) -> int:
+    """Line of the first row of which something is true, as an editor counts, the headings first."""
+    return int(np.flatnonzero(wrong.to_numpy())[0]) + 2

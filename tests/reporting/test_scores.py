@@ -1,0 +1,99 @@
+import numpy as np
+import pandas as pd
+import pytest
+from scored_faces import predictions
+from sklearn.metrics import roc_auc_score
+
+from sr_deepfake.metrics.setups import run_metrics
+from sr_deepfake.reporting.scores import read_scores
+from sr_deepfake.system.errors import UserError
+
+
+def table(**columns):
+    faces = predictions((0.1, 0.3), (0.05, 0.2))
+    named = faces.rename(columns={"video_id": "video", "face_id": "face"})
+    return named[["video", "face", "label", "score", "score_attacked"]].assign(**columns)
+
+
+def written(path, rows, **options):
+    rows.to_csv(path, index=False, **options)
+    return path
+
+
+def test_the_figures_are_those_of_predictions(tmp_path):
+    (result,) = read_scores(written(tmp_path / "api.csv", table()))
+    assert (result.model, result.tested_on, result.data, result.is_external) == (
+        "api",
+        "fake",
+        "scores",
+        True,
+    )
+    assert result.metrics["clean"]["auc"] == pytest.approx(roc_auc_score(table()["label"], table()["score"]))
+    expected = run_metrics(predictions((0.1, 0.3), (0.05, 0.2)))
+    for block in ("both", "fake", "intervals", "mcnemar", "video"):
+        for name in ("fnr", "fpr"):
+            assert result.metrics[block].get(name) == expected[block].get(name)
+    assert result.metrics["intervals"]["changes"] == expected["intervals"]["changes"]
+    similarity = result.metrics["similarity"]["fake"]
+    assert np.isnan(similarity["ssim"])
+    assert similarity["identical"] == 0
+
+
+def test_columns_say_what_rows_are_of(tmp_path):
+    rows = table(data="celebdf", attack="sr-edsr-x2")
+    fakes = rows["label"] == 1
+    rows["method"] = np.where(fakes, np.where(rows.index % 2, "Deepfakes", "FaceSwap"), "whatever")
+    both = pd.concat([rows.assign(model="one"), rows.assign(model="two")])
+    results = read_scores(written(tmp_path / "x.csv", both))
+    assert [(r.model, r.tested_on, r.data, r.attack) for r in results] == [
+        (model, method, "celebdf", "sr-edsr-x2")
+        for model in ("one", "two")
+        for method in ("Deepfakes", "FaceSwap")
+    ]
+    for result in results:
+        assert result.metrics["faces"]["pristine"] == 40
+        assert result.metrics["faces"]["fake"] == 20
+
+
+@pytest.mark.parametrize(
+    "options", [{"sep": ";"}, {"sep": "\t"}, {"encoding": "utf-16"}, {"encoding": "utf-8-sig"}]
+)
+def test_files_as_other_programs_write_them(tmp_path, options):
+    rows = table().rename(columns={"label": " Label ", "score": "SCORE"})
+    rows[" Label "] = rows[" Label "].map({1: "Fake", 0: "real"})
+    (result,) = read_scores(written(tmp_path / "x.csv", rows, **options))
+    assert result.metrics["faces"]["faces"] == 80
+
+
+def test_videos_without_faces_and_faces_without_videos(tmp_path):
+    (by_video,) = read_scores(written(tmp_path / "v.csv", table().drop(columns="face")))
+    assert by_video.metrics["faces"]["videos"] == 20
+    (by_face,) = read_scores(written(tmp_path / "f.csv", table().drop(columns="video")))
+    assert by_face.metrics["faces"]["videos"] == 80
+
+
+def test_clean_scores_alone_have_no_attack(tmp_path):
+    (result,) = read_scores(written(tmp_path / "x.csv", table().drop(columns="score_attacked")))
+    assert not result.is_attacked
+    (empty,) = read_scores(written(tmp_path / "y.csv", table(score_attacked=np.nan)))
+    assert not empty.is_attacked
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda rows: rows.drop(columns="label"), r"has no column label; it has 'video', 'face'"),
+        (lambda rows: rows.drop(columns=["face", "video"]), "no column face or video"),
+        (lambda rows: rows.assign(score=rows["score"] * 9), r"line 2: score is '1\.8\d*'.*sigmoid|line 2: score is"),
+        (lambda rows: rows.assign(label=2), "line 2: the label '2' is not 1 or fake"),
+        (lambda rows: pd.concat([rows, rows.iloc[:1]]), "line 82: this face stands there twice"),
+        (lambda rows: rows.iloc[:0], "has no rows"),
+        (lambda rows: rows.assign(score_attacked=rows["score_attacked"].where(rows.index > 3)), "line 2: score_att"),
+        (lambda rows: rows.assign(face=rows["face"].where(rows.index != 5)), "line 7: the face"),
+    ],
+)  # fmt: skip
+def test_mistakes_are_told_with_their_line(tmp_path, change, told):
+    with pytest.raises(UserError, match=told):
+        read_scores(written(tmp_path / "x.csv", change(table())))
+    with pytest.raises(UserError, match="no such file"):
+        read_scores(tmp_path / "nowhere.csv")
