@@ -45,6 +45,8 @@ def is_external(cfg: DictConfig) -> bool:
 def spanned(cfg: DictConfig, folders: Sequence[Path]) -> Iterator[tuple[DictConfig, Path, str]]:
     """The evaluations that a configuration spans: a trained detector meets its own method, one from elsewhere all.
 
+    A trained one meets all, too, where the data set has other methods than it was trained on.
+
     Args:
         cfg: the configuration; a forgery method in it is the one that all meet.
         folders: of the detectors.
@@ -56,9 +58,10 @@ def spanned(cfg: DictConfig, folders: Sequence[Path]) -> Iterator[tuple[DictConf
     recipes = {folder: read_recipe(folder) for folder in folders}
     asked = [str(cfg.forgery_method.name)] if cfg.get("forgery_method") else None
     elsewhere = {folder for folder, trained in recipes.items() if trained.forgery == EXTERNAL}
-    every = list(instantiate(cfg.data.source).methods) if elsewhere and asked is None else []
+    every = [] if asked else list(instantiate(cfg.data.source).methods)
     own_methods = {
-        folder: every if folder in elsewhere else [trained.forgery] for folder, trained in recipes.items()
+        folder: [trained.forgery] if trained.forgery in every else every
+        for folder, trained in recipes.items()
     }
     pairs = [(folder, method) for folder in folders for method in asked or own_methods[folder]]
     typed = any(word.startswith("protocol") for word in HydraConfig.get().overrides.task)

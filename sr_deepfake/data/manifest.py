@@ -203,10 +203,12 @@ class FaceSet:
             frames: at most so many faces a video, see `thin`; None: all.
 
         Raises:
-            UserError: either class is missing; the message names the command that makes it.
+            UserError: either class is missing; the message names the command that makes it. (Where all faces of the
+                test are real, or all are fakes, they are a test set all the same.)
         """
         rows = select(self.rows, split, [PRISTINE, forgery])
-        if rows["label"].nunique() < 2:
+        one_class = split == "test" and len(rows) > 0 and len(set(select(self.rows, split)["label"])) == 1
+        if rows["label"].nunique() < 2 and not one_class:
             raise UserError(
                 f"{self.folder / MANIFEST} has {int((rows['label'] == 0).sum())} pristine and "
                 f"{int(rows['label'].sum())} {forgery} faces for {split}; both are needed. "

@@ -193,8 +193,15 @@ def _counts(metrics: Mapping[str, Any]) -> str:
     faces = metrics["faces"]
     return (
         f"{faces['faces']} faces of {faces['videos']} videos: "
-        f"{faces['pristine']} pristine, {faces['fake']} fake. Rates in %."
+        f"{faces['pristine']} pristine, {faces['fake']} fake. Rates in %.{_undefined(faces)}"
     )
+
+
+def _undefined(faces: Mapping[str, Any]) -> str:
+    if faces["pristine"] and faces["fake"]:
+        return ""
+    absent, rate = ("fakes", "FNR, recall") if faces["pristine"] else ("pristine faces", "FPR")
+    return f" Without {absent}, {rate}, AUC, EER and AP are undefined."
 
 
 def _percentages(row: Mapping[str, float | None]) -> list[str]:

@@ -28,6 +28,7 @@ CHOICES = [(group, file.stem) for group in GROUPS for file in sorted((CONF / gro
 PROGRAMS = ["train", "prepare", "evaluate"]
 EXTRA = {
     ("model", "timm"): ["model.backbone=resnet18"],
+    ("forgery_method", "named"): ["forgery_method.name=X"],
     ("data", "folder"): ["data.source.root=there"],
     ("sr_model", "rrdb"): ["attack.scale=4"],
 }

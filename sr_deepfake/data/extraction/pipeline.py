@@ -51,6 +51,7 @@ def extract_faces(
     progress: bool = True,
     own: bool = False,
     device: str = "cpu",
+    disjoint: bool = True,
 ) -> ExtractionSummary:
     """Extract a face of some frames of each video: the one that its mask covers, or without a mask the largest.
 
@@ -68,6 +69,7 @@ def extract_faces(
         progress: show a progress bar, or log lines where there is no terminal.
         own: the files are the user's own, photos or videos: the manifest holds theirs only, and each record the prints
             of its pictures (`phash`, see `leaks`).
+        disjoint: nobody may be in two splits (official lists of some data sets have people in two).
         device: what the face detector runs on: "auto" (a GPU where there is one), "cpu" or "gpu".
 
     Raises:
@@ -103,7 +105,8 @@ def extract_faces(
                     record = new_record(video, settings.fingerprint)
                     publish(skip(record, video, GIVEN_UP, trouble), {}, video_folder(out, video), partial)
         extracted = {video.video_id for video in todo}
-        summary = assemble(out, videos, settings.fingerprint, extracted, only=everything if own else None)
+        only = everything if own else None
+        summary = assemble(out, videos, settings.fingerprint, extracted, only, disjoint)
         write_settings(out, settings)
     except OSError as error:
         raise OutputFolderError(

@@ -79,6 +79,7 @@ def assemble(
     settings: str,
     extracted: set[str],
     only: Sequence[Video] | None = None,
+    disjoint: bool = True,
 ) -> ExtractionSummary:
     """Write `faces.parquet` and `skipped.csv` from all records in a folder, and sum up some videos.
 
@@ -87,6 +88,7 @@ def assemble(
         videos: those of this run.
         settings: fingerprint; records of other settings are left out.
         extracted: ids of the videos that this run worked on.
+        disjoint: nobody may be in two splits.
         only: records of other videos than these, or of another split, are left out; None: none are.
 
     Raises:
@@ -103,7 +105,8 @@ def assemble(
                 f"The faces of {len(lost)} videos ({lost[0]}, …) have gone from {out} since they "
                 "were extracted. Is another run with other settings writing to it? Give each its own folder."
             )
-        _check_splits(out, list(records.values()))
+        if disjoint:
+            _check_splits(out, list(records.values()))
         faces = [face for record in records.values() for face in record["faces"]]
         faces.sort(key=lambda face: (*_order(face), face["frame"]))
         if faces:

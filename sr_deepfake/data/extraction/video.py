@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import ImageOps
 
 from sr_deepfake.system.errors import SourceError
-from sr_deepfake.system.photos import open_photo
+from sr_deepfake.system.photos import is_photo, open_photo
 
 # What FFmpeg's muxers are named by.
 VIDEO_SUFFIXES = frozenset(
@@ -140,6 +140,8 @@ def read_frames(
     sr_deepfake.system.errors.SourceError: missing: no such file
     """
     path = Path(path)
+    if path.is_dir():
+        return _read_pictures(path, count, min_frames, seed, drawn)
     require_file(path)
     n_frames = n_frames or _declared_frames(path) or _decode(path, []).decoded
     while True:
@@ -171,8 +173,30 @@ def frames_at(path: Path, indices: list[int]) -> list[NDArray[np.uint8]]:
     Raises:
         SourceError: as `read_frames`.
     """
+    if path.is_dir():
+        pictures = _pictures(path)
+        return [read_photo(pictures[index]).images[0] for index in indices if index < len(pictures)]
     require_file(path)
     return _decode(path, indices).images
+
+
+def _pictures(folder: Path) -> list[Path]:
+    """The frames of a video that were extracted into a folder, in their order."""
+    found = [path for path in folder.iterdir() if is_photo(path)]
+    return sorted(found, key=lambda path: (len(path.stem), path.stem))
+
+
+def _read_pictures(folder: Path, count: int, min_frames: int, seed: int, drawn: int) -> DrawnFrames:
+    pictures = _pictures(folder)
+    if not pictures:
+        raise SourceError("unreadable", "a folder without pictures")
+    if len(pictures) < min_frames:
+        raise SourceError(
+            "too short", f"{len(pictures)} pictures in the folder, at least {min_frames} wanted"
+        )
+    order = draw_frame_indices(folder.name, len(pictures), count, seed, drawn)
+    indices = sorted(order)
+    return DrawnFrames(indices, [read_photo(pictures[i]).images[0] for i in indices], len(pictures), order)
 
 
 @dataclass

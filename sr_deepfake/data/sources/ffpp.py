@@ -4,6 +4,9 @@
     <root>/manipulated_sequences/<method>/<compression>/videos/TTT_SSS.mp4
     <root>/manipulated_sequences/<method>/masks/videos/TTT_SSS.mp4          where they were downloaded
 
+Also met, and read: extracted frames, `frames/TTT/*.png` in the place of `videos/TTT.mp4`, with masks in
+`<compression>/masks/TTT_SSS/*.png`; and a flat mirror, `<root>/{original,<method>}/*.mp4`.
+
 TTT is the target, whose frames they are; SSS the source, whose face (or expression) was put there. A pair
 [a, b] of a split file stands for the pristine videos a and b and, for each method, the fakes a_b and b_a
 (Rössler et al., 2019).
@@ -13,21 +16,19 @@ import json
 import logging
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-from sr_deepfake.data.extraction.pipeline import ExtractionSummary, extract_faces
-from sr_deepfake.data.extraction.settings import ExtractionSettings, check_settings
+from sr_deepfake.data.extraction.settings import ExtractionSettings
 from sr_deepfake.data.manifest import (
     FORGERY_METHODS,
-    MANIFEST,
     PRISTINE,
     SPLITS,
     DataNotFoundError,
-    FaceSet,
     Video,
-    read_manifest,
 )
+from sr_deepfake.data.sources.layouts import not_found
+from sr_deepfake.data.sources.video_data_set import VideoDataSet
 from sr_deepfake.system.errors import UserError, choose
 
 log = logging.getLogger(__name__)
@@ -125,7 +126,10 @@ def list_videos(
         name for name in (PRISTINE, *FORGERY_METHODS) if name in methods or (pristine and name == PRISTINE)
     ]
     folders = {method: _video_folder(root, method, compression) for method in wanted}
-    masks = {method: _method_folder(root, method) / "masks" / "videos" for method in wanted}
+    masks = {
+        method: [_method_folder(root, method) / "masks" / "videos", folder.parent / "masks"]
+        for method, folder in folders.items()
+    }
 
     videos = []
     for split in SPLITS:
@@ -133,10 +137,12 @@ def list_videos(
             names = _names(splits.pairs(split), fake=method != PRISTINE)
             for name in names:
                 target, _, source = name.partition("_")
-                video_id, path = f"{method}/{name}", folders[method] / f"{name}.mp4"
-                mask = masks[method] / f"{name}.mp4"
-                label, white = int(method != PRISTINE), mask if mask.is_file() else None
-                videos.append(Video(video_id, method, label, split, target, source, path, white))
+                video_id, label = f"{method}/{name}", int(method != PRISTINE)
+                path = _named(folders[method], name)
+                mask = next(
+                    (found for folder in masks[method] if (found := _named(folder, name)).exists()), None
+                )
+                videos.append(Video(video_id, method, label, split, target, source, path, mask))
 
     absent = {method for method in wanted if not any(v.path.exists() for v in videos if v.method == method)}
     if absent == set(wanted):
@@ -160,19 +166,21 @@ def _method_folder(root: Path, method: str) -> Path:
 
 
 def _video_folder(root: Path, method: str, compression: str) -> Path:
-    """Folder of a method's videos; `raw` and `c0` are two names of one level."""
+    """Folder of a method's videos, or of the folders of their frames; `raw` and `c0` are two names of one level."""
     names = {"raw": ("raw", "c0"), "c0": ("c0", "raw")}.get(compression, (compression,))
-    folders = [_method_folder(root, method) / name / "videos" for name in names]
-    return next((folder for folder in folders if folder.is_dir()), folders[0])
+    official = [_method_folder(root, method) / name / kind for name in names for kind in ("videos", "frames")]
+    flat = root / ("original" if method == PRISTINE else method)
+    return next((folder for folder in (*official, flat) if folder.is_dir()), official[0])
+
+
+def _named(folder: Path, name: str) -> Path:
+    """A video's file, or the folder of its frames."""
+    return folder / name if (folder / name).is_dir() else folder / f"{name}.mp4"
 
 
 def _require_root(root: Path) -> None:
     if not root.is_dir():
-        raise DataNotFoundError(
-            f"The FaceForensics++ folder {root} does not exist. Give the folder that holds "
-            "original_sequences/ and manipulated_sequences/ as data.root=/path/to/FaceForensics++, or use "
-            "the built-in sample: data=sample."
-        )
+        raise not_found(root, "ffpp", "the folder does not exist")
 
 
 def _nothing_found(root: Path, folders: dict[str, Path], compression: str, splits: Splits) -> str:
@@ -193,10 +201,8 @@ def _nothing_found(root: Path, folders: dict[str, Path], compression: str, split
             "forgery_method=…, or other split files with data.splits=/path/to/splits."
         )
     else:
-        lines.append(
-            "data.root=… must name the folder that holds original_sequences/ and manipulated_sequences/ "
-            "in the official layout. The built-in sample needs no download: data=sample."
-        )
+        lines.append(str(not_found(root, "ffpp", "no video is there")))
+        lines.append("The built-in sample needs no download: data=sample.")
     return "\n".join(lines)
 
 
@@ -240,8 +246,8 @@ def _read_pairs(path: Path) -> Pairs:
     return tuple((a, b) for a, b in content)
 
 
-class FaceForensics:
-    """FaceForensics++ in its official layout.
+class FaceForensics(VideoDataSet):
+    """FaceForensics++ in its official layout, as a flat mirror, or as extracted frames.
 
     Args:
         root: of the data set, with `original_sequences/` and `manipulated_sequences/`.
@@ -254,6 +260,7 @@ class FaceForensics:
     """
 
     name = "ffpp"
+    title = "FaceForensics++"
     methods = FORGERY_METHODS
 
     def __init__(
@@ -266,38 +273,11 @@ class FaceForensics:
         workers: int | None = None,
         device: str = "cpu",
     ) -> None:
-        self.root = root
-        self.compression = compression
-        self.crops = Path(crops).expanduser()
-        self.settings = replace(settings or ExtractionSettings(), dataset=f"{self.name}-{compression}")
+        self.level = compression
         self.splits = splits
-        self.workers = workers
-        self.device = device
+        super().__init__(root, crops, settings, workers, device)
 
-    def prepare(
-        self, methods: Sequence[str] | None = None, shard: tuple[int, int] = (0, 1), progress: bool = True
-    ) -> ExtractionSummary:
-        """Find the faces of the pristine videos and those of `methods` (default: all) that are not done yet."""
-        if self.root is None:
-            raise UserError(
-                "data=ffpp needs to know where FaceForensics++ is: data.root=/path/to/FaceForensics++"
-            )
-        methods = list(FORGERY_METHODS if methods is None else methods)
-        root = Path(self.root).expanduser()
+    def videos(self, root: Path, methods: Sequence[str]) -> list[Video]:
+        """List the videos of the split files."""
         splits = find_splits(root, Path(self.splits).expanduser() if self.splits else None)
-        videos = list_videos(root, splits, methods, self.compression)
-        return extract_faces(
-            videos, self.crops, self.settings, self.workers, shard, progress, device=self.device
-        )
-
-    def faces(self, methods: Sequence[str]) -> FaceSet:
-        """The faces that `prepare` found; the videos themselves are not needed any more."""
-        manifest = self.crops / MANIFEST
-        if not manifest.is_file():
-            raise UserError(
-                f"there are no face crops yet: {manifest} is missing. Make them once with "
-                f"`python -m sr_deepfake.prepare data=ffpp data.root={self.root or '/path/to/FaceForensics++'} "
-                f"data.compression={self.compression}`, or name the folder where they are with data.crops=..."
-            )
-        check_settings(self.crops, self.settings)
-        return FaceSet(self.name, self.crops, read_manifest(manifest))
+        return list_videos(root, splits, methods, self.level)

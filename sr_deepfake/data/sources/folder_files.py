@@ -23,6 +23,7 @@ from pathlib import Path
 
 from sr_deepfake.data.extraction.video import VIDEO_SUFFIXES
 from sr_deepfake.data.manifest import PRISTINE, SPLITS, DataNotFoundError, Video
+from sr_deepfake.data.sources.layouts import layout_of
 from sr_deepfake.data.sources.splits import check_fractions, group_identities, identities_of, split_groups
 from sr_deepfake.system.errors import UserError
 from sr_deepfake.system.files import printable, safe_name
@@ -43,7 +44,7 @@ _SPLITS = {
 _COMPLETE = (set(SPLITS), {"train", "test"}, {"test"})
 _LAYOUTS = (
     "with real/ and fake/ in it, or train/real, train/fake, val/real, val/fake, test/real and test/fake (all names "
-    "that are understood: sr_deepfake/data/folder_layout.py)"
+    "that are understood: sr_deepfake/data/sources/folder_files.py)"
 )
 
 
@@ -135,7 +136,9 @@ def list_files(root: Path, rule: SplitRule) -> OwnFiles:
             f"{root} holds classes ({both[0]}/) and splits ({both[1]}/) side by side; keep one of the two layouts"
         )
     if not classes and not splits:
-        raise DataNotFoundError(f"{root} holds neither: data.root=DIR names a folder {_LAYOUTS}.")
+        other = layout_of(root)
+        hint = f" It looks like data={other}." if other else ""
+        raise DataNotFoundError(f"{root} holds neither: data.root=DIR names a folder {_LAYOUTS}.{hint}")
     if splits and set(splits) not in _COMPLETE:
         names = ", ".join(f"{path.name}/" for path in splits.values())
         raise UserError(
@@ -178,6 +181,8 @@ def _of_classes(
     split: str | None, folder: Path, classes: dict[str, Path], rule: SplitRule, ignored: Counter[str]
 ) -> Iterator[_Found]:
     for label, name in enumerate(_CLASSES):
+        if name not in classes and classes and split in (None, "test"):
+            continue  # a test set of one class
         if name not in classes:
             raise DataNotFoundError(f"{folder} has no folder {name}/: put its {name} photos or videos there")
         paths = sorted(_files(classes[name], ignored))
@@ -220,6 +225,9 @@ def _refuse(error: OSError) -> None:
 def _splits_of(found: list[_Found], given: tuple[str, ...], rule: SplitRule) -> list[str]:
     if given and set(given) != {"train", "test"}:
         return [str(file.split) for file in found]
+    if not given and len({file.label for file in found}) == 1:
+        log.warning("All files are of one class: they are a test set.")
+        return ["test"] * len(found)
     fractions = list(rule.fractions)
     if given:
         log.warning("There is no val/ in the folder: it is taken from train/, by the names of its files.")

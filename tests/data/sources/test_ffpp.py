@@ -142,7 +142,7 @@ def test_a_missing_root_is_an_error_that_says_what_to_do(tmp_path):
         lambda: find_splits(tmp_path / "gone"),
         lambda: list_videos(tmp_path / "gone", find_splits(tmp_path)),
     ):
-        with pytest.raises(DataNotFoundError, match=r"gone does not exist.*data\.root=") as error:
+        with pytest.raises(DataNotFoundError, match=r"data\.root=.*gone: the folder does not exist") as error:
             call()
         assert isinstance(error.value, UserError)
 
@@ -160,7 +160,7 @@ def test_nothing_found_names_the_levels_that_are_there(tmp_path):
 
 
 def test_an_empty_root_says_which_layout_is_expected(tmp_path):
-    with pytest.raises(DataNotFoundError, match=r"data\.root=… must name the folder"):
+    with pytest.raises(DataNotFoundError, match=r"no video is there\. Looked for: original_sequences"):
         list_videos(tmp_path, find_splits(tmp_path))
 
 

@@ -138,15 +138,14 @@ def test_linked_folders_are_followed_once(tmp_path):
     ("files", "message"),
     [
         ([], "holds neither: data.root=DIR names a folder with real/ and fake/"),
-        (["real/a.png"], "has no folder fake/"),
         (["real/a.png", "fake/a.txt"], "fake holds no photo and no video"),
         (["real/a.png", "Original/a.png", "fake/a.png"], "Original/ and real/, which both stand for real"),
         ([*both("a.png"), "train/real/a.png", "train/fake/a.png"], "side by side"),
         (["train/real/a.png", "train/fake/a.png"], "gives only train/ of a split"),
         ([f"{s}/{f}" for s in ("train", "test") for f in both("a.png")], "Add files"),
         (
-            [f"{s}/{f}" for s in ("train", "val") for f in both("a.png")] + ["test/real/a.png"],
-            "test has no folder fake/",
+            [f"{s}/{f}" for s in ("train", "test") for f in both("a.png")] + ["val/real/a.png"],
+            "val has no folder fake/",
         ),
         (both("a.png"), "1 groups of files"),
     ],
@@ -169,3 +168,15 @@ def test_an_identity_that_does_not_fit_is_named(tmp_path):
         list_files(tmp_path, SplitRule(identity="^([0-9]{3})"))
     with pytest.raises(UserError, match="no regular expression"):
         SplitRule(identity="^([0-9]{3}")
+
+
+def test_a_test_set_may_be_of_one_class(tmp_path, caplog):
+    make(tmp_path / "one", *(f"fake/{name}" for name in NAMES))
+    files = list_files(tmp_path / "one", SplitRule())
+    assert {(video.split, video.label) for video in files.videos} == {("test", 1)}
+    assert "All files are of one class: they are a test set" in caplog.text
+
+    splits = [f"{s}/{f}" for s in ("train", "val") for f in both("a.png")]
+    make(tmp_path / "two", *splits, "test/real/a.png")
+    files = list_files(tmp_path / "two", SplitRule())
+    assert {video.label for video in files.videos if video.split == "test"} == {0}

@@ -1,0 +1,102 @@
+"""The Deepfake Detection Challenge's data set, and its preview.
+
+    <root>/dfdc_train_part_NN/metadata.json    {"name.mp4": {"label": "FAKE"|"REAL", "original": "other.mp4"}}
+    <root>/test/metadata.json                  {"name.mp4": {"is_fake": 1|0}}, or labels.csv: filename, label
+    <root>/dataset.json (preview)              {"path.mp4": {"label": …, "target_id": …, "set": "train"|"test"}}
+
+Forgeries of one original stay together (Dolhansky et al., 2019 and 2020). A tenth of the originals of the training
+parts is for validation; where there is no test folder, a tenth is the test set.
+"""
+
+import csv
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from sr_deepfake.data.manifest import PRISTINE, SPLITS, Video
+from sr_deepfake.data.sources.layouts import not_found
+from sr_deepfake.data.sources.splits import share_of
+from sr_deepfake.data.sources.video_data_set import VideoDataSet
+from sr_deepfake.system.errors import UserError
+from sr_deepfake.system.files import encoding_of, safe_name
+
+METHOD = "DFDC"
+SHARE = 0.1  # of the originals, for validation, and for the test where there is none
+
+Entry = tuple[Path, bool, str, str]  # the file, whether it is a fake, its group, its set ("train" or "test")
+
+
+class DFDC(VideoDataSet):
+    """The Deepfake Detection Challenge; see `VideoDataSet` for the arguments."""
+
+    name = "dfdc"
+    title = "DFDC"
+    methods = (METHOD,)
+
+    def videos(self, root: Path, methods: Sequence[str]) -> list[Video]:
+        """List the videos that the lists name."""
+        entries = list(_preview(root) if (root / "dataset.json").is_file() else _challenge(root))
+        if not entries:
+            raise not_found(root, self.name, "no list of videos is there")
+        if not any(path.is_file() for path, *_ in entries):
+            raise not_found(root, self.name, f"not one of {len(entries):,} listed videos is there")
+        tested = any(part == "test" for *_, part in entries)
+        videos = []
+        for path, fake, group, part in entries:
+            share = share_of(group)
+            rest = "train" if tested or share >= 2 * SHARE else "test"
+            split = "test" if part == "test" else "val" if share < SHARE else rest
+            method = METHOD if fake else PRISTINE
+            name = safe_name(path.stem, path.relative_to(root).as_posix())
+            videos.append(Video(f"{method}/{name}", method, int(fake), split, group, "", path))
+        return sorted(videos, key=lambda video: (SPLITS.index(video.split), video.label, video.video_id))
+
+
+def _preview(root: Path) -> Iterator[Entry]:
+    for name, facts in _json(root / "dataset.json").items():
+        part = "test" if str(facts.get("set")) == "test" else "train"
+        yield (
+            root / name,
+            _is_fake(root / "dataset.json", name, facts),
+            f"target-{facts.get('target_id')}",
+            part,
+        )
+
+
+def _challenge(root: Path) -> Iterator[Entry]:
+    for file in sorted(
+        {*root.glob("metadata.json"), *root.glob("*/metadata.json"), *root.glob("*/*/metadata.json")}
+    ):
+        for name, facts in _json(file).items():
+            part = "test" if "is_fake" in facts else "train"
+            group = str(facts.get("original") or name)
+            yield file.parent / name, _is_fake(file, name, facts), group, part
+    for file in sorted({*root.glob("labels.csv"), *root.glob("*/labels.csv")}):
+        with file.open(encoding=encoding_of(file), newline="") as lines:
+            for row in csv.DictReader(lines):
+                if "filename" not in row or "label" not in row:
+                    raise UserError(f"{file} has no columns filename and label")
+                yield (
+                    file.parent / row["filename"],
+                    str(row["label"]).strip() in ("1", "FAKE"),
+                    row["filename"],
+                    "test",
+                )
+
+
+def _is_fake(file: Path, name: str, facts: dict[str, Any]) -> bool:
+    label = str(facts.get("label", facts.get("is_fake"))).strip().lower()
+    if label not in ("fake", "real", "0", "1", "true", "false"):
+        raise UserError(f"{file}: {name} has the label {label!r}, which is neither FAKE nor REAL")
+    return label in ("fake", "1", "true")
+
+
+def _json(file: Path) -> dict[str, dict[str, Any]]:
+    try:
+        content = json.loads(file.read_text(encoding=encoding_of(file)))
+    except (OSError, ValueError) as error:
+        raise UserError(f"{file} cannot be read: {error}") from error
+    if not isinstance(content, dict) or not all(isinstance(facts, dict) for facts in content.values()):
+        raise UserError(f"{file} does not list videos by name")
+    return content
