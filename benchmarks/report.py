@@ -155,6 +155,7 @@ def _write(job: tuple[Path, str, str, str, pd.DataFrame]) -> None:
     faces = fingerprint(rows[rows["method"].isin([PRISTINE, method])])
     run = {
         "model": model, "forgery": method, "trained_on": method, "attack": attack, "data": "ffpp",
+        "trained_data": "ffpp",
         "protocol": cfg.protocol.name, "detector": str(outputs / "detectors" / detector), "recipe": "0123456789",
         "seed": 0, "illustration": "", "attack_kind": "sr-edsr", "attack_strength": "x2", "network": "edsr",
         "scale": 2, "defence": "none", "defence_attack": None, "limit_test_batches": 1.0, "test_faces": faces,

@@ -145,10 +145,14 @@ def _describe(cfg: DictConfig, folder: Path, data: FaceDataModule, attack: Attac
     device = build.device(cfg)
     defence = recipe.training["defence"] or {"name": "none", "attack_name": None}
     seedless = {key: value for key, value in recipe.training.items() if key != "seeds"}
+    trained_data = str(recipe.training.get("faces", {}).get("name", EXTERNAL))
+    # Of one model several detectors may meet another data set: one for each method that they were trained on.
+    foreign = trained_data not in (data.faces.name, EXTERNAL)
     return {
-        "model": recipe.model,
+        "model": f"{recipe.model} ({recipe.forgery})" if foreign else recipe.model,
         "forgery": data.tested_on,
         "trained_on": recipe.forgery,
+        "trained_data": trained_data,
         "attack": inner.name if inner else "none",
         "attack_kind": inner.kind if inner else "none",
         "attack_strength": inner.strength if inner else "",

@@ -32,8 +32,9 @@ EXTERNAL = (
 _AGAIN = "score it again with evaluate.force=true"
 # What `metrics.json` says of its run, and of which type it is.
 _RUN: dict[str, type | tuple[type, ...]] = {
-    "model": str, "forgery": str, "trained_on": str, "attack": str, "attack_kind": str, "attack_strength": str,
-    "network": (str, type(None)), "scale": int, "defence": str, "defence_attack": (str, type(None)), "data": str,
+    "model": str, "forgery": str, "trained_on": str, "trained_data": str, "attack": str, "attack_kind": str,
+    "attack_strength": str, "network": (str, type(None)), "scale": int, "defence": str,
+    "defence_attack": (str, type(None)), "data": str,
     "protocol": str, "detector": str, "recipe": str, "seed": int, "illustration": str,
     "limit_test_batches": (int, float),
 }  # fmt: skip
@@ -158,6 +159,11 @@ class Result:
     def is_external(self) -> bool:
         """Whether the detector was trained elsewhere: on what, and how, is not known."""
         return self.trained_on == EXTERNAL
+
+    @property
+    def crosses_data(self) -> bool:
+        """Whether the detector was trained on another data set than it is tested on."""
+        return str(self.run["trained_data"]) not in (self.data, EXTERNAL)
 
     def fits(self, data: str, protocol: str) -> bool:
         """Whether it is of a data set, and of a detector of a protocol or from elsewhere."""

@@ -130,8 +130,12 @@ def make_grid(results: Sequence[Result], wish: Wish) -> ReportGrid:
 
 
 def is_plain(result: Result) -> bool:
-    """Whether a detector without a defence is tested on its own method, as in the paper; from elsewhere, on any."""
-    return (result.is_external or result.trained_on == result.tested_on) and result.defence == UNDEFENDED
+    """Whether a detector without a defence is tested on its own method, as in the paper.
+
+    One from elsewhere, or that was trained on another data set, has none there: it is tested on any.
+    """
+    own = result.is_external or result.crosses_data or result.trained_on == result.tested_on
+    return own and result.defence == UNDEFENDED
 
 
 def ordered(names: set[str], first: Sequence[str]) -> list[str]:

@@ -46,7 +46,8 @@ def _result(path: Path, model: str, data: str, attack: str, method: str, rows: p
     attacked = is_attacked(predictions)
     digits = hashlib.sha256(path.read_bytes()).hexdigest()[:10]
     run = {
-        "model": model, "forgery": method, "trained_on": EXTERNAL, "attack": attack if attacked else "none",
+        "model": model, "forgery": method, "trained_on": EXTERNAL, "trained_data": EXTERNAL,
+        "attack": attack if attacked else "none",
         "attack_kind": attack if attacked else "none", "attack_strength": "", "network": None, "scale": 1,
         "defence": UNDEFENDED, "defence_attack": None, "data": data, "protocol": EXTERNAL, "detector": model,
         "recipe": digits, "seed": 0, "illustration": "", "limit_test_batches": 1.0,

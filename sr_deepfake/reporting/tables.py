@@ -29,7 +29,10 @@ MARKS = (
     "* p < 0.05, ** p < 0.01, *** p < 0.001: exact McNemar test of the change of decisions, a video as the unit, "
     "corrected by Holm's method over all tests of the grid."
 )
-SEEDS = "±: mean and standard deviation over seeds; intervals, tests and figures are of the newest seed."
+SEEDS = (
+    "±: mean and standard deviation over the seeds of a detector's training. Intervals and tests are over the test "
+    "videos of the newest seed, and so are the figures."
+)
 # As the paper orders the methods in table 3.
 SIMILARITY_ORDER = ("Deepfakes", "Face2Face", "FaceShifter", "FaceSwap", "NeuralTextures")
 
@@ -54,7 +57,6 @@ def rates_table(grid: ReportGrid, which: int, illustration: str | None = None) -
                     *(_rate(entry, which, attacked, rate, marks) for rate in HEADINGS),
                 ]
             )
-    seeds = any(entry.seeds for entry in grid.entries)
     tests = any(entry.p_values for entry in grid.entries)
     return ReportTable(
         name=f"table_{which}",
@@ -65,7 +67,7 @@ def rates_table(grid: ReportGrid, which: int, illustration: str | None = None) -
         text_columns=3,
         group_by=2,
         rules=rules_of(grid, 2),
-        remarks=[*([MARKS] if tests else []), *([SEEDS] if seeds else [])],
+        remarks=[*([MARKS] if tests else []), *_seeds(grid)],
     )
 
 
@@ -89,6 +91,7 @@ def interval_table(grid: ReportGrid, which: int, illustration: str | None = None
         text_columns=3,
         group_by=2,
         rules=rules_of(grid, 2),
+        remarks=_seeds(grid),
     )
 
 
@@ -102,7 +105,11 @@ def change_table(grid: ReportGrid, illustration: str | None = None) -> ReportTab
                 signed(change_of(result, "both", rate), 1, 100),
                 result.interval("changes", "both", rate),
             )
-            if shown is not None and around is not None:
+            over_seeds = [change_of(seed, "both", rate) for seed in entry.seeds]
+            known = [change for change in over_seeds if change is not None]
+            if len(known) == len(over_seeds) > 1:
+                shown = f"{signed(fmean(known), 1, 100)} ± {100 * stdev(known):.1f}"
+            elif shown is not None and around is not None:
                 shown += f" [{around[0] * 100:+.1f}, {around[1] * 100:+.1f}]"
             cells.append(shown)
             if rate in ("fnr", "fpr"):
@@ -122,7 +129,8 @@ def change_table(grid: ReportGrid, illustration: str | None = None) -> ReportTab
         group_by=1,
         remarks=[
             "p: exact McNemar test by video, corrected by Holm's method over all tests of the grid. FNR is the same "
-            "where fakes alone are attacked (table 2)."
+            "where fakes alone are attacked (table 2).",
+            *_seeds(grid),
         ],
     )
 
@@ -194,6 +202,10 @@ def caption(grid: ReportGrid, words: str, illustration: str | None) -> str:
     """Caption of a grid's table."""
     of = f"Data: {grid.data}, protocol {grid.protocol}, attack {grid.attack}."
     return " ".join([words, of, *([illustration.strip()] if illustration else [])])
+
+
+def _seeds(grid: ReportGrid) -> list[str]:
+    return [SEEDS] if any(entry.seeds for entry in grid.entries) else []
 
 
 def names_of(entry: Entry, attacked: bool) -> list[str]:

@@ -53,6 +53,7 @@ def result(model="resnet50", forgery="FaceSwap", attack="sr-edsr-x2", name=None,
     name = name or f"{model}-{forgery}-0123456789-{attack}-abcdef"
     run = {
         "model": model, "trained_on": forgery, "forgery": forgery, "attack": attack, "data": "ffpp-c23",
+        "trained_data": "ffpp-c23",
         "protocol": "paper", "illustration": "", "defence": "none", "detector": f"{model}-{forgery}-0123456789",
         "detector_fingerprint": "0123456789", "attack_fingerprint": "fedcba9876543210", "precision": "bf16-mixed",
     }  # fmt: skip

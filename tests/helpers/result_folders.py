@@ -20,6 +20,7 @@ def write_results(
     attack="sr-edsr-x2",
     data="sample",
     trained_on=None,
+    trained_data=None,
     protocol="quick",
     faces=None,
     config=None,
@@ -36,20 +37,25 @@ def write_results(
     seed=0,
     frames=None,
     crops=None,
+    validation=None,
 ):
     """Write a folder of results and return it."""
     table = predictions() if faces is None else faces
     detector = f"{model}-{trained_on or forgery}-{fingerprint}"
     folder = outputs / "results" / f"{detector}-{attack}-{digits}"
     run = {
-        "model": model, "forgery": forgery, "trained_on": trained_on or forgery, "attack": attack, "data": data,
+        "model": model, "forgery": forgery, "trained_on": trained_on or forgery,
+        "trained_data": trained_data or data, "attack": attack,
+        "data": data,
         "protocol": protocol, "detector": f"outputs/detectors/{detector}", "recipe": recipe, "seed": seed,
         "illustration": CAPTION if data == "sample" else "", "test_faces": test_faces, "frames": frames,
         "defence": defence or "none", "defence_attack": defence.split(" ")[0] if defence else None,
         "limit_test_batches": 1.0,
     } | attack_parts(attack)  # fmt: skip
     write_predictions(folder / "predictions.parquet", table)
-    write_metrics(folder / "metrics.json", {"run": run, **run_metrics(table, resamples)})
+    write_metrics(
+        folder / "metrics.json", {"run": run, **run_metrics(table, resamples, validation=validation)}
+    )
     provenance = {
         "program": program, "overrides": list(overrides), "job": f"python -m sr_deepfake.{program}", "started": started,
         "config": config or {}, "choices": choices or {"attack": "sr", "sr_model": "edsr"},
@@ -82,7 +88,8 @@ def attack_parts(attack):
 def result_of(model, method, attack, faces, network=None, scale=1, defence=None):
     """Results of a detector that was trained and tested on a method, for what looks at predictions alone."""
     run = {
-        "model": model, "forgery": method, "trained_on": method, "attack": attack, "network": network, "scale": scale,
+        "model": model, "forgery": method, "trained_on": method, "trained_data": "", "data": "", "attack": attack,
+        "network": network, "scale": scale,
         "defence": defence or "none", "defence_attack": defence.split(" ")[0] if defence else None,
     }  # fmt: skip
     return Result(Path("results"), run, {"both": {}}, {}, faces)

@@ -100,3 +100,31 @@ def test_p_values_are_corrected_over_all_places_and_both_rates(tmp_path):
     assert len(raw) == 10
     assert corrected == pytest.approx(multipletests(raw, method="holm")[1])
     assert min(corrected) < 0.05 < max(corrected)
+
+
+def test_a_detector_from_elsewhere_stands_beside_trained_ones_of_any_protocol(tmp_path):
+    write_results(tmp_path, "swin", "FaceSwap", protocol="paper")
+    write_results(
+        tmp_path, "mine", "FaceSwap", protocol="external", trained_on="external", trained_data="external"
+    )
+    grid = make_grid(read(tmp_path), Wish())
+    assert (grid.protocol, grid.models) == ("paper", ["swin", "mine"])
+    assert len(grid.attacked) == 2
+    alone = make_grid([result for result in read(tmp_path) if result.is_external], Wish())
+    assert (alone.protocol, alone.models) == ("external", ["mine"])
+
+
+def test_on_another_data_set_a_detector_has_no_method_of_its_own(tmp_path):
+    for method in ("FaceSwap", "Deepfakes"):
+        write_results(
+            tmp_path,
+            f"swin ({method})",
+            "Celeb-synthesis",
+            data="celebdf",
+            trained_on=method,
+            trained_data="ffpp",
+        )
+    write_results(tmp_path, "swin", "FaceSwap", data="ffpp")
+    grid = make_grid(read(tmp_path), Wish(data="celebdf"))
+    assert (grid.models, grid.methods) == (["swin (Deepfakes)", "swin (FaceSwap)"], ["Celeb-synthesis"])
+    assert len(grid.attacked) == 2

@@ -6,8 +6,11 @@ from result_folders import CAPTION, read, write_results
 from scored_faces import predictions
 
 from sr_deepfake.reporting.grid import METHODS, Wish, make_grid
+from sr_deepfake.reporting.page.words import conclusions
 from sr_deepfake.reporting.published import FOLDER, published_rates, published_similarity
+from sr_deepfake.reporting.report import Report
 from sr_deepfake.reporting.tables import change_table, interval_table, rates_table, similarity_table
+from sr_deepfake.reporting.thresholds import threshold_table
 
 WHERE = ["resnet50", "swin"]
 
@@ -80,7 +83,36 @@ def test_several_seeds_are_a_mean_and_a_standard_deviation(tmp_path):
         body(table)["Resnet50", "FaceSwap", "✓"][0] == f"30.0 ± {100 * np.std([0.1, 0.2, 0.6], ddof=1):.1f}"
     )
     assert body(table)["Resnet50", "FaceSwap", "×"][0] == "0.0 ± 0.0"
-    assert "over seeds" in " ".join(table.remarks)
+    assert "over the seeds" in " ".join(table.remarks)
+
+    seeded = make_grid(read(tmp_path), Wish())
+    (row,) = change_table(seeded).rows
+    assert row[2] == f"+30.0 ± {100 * np.std([0.1, 0.2, 0.6], ddof=1):.1f}"
+    for other in (change_table(seeded), interval_table(seeded, 1)):
+        assert "over the test videos of the newest seed" in " ".join(other.remarks)
+    (sentence,) = [words for words in conclusions(report_of(seeded)) if "seeds" in words]
+    assert "Resnet50 on FaceSwap +30.0 ± 26.5 (3 seeds)" in sentence
+
+
+def report_of(grid):
+    results = [result for _, result in grid.attacked]
+    return Report(results, grid, tables=[], figures=[], examples=[])
+
+
+def test_beyond_the_threshold_of_one_half(tmp_path):
+    write_results(
+        tmp_path, faces=predictions((0.1, 0.3), (0.05, 0.2), 80), validation=predictions((0, 0), (0, 0))
+    )
+    table = threshold_table(make_grid(read(tmp_path), Wish()), CAPTION)
+    columns = dict(zip(table.columns[3:], body(table)["Resnet50", "FaceSwap", "✓"], strict=True))
+    clean = dict(zip(table.columns[3:], body(table)["Resnet50", "FaceSwap", "×"], strict=True))
+    # The validation faces have scores of 0.8 (fakes) and 0.3: the threshold lies between.
+    assert clean["Threshold"] == "0.550"
+    assert (clean["FNR"], clean["FPR"], columns["FNR"], columns["FPR"]) == ("10.0", "5.0", "30.0", "20.0")
+    # Fakes are at 0.8 and 0.2, pristine faces at 0.7 and 0.3: none is above a fake at 0.8.
+    assert columns["TPR at FPR 1 %"] == "70.0"
+    assert columns["Success"] == f"{100 * (0.3 - 0.1) / 0.9:.1f}"
+    assert "equal error" in table.caption
 
 
 def test_in_table_2_pristine_faces_are_untouched(grid):

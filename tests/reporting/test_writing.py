@@ -41,6 +41,7 @@ def test_every_table_is_written_in_three_forms_and_every_figure_in_two(tmp_path)
     report = report_of(tmp_path)
     tables, figures = write_tables(tmp_path / "out", report), write_figures(tmp_path / "out", report)
     names = ["table_1", "table_2", "table_3", "changes", "table_1_intervals", "table_2_intervals"]
+    names.append("thresholds")
     assert [table.name for table in report.tables] == names
     assert {file.name for file in tables} == {
         f"{name}.{form}" for name in names for form in ("md", "tex", "csv")

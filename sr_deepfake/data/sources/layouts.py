@@ -50,7 +50,8 @@ def not_found(root: Path, name: str, why: str) -> DataNotFoundError:
         hint = f" {below} looks like it: data.root={below}."
     else:
         hint = ""
-    return DataNotFoundError(f"data={name} data.root={root}: {why}. Looked for: {LOOKED_FOR[name]}.{hint}")
+    looked_for = f" Looked for: {LOOKED_FOR[name]}." if name in LOOKED_FOR else ""
+    return DataNotFoundError(f"data={name} data.root={root}: {why}.{looked_for}{hint}")
 
 
 def _any(root: Path, *patterns: str) -> bool:

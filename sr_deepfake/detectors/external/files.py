@@ -37,6 +37,6 @@ def digest_of(files: Iterable[Path]) -> str:
     return digest.hexdigest()
 
 
-def need(package: str, extra: str, error: ImportError) -> UserError:
+def need(package: str, error: ImportError) -> UserError:
     """The error that says which package is missing, and the command that installs it."""
-    return UserError(f"this needs {package}, which is not here ({error}): pip install 'sr-deepfake[{extra}]'")
+    return UserError(f"this needs {package}, which is not here ({error}): pip install {package}")

@@ -44,7 +44,7 @@ class HuggingFaceDetector(ExternalDetector):
         try:
             from transformers import AutoModelForImageClassification
         except ImportError as error:
-            raise need("transformers", "huggingface", error) from None
+            raise need("transformers", error) from None
         config = _json(folder / "config.json")
         if "auto_map" in config:
             raise UserError(f"{folder}: its model is code of its own, which is not run; model=python can")

@@ -72,7 +72,7 @@ class _Graph:
         try:
             import onnxruntime
         except ImportError as error:
-            raise need("onnxruntime", "onnx", error) from None
+            raise need("onnxruntime", error) from None
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = torch.get_num_threads()
         options.log_severity_level = 3

@@ -33,6 +33,7 @@ def experiment_parts(results: Sequence[Result], grid: ReportGrid, illustration: 
             for result in known
             if (result.model, result.attack, result.defence) == (model, attack, UNDEFENDED)
             and not result.is_external
+            and not result.crosses_data
         ]
         crossed.sort(key=lambda result: (_order(result.trained_on), _order(result.tested_on)))
         if any(result.trained_on != result.tested_on for result in crossed):

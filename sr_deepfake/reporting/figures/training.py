@@ -43,7 +43,7 @@ def training_figure(grid: ReportGrid) -> tuple[ReportFigure | None, list[str]]:
     curves, without = [], []
     for entry in grid.entries:
         result = entry.attacked or entry.clean
-        if result is None or result.is_external:
+        if result is None or result.is_external or result.crosses_data:  # trained elsewhere, or shown there
             continue
         curve = read_curve(result)
         if curve is None:

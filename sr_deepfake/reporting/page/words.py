@@ -3,11 +3,13 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import fmean, stdev
 
 from sr_deepfake.reporting.grid import ReportGrid
-from sr_deepfake.reporting.numbers import interval_words, percent, points
+from sr_deepfake.reporting.numbers import interval_words, model_name, percent, points, signed
 from sr_deepfake.reporting.page.heat_map import Change, changes
 from sr_deepfake.reporting.report import Report
+from sr_deepfake.reporting.tables import change_of
 
 SIGNIFICANT = 0.05
 # A detector below this AUC on clean faces is near guessing, and its changes say little.
@@ -60,8 +62,25 @@ def conclusions(report: Report) -> list[str]:
         if found:
             sentence = _sentence(found)
             said.append(f"{sentence[0].upper()}{sentence[1:]}")
-    said += _corrected(grid) + _weak(grid) + _likeness(grid) + _tested(grid)
+    said += _corrected(grid) + _weak(grid) + _likeness(grid) + _seeds(grid) + _tested(grid)
     return said
+
+
+def _seeds(grid: ReportGrid) -> list[str]:
+    """How far the change depends on the seed of the training, where several were run."""
+    told = []
+    for entry in grid.entries:
+        known = [change for seed in entry.seeds if (change := change_of(seed, "both", "fnr")) is not None]
+        if len(known) > 1:
+            mean, deviation = signed(fmean(known), 1, 100), 100 * stdev(known)
+            who = f"{model_name(entry.model)} on {entry.forgery}"
+            told.append(f"{who} {mean} ± {deviation:.1f} ({len(known)} seeds)")
+    if not told:
+        return []
+    words = "; ".join(told)
+    return [
+        f"Change of FNR in points, mean and standard deviation over seeds: {words}. The rest is of the newest."
+    ]
 
 
 def tiles(grid: ReportGrid) -> list[Tile]:
