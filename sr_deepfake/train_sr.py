@@ -18,6 +18,7 @@ def main(cfg: DictConfig) -> None:
     from sr_deepfake.super_resolution.training.photos import Patches, ValidationPhotos, find_photos
     from sr_deepfake.system.hardware import helpful_workers
 
+    build.require_one_device(cfg)
     accelerator = {"cuda": "gpu"}.get(build.device(cfg).type, build.device(cfg).type)
     photos, validation = (find_photos(cfg[name], name) for name in ("photos", "validation"))
     schedule = hydra.utils.instantiate(cfg.schedule)

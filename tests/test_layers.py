@@ -47,7 +47,7 @@ def test_the_rooms_are_those_of_the_order():
     assert {
         path.name for path in PACKAGE.iterdir() if path.is_dir() and (path / "__init__.py").exists()
     } == set(ORDER)
-    assert {file.stem for file in PACKAGE.glob("*.py")} == {"__init__", *PROGRAMS}
+    assert {file.stem for file in PACKAGE.glob("*.py")} == {"__init__", "__main__", *PROGRAMS}
 
 
 @pytest.mark.parametrize("program", sorted(PROGRAMS))

@@ -42,6 +42,12 @@ _NEUTRAL = (
     "_target_", "accelerator", "default_root_dir", "enable_model_summary", "enable_progress_bar", "limit_test_batches",
     "log_every_n_steps", "num_sanity_val_steps", "plugins", "profiler", "use_distributed_sampler",
 )  # fmt: skip
+# Arguments of Lightning's Trainer that mean something else here, or nothing.
+_NOT_OBEYED = {
+    "overfit_batches": "the data module draws the batches; trainer.limit_train_batches=N takes fewer of them",
+    "reload_dataloaders_every_n_epochs": "the faces of an epoch depend on its number alone",
+    "default_root_dir": "paths.outputs=FOLDER says where everything goes",
+}
 # Lightning's short names.
 _PRECISIONS = {"32": "32-true", "16": "16-mixed", "bf16": "bf16-mixed"}
 
@@ -119,6 +125,9 @@ def trainer(
         raise UserError(
             "callbacks.model_checkpoint has to keep one epoch, as best.ckpt (filename, save_top_k)"
         )
+    for name in _NOT_OBEYED:
+        if cfg.trainer.get(name):
+            raise UserError(f"trainer.{name}={cfg.trainer[name]} is not obeyed here: {_NOT_OBEYED[name]}")
     if cfg.trainer.limit_val_batches == 0:
         raise UserError("trainer.limit_val_batches=0: validation chooses the epoch that is kept")
     made = _trainer(cfg, callbacks, logger)
@@ -155,6 +164,8 @@ def tester(cfg: DictConfig, predictions: Path | None, logger: Logger | None) -> 
     if cfg.trainer.enable_progress_bar and "progress_bar" in cfg.callbacks:
         callbacks.append(instantiate(cfg.callbacks.progress_bar))
     devices = plain(cfg.trainer.devices)
+    if HydraConfig.get().job.name == "evaluate":
+        require_one_device(cfg)
     one = devices[:1] if isinstance(devices, list) else 1
     alone = {"devices": one, "strategy": "auto", "precision": "32-true", "enable_checkpointing": False}
     return _trainer(cfg, callbacks, logger, **alone)
@@ -242,6 +253,20 @@ def _precision(cfg: DictConfig) -> str:
     """
     name = str(cfg.trainer.precision)
     return choose(_PRECISIONS.get(name, name), ["32-true", "bf16-mixed", "16-mixed"], "trainer.precision")
+
+
+def require_one_device(cfg: DictConfig) -> None:
+    """Refuse several devices where one does the work.
+
+    Raises:
+        UserError: `trainer.devices` asks for more.
+    """
+    devices = plain(cfg.trainer.devices)
+    if isinstance(devices, int | str) and str(devices) not in ("1", "auto"):
+        raise UserError(
+            f"trainer.devices={devices}: `{HydraConfig.get().job.name}` works on one device; trainer.devices=[1] names "
+            "another"
+        )
 
 
 def _devices(cfg: DictConfig) -> int:

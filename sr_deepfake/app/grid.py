@@ -81,23 +81,31 @@ def grid_of(program: str, overrides: Sequence[str], search: Path | None = None) 
         override for override in overrides if not override.startswith(("hydra/launcher", "hydra.launcher"))
     ]
     extra = [f"hydra.searchpath=[{search.resolve().as_uri()}]"] if search is not None else []
-    parser = OverridesParser.create()
     with _hydra_of_our_own():
+        parser = OverridesParser.create(config_loader=GlobalHydra.instance().config_loader())
         parsed = parser.parse_overrides(typed)
         fixed = [override.input_line or "" for override in parsed if not override.is_sweep_override()]
         base = hydra.compose(program, [*fixed, *extra], return_hydra_config=True)
         params = [f"{key}={value}" for key, value in (base.hydra.sweeper.get("params") or {}).items()]
         (jobs,) = BasicSweeper.split_arguments(parser.parse_overrides([*params, *typed]), None)
         configs = [hydra.compose(program, [*job, *extra], return_hydra_config=True) for job in jobs]
-        runs = [
-            run_of(program, job, cfg, cfg.hydra.runtime.choices)
-            for job, cfg in zip(jobs, configs, strict=True)
-        ]
+        runs = [_run_or_its_words(program, job, cfg) for job, cfg in zip(jobs, configs, strict=True)]
         outputs = Path(configs[0].paths.outputs)
     values = [dict(override.split("=", 1) for override in job if "=" in override) for job in jobs]
     varying = [key for key in values[0] if key not in _SHOWN and len({row.get(key) for row in values}) > 1]
     varied = [{key: row[key] for key in varying} for row in values]
     return Grid(outputs, runs, varied, is_sweep=len(jobs) > 1 or bool(params))
+
+
+def _run_or_its_words(program: str, job: Sequence[str], cfg: DictConfig) -> Run:
+    """The run of a configuration; where a value that is needed is missing, one that cannot have been done."""
+    choices = cfg.hydra.runtime.choices
+    try:
+        return run_of(program, job, cfg, choices)
+    except OmegaConfBaseException:
+        forgery, attack = str(choices["forgery_method"]), attack_label(choices, {})
+        unknown = {"unresolved": list(job)}
+        return Run(program, list(job), unknown, str(choices["model"]), forgery, attack, str(choices["data"]))
 
 
 @contextmanager
@@ -148,7 +156,7 @@ def asked_grid(hydra_answers: Callable[[], object]) -> AskedGrid | None:
             raise UserError(mistake)
         grid = grid_of("train", args.overrides, Path(args.config_dir) if args.config_dir else None)
     except (UserError, HydraException, OmegaConfBaseException) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         raise SystemExit(MISUSE) from None
     return AskedGrid(typed, grid)
 

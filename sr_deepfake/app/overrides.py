@@ -80,7 +80,7 @@ def _long(argument: str) -> str:
 # Options of `report`; what else stands beside experiment= is train's.
 _OF_THE_REPORT = (
     "compare", "compare_force", "examples", "folders", "grid", "log_folder", "logger", "out", "paths", "run_name",
-    "run_tags", "runs",
+    "run_tags", "runs", "scores",
 )  # fmt: skip
 # Programs that know no data set.
 _WITHOUT_DATA = ("attack", "report", "train_sr")
@@ -171,10 +171,36 @@ def find_mistake(config_name: str, arguments: list[str]) -> str | None:
         return None
     try:
         overrides = OverridesParser.create().parse_overrides(args.overrides)
+    except HydraException as error:
+        return _unreadable(args.overrides) or " ".join(str(error).split())
+    for override in overrides:
+        if override.value() == "" and not override.is_delete():
+            key = override.key_or_group
+            return f"{key}= has no value (an empty variable of the shell?). {key}=null stands for none"
+    try:
         with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
             return _find_mistake(config_name, overrides)
     except HydraException:
         return None  # Hydra meets the same error again and tells it better
+
+
+def _unreadable(overrides: Sequence[str]) -> str | None:
+    """Say which override Hydra's grammar cannot read, and how it is quoted."""
+    parser = OverridesParser.create()
+    for override in overrides:
+        try:
+            parser.parse_override(override)
+        except HydraException:
+            key, equals, value = override.partition("=")
+            if not equals:
+                return f"{override!r} is no KEY=VALUE"
+            escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+            quoted = shlex.quote(f'{key}="{escaped}"')
+            return (
+                f"{override!r} cannot be read: a value with other signs than letters, digits and / . - _ goes into "
+                f"quotes, {quoted}"
+            )
+    return None
 
 
 def _find_mistake(config_name: str, overrides: list[Override]) -> str | None:

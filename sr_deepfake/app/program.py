@@ -5,6 +5,7 @@ Nothing here imports torch: `--help` and a mistyped override have to answer at o
 
 import functools
 import gc
+import io
 import logging
 import shlex
 import sys
@@ -48,6 +49,7 @@ def program(config_name: str) -> Callable[[Task], Callable[[], Any]]:
 
         def main() -> Any:
             typed[:] = sys.argv[1:]
+            _print_any_name()
             try:
                 sys.argv[1:] = completed(config_name, sys.argv[1:])
             except UserError as error:
@@ -57,6 +59,10 @@ def program(config_name: str) -> Callable[[Task], Callable[[], Any]]:
                 _misuse(mistake)
             try:
                 return application()
+            except ValueError as error:
+                if not str(error).startswith("Only one of --run"):  # Hydra's words about flags
+                    raise
+                _misuse(str(error))
             except KeyboardInterrupt:  # between jobs, or while other processes do them
                 print(INTERRUPTED, file=sys.stderr)
                 raise SystemExit(130) from None
@@ -75,6 +81,7 @@ def run(task: Task, cfg: DictConfig, name: str, typed: list[str]) -> Any:
         name: of the program, as in `python -m sr_deepfake.<name>`.
         typed: the arguments that it was started with.
     """
+    _print_any_name()
     provenance.start(name, shlex.join(["python", "-m", f"sr_deepfake.{name}", *typed]))
     try:
         forget_failure()
@@ -101,6 +108,13 @@ def run(task: Task, cfg: DictConfig, name: str, typed: list[str]) -> Any:
             raise SystemExit(1) from None
     gc.collect()  # what the failed job still held, such as memory of a GPU, is the next one's
     return None
+
+
+def _print_any_name() -> None:
+    """What the console cannot show is escaped: a file's name must not end the work."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _misuse(message: str) -> NoReturn:

@@ -72,7 +72,7 @@ def _file_label(name: Any) -> str:
         if Path(str(name or "")).is_dir()
         else re.sub(r"\.(onnx|pth?|pt2|py|safetensors|ckpt|bin)$", "", whole)
     )
-    return re.sub(r"[^A-Za-z0-9_.-]", "_", stem) or "external"
+    return re.sub(r"[^A-Za-z0-9_.-]", "_", stem)[:60] or "external"
 
 
 OmegaConf.register_new_resolver("file_label", _file_label, replace=True)

@@ -57,8 +57,14 @@ def mendable(error: BaseException, outputs: Path) -> UserError | None:
     if isinstance(error, OmegaConfBaseException):
         told = str(error).partition("\n    object_type=")[0]
         return UserError(" ".join(told.split())).with_traceback(error.__traceback__)
-    if _is_lightnings(error):
+    if _is_lightnings(error) or (isinstance(error, ValueError) and "`val_check_interval`" in str(error)):
         return UserError(f"trainer: {last_line(error)}").with_traceback(error.__traceback__)
+    if isinstance(error, RuntimeError) and str(error).startswith("Early stopping conditioned on"):
+        return UserError(
+            "the training ended before a validation, which chooses the epoch that is kept: a limit of the trainer "
+            "(trainer.max_steps, max_time, limit_train_batches) is shorter than an epoch. +trainer.fast_dev_run=true "
+            "goes through every step once"
+        ).with_traceback(error.__traceback__)
     if isinstance(error, RuntimeError) and _INDETERMINATE in str(error):
         layer = str(error).partition(_INDETERMINATE)[0].split()[-1]
         return UserError(
@@ -123,6 +129,7 @@ class Watch(Callback):
         _failures.clear()
         _end_at_once(lambda: check_writable(Path(config.paths.outputs)))
         _end_at_once(lambda: check_launcher(config.hydra, config.get("trainer")))
+        _end_at_once(lambda: check_faces(config))
         _end_at_once(lambda: check_weights(config))
         share_cores(config.hydra)
 
@@ -157,6 +164,27 @@ def check_weights(config: DictConfig) -> None:
     try:
         instantiate(config.sr_model)
     except InstantiationException as error:
+        raise mendable(error, Path(config.paths.outputs)) or error from error
+
+
+def check_faces(config: DictConfig) -> None:
+    """See that the faces of a sweep's data set are there, once, before thirty jobs say that they are not.
+
+    A data set that is swept over, or that makes its faces itself, is left to the jobs.
+
+    Raises:
+        UserError: they are not.
+    """
+    asked = [
+        word for word in config.hydra.overrides.task if word.startswith(("data=", "data.", "extraction."))
+    ]
+    if config.hydra.job.name not in ("train", "evaluate") or any("," in word for word in asked):
+        return
+    try:
+        source = instantiate(config.data.source)
+        if hasattr(source, "require_faces"):
+            source.require_faces()
+    except (InstantiationException, UserError) as error:
         raise mendable(error, Path(config.paths.outputs)) or error from error
 
 

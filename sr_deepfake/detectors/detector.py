@@ -153,6 +153,7 @@ class Detector(TestedDetector):
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """The optimiser and, stepped after every batch, the schedule."""
         parameters = [parameter for parameter in self.parameters() if parameter.requires_grad]
+        steps = 0 if self.scheduler is None else self.trainer.estimated_stepping_batches
         try:
             optimizer = (self.optimizer or _paper_optimizer)(parameters)
             if self.scheduler is None:
@@ -161,7 +162,6 @@ class Detector(TestedDetector):
                 inspect.signature(self.scheduler).parameters.keys()
                 - getattr(self.scheduler, "keywords", {}).keys()
             )
-            steps = self.trainer.estimated_stepping_batches
             schedule = self.scheduler(optimizer, **{name: steps for name in _LENGTHS if name in known})
         except (TypeError, ValueError) as error:
             raise UserError(f"protocol.optimizer, protocol.scheduler: {error}") from error

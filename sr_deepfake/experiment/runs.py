@@ -157,7 +157,7 @@ class RunStore:
     def like(self, run: Run) -> Run | None:
         """Find the stored state of a run; without data.root, that of the last run that differs in nothing else."""
         found = self.find(run.name)
-        if found is not None or run.settings["data"]["source"].get("root", "") is not None:
+        if found is not None or run.settings.get("data", {}).get("source", {}).get("root", "") is not None:
             return found
         alike = [other for other in self.all() if _without_root(other) == _without_root(run)]
         return alike[-1] if alike else None

@@ -25,7 +25,7 @@ from sr_deepfake.media.photo import QUALITY, Photo, check_output, read_photo_fil
 from sr_deepfake.media.preview import side_by_side
 from sr_deepfake.media.video.attack import VideoSettings, attack_video
 from sr_deepfake.system.errors import UserError
-from sr_deepfake.system.files import printable, replacing
+from sr_deepfake.system.files import longer_name, printable, replacing
 from sr_deepfake.system.photos import MAX_PIXELS
 
 log = logging.getLogger(__name__)
@@ -127,7 +127,7 @@ class FileAttacker:
         )
 
     def _video(self, job: Job, frames: Frames) -> Outcome:
-        preview = job.target.with_name(f"{job.target.name}.preview.mp4") if self.preview else None
+        preview = longer_name(job.target, ".preview.mp4") if self.preview else None
         seen: dict[int, tuple[list[Picture], list[Picture]]] = {}
 
         def watch(index: int, crops: list[Crop], before: list[Picture], after: list[Picture]) -> None:
@@ -181,7 +181,7 @@ class FileAttacker:
         )
         buffer = io.BytesIO()
         Image.fromarray(sheet).save(buffer, "PNG")
-        with replacing(target.with_name(f"{target.name}.preview.png")) as beside:
+        with replacing(longer_name(target, ".preview.png")) as beside:
             beside.write_bytes(buffer.getvalue())
 
     def labels(self, faces: Sequence[Picture], attacked: bool = False) -> list[str]:

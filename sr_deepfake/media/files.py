@@ -1,5 +1,6 @@
 """Input and output files of a command line: photos and videos, and where each one's result goes."""
 
+import codecs
 import glob
 import os
 from collections.abc import Iterator
@@ -8,7 +9,7 @@ from pathlib import Path
 
 from sr_deepfake.data.extraction.video import is_video
 from sr_deepfake.system.errors import UserError
-from sr_deepfake.system.files import printable
+from sr_deepfake.system.files import encoding_of, printable
 from sr_deepfake.system.photos import is_photo
 
 
@@ -76,11 +77,25 @@ def _listed(name: str) -> list[str]:
         data = Path(name).read_bytes()
     except OSError as error:
         raise UserError(f"input=@{printable(name)}: the list cannot be read ({error.strerror})") from None
+    encoding = encoding_of(Path(name))
+    if encoding == "utf-8-sig":
+        data = data.removeprefix(codecs.BOM_UTF8)  # names may be any bytes
+    else:
+        try:
+            data = os.fsencode(data.decode(encoding))
+        except UnicodeDecodeError as error:
+            raise UserError(f"input=@{printable(name)}: the list is no {encoding} ({error})") from None
     separator = b"\0" if b"\0" in data else b"\n"
-    names = [os.fsdecode(line.removesuffix(b"\r")) for line in data.split(separator)]
-    if not any(names):
+    names = [os.fsdecode(line.removesuffix(b"\r")) for line in data.split(separator) if line.strip(b"\r")]
+    if not names:
         raise UserError(f"input=@{printable(name)}: the list is empty")
-    return [line for line in names if line]
+    for line in names:
+        if len(line) == 1 and Path(line).is_dir():
+            raise UserError(
+                f"input=@{printable(name)}: the list names the folder {line!r}. Is it UTF-16 without a byte order "
+                "mark? Save it as UTF-8; a folder of one letter is named as ./X"
+            )
+    return names
 
 
 def _add(files: Files, name: str, without: Path | None) -> None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, JpegImagePlugin, PngImagePlugin, TiffImagePlugin, TiffTags
 
 from sr_deepfake.data.extraction.cropping import Crop
+from sr_deepfake.data.extraction.orientation import OF_EXIF
 from sr_deepfake.media.faces import Picture, cut, paste
 from sr_deepfake.system.errors import SourceError, UserError
 from sr_deepfake.system.files import printable, replacing
@@ -28,11 +29,6 @@ _HOLDS = {
     "WEBP": ("L", "LA", "RGB", "RGBA"),
 }
 _CHANNELS = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4}
-# How each EXIF orientation's stored pixels are turned upright: transposed, rows reversed, columns reversed.
-_TURNS = {
-    1: (False, False, False), 2: (False, False, True), 3: (False, True, True), 4: (False, True, False),
-    5: (True, False, False), 6: (True, False, True), 7: (True, True, True), 8: (True, True, False),
-}  # fmt: skip
 _ORIENTATION, _XMP = 274, 700
 # TIFF tags of how pixels are stored, and blocks that are kept apart (XMP, ICC) or may hold a thumbnail (Photoshop).
 _NOT_EXIF = {
@@ -76,9 +72,7 @@ class Photo:
     @property
     def upright(self) -> NDArray[np.uint8]:
         """The pixels as they are to be looked at, `H×W×C`: a view, through which the stored pixels change."""
-        transposed, rows, columns = _TURNS[self.orientation]
-        view = self.pixels.transpose(1, 0, 2) if transposed else self.pixels
-        return view[:: -1 if rows else 1, :: -1 if columns else 1]
+        return OF_EXIF[self.orientation].upright(self.pixels)
 
     def rgb(self) -> Picture:
         """The photo upright, as RGB without alpha: a copy, `H×W×3`."""
@@ -145,7 +139,7 @@ def read_photo_file(path: Path, max_pixels: int = MAX_PIXELS) -> Photo:
         photo.format == "WEBP" and _webp_is_lossless(data)
     )
     photo.exif = _exif_of(image)
-    if (orientation := photo.exif.get(_ORIENTATION, 1)) in _TURNS:
+    if (orientation := photo.exif.get(_ORIENTATION, 1)) in OF_EXIF:
         photo.orientation = int(orientation)
     photo.options = {
         name: image.info[name] for name in ("icc_profile", "dpi", "comment") if image.info.get(name)
@@ -159,9 +153,11 @@ def read_photo_file(path: Path, max_pixels: int = MAX_PIXELS) -> Photo:
         }
     xmp = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp")
     photo.xmp = xmp.encode() if isinstance(xmp, str) else xmp
-    photo.text = {
-        name: str(value) for name, value in getattr(image, "text", {}).items() if name[:4] != "XML:"
-    }
+    texts = {name: str(value) for name, value in getattr(image, "text", {}).items() if name[:4] != "XML:"}
+    # ImageMagick's way of keeping EXIF and Photoshop blocks, thumbnails in them, as text.
+    photo.text = {name: value for name, value in texts.items() if not name.startswith("Raw profile type")}
+    if texts.keys() - photo.text.keys():
+        photo.dropped.append("raw profiles kept as text, which may hold a thumbnail")
     _drop_the_old_face(photo, image, data)
     return photo
 

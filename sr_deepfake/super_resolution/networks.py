@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from sr_deepfake.super_resolution.precision import InFloat32
 from sr_deepfake.super_resolution.weights import OPTION, check_finite, find_weights, read_weights
+from sr_deepfake.system.checkpoints import spellings
 from sr_deepfake.system.errors import MissingWeightsError, UserError
 
 _log = logging.getLogger(__name__)
@@ -139,12 +140,17 @@ def _recognised(state: dict[str, Tensor], path: Path) -> Any:
         UnsupportedModelError,
     )  # it loads 40 networks' code
 
-    try:
-        found = ModelLoader().load_from_state_dict(state)
-    except UnsupportedModelError:
-        raise _refused(path, "spandrel does not know the network that it belongs to") from None
-    except Exception as error:  # a network's own code, run on tensors that resemble its own
-        raise _refused(path, f"spandrel cannot build its network ({_first_line(error)})") from None
+    found, reason = None, "spandrel does not know the network that it belongs to"
+    for names in spellings(state):
+        try:
+            found = ModelLoader().load_from_state_dict(names)
+            break
+        except UnsupportedModelError:
+            continue
+        except Exception as error:  # a network's own code, run on tensors that resemble its own
+            reason = f"spandrel cannot build its network ({_first_line(error)})"
+    if found is None:
+        raise _refused(path, reason)
     name = found.architecture.name
     if not isinstance(found, ImageModelDescriptor) or found.purpose != "SR" or found.scale < 2:
         raise _refused(

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from sr_deepfake.super_resolution.download import Published, fetch, is_whole
 from sr_deepfake.super_resolution.layouts import basicsr_names, scale_of
+from sr_deepfake.system.checkpoints import load_pytorch, spellings, unwrapped
 from sr_deepfake.system.errors import MissingWeightsError, UserError
 
 OPTION = "sr_model.weights=FILE"
@@ -23,9 +24,6 @@ OPTION = "sr_model.weights=FILE"
 OFFICIAL, TORCHSR = "official", "torchsr"
 CACHE = "~/.cache/sr_deepfake/weights"
 _FOLDER = Path(__file__).with_name("weights")
-# Programs store a network below one of these names; the averaged weights (ema) are the better ones.
-_WRAPPERS = ("params_ema", "params-ema", "params", "state_dict", "model_state_dict", "model", "net")
-_PREFIXES = ("module.", "netG.")  # of every name, where a network was saved from within another
 _SIGNS_OF_CODE = ("GLOBAL", "Unsupported", "class")  # in torch's message when it meets more than tensors
 _log = logging.getLogger(__name__)
 _downloads = ContextVar("downloads", default=True)
@@ -132,11 +130,12 @@ def load_weights(network: nn.Module, path: Path, name: str) -> None:
 
 def fill(network: nn.Module, state: dict[str, Tensor], path: Path, name: str) -> None:
     """Copy the tensors that `read_weights` read into a network: the second half of `load_weights`."""
+    expected = network.state_dict()
     try:
-        state = basicsr_names(state)
+        spelt = [basicsr_names(names) for names in spellings(state)]
     except ValueError as error:
         raise _another_network(path, name, str(error)) from None
-    expected = network.state_dict()
+    state = max(spelt, key=lambda names: len(names.keys() & expected.keys()))
     enlarges, wanted = scale_of(state), scale_of(expected)
     if enlarges and wanted and enlarges != wanted:
         raise UserError(
@@ -172,7 +171,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
             like). The content tells which, not the name.
 
     Returns:
-        Name → tensor, as in the file, but without the prefix `module.` that data-parallel training leaves.
+        Name → tensor, as in the file (see `spellings` for prefixes of the names).
 
     Raises:
         UserError: in one line that names the file and says why it was refused.
@@ -186,18 +185,12 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         ) from None
     is_pytorch = start.startswith((b"PK\x03\x04", b"\x80"))
     content = _read_pytorch(path) if is_pytorch else _read_safetensors(path)
-    for wrapper in _WRAPPERS:
-        if isinstance(content, dict) and isinstance(content.get(wrapper), dict):
-            content = content[wrapper]
-            break
+    content = unwrapped(content)
     if not isinstance(content, dict) or not content:
         raise _not_weights(path, "it holds no named tensors")
     for key, value in content.items():
         if not isinstance(key, str) or not isinstance(value, Tensor):
             raise _not_weights(path, f"its entry {key!r} is {type(value).__name__}, not a tensor")
-    for prefix in _PREFIXES:
-        if all(key.startswith(prefix) for key in content):
-            content = {key.removeprefix(prefix): value for key, value in content.items()}
     return content
 
 
@@ -210,7 +203,7 @@ def _read_safetensors(path: Path) -> Any:
 
 def _read_pytorch(path: Path) -> Any:
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        return load_pytorch(path)
     except pickle.UnpicklingError as error:
         # torch refuses by an allow-list of what tensors need; its message runs over many lines.
         if any(word in str(error) for word in _SIGNS_OF_CODE):
@@ -227,7 +220,10 @@ def _not_weights(path: Path, why: str) -> UserError:
 
 
 def _another_network(path: Path, name: str, why: str) -> UserError:
-    return UserError(f"{path} does not hold weights of {name}: {why}; name another file with {OPTION}")
+    return UserError(
+        f"{path} does not hold weights of {name}: {why}; name another file with {OPTION}, or sr_model=spandrel, which "
+        "reads other networks"
+    )
 
 
 def _first_mismatch(expected: dict[str, Tensor], found: dict[str, Tensor]) -> str:

@@ -37,7 +37,8 @@ def replacing(path: Path) -> Iterator[Path]:
         ('1 2 3', 1)
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    # Not longer than the name it takes the place of may be.
+    beside = path.with_name(f".{uuid.uuid4().hex}.part")
     try:
         yield beside
         os.replace(beside, path)
@@ -92,6 +93,20 @@ def safe_name(text: str, whole: str | None = None) -> str:
     plain = re.sub(r"[^A-Za-z0-9._]+", "_", text).strip("._")[:40]
     digest = hashlib.sha256(os.fsencode(text if whole is None else whole)).hexdigest()[:12]
     return f"{plain}-{digest}" if plain else digest
+
+
+def longer_name(path: Path, ending: str) -> Path:
+    """A name beside a file's: its own and an ending, cut short where file systems take no longer one (255 bytes).
+
+    >>> longer_name(Path("a/b.mp4"), ".preview.mp4"), len(longer_name(Path("ü" * 120), ".preview.mp4").name.encode())
+    (PosixPath('a/b.mp4.preview.mp4'), 252)
+    """
+    own = os.fsencode(path.name)
+    if len(own) + len(os.fsencode(ending)) <= 255:
+        return path.with_name(f"{path.name}{ending}")
+    mark = f"~{hashlib.sha256(own).hexdigest()[:8]}"
+    kept = own[: 255 - len(mark) - len(os.fsencode(ending))].decode(errors="ignore")
+    return path.with_name(f"{kept}{mark}{ending}")
 
 
 def printable(text: str) -> str:

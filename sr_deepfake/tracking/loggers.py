@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from sr_deepfake.reporting.report import Report
 
 REACHABLE_WITHIN = 5.0  # s
+_LONGEST_TAG = 64  # characters, of W&B
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +57,7 @@ def wandb_logger(
         "project": project,
         "name": name,
         "group": group,
-        "tags": list(dict.fromkeys(tags)),
+        "tags": list(dict.fromkeys(tag[:_LONGEST_TAG] for tag in tags if tag)),
         "save_dir": save_dir,
         "job_type": job_type,
         "settings": patience,

@@ -12,6 +12,8 @@ from sr_deepfake.system.files import write_json
 
 RECIPE = 3  # raised whenever the same settings would give other crops
 SETTINGS = "extraction.json"  # beside the manifest
+# The least values; a face is looked for from 12 px on, the window of the detector's first network.
+_LEAST = {"frames": 1, "min_frames": 1, "margin": 0, "multiple": 1, "min_face": 12, "seed": 0, "timeout": 1}
 
 
 @dataclass(frozen=True)
@@ -50,14 +52,26 @@ class ExtractionSettings:
     timeout: float | None = 1800
 
     def __post_init__(self) -> None:
-        if self.frames < 1 or self.min_frames < 1:
-            raise UserError(
-                "extraction.frames and extraction.min_frames must be at least 1, "
-                f"not {self.frames} and {self.min_frames}."
-            )
+        for name, least in _LEAST.items():
+            value = getattr(self, name)
+            if name == "timeout" and value is None:
+                continue
+            whole = name in ("frames", "min_frames", "multiple", "seed")
+            if (
+                not isinstance(value, int if whole else int | float)
+                or isinstance(value, bool)
+                or not value >= least
+            ):
+                kind = "whole number" if whole else "number"
+                raise UserError(f"extraction.{name}={value}: it is a {kind} of at least {least}")
         choose(self.square, SQUARES, "extraction.square")
         given = self.thresholds
-        thresholds = [given] * 3 if isinstance(given, (int, float)) else given
+        thresholds = [given] * 3 if isinstance(given, (int, float)) else list(given)
+        numbers = all(isinstance(one, int | float) and 0 <= one <= 1 for one in thresholds)
+        if len(thresholds) != 3 or not numbers:
+            raise UserError(
+                f"extraction.thresholds={given}: it is a probability in [0, 1], or three, as [0.6,0.7,0.7]"
+            )
         object.__setattr__(self, "thresholds", tuple(float(threshold) for threshold in thresholds))
         object.__setattr__(self, "min_face", float(self.min_face))
 

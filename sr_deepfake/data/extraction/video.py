@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ImageOps
 
+from sr_deepfake.data.extraction.orientation import upright
 from sr_deepfake.system.errors import SourceError
 from sr_deepfake.system.photos import is_photo, open_photo
 
@@ -70,21 +71,6 @@ def moving_picture(container: "av.container.InputContainer") -> "av.VideoStream"
         if not stream.disposition & av.stream.Disposition.attached_pic and stream.codec_context is not None:
             return stream
     raise SourceError("no video stream", "the file holds other streams only")
-
-
-def upright(frame: "av.VideoFrame") -> NDArray[np.uint8]:
-    """A frame as it is shown: uint8 RGB `H×W×3`, a copy, turned as the file's display matrix asks for.
-
-    >>> upright(av.VideoFrame(64, 48, "yuv420p")).shape
-    (48, 64, 3)
-    """
-    image = frame.to_ndarray(format="rgb24").astype(np.uint8, copy=False)
-    return np.array(np.rot90(image, quarter_turns(frame)), order="C")
-
-
-def quarter_turns(frame: "av.VideoFrame") -> int:
-    """Number of quarter turns counter-clockwise that make a frame upright: 0 to 3."""
-    return round(frame.rotation / 90) % 4
 
 
 def draw_frame_indices(name: str, n_frames: int, count: int, seed: int = 0, drawn: int = 0) -> list[int]:

@@ -30,6 +30,7 @@ from sr_deepfake.data.manifest import (
 from sr_deepfake.data.sources.layouts import not_found
 from sr_deepfake.data.sources.video_data_set import VideoDataSet
 from sr_deepfake.system.errors import UserError, choose
+from sr_deepfake.system.files import encoding_of
 
 log = logging.getLogger(__name__)
 
@@ -231,7 +232,7 @@ def _read_splits(folder: Path) -> Splits:
 
 def _read_pairs(path: Path) -> Pairs:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding=encoding_of(path)))
     except ValueError as error:
         raise InvalidSplitsError(f"{path} is not valid JSON: {error}") from error
     if not isinstance(content, list):

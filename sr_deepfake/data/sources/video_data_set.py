@@ -76,8 +76,12 @@ class VideoDataSet:
             disjoint=self.disjoint,
         )
 
-    def faces(self, methods: Sequence[str]) -> FaceSet:
-        """The faces that `prepare` found; the videos themselves are not needed any more."""
+    def require_faces(self) -> None:
+        """See that `prepare` has found faces, with these settings.
+
+        Raises:
+            UserError: it has not; the message names the command.
+        """
         manifest = self.crops / MANIFEST
         if not manifest.is_file():
             level = f" data.compression={self.level}" if self.level else ""
@@ -87,9 +91,13 @@ class VideoDataSet:
                 f"`python -m sr_deepfake.prepare data={self.name} data.root={root}{level}`, or name "
                 "the folder where they are with data.crops=..."
             )
-        self.chosen(methods)
         check_settings(self.crops, self.settings)
-        return FaceSet(self.name, self.crops, read_manifest(manifest))
+
+    def faces(self, methods: Sequence[str]) -> FaceSet:
+        """The faces that `prepare` found; the videos themselves are not needed any more."""
+        self.chosen(methods)
+        self.require_faces()
+        return FaceSet(self.name, self.crops, read_manifest(self.crops / MANIFEST))
 
     def chosen(self, methods: Sequence[str] | None) -> list[str]:
         """The methods that are wished, or all.

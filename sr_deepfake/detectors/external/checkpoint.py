@@ -5,30 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import safetensors.torch
-import torch
 from torch import Tensor, nn
 
 from sr_deepfake.detectors.backbones import build_classifier
 from sr_deepfake.detectors.external.base import ExternalDetector, Opened
 from sr_deepfake.detectors.external.files import detector_file, digest_of
+from sr_deepfake.system.checkpoints import load_pytorch, spellings, unwrapped
 from sr_deepfake.system.errors import UserError
-
-# What trainings put around weights, and before their names.
-_WRAPPERS = (
-    "state_dict_ema", "ema_state_dict", "state_dict", "model_state_dict", "model_state", "model", "net", "network",
-    "params_ema", "params", "weights", "ema",
-)  # fmt: skip
-_PREFIXES = (
-    "module.",
-    "_orig_mod.",
-    "backbone.",
-    "model.",
-    "net.",
-    "network.",
-    "encoder.",
-    "detector.",
-    "generator.",
-)
 
 
 class CheckpointDetector(ExternalDetector):
@@ -77,7 +60,7 @@ def read_weights(file: Path) -> Mapping[str, Any]:
     try:
         if file.suffix == ".safetensors":
             return safetensors.torch.load_file(file)
-        content = torch.load(file, map_location="cpu", weights_only=True)
+        content = load_pytorch(file)
     except Exception as error:  # of a pickle that is none: any class
         reason = " ".join(str(error).split("\n")[0].split())
         if "weights_only" in str(error) or "Unsupported global" in str(error):
@@ -94,11 +77,7 @@ def bare(content: Mapping[str, Any]) -> dict[str, Tensor]:
     >>> list(bare({"epoch": 3, "state_dict": {"module.fc.weight": torch.zeros(1)}}))
     ['module.fc.weight']
     """
-    for name in _WRAPPERS:
-        inner = content.get(name)
-        if isinstance(inner, Mapping) and inner:
-            return bare(inner)
-    return {str(name): value for name, value in content.items() if isinstance(value, Tensor)}
+    return {str(name): value for name, value in unwrapped(content).items() if isinstance(value, Tensor)}
 
 
 def fitted(state: Mapping[str, Tensor], model: nn.Module, head: list[str], file: Path) -> dict[str, Tensor]:
@@ -115,7 +94,7 @@ def fitted(state: Mapping[str, Tensor], model: nn.Module, head: list[str], file:
     """
     wanted = model.state_dict()
     best: dict[str, Tensor] = {}
-    for candidate in _stripped(state):
+    for candidate in spellings(state):
         found = {name: tensor for name, tensor in candidate.items() if name in wanted}
         if len(found) > len(best):
             best, rest = found, {name: tensor for name, tensor in candidate.items() if name not in wanted}
@@ -131,18 +110,6 @@ def fitted(state: Mapping[str, Tensor], model: nn.Module, head: list[str], file:
             "all"
         )
     return {name: best.get(name, value) for name, value in wanted.items()}
-
-
-def _stripped(state: Mapping[str, Tensor]) -> list[dict[str, Tensor]]:
-    """The state as it is, and less each prefix that all of its names, or most, begin with."""
-    candidates, current = [dict(state)], dict(state)
-    while True:
-        counts = {prefix: sum(name.startswith(prefix) for name in current) for prefix in _PREFIXES}
-        prefix = max(counts, key=lambda name: counts[name])
-        if counts[prefix] * 2 <= len(current):
-            return candidates
-        current = {name.removeprefix(prefix): tensor for name, tensor in current.items()}
-        candidates.append(current)
 
 
 def _head_by_another_name(

@@ -9,7 +9,7 @@ from pathlib import Path
 import av
 
 from sr_deepfake.data.extraction.cropping import Crop
-from sr_deepfake.data.extraction.video import upright
+from sr_deepfake.data.extraction.orientation import upright
 from sr_deepfake.media.faces import Picture
 from sr_deepfake.media.video.encoder import Encoding
 from sr_deepfake.media.video.pipeline import (
@@ -71,7 +71,7 @@ class VideoReport:
         faces: how many faces were attacked, in all frames together.
         too_small: how many were left alone because they are too small.
         gaps: the damaged parts of the source.
-        left_out: kinds of streams that the result lacks, such as "data".
+        left_out: what the result lacks, such as "data" (a stream's kind) or "cover picture".
         copied: whether no face was found and the file was copied as it is.
     """
 
@@ -157,7 +157,8 @@ def attack_video(
         copied = faces == 0 and source.suffix.lower() == target.suffix.lower()
         if copied:
             shutil.copyfile(source, beside)
-        return VideoReport(frames, faces, too_small, tuple(reader.gaps), tuple(writer.left_out), copied)
+        left_out = () if copied else tuple(dict.fromkeys(writer.left_out))
+        return VideoReport(frames, faces, too_small, tuple(reader.gaps), left_out, copied)
 
 
 def _write(item: FrameFaces, writer: VideoWriter, preview: PreviewWriter | None, feather: int) -> None:

@@ -11,7 +11,7 @@ from typing import Generic, Self, TypeVar
 import av
 
 from sr_deepfake.data.extraction.cropping import Crop
-from sr_deepfake.data.extraction.video import upright
+from sr_deepfake.data.extraction.orientation import upright
 from sr_deepfake.media.faces import FoundFaces, Picture, cut
 
 Item = TypeVar("Item")

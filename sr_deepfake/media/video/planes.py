@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sr_deepfake.data.extraction.cropping import Crop
-from sr_deepfake.data.extraction.video import quarter_turns
+from sr_deepfake.data.extraction.orientation import orientation_of
 from sr_deepfake.media.faces import Picture, cut, paste
 from sr_deepfake.media.video.colour import colour_of
 from sr_deepfake.system.errors import UserError
@@ -54,30 +54,6 @@ def working_format(name: str) -> str:
     return name
 
 
-def stored_crop(crop: Crop, turns: int, height: int, width: int) -> Crop:
-    """Map a square of the upright picture to the frame as it is stored.
-
-    Args:
-        crop: of the upright picture.
-        turns: quarter turns counter-clockwise from the stored frame to the upright picture.
-        height: of the stored frame, px.
-        width: of the stored frame, px.
-
-    Example:
-        >>> stored_crop(Crop(left=0, top=10, side=24), turns=1, height=48, width=64)
-        Crop(left=30, top=0, side=24)
-    """
-    across, down = crop.left + crop.side, crop.top + crop.side
-    corners = [
-        (crop.left, crop.top),
-        (width - down, crop.left),
-        (width - across, height - down),
-        (crop.top, height - across),
-    ]
-    left, top = corners[turns]
-    return Crop(left, top, crop.side)
-
-
 def paste_faces(
     frame: "av.VideoFrame",
     crops: Sequence[Crop],
@@ -101,14 +77,14 @@ def paste_faces(
     """
     if not crops:
         return
-    turns = quarter_turns(frame)
+    orientation = orientation_of(frame)
     views = plane_views(frame)
     bits = frame.format.components[0].bits
     decoded = [view.copy() for view in views]
     for crop, old, new in zip(crops, before, after, strict=True):
-        square = stored_crop(crop, turns, frame.height, frame.width)
+        square = orientation.stored_crop(crop, frame.height, frame.width)
         share = _share(square, frame.height, frame.width, feather)
-        old_planes, new_planes = (_planes(frame, np.rot90(face, -turns)) for face in (old, new))
+        old_planes, new_planes = (_planes(frame, orientation.stored(face)) for face in (old, new))
         for view, original, old_plane, new_plane in zip(views, decoded, old_planes, new_planes, strict=False):
             steps = -(-frame.height // view.shape[0]), -(-frame.width // view.shape[1])
             samples, pixels = _whole_samples(square, steps)

@@ -10,7 +10,7 @@ from typing import Any, Self
 import av
 
 from sr_deepfake.data.extraction.cropping import Crop
-from sr_deepfake.data.extraction.video import upright
+from sr_deepfake.data.extraction.orientation import upright
 from sr_deepfake.media.faces import Picture
 from sr_deepfake.media.preview import side_by_side
 from sr_deepfake.media.video.reader import VideoReader

@@ -9,12 +9,14 @@ from typing import Self
 
 import av
 
+from sr_deepfake.data.extraction.orientation import orientation_of
 from sr_deepfake.data.extraction.video import moving_picture, require_file
 from sr_deepfake.media.video.colour import colour_of
 from sr_deepfake.media.video.planes import working_format
 from sr_deepfake.system.errors import SourceError, UserError
 from sr_deepfake.system.files import printable
 
+_BACK = 0.5  # s that a frame may be shown before the one before it; then it is moved behind it
 _SHORTFALL = 1.0  # s that a file may end before the duration that it declares
 
 
@@ -187,13 +189,18 @@ class VideoReader:
         elif pts is None:
             rate, time_base = self.stream.average_rate or 25, self.stream.time_base or Fraction(1, 25)
             self._last += max(1, round(1 / (rate * time_base)))
+        elif (back := float((self._last - pts) * (self.stream.time_base or 0))) > _BACK:
+            raise UserError(
+                f"{self.name}: its time goes back by {back:.2f} s, as where two recordings were joined. Join them "
+                "anew, as with `ffmpeg -f concat`, or attack the parts one by one"
+            )
         else:
             self._last = max(pts, self._last + 1)
         return self._last
 
 
 def _kind(frame: "av.VideoFrame") -> tuple[str, str, str]:
-    return f"{frame.width}×{frame.height}", frame.format.name, f"turned by {frame.rotation}°"
+    return f"{frame.width}×{frame.height}", frame.format.name, str(orientation_of(frame))
 
 
 def _said(error: "av.error.FFmpegError") -> str:

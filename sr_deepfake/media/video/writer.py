@@ -13,6 +13,7 @@ import av
 import numpy as np
 from av.codec.context import Flags
 
+from sr_deepfake.data.extraction.orientation import orientation_of
 from sr_deepfake.media.video.encoder import Encoding, encoder_for, muxer_of
 from sr_deepfake.media.video.reader import VideoReader
 from sr_deepfake.system.errors import UserError
@@ -20,6 +21,15 @@ from sr_deepfake.system.files import printable
 
 _PROGRESSIVE = (0, 1)  # FFmpeg's field orders: not known, and none
 _MP4 = ("mp4", "mov", "3gp", "3g2")
+# What may describe a picture, by FFmpeg's names.
+_DESCRIPTIONS = {
+    "MASTERING_DISPLAY_METADATA": "HDR10 metadata (mastering display)",
+    "CONTENT_LIGHT_LEVEL": "HDR10 metadata (content light level)",
+    "DYNAMIC_HDR_PLUS": "HDR10+ metadata",
+    "DOVI_METADATA": "Dolby Vision metadata",
+    "SPHERICAL": "the spherical projection",
+    "STEREO3D": "the stereoscopic layout",
+}
 # What the muxer says of the file itself.
 _OF_THE_FILE = {"major_brand", "minor_version", "compatible_brands", "encoder", "duration"}
 
@@ -28,8 +38,9 @@ class VideoWriter:
     """A video file that is being made from another.
 
     Kept are: size, rate, times, time base, rotation, shape of pixels, pixel format, range, matrix, primaries, transfer,
-    interlacing; metadata of the file and its streams, chapters; and the packets of the streams of sound, subtitles,
-    attachments, covers and further pictures. Streams of data (time codes, sensors) are left out. AVI and WMV hold one
+    interlacing; metadata of the file and its streams, chapters; and the packets of the streams of sound, subtitles and
+    attachments. Streams of data (time codes, sensors) are left out, and covers and further moving pictures, since they
+    show the old face. AVI and WMV hold one
     time a frame: there H.264 is written without B-frames, and FFmpeg reads it back one frame late
     (`video.codec=mpeg4` is not).
 
@@ -40,7 +51,7 @@ class VideoWriter:
         encoding: how frames are encoded.
 
     Attributes:
-        left_out: the streams that were not kept, such as "data".
+        left_out: what was not kept: kinds of streams, such as "data"; once it is finished, descriptions of the picture.
 
     Raises:
         UserError: the container, the encoder and the picture do not fit together, or the file cannot be written.
@@ -48,6 +59,7 @@ class VideoWriter:
 
     def __init__(self, path: Path, target: Path, reader: VideoReader, encoding: Encoding) -> None:
         self.name = printable(str(target))
+        self._path = path
         self.left_out: list[str] = []
         self._reader = reader
         self._muxer = muxer_of(target)
@@ -104,6 +116,23 @@ class VideoWriter:
             self._container.mux(self._stream.encode(None))
             self._finished = True
             self._container.close()
+            self._tell_lost_descriptions()
+
+    def _tell_lost_descriptions(self) -> None:
+        """Compare what describes the first frame before and after: not every container and encoder keeps all."""
+        before = self._reader.first
+        with av.open(str(self._path)) as container:
+            after = next(container.decode(container.streams.video[0]), None)
+        if after is not None and orientation_of(after) != orientation_of(before):
+            self.left_out.append(f"the orientation ({orientation_of(before)})")
+        names = set(before.side_data)
+        kept = set() if after is None else set(after.side_data)
+        self.left_out += [words for name, words in _DESCRIPTIONS.items() if name in names - kept]
+        if any(
+            name.lower() == "alpha_mode" and value == "1"
+            for name, value in self._reader.stream.metadata.items()
+        ):
+            self.left_out.append("transparency")
 
     def _options(self, target: Path) -> dict[str, str]:
         options = {}
@@ -163,6 +192,10 @@ class VideoWriter:
         copies: dict[int, av.stream.Stream] = {}
         for source in self._reader.container.streams:
             if source is self._reader.stream:
+                continue
+            if source.type == "video":  # it shows the old face
+                cover = source.disposition & av.stream.Disposition.attached_pic
+                self.left_out.append("cover picture" if cover else "a second moving picture")
                 continue
             try:
                 if source.type == "data" or (source.codec_context is None and source.type != "attachment"):

@@ -93,14 +93,18 @@ def test_believes_the_frames_rather_than_a_declared_number(tmp_path, monkeypatch
 
 
 @pytest.mark.parametrize(
-    ("matrix", "quarter_turns"),
-    [  # a, b, c, d of the QuickTime display matrix; turns of the picture, counter-clockwise
-        ((0, 1, -1, 0), -1),
-        ((-1, 0, 0, -1), 2),
-        ((0, -1, 1, 0), 1),
+    ("matrix", "expected_of"),
+    [  # a, b, c, d of the QuickTime display matrix; what is shown of what is stored
+        ((0, 1, -1, 0), lambda stored: np.rot90(stored, -1)),
+        ((-1, 0, 0, -1), lambda stored: np.rot90(stored, 2)),
+        ((0, -1, 1, 0), lambda stored: np.rot90(stored, 1)),
+        ((-1, 0, 0, 1), lambda stored: stored[:, ::-1]),  # a front camera's
+        ((1, 0, 0, -1), lambda stored: stored[::-1]),
+        ((0, 1, 1, 0), lambda stored: stored.transpose(1, 0, 2)),
+        ((0, -1, -1, 0), lambda stored: stored[::-1, ::-1].transpose(1, 0, 2)),
     ],
 )
-def test_turns_frames_upright(tmp_path, matrix, quarter_turns):
+def test_turns_frames_upright(tmp_path, matrix, expected_of):
     frame = np.zeros((48, 64, 3), np.uint8)
     frame[:24, :16] = 255
     path = encode(tmp_path / "a.mp4", [frame] * 3)
@@ -112,7 +116,7 @@ def test_turns_frames_upright(tmp_path, matrix, quarter_turns):
     turned = b"".join(n.to_bytes(4, "big", signed=True) for n in (a, b, 0, c, d, 0, 0, 0, 0x40000000))
     path.write_bytes(content[:place] + turned + content[place + 36 :])
     image = read_frames(path, count=1).images[0]
-    expected = np.rot90(frame, quarter_turns)
+    expected = expected_of(frame)
     assert image.shape == expected.shape
     assert np.abs(image.astype(int) - expected).mean() < 5
 

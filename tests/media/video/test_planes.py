@@ -6,10 +6,10 @@ from hypothesis import strategies as st
 from media_clips import picture, planes_of
 
 from sr_deepfake.data.extraction.cropping import Crop
-from sr_deepfake.data.extraction.video import upright
+from sr_deepfake.data.extraction.orientation import upright
 from sr_deepfake.media.faces import cut, paste
 from sr_deepfake.media.video.colour import colour_of
-from sr_deepfake.media.video.planes import paste_faces, stored_crop, working_format
+from sr_deepfake.media.video.planes import paste_faces, working_format
 from sr_deepfake.system.errors import UserError
 
 
@@ -17,20 +17,6 @@ def frame_of(pix_fmt: str, height: int = 60, width: int = 80) -> av.VideoFrame:
     frame = av.VideoFrame.from_ndarray(picture(0, height, width), format="rgb24").reformat(format=pix_fmt)
     frame.make_writable()
     return frame
-
-
-@given(
-    turns=st.integers(0, 3),
-    height=st.integers(24, 40),
-    width=st.integers(24, 40),
-    place=st.tuples(st.floats(0, 1), st.floats(0, 1)),
-)
-def test_a_square_of_the_upright_picture_is_found_in_the_stored_frame(turns, height, width, place):
-    stored = np.arange(height * width).reshape(height, width)
-    shown = np.rot90(stored, turns)
-    crop = Crop(round(place[0] * (shown.shape[1] - 24)), round(place[1] * (shown.shape[0] - 24)), 24)
-    square = stored_crop(crop, turns, height, width)
-    np.testing.assert_array_equal(np.rot90(cut(stored, square), turns), cut(shown, crop))
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,8 @@ from media_clips import Fixed, darken, frames_of, make_clip, planes_of
 from sr_deepfake.attacks import SuperResolutionAttack
 from sr_deepfake.data.extraction.cropping import Crop
 from sr_deepfake.data.extraction.face_detection import FaceDetector
-from sr_deepfake.data.extraction.video import is_video, upright
+from sr_deepfake.data.extraction.orientation import upright
+from sr_deepfake.data.extraction.video import is_video
 from sr_deepfake.data.sample.people import read_identity
 from sr_deepfake.media.faces import FaceFinder, attack_crops, cut
 from sr_deepfake.media.video.attack import VideoSettings, attack_video

@@ -9,10 +9,9 @@ import pytest
 from media_clips import Fixed, darken, frames_of, make_clip, packets_of, planes_of
 
 from sr_deepfake.data.extraction.cropping import Crop
-from sr_deepfake.data.extraction.video import upright
+from sr_deepfake.data.extraction.orientation import orientation_of, upright
 from sr_deepfake.media.video.attack import VideoReport, VideoSettings, attack_video
 from sr_deepfake.media.video.encoder import Encoding
-from sr_deepfake.media.video.planes import stored_crop
 from sr_deepfake.system.errors import UserError
 
 CROP = Crop(left=17, top=33, side=48)  # odd places: no chroma sample begins there
@@ -66,7 +65,7 @@ def test_pixels_outside_the_square_stay_as_decoded(tmp_path, name, clip, toleran
         assert (new.width, new.height, new.rotation) == (old.width, old.height, old.rotation)
         assert new.pts * new.time_base == old.pts * old.time_base
         np.testing.assert_array_equal(seen, upright(old))
-        square = stored_crop(CROP, round(old.rotation / 90) % 4, old.height, old.width)
+        square = orientation_of(old).stored_crop(CROP, old.height, old.width)
         for before_plane, after_plane in zip(planes_of(old), planes_of(new), strict=False):
             outside = np.ones(before_plane.shape, bool)
             down, across = (-(-old.height // before_plane.shape[0]), -(-old.width // before_plane.shape[1]))

@@ -1,0 +1,71 @@
+"""Files of weights as programs write them: what is around the tensors, and before their names. Read as data."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+# Programs store a network below one of these names; averaged weights (ema) are the better ones.
+WRAPPERS = (
+    "params_ema", "params-ema", "state_dict_ema", "ema_state_dict", "params", "state_dict", "model_state_dict",
+    "model_state", "model", "net", "network", "generator", "weights", "ema",
+)  # fmt: skip
+# Before every name, where a network was saved from within another: by data-parallel training, torch.compile, Lightning
+PREFIXES = (
+    "module.", "_orig_mod.", "netG.", "backbone.", "model.", "net.", "network.", "encoder.", "detector.", "generator.",
+)  # fmt: skip
+_COUNTERS = ("n_averaged",)  # of torch's AveragedModel: no weights
+
+
+def load_pytorch(path: Path) -> Any:
+    """Load a file of PyTorch: tensors, plain values and NumPy's numbers; nothing in it is ever run.
+
+    Raises:
+        Exception: whatever torch's reader raises; `pickle.UnpicklingError` where the file holds code.
+    """
+    import numpy as np
+    import torch
+
+    numbers: list[Any] = [
+        np.dtype,
+        type(np.dtype(np.float64)),
+        type(np.dtype(np.float32)),
+        type(np.dtype(np.int64)),
+    ]
+    scalar = np._core.multiarray.scalar  # type: ignore[attr-defined]  # how NumPy pickles a number
+    # By the name that files of NumPy 1 have, too.
+    with torch.serialization.safe_globals([*numbers, scalar, (scalar, "numpy.core.multiarray.scalar")]):
+        return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def unwrapped(content: Any) -> Any:
+    """What a wrapper holds, through wrappers in it; the content itself where there is none that holds anything.
+
+    >>> unwrapped({"epoch": 3, "params_ema": {}, "params": {"fc.weight": 1}})
+    {'fc.weight': 1}
+    """
+    while isinstance(content, Mapping):
+        parts = [content[name] for name in WRAPPERS if isinstance(content.get(name), Mapping)]
+        inner = next((part for part in parts if part), None)
+        if inner is None:
+            return {name: value for name, value in content.items() if name not in _COUNTERS}
+        content = inner
+    return content
+
+
+def spellings(state: "Mapping[str, Tensor]") -> "Iterator[dict[str, Tensor]]":
+    """The tensors by their names, then less each prefix that all of them (or nearly) begin with, one after the other.
+
+    >>> [list(names) for names in spellings({"module._orig_mod.a": 1, "module._orig_mod.b": 2})]
+    [['module._orig_mod.a', 'module._orig_mod.b'], ['_orig_mod.a', '_orig_mod.b'], ['a', 'b']]
+    """
+    current = dict(state)
+    while True:
+        yield current
+        counts = {prefix: sum(name.startswith(prefix) for name in current) for prefix in PREFIXES}
+        prefix = max(counts, key=lambda name: counts[name])
+        if counts[prefix] * 2 <= len(current):
+            return
+        current = {name.removeprefix(prefix): tensor for name, tensor in current.items()}

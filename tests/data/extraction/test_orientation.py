@@ -1,0 +1,49 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image, ImageOps
+
+from sr_deepfake.data.extraction.cropping import Crop
+from sr_deepfake.data.extraction.orientation import OF_EXIF
+from sr_deepfake.media.faces import cut
+
+ALL = st.sampled_from(sorted(OF_EXIF))
+
+
+@given(number=ALL, height=st.integers(1, 9), width=st.integers(1, 9))
+def test_pixels_are_turned_as_pillow_turns_them(number, height, width):
+    stored = np.arange(height * width, dtype=np.uint8).reshape(height, width)
+    picture = Image.fromarray(stored)
+    exif = picture.getexif()
+    exif[274] = number
+    picture.info["exif"] = exif.tobytes()
+    shown = OF_EXIF[number].upright(stored)
+    np.testing.assert_array_equal(shown, np.array(ImageOps.exif_transpose(picture)))
+    np.testing.assert_array_equal(OF_EXIF[number].stored(shown), stored)
+
+
+@given(
+    number=ALL,
+    height=st.integers(24, 40),
+    width=st.integers(24, 40),
+    place=st.tuples(st.floats(0, 1), st.floats(0, 1)),
+)
+def test_a_square_of_the_upright_picture_is_found_in_the_stored_one(number, height, width, place):
+    orientation = OF_EXIF[number]
+    stored = np.arange(height * width).reshape(height, width)
+    shown = orientation.upright(stored)
+    crop = Crop(round(place[0] * (shown.shape[1] - 24)), round(place[1] * (shown.shape[0] - 24)), 24)
+    square = orientation.stored_crop(crop, height, width)
+    np.testing.assert_array_equal(orientation.upright(cut(stored, square)), cut(shown, crop))
+
+
+@pytest.mark.parametrize("number", OF_EXIF)
+def test_words_tell_the_turns_and_the_mirror(number):
+    orientation = OF_EXIF[number]
+    stored = np.arange(6).reshape(2, 3)
+    start = stored[:, ::-1] if orientation.mirrored else stored
+    np.testing.assert_array_equal(orientation.upright(stored), np.rot90(start, orientation.turns))
+    assert str(orientation) == f"turned by {90 * orientation.turns}°" + (
+        " and mirrored" * orientation.mirrored
+    )
