@@ -31,8 +31,8 @@ import sr_deepfake
 from sr_deepfake.attacks.super_resolution import SuperResolutionAttack
 from sr_deepfake.data.faces import SideBatches
 from sr_deepfake.super_resolution.edsr import basicsr_edsr, edsr
-from sr_deepfake.super_resolution.precision import fast_dtype
 from sr_deepfake.super_resolution.weights import find_weights, read_weights
+from sr_deepfake.system.hardware import fast_dtype
 
 Picture = NDArray[np.uint8]
 IDENTITIES = Path(sr_deepfake.__file__).parent / "data" / "sample" / "assets" / "identities"

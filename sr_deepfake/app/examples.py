@@ -75,8 +75,10 @@ class Illustrator:
         faces: _Faces = _once(self._faces, described, lambda: _Faces(result))
         attack: nn.Module = _once(self._attacks, result.config.get("attack"), lambda: _attack_of(result))
         clean = faces.face(face_id)
+        # On the device that made the scored face, if it is here: another rounds in another way.
+        machine = torch.device("cuda" if run.get("device") == "cuda" and torch.cuda.is_available() else "cpu")
         with torch.no_grad():
-            attacked = attack(clean[None].float() / 255)[0]
+            attacked = attack.to(machine)(clean[None].to(machine).float() / 255)[0].cpu()
         found = float(ssim(clean[None].float() / 255, attacked[None]))
         if not abs(found - expected) <= _SSIM_TOLERANCE:
             raise UserError(

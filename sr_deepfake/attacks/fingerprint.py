@@ -14,8 +14,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from sr_deepfake.super_resolution.precision import fast_dtype
 from sr_deepfake.system.errors import UserError
+from sr_deepfake.system.hardware import fast_dtype
 
 # Raised when functions that attacks share compute something else. What their classes compute shows by itself.
 ATTACKS_VERSION = 2

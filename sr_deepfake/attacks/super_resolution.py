@@ -6,9 +6,8 @@ from torch import Tensor, nn
 
 from sr_deepfake.attacks.base import Attack, check_faces
 from sr_deepfake.attacks.fingerprint import weights_digits
-from sr_deepfake.super_resolution.precision import fast_dtype
 from sr_deepfake.system.errors import UserError, choose
-from sr_deepfake.system.hardware import exact_float32
+from sr_deepfake.system.hardware import exact_float32, fast_dtype
 
 _DTYPES = {"float32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 # Features of EDSR-baseline for one face of 224 px fill a core's cache; a second face beside it only makes it overflow.

@@ -1,27 +1,8 @@
-"""Number formats of super-resolution networks, and the layers that keep float32."""
+"""The layers of super-resolution networks that keep float32."""
 
-import torch
 from torch import Tensor, nn
 
-from sr_deepfake.system.hardware import cpu_has_bf16, exact_float32
-
-
-def fast_dtype(device: torch.device) -> torch.dtype:
-    """Return the fastest format that a device multiplies natively.
-
-    bf16 on CPUs with bf16 instructions and on CUDA devices from Ampere on, fp16 on older CUDA devices (T4),
-    float32 elsewhere.
-
-    Example:
-        >>> fast_dtype(torch.device("meta"))
-        torch.float32
-    """
-    if device.type == "cpu":
-        return torch.bfloat16 if cpu_has_bf16() else torch.float32
-    if device.type == "cuda":
-        ampere_or_later = torch.cuda.get_device_capability(device)[0] >= 8
-        return torch.bfloat16 if ampere_or_later else torch.float16
-    return torch.float32
+from sr_deepfake.system.hardware import exact_float32
 
 
 class InFloat32(nn.Module):

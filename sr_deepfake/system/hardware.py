@@ -89,6 +89,28 @@ def exact_float32(device: str) -> Iterator[None]:
         torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = products, convolutions
 
 
+def fast_dtype(device: "torch.device") -> "torch.dtype":
+    """Return the fastest number format that a device multiplies natively.
+
+    bf16 on CPUs with bf16 instructions and on CUDA devices that have it (Ampere and later), fp16 on Volta and Turing
+    (T4), float32 elsewhere.
+
+    Example:
+        >>> import torch
+        >>> fast_dtype(torch.device("meta"))
+        torch.float32
+    """
+    import torch
+
+    if device.type == "cpu":
+        return torch.bfloat16 if cpu_has_bf16() else torch.float32
+    if device.type != "cuda" or not torch.cuda.is_available():
+        return torch.float32
+    if torch.cuda.is_bf16_supported(including_emulation=False):
+        return torch.bfloat16
+    return torch.float16 if torch.cuda.get_device_capability() >= (7, 0) else torch.float32
+
+
 def precision(accelerator: str) -> str:
     """Lightning's name of the number format in which a device trains fast.
 
@@ -101,15 +123,10 @@ def precision(accelerator: str) -> str:
     """
     import torch
 
-    if accelerator == "auto":
-        accelerator = best_accelerator()
-    if accelerator == "cpu":
-        return "bf16-mixed" if cpu_has_bf16() else "32-true"
-    if accelerator != "gpu" or not torch.cuda.is_available():
-        return "32-true"
-    if torch.cuda.is_bf16_supported(including_emulation=False):
-        return "bf16-mixed"
-    return "16-mixed" if torch.cuda.get_device_capability() >= (7, 0) else "32-true"
+    name = best_accelerator() if accelerator == "auto" else accelerator
+    device = torch.device({"gpu": "cuda"}.get(name, name))
+    names = {torch.bfloat16: "bf16-mixed", torch.float16: "16-mixed", torch.float32: "32-true"}
+    return names[fast_dtype(device)]
 
 
 def torch_device(accelerator: str, option: str = "trainer.accelerator") -> "torch.device":

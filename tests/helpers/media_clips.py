@@ -34,6 +34,7 @@ def make_clip(
     time_base: Fraction = Fraction(1, 25),
     colour: dict[str, int] | None = None,
     rotation: float | None = None,
+    matrix: tuple[int, int, int, int] | None = None,
     sound: bool | str = False,
     subtitles: bool = False,
     metadata: dict[str, str] | None = None,
@@ -51,6 +52,9 @@ def make_clip(
             setattr(video.codec_context, name, value)
         if rotation is not None:
             video.set_display_rotation(rotation)
+        if matrix is not None:
+            a, b, c, d = (65536 * n for n in matrix)
+            video.set_display_matrix([a, b, 0, c, d, 0, 0, 0, 1 << 30])
         container.metadata.update(metadata or {})
         audio: Any = (
             container.add_stream(

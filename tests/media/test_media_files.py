@@ -131,3 +131,18 @@ def test_what_photos_and_videos_are():
     assert is_media(Path("a.TIFF"))
     assert is_media(Path("a.webm"))
     assert not is_media(Path("png"))
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-be", "utf-32"])
+def test_lists_are_read_by_their_byte_order_mark(tmp_path, encoding):
+    (tmp_path / "größe.png").write_bytes(b"")
+    mark = {"utf-16-be": b"\xfe\xff"}.get(encoding, b"")
+    (tmp_path / "list.txt").write_bytes(mark + f"{tmp_path / 'größe.png'}\r\n\r\n".encode(encoding))
+    files = find_files(f"@{tmp_path / 'list.txt'}")
+    assert [file.path for file in files.found] == [tmp_path / "größe.png"]
+
+
+def test_a_list_in_utf_16_without_a_mark_never_makes_a_folder_an_input(tmp_path):
+    (tmp_path / "list.txt").write_bytes("/photos/a.png\n".encode("utf-16-le"))
+    with pytest.raises(UserError, match=r"names the folder '/'\. Is it UTF-16"):
+        find_files(f"@{tmp_path / 'list.txt'}")

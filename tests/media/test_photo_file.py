@@ -4,7 +4,7 @@ import zlib
 import numpy as np
 import pytest
 from photo_files import ICC, KINDS, REFUSED, exif, stored, write_photo
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, PngImagePlugin
 from scenes import scene
 
 from sr_deepfake.data.extraction.cropping import Crop
@@ -156,3 +156,14 @@ def test_a_picture_of_another_mode_is_refused(mode):
 def test_a_broken_orientation_is_none(tmp_path, picture):
     Image.fromarray(picture).save(tmp_path / "a.png", exif=exif(77))
     assert read_photo_file(tmp_path / "a.png").orientation == 1
+
+
+def test_profiles_that_are_kept_as_text_are_dropped_and_said(tmp_path):
+    """ImageMagick's way; they may hold the thumbnail of the old face."""
+    info = PngImagePlugin.PngInfo()
+    info.add_text("Raw profile type exif", "exif 12 00")
+    info.add_text("Comment", "stays")
+    Image.new("RGB", (48, 48)).save(tmp_path / "a.png", pnginfo=info)
+    photo = read_photo_file(tmp_path / "a.png")
+    assert photo.text == {"Comment": "stays"}
+    assert "raw profiles" in " ".join(photo.dropped)

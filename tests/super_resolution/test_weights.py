@@ -263,3 +263,26 @@ def test_the_bundled_file_is_small_whole_and_has_its_card():
     assert path.stat().st_size <= 3_000_000
     assert all(tensor.isfinite().all() for tensor in read_weights(path).values())
     assert path.name in (path.parent / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    "prefix", ["module.", "_orig_mod.", "module._orig_mod.", "model.", "generator.", "netG.module."]
+)
+@pytest.mark.parametrize("wrapper", [None, "params_ema", "state_dict"])
+def test_prefixes_of_other_programs_are_looked_through(tmp_path, prefix, wrapper):
+    state = basicsr_state(edsr_network(2))
+    torch.save(state, tmp_path / "plain.pth")
+    expected = edsr(weights=str(tmp_path / "plain.pth")).state_dict()
+    content = {f"{prefix}{name}": tensor for name, tensor in state.items()}
+    content |= {"n_averaged": torch.tensor(5)} if prefix == "module." else {}
+    if wrapper:
+        content = {"params": {}, wrapper: content, "epoch": 3}
+    torch.save(content, tmp_path / "net.pth")
+    loaded = edsr(weights=str(tmp_path / "net.pth")).state_dict()
+    assert all(torch.equal(loaded[name], tensor) for name, tensor in expected.items())
+
+
+def test_another_network_is_told_with_the_choice_that_may_read_it(tmp_path):
+    torch.save({"RRDB_trunk.0.weight": torch.zeros(1)}, tmp_path / "esrgan.pth")
+    with pytest.raises(UserError, match="sr_model=spandrel, which reads other networks"):
+        edsr(weights=str(tmp_path / "esrgan.pth"))

@@ -6,7 +6,14 @@ import torch
 
 from sr_deepfake.system import hardware
 from sr_deepfake.system.errors import UserError
-from sr_deepfake.system.hardware import cpu_has_bf16, exact_float32, torch_device, unusable_gpu
+from sr_deepfake.system.hardware import (
+    cpu_has_bf16,
+    exact_float32,
+    fast_dtype,
+    precision,
+    torch_device,
+    unusable_gpu,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -103,3 +110,31 @@ def test_exact_float32_keeps_all_bits_inside_autocast_and_restores_what_was_set(
             assert not torch.backends.cuda.matmul.allow_tf32
     torch.testing.assert_close(product.double(), left.double() @ right.double(), rtol=1e-5, atol=1e-5)
     assert (torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32) == before
+
+
+@pytest.mark.parametrize(("bf16", "expected"), [(True, torch.bfloat16), (False, torch.float32)])
+def test_cpus(monkeypatch, bf16, expected):
+    monkeypatch.setattr(hardware, "cpu_has_bf16", lambda: bf16)
+    assert fast_dtype(torch.device("cpu")) == expected
+    assert precision("cpu") == {torch.bfloat16: "bf16-mixed", torch.float32: "32-true"}[expected]
+
+
+@pytest.mark.parametrize(
+    ("capability", "expected", "name"),
+    [
+        ((6, 1), torch.float32, "32-true"),  # before Volta, fp16 is slower than float32
+        ((7, 5), torch.float16, "16-mixed"),
+        ((8, 0), torch.bfloat16, "bf16-mixed"),
+        ((9, 0), torch.bfloat16, "bf16-mixed"),
+    ],
+)
+def test_trainings_and_attacks_are_fast_in_the_same_format_on_a_gpu(monkeypatch, capability, expected, name):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: capability)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: capability >= (8, 0))
+    assert fast_dtype(torch.device("cuda", 0)) == expected
+    assert precision("gpu") == name
+
+
+def test_other_devices_compute_in_float32():
+    assert fast_dtype(torch.device("mps")) == torch.float32

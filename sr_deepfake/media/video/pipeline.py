@@ -92,11 +92,13 @@ class Background(Generic[Item]):
 _SAME_FACE = 0.1  # overlap (intersection over union) from which two squares are of one face
 
 
-def between(first: list[Crop], second: list[Crop], place: float, height: int, width: int) -> list[Crop]:
+def between(
+    first: list[Crop], second: list[Crop], place: float, height: int, width: int, multiple: int = 24
+) -> list[Crop]:
     """Squares at a place between two frames.
 
     Squares of the two frames that overlap are one face, best overlap first; its centre and side move evenly, the side
-    in steps of 24 px as everywhere. A face of one frame only is taken to appear or vanish half-way: it stays where it
+    in steps of `multiple`. A face of one frame only is taken to appear or vanish half-way: it stays where it
     is in the half that is nearer to its frame. So a cut is placed half-way too.
 
     Args:
@@ -105,6 +107,7 @@ def between(first: list[Crop], second: list[Crop], place: float, height: int, wi
         place: 0 is the earlier frame, 1 the later one.
         height: of the frame, px.
         width: of the frame, px.
+        multiple: the squares' sides are multiples of this, px.
 
     Returns:
         The squares, largest first, each inside the frame.
@@ -118,7 +121,7 @@ def between(first: list[Crop], second: list[Crop], place: float, height: int, wi
     for value, i, j in sorted(overlaps, key=lambda entry: (-entry[0], entry[1], entry[2])):
         if value >= _SAME_FACE and i not in pairs and j not in pairs.values():
             pairs[i] = j
-    squares = [_move(first[i], second[j], place, height, width) for i, j in pairs.items()]
+    squares = [_move(first[i], second[j], place, height, width, multiple) for i, j in pairs.items()]
     if place < 0.5:
         squares += [crop for i, crop in enumerate(first) if i not in pairs]
     else:
@@ -139,9 +142,9 @@ def overlap(first: Crop, second: Crop) -> float:
     return common / (first.side**2 + second.side**2 - common)
 
 
-def _move(first: Crop, second: Crop, place: float, height: int, width: int) -> Crop:
+def _move(first: Crop, second: Crop, place: float, height: int, width: int, multiple: int) -> Crop:
     sides = (first.side, second.side)
-    side = round((sides[0] + place * (sides[1] - sides[0])) / 24) * 24
+    side = round((sides[0] + place * (sides[1] - sides[0])) / multiple) * multiple
     side = min(max(side, min(sides)), max(sides))
     corner = []
     for start, end, length in ((first.left, second.left, width), (first.top, second.top, height)):
@@ -251,6 +254,7 @@ def _settle(waiting: Batch, key: list[FrameFaces], find: Find, latest: FrameFace
     pictures = [item.picture for item in key if item.picture is not None]
     together = max(1, FIND_PIXELS // (key[0].frame.width * key[0].frame.height))
     parts = (find(pictures[start : start + together]) for start in range(0, len(pictures), together))
+    multiple = int(getattr(find, "multiple", 24))  # `FaceFinder` has it
     found = {item.index: faces for item, faces in zip(key, chain.from_iterable(parts), strict=True)}
     frames = [item for item in waiting if isinstance(item, FrameFaces)]
     for item in key:
@@ -258,7 +262,8 @@ def _settle(waiting: Batch, key: list[FrameFaces], find: Find, latest: FrameFace
         for other in frames:
             if latest is not None and latest.found is not None and latest.index < other.index < item.index:
                 place = (other.index - latest.index) / (item.index - latest.index)
-                crops: list[Crop] = between(latest.found.crops, found[item.index].crops, place, height, width)
+                before, after = latest.found.crops, found[item.index].crops
+                crops: list[Crop] = between(before, after, place, height, width, multiple)
                 nearer = latest.found if place < 0.5 else found[item.index]
                 other.settle(FoundFaces(crops, nearer.too_small))
         item.settle(found[item.index])

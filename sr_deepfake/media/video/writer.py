@@ -125,9 +125,12 @@ class VideoWriter:
             after = next(container.decode(container.streams.video[0]), None)
         if after is not None and orientation_of(after) != orientation_of(before):
             self.left_out.append(f"the orientation ({orientation_of(before)})")
-        names = set(before.side_data)
-        kept = set() if after is None else set(after.side_data)
-        self.left_out += [words for name, words in _DESCRIPTIONS.items() if name in names - kept]
+        kept = {} if after is None else after.side_data
+        self.left_out += [
+            words
+            for name, words in _DESCRIPTIONS.items()
+            if before.side_data.get(name) is not None and kept.get(name) is None
+        ]
         if any(
             name.lower() == "alpha_mode" and value == "1"
             for name, value in self._reader.stream.metadata.items()

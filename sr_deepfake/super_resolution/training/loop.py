@@ -3,7 +3,6 @@
 import hashlib
 import json
 import logging
-import math
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
@@ -118,7 +117,7 @@ def train_network(
         accelerator=accelerator,
         devices=1,
         precision=precision,  # type: ignore[arg-type]  # one of Lightning's names
-        max_epochs=math.ceil(schedule.steps / check),
+        max_epochs=schedule.length // check,
         logger=logger if logger is not None else False,
         callbacks=callbacks,
         enable_model_summary=False,
@@ -129,7 +128,7 @@ def train_network(
     interrupted = folder / LAST
     log.info(
         "%s %s: %d steps, on %s in %s.",
-        "Resuming" if interrupted.exists() else "Training", folder, schedule.steps, accelerator, precision,
+        "Resuming" if interrupted.exists() else "Training", folder, schedule.length, accelerator, precision,
     )  # fmt: skip
     module = SuperResolutionTraining(network, schedule)
     loader = DataLoader(

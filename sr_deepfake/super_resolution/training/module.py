@@ -51,6 +51,12 @@ class Schedule:
             if getattr(self, name) < 1:
                 raise UserError(f"schedule.{name}={getattr(self, name)}: it is 1 or more")
 
+    @property
+    def length(self) -> int:
+        """Steps that are done: whole checks."""
+        check = min(self.check, self.steps)
+        return -(-self.steps // check) * check
+
 
 class SuperResolutionTraining(lightning.LightningModule):
     """One step of training, and the PSNR of validation photos.
@@ -86,10 +92,10 @@ class SuperResolutionTraining(lightning.LightningModule):
         """The optimiser, its rate warmed up, then along a cosine."""
         schedule = self.schedule
         optimiser = self._optimiser()
-        warmup = min(schedule.warmup, schedule.steps // 2)
+        warmup = min(schedule.warmup, schedule.length // 2)
         rise = torch.optim.lr_scheduler.LinearLR(optimiser, 1 / (warmup + 1), total_iters=warmup)
         fall = torch.optim.lr_scheduler.CosineAnnealingLR(
-            optimiser, schedule.steps - warmup, schedule.learning_rate * schedule.final_learning_rate
+            optimiser, schedule.length - warmup, schedule.learning_rate * schedule.final_learning_rate
         )
         rate = torch.optim.lr_scheduler.SequentialLR(optimiser, [rise, fall], milestones=[warmup])
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": rate, "interval": "step"}}

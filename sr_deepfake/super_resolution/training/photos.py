@@ -10,7 +10,7 @@ import numpy.typing as npt
 import torch
 from PIL import Image, ImageOps
 from torch import Tensor
-from torch.utils.data import Dataset
+from torch.utils.data import Dataset, get_worker_info
 
 from sr_deepfake.system.errors import SourceError, UserError
 from sr_deepfake.system.photos import PHOTO_SUFFIXES, open_photo
@@ -111,7 +111,8 @@ class PatchSettings:
         max_side: px; larger photos are scaled down to it first. What a camera writes is soft at its own size.
         sizes: each photo is taken at these fractions of its size, one as often as the other.
         detail: of so many random places, the patch with the most detail is taken: much of many photos is plain.
-        memory: GiB of decoded photos that are kept; beyond it they are read anew for each patch.
+        memory: GiB of decoded photos that are kept, by all loading processes together; beyond it they are read anew for
+            each patch.
     """
 
     scale: int = 2
@@ -176,7 +177,9 @@ class Patches(Dataset[tuple[Tensor, Tensor]]):
         large = np.ascontiguousarray(photo[:height, :width])
         pair = low_resolution(large, scale), large
         taken = pair[0].nbytes + pair[1].nbytes
-        if self._bytes + taken <= self.settings.memory * 2**30:
+        worker = get_worker_info()
+        share = 1 if worker is None else worker.num_workers
+        if self._bytes + taken <= self.settings.memory * 2**30 / share:
             self._kept[path, size] = pair
             self._bytes += taken
         return pair

@@ -49,6 +49,8 @@ def attacked(source: Path, encoding: Encoding = LOSSLESS, **settings) -> tuple[P
         ("turned.mp4", {"rotation": 90}, 1.0),
         ("turned_other_way.mov", {"rotation": -90}, 1.0),
         ("upside_down.mp4", {"rotation": 180}, 1.0),
+        ("front_camera.mp4", {"matrix": (-1, 0, 0, 1)}, 1.0),
+        ("mirrored_and_turned.mov", {"matrix": (0, -1, -1, 0)}, 1.0),
     ],
 )
 def test_pixels_outside_the_square_stay_as_decoded(tmp_path, name, clip, tolerance):
@@ -215,3 +217,60 @@ def test_what_cannot_be_written_is_said_with_what_would_do(tmp_path, name, clip,
     with pytest.raises(UserError, match=message):
         attacked(source, Encoding(**encoding))
     assert list(tmp_path.iterdir()) == [source]
+
+
+def test_two_recordings_that_were_joined_are_refused(tmp_path):
+    first = make_clip(tmp_path / "a.ts", codec="mpeg2video", options=MPEG, times=list(range(100, 112)))
+    second = make_clip(tmp_path / "b.ts", codec="mpeg2video", options=MPEG)
+    joined = tmp_path / "joined.ts"
+    joined.write_bytes(first.read_bytes() + second.read_bytes())
+    with pytest.raises(UserError, match=r"time goes back by \d.*ffmpeg -f concat"):
+        attacked(joined)
+    assert not (tmp_path / "attacked.ts").exists()
+
+
+def test_an_orientation_that_the_container_has_no_place_for_is_said(tmp_path):
+    clip = make_clip(tmp_path / "turned.mp4", matrix=(0, 1, -1, 0))
+    target = tmp_path / "a.avi"
+    report = attack_video(
+        clip, target, Fixed(CROP), darken, VideoSettings(Encoding(crf=30, preset="ultrafast"))
+    )
+    assert report.left_out == ("the orientation (turned by 270°)",)
+
+
+def test_pictures_that_show_the_old_face_are_left_out_and_said(tmp_path):
+    """A cover, and a second moving picture."""
+    with av.open(str(tmp_path / "two.mkv"), "w") as container:
+        streams = [container.add_stream("libx264", rate=25, width=160, height=120) for _ in range(2)]
+        for index in range(12):
+            for stream in streams:
+                frame = av.VideoFrame.from_ndarray(
+                    np.full((120, 160, 3), 10 * index, np.uint8), format="rgb24"
+                )
+                frame.pts = index
+                container.mux(stream.encode(frame))
+        for stream in streams:
+            container.mux(stream.encode(None))
+    target, report = attacked(tmp_path / "two.mkv")
+    assert report.left_out == ("a second moving picture",)
+    with av.open(str(target)) as container:
+        assert len(container.streams.video) == 1
+
+
+@pytest.mark.parametrize("codec", ["libx265", "libx264"])
+def test_hdr_metadata_are_kept_or_said(tmp_path, codec):
+    display = "G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,1)"
+    options = {"x265-params": f"log-level=none:master-display={display}:max-cll=1000,400"}
+    try:
+        clip = make_clip(
+            tmp_path / "hdr.mp4", codec="libx265", pix_fmt="yuv420p10le", options=options, colour=BT2020
+        )
+    except (ValueError, av.error.FFmpegError) as error:
+        pytest.skip(f"no libx265 here: {error}")
+    hdr = ("MASTERING_DISPLAY_METADATA", "CONTENT_LIGHT_LEVEL")
+    assert all(frames_of(clip)[0].side_data.get(name) is not None for name in hdr)
+    encoding = Encoding(codec=codec, crf=30, preset="ultrafast")
+    report = attack_video(clip, tmp_path / "a.mp4", Fixed(CROP), darken, VideoSettings(encoding))
+    written = frames_of(tmp_path / "a.mp4")[0].side_data
+    assert len(report.left_out) == sum(written.get(name) is None for name in hdr)
+    assert all("HDR10" in words for words in report.left_out)

@@ -234,3 +234,12 @@ def test_faces_of_a_batch_are_attacked_together_and_given_back_to_their_frames()
 def test_packets_without_frames_pass():
     parts = list(find_faces(in_batches(iter([av.Packet(b"a")]), 4), moving, every=3))
     assert [bytes(item) for part in parts for item in part] == [b"a"]
+
+
+@given(st.integers(24, 200), st.integers(24, 200), st.integers(1, 40), st.floats(0, 1))
+def test_squares_in_between_obey_the_multiple(first, second, multiple, place):
+    sides = [max(1, side // multiple) * multiple for side in (first, second)]
+    squares = [Crop(20, 20, side) for side in sides]
+    (found,) = between([squares[0]], [squares[1]], place, 400, 400, multiple)
+    assert found.side % multiple == 0
+    assert min(sides) <= found.side <= max(sides)

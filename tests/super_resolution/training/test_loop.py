@@ -157,3 +157,22 @@ def test_the_folder_differs_with_all_that_changes_the_result(tmp_path, photos):
 def test_bad_settings_are_named(options, message):
     with pytest.raises(UserError, match=message):
         Schedule(**options)
+
+
+@pytest.mark.parametrize(("steps", "check", "length"), [(10, 4, 12), (8, 4, 8), (3, 250, 3), (251, 250, 500)])
+def test_the_rate_falls_to_the_end_whatever_the_checks_round_up_to(steps, check, length):
+    schedule = Schedule(steps=steps, check=check, warmup=2)
+    assert schedule.length == length
+    module = SuperResolutionTraining(edsr_network(2, blocks=1, features=4), schedule)
+    made = module.configure_optimizers()
+    optimiser, rate = made["optimizer"], made["lr_scheduler"]["scheduler"]
+    rates = []
+    for _ in range(length):
+        rates.append(optimiser.param_groups[0]["lr"])
+        optimiser.step()
+        rate.step()
+    top = rates.index(max(rates))
+    assert rates[top:] == sorted(rates[top:], reverse=True)
+    assert optimiser.param_groups[0]["lr"] == pytest.approx(
+        schedule.learning_rate * schedule.final_learning_rate
+    )

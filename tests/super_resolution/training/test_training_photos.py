@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -5,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from sr_deepfake.super_resolution.training import photos as photos_module
 from sr_deepfake.super_resolution.training.photos import (
     Patches,
     PatchSettings,
@@ -177,3 +180,20 @@ def test_validation_is_the_middle_its_low_resolution_and_bicubic(tmp_path):
         np.testing.assert_array_equal(item[name].permute(1, 2, 0).numpy(), expected)
     with pytest.raises(UserError, match=r"small\.png is too small to validate with"):
         ValidationPhotos([save(tmp_path / "small.png", noise(2, 9))], scale=3)[0]
+
+
+def test_the_memory_is_shared_by_the_processes_that_load(tmp_path, monkeypatch):
+    paths = [save(tmp_path / f"{index}.png", noise(64, 64)) for index in range(20)]
+    settings = PatchSettings(patch=8, sizes=(1.0,), memory=10 * 64 * 64 * 3 * 1.25 / 2**30)
+
+    def kept(workers):
+        monkeypatch.setattr(
+            photos_module, "get_worker_info", lambda: workers and SimpleNamespace(num_workers=workers)
+        )
+        data = Patches([paths], settings)
+        for key in range(200):
+            data[key]
+        return len(data._kept)
+
+    assert kept(None) == 10
+    assert kept(5) == 2

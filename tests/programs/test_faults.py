@@ -1,0 +1,114 @@
+"""Trouble that people reported in the field: what a user meets is one line that names the option and what mends it."""
+
+import os
+import subprocess
+import sys
+
+import cv2
+import pytest
+from face_crops import write_faces
+from forked import TINY, run
+from video_files import clips, frames_of
+
+SWAP = [*TINY, "forgery=FaceSwap"]
+
+
+@pytest.fixture(scope="module")
+def crops_folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("faults")
+    write_faces(folder, {"train": 8, "val": 4, "test": 6})
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("program", "arguments", "status", "told"),
+    [
+        ("attack", ["input=", "output=x"], 2, "input= has no value"),
+        ("evaluate", ["input="], 2, "input= has no value"),
+        ("train", ["data=ffpp", "data.root="], 2, "data.source.root= has no value"),
+        ("report", ["scores="], 2, "scores= has no value"),
+        ("train", ["data=folder", "data.root=a=b,(c) d"], 2, "'data.source.root=\"a=b,(c) d\"'"),
+        ("train", ["+trainer.overfit_batches=1", *SWAP], 1, "trainer.overfit_batches=1 is not obeyed here"),
+        ("train", ["+trainer.max_steps=1", *SWAP], 1, "the training ended before a validation"),
+        ("train", ["+trainer.val_check_interval=1000", *SWAP], 1, "`val_check_interval` (1000) must be less"),
+        ("prepare", ["extraction.thresholds=3"], 1, "extraction.thresholds=3: it is a probability"),
+        ("prepare", ["extraction.thresholds=[0.5,2,0.1]"], 1, "extraction.thresholds=[0.5, 2, 0.1]"),
+        ("prepare", ["extraction.min_face=3"], 1, "extraction.min_face=3: it is a number of at least 12"),
+        ("prepare", ["extraction.frames=many"], 1, "extraction.frames=many: it is a whole number"),
+        ("train", ["protocol.augmentation.jpeg=1.5", *TINY], 1, "protocol.augmentation.jpeg=1.5"),
+        ("train", ["from_run=there"], 2, "from_run=there: no provenance.json can be read there"),
+        ("train_sr", ["trainer.devices=2"], 1, "`train_sr` works on one device"),
+        ("train", ["--cfg", "job", "-m"], 2, "Only one of --run, --multirun, --cfg"),
+        ("train", ["-m", "experiment=paper", "data.root=there"], 1, "there are no face crops yet"),
+        ("status", ["model=[", *TINY], 2, "'model=[' cannot be read"),
+        ("evaluate", TINY[:2], 1, "detector=FOLDER names a trained one"),
+        ("attack", [], 1, "no input is named"),
+        ("train_sr", [], 1, "name one with photos=DIR"),
+    ],
+)  # fmt: skip
+def test_mistakes_are_told_in_one_line(crops_folder, program, arguments, status, told):
+    (crops_folder / "there").mkdir(exist_ok=True)
+    (crops_folder / "there" / "provenance.json").write_text("{}")
+    shown = run(program, *arguments, cwd=crops_folder, status=status)
+    assert told in shown
+    assert "Traceback" not in shown
+    errors = [line for line in shown.splitlines() if "error: " in line]
+    assert len(errors) == 1, shown  # of a sweep too: told once, before the first run
+
+
+def test_the_programs_are_listed_and_can_be_started_by_the_package(tmp_path):
+    def package(*arguments):
+        return subprocess.run(
+            [sys.executable, "-m", "sr_deepfake", *arguments],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    listed = package()
+    assert listed.returncode == 0
+    for program in ("prepare", "train", "evaluate", "report", "status", "attack", "train_sr"):
+        assert f"  {program} " in listed.stdout
+    wrong = package("trian")
+    assert (wrong.returncode, wrong.stdout) == (2, "")
+    assert "Did you mean 'train'?" in wrong.stderr
+    assert "seed: 3" in package("train", "seed=3", "--cfg", "job").stdout
+
+
+def test_a_glob_names_the_same_grid_as_in_a_sweep(tmp_path):
+    shown = run(
+        "status", "model=glob([resnet*,efficient*])", "attack=none", "data=ffpp", cwd=tmp_path, status=3
+    )
+    assert "resnet50" in shown
+    assert "efficientnet_lite0" in shown
+    everything = run("status", "model=glob(*)", "attack=none", "data=ffpp", cwd=tmp_path, status=3)
+    assert "timm" in everything  # whose backbone is missing: that run fails, the others do not
+
+
+def test_a_name_that_the_console_cannot_print_does_not_end_the_work(tmp_path):
+    names = ["фото один.png", "b.png"]
+    for name, clip in zip(names, clips(), strict=False):
+        _, png = cv2.imencode(".png", frames_of(clip)[0][:, :, ::-1])
+        (tmp_path / name).write_bytes(png.tobytes())
+    ended = subprocess.run(
+        [sys.executable, "-m", "sr_deepfake.attack", "input=.", "output=out", "attack=bicubic", "trainer=cpu"],
+        cwd=tmp_path, env=os.environ | {"PYTHONIOENCODING": "cp1252", "OMP_NUM_THREADS": "1"}, capture_output=True,
+        check=False,
+    )  # fmt: skip
+    assert ended.returncode == 0, ended.stderr
+    assert (tmp_path / "out" / names[0]).is_file()
+    assert b"2 files attacked" in ended.stdout
+
+
+def test_a_name_as_long_as_file_systems_take_works(tmp_path):
+    name = "ä" * 125 + ".png"
+    assert len(os.fsencode(name)) == 254
+    _, png = cv2.imencode(".png", frames_of(clips()[0])[0][:, :, ::-1])
+    (tmp_path / name).write_bytes(png.tobytes())
+    options = ["attack=bicubic", "trainer=cpu", "preview=true"]
+    run("attack", f'input="{name}"', 'output="out/"', *options, cwd=tmp_path)
+    written = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert name in written
+    assert len(written) == 2
+    assert all(len(os.fsencode(one)) <= 255 for one in written)
