@@ -10,7 +10,7 @@ import pytest
 from forked import TINY, run
 from wandb_file import read_run
 
-from sr_deepfake.tracking.loggers import figures_of
+from sr_deepfake.tracking.loggers import figures_of, wandb_logger
 
 LOGGED = [*TINY, "forgery=FaceSwap"]
 
@@ -171,3 +171,12 @@ def test_a_logger_that_is_not_installed_names_its_package(crops):
 
     shown = run("train", *LOGGED, "attack=none", "logger=mlflow", cwd=crops, status=1, before=without)
     assert "pip install mlflow" in shown
+
+
+def test_tags_are_as_long_as_wandb_takes_them(tmp_path, monkeypatch):
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    made = wandb_logger("p", "run", None, ["a" * 100, "", "short"], str(tmp_path), "train")
+    try:
+        assert set(made.experiment.tags) == {"a" * 64, "short"}
+    finally:
+        made.experiment.finish()
