@@ -12,6 +12,11 @@ def main(cfg: DictConfig) -> None:
 
     from sr_deepfake.data.extraction.workers import parse_shard
 
+    if cfg.weights:
+        from sr_deepfake.app.weights import fetch_weights
+
+        print(fetch_weights(cfg))
+        return
     source = hydra.utils.instantiate(cfg.data.source)
     if cfg.prepare.export is not None:
         from sr_deepfake.app.export import export

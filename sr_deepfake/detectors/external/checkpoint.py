@@ -74,6 +74,7 @@ def read_weights(file: Path) -> Mapping[str, Any]:
 def bare(content: Mapping[str, Any]) -> dict[str, Tensor]:
     """Tensors by name, without wrappers around them.
 
+    >>> import torch
     >>> list(bare({"epoch": 3, "state_dict": {"module.fc.weight": torch.zeros(1)}}))
     ['module.fc.weight']
     """
