@@ -103,7 +103,7 @@ def checked_overrides(overrides: Sequence[str], source: str) -> list[str]:
         key, _, value = override.partition("=")
         name = key.lstrip("+~")
         if (
-            name.startswith(("hydra", "model.factory"))
+            name.startswith(("hydra", "model.factory", "model.trust"))
             or "${" in override
             or _SPECIAL.search(f" {value} ")
             or any(_SPECIAL.fullmatch(part) for part in name.split("."))

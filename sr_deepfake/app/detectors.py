@@ -72,6 +72,7 @@ def spanned(cfg: DictConfig, folders: Sequence[Path]) -> Iterator[tuple[DictConf
         if folder not in elsewhere and not typed:
             own.protocol = checked(recipes[folder].protocol, f"detector={folder}", "protocol")
         if len(pairs) > 1:
-            name = f"{folder.name}-{method}" if folder in elsewhere else folder.name
+            several = len(asked or own_methods[folder]) > 1 or folder in elsewhere
+            name = f"{folder.name}-{method}" if several else folder.name
             own.run_name, own.log_folder = f"{own.run_name}-{name}", f"{own.log_folder}/{name}"
         yield own, folder, recipes[folder].model

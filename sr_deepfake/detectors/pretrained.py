@@ -63,6 +63,10 @@ def find_weights(name: str, pretrained: object, image_size: int, file: str | Non
         'random'
     """
     wish = choose(pretrained, ["auto", "true", "false"], "model.pretrained")
+    if wish == "false" and file is not None:
+        raise UserError(
+            f"model.weights={file} and model.pretrained=false contradict each other; leave one out"
+        )
     if wish == "false":
         return Weights(RANDOM, None)
     reason = unknown(name)

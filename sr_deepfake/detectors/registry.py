@@ -226,12 +226,12 @@ def load_detector(folder: Path) -> TestedDetector:
     Raises:
         UserError: there is no finished detector in the folder, or it comes from elsewhere and its file is another now.
     """
-    read_recipe(folder)
-    weights = weights_of(folder)
+    recipe = read_recipe(folder)
+    weights_of(folder)
     if not (folder / ELSEWHERE).is_file():
         return _load(folder)
     detector = _load_from_elsewhere(folder)
-    if detector.identity["digest"] != weights:
+    if json.loads(json.dumps(detector.identity)) != recipe.training.get("external"):
         raise UserError(
             f"{detector.path} has changed since {folder} was made of it; "
             "`python -m sr_deepfake.evaluate model=… ` of its kind makes another"
@@ -246,8 +246,9 @@ def _load_from_elsewhere(folder: Path) -> ExternalDetector:
         kind = pkgutil.resolve_name(name) if name.startswith(f"{external.__name__}.") else None
         if not (isinstance(kind, type) and issubclass(kind, ExternalDetector)):
             raise ValueError(f"{name} is no detector from elsewhere")
-        if "factory" in settings:
-            settings["stored"] = True
+        # What could run code, or ask a network, was typed or is not done.
+        settings |= {"stored": True} if "factory" in settings or "trust" in settings else {}
+        settings |= {"download": False} if "download" in settings else {}
         detector: ExternalDetector = kind(**settings)
     except (OSError, ValueError, TypeError, KeyError, AttributeError, ImportError) as error:
         raise UserError(f"{folder} does not say what its detector is ({ELSEWHERE}: {error})") from error

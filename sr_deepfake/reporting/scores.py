@@ -1,5 +1,6 @@
 """Scores that another program computed, as results: of a detector behind an API, say."""
 
+import csv
 import hashlib
 from pathlib import Path
 
@@ -61,7 +62,7 @@ def _table(path: Path) -> pd.DataFrame:
         raise UserError(f"scores={path}: there is no such file")
     try:
         read = pd.read_csv(path, sep=None, engine="python", dtype=str, encoding=encoding_of(path))
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, csv.Error) as error:
         raise UserError(f"scores={path} cannot be read as CSV ({str(error).splitlines()[0]})") from error
     read.columns = [str(name).strip().lower() for name in read.columns]
     missing = [name for name in ("label", "score") if name not in read]
@@ -89,13 +90,16 @@ def _table(path: Path) -> pd.DataFrame:
             raise UserError(
                 f"scores={path}, line {_line(table[name].isna())}: the face or the video has no name"
             )
+    # A real and a fake file may have one name, in folders of their own.
+    kinds = np.where(table["label"] == 1, "fake", PRISTINE)
+    for name in ("video_id", "face_id"):
+        table[name] = kinds + "/" + table[name]
     for name, value in _DEFAULTS.items():
         table[name] = read[name].fillna(value) if name in read else value
     table["model"] = read["model"].fillna(path.stem) if "model" in read else path.stem
     table.loc[table["label"] == 0, "method"] = PRISTINE
-    table["side"] = (
-        pd.to_numeric(read["side"], errors="coerce").fillna(0).astype(int) if "side" in read else 0
-    )
+    sides = pd.to_numeric(read["side"], errors="coerce") if "side" in read else pd.Series(0.0, read.index)
+    table["side"] = sides.replace([np.inf, -np.inf], np.nan).fillna(0).astype(int)
     for name in SIMILARITY:
         table[name] = np.nan
     repeated = table.duplicated(["model", "data", "attack", "method", "face_id"])

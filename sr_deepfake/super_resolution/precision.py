@@ -15,6 +15,7 @@ class InFloat32(nn.Module):
         layer: any module of one tensor argument, with float32 weights.
 
     Example:
+        >>> import torch
         >>> layer = InFloat32(nn.Conv2d(1, 1, 1))
         >>> with torch.autocast("cpu", dtype=torch.bfloat16):
         ...     layer(torch.zeros(1, 1, 2, 2, dtype=torch.bfloat16)).dtype

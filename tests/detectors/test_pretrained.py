@@ -168,3 +168,8 @@ def test_a_file_that_does_not_fit_is_refused_in_one_line(tmp_path, content, told
             find_weights("resnet50", "true", 64, str(file))
         assert str(error.value).startswith(f"model.weights={file}")
         assert "\n" not in str(error.value)
+
+
+def test_a_file_and_no_weights_contradict_each_other(tmp_path):
+    with pytest.raises(UserError, match=r"model\.weights=.* and model\.pretrained=false contradict"):
+        find_weights("resnet18", "false", 64, str(tmp_path / "net.pth"))

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from stored_detector import stored_detector
 
+from sr_deepfake.detectors.external.python import PythonDetector
 from sr_deepfake.detectors.registry import (
     Recipe,
     claim,
@@ -19,6 +20,7 @@ from sr_deepfake.detectors.registry import (
     is_finished,
     load_detector,
     read_recipe,
+    register,
     weights_of,
 )
 from sr_deepfake.system.errors import UserError
@@ -129,3 +131,24 @@ def test_code_in_a_checkpoint_is_never_run(tmp_path):
     with pytest.raises(Exception, match=r"[Ww]eights.only"):
         load_detector(folder)
     assert json.loads((folder / "finished.json").read_text())
+
+
+def test_a_detector_from_elsewhere_whose_reading_has_changed_is_refused(tmp_path):
+    (tmp_path / "own.py").write_text("def detector():\n    return lambda faces: faces.mean(dim=(1, 2, 3))\n")
+    options = {"factory": f"{tmp_path / 'own.py'}:detector", "label": "own", "output": "logit"}
+    detector = PythonDetector(**options)
+    target = "sr_deepfake.detectors.external.python.PythonDetector"
+    folder = register(tmp_path / "detectors", detector, {"_target_": target, **options})
+    assert load_detector(folder).label == "own"
+    settings = json.loads((folder / "elsewhere.json").read_text())
+    (folder / "elsewhere.json").write_text(json.dumps(settings | {"range": 255}))
+    with pytest.raises(UserError, match="has changed since"):
+        load_detector(folder)
+    for evil in (
+        {"_target_": "os.system"},
+        {"_target_": "sr_deepfake.detectors.external.python.load_function"},
+        {},
+    ):
+        (folder / "elsewhere.json").write_text(json.dumps(evil))
+        with pytest.raises(UserError, match="does not say what its detector is"):
+            load_detector(folder)

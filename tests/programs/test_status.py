@@ -111,7 +111,7 @@ def test_many_missing_cells_are_filled_by_one_command(shown):
 
 def test_mistakes_are_told_with_status_2(shown):
     assert shown("modl=swin") == (2, "error: there is no option 'modl'. Did you mean 'model'?\n")
-    assert shown("model=timm")[0] == 2  # and no model.backbone
+    assert shown("model=timm")[0] == 3  # and no model.backbone: a run that fails, as in a sweep
     assert shown("seed=[")[0] == 2
 
 

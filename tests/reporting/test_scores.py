@@ -97,3 +97,17 @@ def test_mistakes_are_told_with_their_line(tmp_path, change, told):
         read_scores(written(tmp_path / "x.csv", change(table())))
     with pytest.raises(UserError, match="no such file"):
         read_scores(tmp_path / "nowhere.csv")
+
+
+def test_a_real_and_a_fake_file_may_have_one_name(tmp_path):
+    rows = pd.DataFrame(
+        {"face": ["a.png", "a.png"], "label": [1, 0], "score": [0.9, 0.1], "side": ["inf", "96"]}
+    )
+    (result,) = read_scores(written(tmp_path / "x.csv", rows))
+    assert result.metrics["faces"] == {"faces": 2, "pristine": 1, "fake": 1, "videos": 2}
+
+
+def test_an_empty_file_is_told(tmp_path):
+    (tmp_path / "x.csv").write_text("")
+    with pytest.raises(UserError, match="cannot be read as CSV"):
+        read_scores(tmp_path / "x.csv")

@@ -14,7 +14,7 @@ import os
 import re
 import shutil
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,10 +27,11 @@ from sr_deepfake.data.manifest import MANIFEST, PRISTINE, SPLITS, FaceSet, read_
 from sr_deepfake.data.sources.layouts import not_found
 from sr_deepfake.system.console import track
 from sr_deepfake.system.errors import UserError, choose
-from sr_deepfake.system.files import encoding_of, replacing, safe_name
+from sr_deepfake.system.files import encoding_of, replacing, safe_name, write_json
 
 log = logging.getLogger(__name__)
 
+_MADE = "deepfakebench.json"  # beside the manifest
 _SKIPPED = ("missing", "not square", "unreadable")
 
 
@@ -104,7 +105,7 @@ class DeepfakeBench:
         known = self.methods
         for method in methods or ():
             choose(method, known, "forgery method")
-        videos = list(self._videos(root))
+        videos = self._videos(root)
         skipped: Counter[str] = Counter()
         rows: dict[str, dict[str, object]] = {}
         finder = _Finder(root)
@@ -133,6 +134,7 @@ class DeepfakeBench:
             rows.values(), key=lambda row: (SPLITS.index(str(row["split"])), row["label"], row["face_id"])
         )
         write_manifest(ordered, self.crops / MANIFEST)
+        write_json(self.crops / _MADE, self._made(methods))
         return BenchSummary(
             self.crops, Counter((str(row["split"]), str(row["method"])) for row in ordered), skipped
         )
@@ -150,10 +152,23 @@ class DeepfakeBench:
         return place
 
     def faces(self, methods: Sequence[str]) -> FaceSet:
-        """The faces that `prepare` found, found now if they are not there."""
-        if not (self.crops / MANIFEST).is_file():
+        """The faces that `prepare` found, found now if they are not there, or were found in other lists."""
+        if self.root is not None and self._stored() not in (self._made(None), self._made(methods)):
             log.info("%s", self.prepare(progress=False).render())
         return FaceSet(self.name, self.crops, read_manifest(self.crops / MANIFEST))
+
+    def _made(self, methods: Sequence[str] | None) -> dict[str, Any]:
+        """What the manifest is made of."""
+        root = self._root()
+        lists = {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in self._files(root)}
+        facts = {"root": str(root), "compression": self.compression, "frames": self.frames, "lists": lists}
+        return facts | {"methods": sorted(methods) if methods else None}
+
+    def _stored(self) -> Any:
+        try:
+            return json.loads((self.crops / _MADE).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
 
     def _root(self) -> Path:
         if self.root is None:
@@ -175,29 +190,29 @@ class DeepfakeBench:
             raise not_found(root, self.name, "there is no JSON in it (data.lists=FILE names it)")
         return files
 
-    def _videos(self, root: Path) -> Iterator[tuple[str, str, str, list[str]]]:
-        """Label, split, video and frames of everything that the lists hold; a video that is in two counts once."""
-        seen: set[tuple[str, str]] = set()
+    def _videos(self, root: Path) -> list[tuple[str, str, str, list[str]]]:
+        """Label, split, video and frames of everything that the lists hold.
+
+        A video that stands in several splits, as in the lists of Celeb-DF and of DeepFakeDetection, is one of the test.
+        """
+        found: dict[tuple[str, str], tuple[str, list[str]]] = {}
         for file in self._files(root):
             try:
                 content = json.loads(file.read_text(encoding=encoding_of(file)))
                 for label, splits in (pair for labels in content.values() for pair in labels.items()):
-                    for split, videos in splits.items():
-                        for name, facts in self._of_level(file, videos).items():
-                            if split in SPLITS and (label, name) not in seen:
-                                seen.add((label, name))
-                                yield (
-                                    _safe(str(label)),
-                                    split,
-                                    str(name),
-                                    [str(frame) for frame in facts["frames"]],
-                                )
+                    for split in ("test", "val", "train"):
+                        for name, facts in self._of_level(file, splits.get(split, {})).items():
+                            frames = [str(frame) for frame in facts["frames"]]
+                            found.setdefault((_safe(str(label)), str(name)), (split, frames))
             except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
                 raise UserError(
                     f"{file} is no list of DeepfakeBench ({type(error).__name__}: {error})"
                 ) from error
+        return [(label, split, name, frames) for (label, name), (split, frames) in found.items()]
 
     def _of_level(self, file: Path, videos: Mapping[str, Any]) -> Mapping[str, Any]:
+        if isinstance(videos.get("frames"), list):  # facts of one video, where videos belong (in DFDC.json)
+            return {}
         if all("frames" in facts for facts in videos.values()):
             return videos
         if self.compression not in videos:

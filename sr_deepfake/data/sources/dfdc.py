@@ -10,7 +10,7 @@ parts is for validation; where there is no test folder, a tenth is the test set.
 
 import csv
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +36,8 @@ class DFDC(VideoDataSet):
 
     def videos(self, root: Path, methods: Sequence[str]) -> list[Video]:
         """List the videos that the lists name."""
-        entries = list(_preview(root) if (root / "dataset.json").is_file() else _challenge(root))
+        listed = _preview(root) if (root / "dataset.json").is_file() else _challenge(root)
+        entries = list({entry[0]: entry for entry in listed}.values())  # a video may be in two lists
         if not entries:
             raise not_found(root, self.name, "no list of videos is there")
         if not any(path.is_file() for path, *_ in entries):
@@ -75,18 +76,16 @@ def _challenge(root: Path) -> Iterator[Entry]:
     for file in sorted({*root.glob("labels.csv"), *root.glob("*/labels.csv")}):
         with file.open(encoding=encoding_of(file), newline="") as lines:
             for row in csv.DictReader(lines):
-                if "filename" not in row or "label" not in row:
-                    raise UserError(f"{file} has no columns filename and label")
-                yield (
-                    file.parent / row["filename"],
-                    str(row["label"]).strip() in ("1", "FAKE"),
-                    row["filename"],
-                    "test",
-                )
+                named = str(row.get("filename") or "")
+                if not named or row.get("label") is None:
+                    raise UserError(f"{file} has a row without filename and label: {row}")
+                yield file.parent / named, _is_fake(file, named, row), named, "test"
 
 
-def _is_fake(file: Path, name: str, facts: dict[str, Any]) -> bool:
-    label = str(facts.get("label", facts.get("is_fake"))).strip().lower()
+def _is_fake(file: Path, name: str, facts: Mapping[str, Any]) -> bool:
+    label = str(facts.get("label", facts.get("is_fake"))).strip().lower().removesuffix(".0")
+    if Path(name).is_absolute() or ".." in Path(name).parts:
+        raise UserError(f"{file} names {name!r}, which is not a file beside it")
     if label not in ("fake", "real", "0", "1", "true", "false"):
         raise UserError(f"{file}: {name} has the label {label!r}, which is neither FAKE nor REAL")
     return label in ("fake", "1", "true")

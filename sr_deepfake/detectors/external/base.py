@@ -55,7 +55,7 @@ class ExternalDetector(TestedDetector):
         mean: subtracted from each channel, in the range and order of channels of the network; None: what the file says,
             else 0.
         std: what it is then divided by; None: what the file says, else 1.
-        channels: "rgb" or "bgr".
+        channels: "rgb" or "bgr"; None: what the file says, else "rgb".
         range: the largest value of a pixel before that, 1 or 255; None: what the file says, else 1.
         output: "logit" (one number a face), "probability" (one number, or two that add up to 1), "logits2" (two
             logits); "auto": by the look of its numbers.
@@ -76,7 +76,7 @@ class ExternalDetector(TestedDetector):
         size: int | None = None,
         mean: Sequence[float] | None = None,
         std: Sequence[float] | None = None,
-        channels: str = "rgb",
+        channels: str | None = None,
         range: int | None = None,
         output: str = "auto",
         fake_index: int | None = None,
@@ -94,11 +94,11 @@ class ExternalDetector(TestedDetector):
             "fake_index": fake_index,
         }
         typed |= {
-            "channels": channels if channels != "rgb" else None,
+            "channels": channels,
             "output": output if output != "auto" else None,
         }
         _check(typed)
-        choose(channels, CHANNELS, "model.channels")
+        choose(channels or "rgb", CHANNELS, "model.channels")
         choose(output, OUTPUTS, "model.output")
         if crop_margin is not None and not 0 <= crop_margin <= margin:
             raise UserError(
@@ -181,7 +181,9 @@ class ExternalDetector(TestedDetector):
         """What the network says of faces in its own range: B×1 or B×2 numbers."""
         try:
             answer = _tensor(self.network(prepared), self.path)
-        except (RuntimeError, ValueError, TypeError) as error:
+        except UserError:
+            raise
+        except Exception as error:  # of somebody else's network: any class
             shape = "×".join(map(str, prepared.shape))
             reason = str(error).strip().split("\n")[0]
             raise UserError(

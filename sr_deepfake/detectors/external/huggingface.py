@@ -46,11 +46,13 @@ class HuggingFaceDetector(ExternalDetector):
         except ImportError as error:
             raise need("transformers", error) from None
         config = _json(folder / "config.json")
-        if "auto_map" in config:
-            raise UserError(f"{folder}: its model is code of its own, which is not run; model=python can")
+        if _names_code(config):
+            raise UserError(
+                f"{folder}: its config.json names code of its own, which is not run; model=python can"
+            )
         try:
             model = AutoModelForImageClassification.from_pretrained(
-                str(folder), local_files_only=True, trust_remote_code=False
+                str(folder), local_files_only=True, trust_remote_code=False, attn_implementation="eager"
             )
         except (OSError, ValueError, RuntimeError, KeyError) as error:
             reason = str(error).strip().split("\n")[0]
@@ -140,7 +142,23 @@ def _input(folder: Path, config: dict[str, Any]) -> dict[str, Any]:
         facts |= {"mean": _three(told["image_mean"]), "std": _three(told["image_std"])}
     if told.get("do_rescale") is False:
         facts["range"] = 255
+    factor = told.get("rescale_factor")
+    if facts.get("range") != 255 and isinstance(factor, int | float) and abs(factor * 255 - 1) > 1e-3:
+        raise UserError(
+            f"{file}: rescale_factor is {factor}, not 1/255; such a range is not known: model=python can"
+        )
+    if told.get("do_flip_channel_order"):
+        facts["channels"] = "bgr"
     return facts
+
+
+def _names_code(config: Any) -> bool:
+    """Whether a configuration, or one in it, names code: of its own, or kernels of a repository."""
+    if isinstance(config, dict):
+        attention = [config.get(name) for name in ("attn_implementation", "_attn_implementation")]
+        kernels = any("/" in str(name) for name in attention if name)
+        return "auto_map" in config or kernels or any(map(_names_code, config.values()))
+    return isinstance(config, list) and any(map(_names_code, config))
 
 
 def _side(size: Any) -> int | None:

@@ -1,5 +1,6 @@
 """Detectors in ONNX files, run by onnxruntime."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +27,10 @@ class OnnxDetector(ExternalDetector):
         """Open the graph on the CPU; it moves to a GPU with the first faces there."""
         file = detector_file(path)
         graph = _Graph(file)
-        external = sorted(file.parent.glob(f"{file.name}.data")) + sorted(
-            file.parent.glob(f"{file.stem}.data")
-        )
+        content = file.read_bytes()
+        # Weights may lie in files beside it, which the graph names.
+        beside = [path for path in file.parent.iterdir() if path != file and path.is_file()]
+        external = sorted(path for path in beside if os.fsencode(path.name) in content)
         facts: dict[str, Any] = {}
         if graph.size is not None:
             facts["size"] = graph.size

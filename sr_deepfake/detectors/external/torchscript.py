@@ -1,7 +1,5 @@
 """Detectors that torch itself wrote to a file: TorchScript, and programs of `torch.export`."""
 
-import io
-import re
 import warnings
 import zipfile
 from pathlib import Path
@@ -14,18 +12,26 @@ from sr_deepfake.detectors.external.base import ExternalDetector, Opened
 from sr_deepfake.detectors.external.files import detector_file, digest_of
 from sr_deepfake.system.errors import UserError
 
-# Parts of a program of torch.export that are text or bare numbers, or are checked.
-_PLAIN = re.compile(
-    r"/(weights/weight_\d+|constants/tensor_\d+|(weights|constants)/[^/]*config\.json|models/[^/]*\.json|sample_inputs/[^/]*\.pt"
-    r"|archive_format|archive_version|version|byteorder|\.data/[^/]*|\.format_version|extra/[^/]*|serialized_[^/]*\.(json|pt))$"
-)
+_trusted: set[str] = set()  # programs that the user of this process said to trust
 
 
 class TorchScriptDetector(ExternalDetector):
     """A detector in a file of `torch.jit.save` or of `torch.export.save`; the second tells its input's side.
 
-    See `ExternalDetector` for the arguments.
+    Args:
+        path: the file.
+        trust: read a program of torch.export. Its reader is torch's own, and a program that somebody made for it can
+            run any code; so it has to be typed, and is not taken from a folder.
+        stored: whether it comes from a folder of a detector.
+        **options: see `ExternalDetector`.
     """
+
+    def __init__(self, path: str, trust: bool = False, stored: bool = False, **options: Any) -> None:
+        place = str(Path(path).expanduser().absolute())
+        if trust and not stored:
+            _trusted.add(place)
+        self.trusted = place in _trusted
+        super().__init__(path, **options)
 
     def open(self, path: str) -> Opened:
         """Open the file on the CPU."""
@@ -43,7 +49,11 @@ class TorchScriptDetector(ExternalDetector):
         if any(
             "archive_format" in name or name.endswith("serialized_exported_program.json") for name in names
         ):
-            _refuse_code(file)
+            if not self.trusted:
+                raise UserError(
+                    f"{file} is a program of torch.export, whose reader can run code that is in a file. If you made "
+                    f"it, or trust who did: model=torchscript model.path={file} model.trust=true"
+                )
             try:
                 program = torch.export.load(str(file))
             except Exception as error:  # whatever a damaged program makes its reader do
@@ -86,22 +96,6 @@ class _Program(nn.Module):
             filled = torch.cat([part, part[-1:].expand(self.batch - len(part), -1, -1, -1)])
             parts.append(self.inner(filled)[: len(part)])
         return torch.cat(parts)
-
-
-def _refuse_code(file: Path) -> None:
-    """Refuse a program with anything in it that torch would read as a pickle with code: its reader does not."""
-    with zipfile.ZipFile(file) as archive:
-        for name in archive.namelist():
-            content = archive.read(name) if name.endswith((".json", ".pt")) else b""
-            if not _PLAIN.search(f"/{name}") or b'"use_pickle": true' in content.replace(
-                b'":true', b'": true'
-            ):
-                raise UserError(f"{file} has {name} in it, which may be code and is not read")
-            if name.endswith(".pt"):
-                try:
-                    torch.load(io.BytesIO(content), weights_only=True)
-                except Exception as error:  # of a pickle that is none: any class
-                    raise UserError(f"{file}: {name} holds code besides tensors, which is not run") from error
 
 
 def _members(file: Path) -> list[str]:

@@ -264,3 +264,72 @@ def test_a_list_cannot_write_outside_its_folder(tmp_path):
     written = [file for file in tmp_path.rglob("*.png") if file != path]
     assert len(written) == 2
     assert all(file.is_relative_to(out) and ".." not in file.parts for file in written)
+
+
+def test_a_video_in_several_splits_of_a_list_is_of_the_test(tmp_path):
+    """Lists of Celeb-DF have every video under train, those of DeepFakeDetection under all three."""
+    root = tmp_path / "root"
+    frames = {
+        name: {
+            "label": "x",
+            "frames": [path.relative_to(root).as_posix() for path in pictures(root / name, place, 2, True)],
+        }
+        for place, name in enumerate(("a", "b", "c"))
+    }
+    fakes = {"train": {n: frames[n] for n in "ab"}, "test": {"b": frames["b"]}, "val": frames["c"]}
+    real = {"train": {"c": frames["c"]}, "val": {"c": frames["c"]}, "test": {"c": frames["c"]}}
+    (root / "CelebDFv2.json").write_text(
+        json.dumps({"Celeb-DF-v2": {"CelebDFv2_fake": fakes, "CelebDFv2_real": real}})
+    )
+    source = DeepfakeBench(str(root), crops=str(tmp_path / "out"), settings=SETTINGS)
+    source.prepare(progress=False)
+    assert splits_of(source.faces(["CelebDFv2_fake"])) == {
+        "CelebDFv2_fake/a": "train", "CelebDFv2_fake/b": "test", "pristine/CelebDFv2_real-c": "test",
+    }  # fmt: skip
+
+
+def test_other_lists_give_other_faces(tmp_path):
+    root, out = tmp_path / "root", str(tmp_path / "out")
+    for place, name in enumerate(("one", "other")):
+        listed = [path.relative_to(root).as_posix() for path in pictures(root / name, place, 2, True)]
+        (tmp_path / f"{name}.json").write_text(
+            json.dumps({"x": {"FF-DF": {"test": {name: {"frames": listed}}}}})
+        )
+
+    def ids(name, root=str(root)):
+        source = DeepfakeBench(root, lists=str(tmp_path / f"{name}.json"), crops=out, settings=SETTINGS)
+        return set(source.faces(["FF-DF"]).rows["video_id"])
+
+    assert ids("one") == {"FF-DF/one"}
+    assert ids("other") == {"FF-DF/other"}
+    assert ids("one", root=None) == {"FF-DF/other"}  # as they are
+
+
+@pytest.mark.parametrize(
+    ("fake", "real"), [("1", "0"), ("fake", "real"), ("FAKE", "REAL"), ("1.0", "0.0"), ("True", "False")]
+)
+def test_labels_of_dfdc_in_any_words(tmp_path, fake, real):
+    for name in ("x.mp4", "y.mp4"):
+        video(tmp_path / "test" / name)
+    (tmp_path / "test" / "labels.csv").write_text(f"filename,label\nx.mp4,{fake}\ny.mp4,{real}\n")
+    (tmp_path / "test" / "metadata.json").write_text(
+        json.dumps({"x.mp4": {"is_fake": 1}, "y.mp4": {"is_fake": 0}})
+    )
+    videos = DFDC(str(tmp_path), str(tmp_path / "out")).videos(tmp_path, ["DFDC"])
+    assert {one.path.name: one.label for one in videos} == {"x.mp4": 1, "y.mp4": 0}
+    assert len(videos) == 2
+
+
+@pytest.mark.parametrize(
+    ("rows", "told"),
+    [
+        ("x.mp4,perhaps", "neither FAKE nor REAL"),
+        ("x.mp4", "without filename and label"),
+        ("/x.mp4,1", "not a file beside it"),
+    ],
+)
+def test_lists_of_dfdc_that_make_no_sense_are_told(tmp_path, rows, told):
+    video(tmp_path / "test" / "x.mp4")
+    (tmp_path / "test" / "labels.csv").write_text(f"filename,label\n{rows}\n")
+    with pytest.raises(UserError, match=told):
+        DFDC(str(tmp_path), str(tmp_path / "out")).videos(tmp_path, ["DFDC"])

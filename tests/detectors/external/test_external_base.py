@@ -82,3 +82,12 @@ def test_options_that_make_no_sense_are_named(options):
 def test_scores_are_float64_and_differ_where_float32_would_be_one():
     detector = Fixed(lambda pictures: 20 + pictures.mean((1, 2, 3)) * 10, output="logit")
     assert len(set(detector.score(faces()).tolist())) == 7
+
+
+def test_whatever_a_strangers_network_raises_is_one_line():
+    def picky(pictures):
+        assert pictures.shape[-1] == 224, "Input height (48) doesn't match model (224)"
+        return brightness(pictures)
+
+    with pytest.raises(UserError, match=r"does not take faces of 16×3×48×48 \(Input height .*model\.size"):
+        Fixed(picky)

@@ -98,11 +98,19 @@ def test_nothing_is_fetched_without_being_asked_for(monkeypatch):
     assert asked == [True, False]
 
 
-def test_a_model_that_is_code_is_not_run(tmp_path):
+@pytest.mark.parametrize(
+    "evil",
+    [
+        {"auto_map": {"AutoConfig": "evil.Config"}},
+        {"attn_implementation": "evil/kernel"},
+        {"text_config": {"_attn_implementation": "evil/kernel"}},
+    ],
+)
+def test_a_model_that_is_code_is_not_run(tmp_path, evil):
     _, folder = saved(tmp_path)
     config = json.loads((tmp_path / "config.json").read_text())
-    (tmp_path / "config.json").write_text(json.dumps(config | {"auto_map": {"AutoConfig": "evil.Config"}}))
-    with pytest.raises(UserError, match="code of its own, which is not run"):
+    (tmp_path / "config.json").write_text(json.dumps(config | evil))
+    with pytest.raises(UserError, match="names code of its own, which is not run"):
         HuggingFaceDetector(folder, label="net")
 
 
@@ -111,6 +119,7 @@ def test_a_model_that_is_code_is_not_run(tmp_path):
     [
         ({"size": {"shortest_edge": 72}, "do_center_crop": True, "crop_size": {"height": 64}}, {"size": "64"}),
         ({"size": 64, "do_rescale": False}, {"range": "255", "size": "64"}),
+        ({"do_flip_channel_order": True}, {"channels": "bgr (preprocessor_config.json"}),
         ({"do_normalize": False}, {"mean": "[0, 0, 0] (assumed)"}),
         ({"image_mean": 0.5, "image_std": 0.25}, {"mean": "[0.5, 0.5, 0.5]", "std": "[0.25, 0.25, 0.25]"}),
     ],
@@ -141,3 +150,9 @@ def test_a_fake_word_beside_a_real_word_tells(fake, real, first, between):
 @pytest.mark.parametrize("names", ["fake fake", "real real", "realfake cat", "cat dog", "LABEL_0 LABEL_1"])
 def test_words_that_do_not_tell(names):
     assert fake_label(dict(enumerate(names.split()))) is None
+
+
+def test_another_range_is_refused(tmp_path):
+    _, folder = saved(tmp_path, rescale_factor=1 / 127.5)
+    with pytest.raises(UserError, match="rescale_factor"):
+        HuggingFaceDetector(folder, label="net")

@@ -94,3 +94,19 @@ def test_another_file_or_another_reading_is_another_detector(tmp_path):
     assert OnnxDetector(one, "net").identity == first
     assert OnnxDetector(one, "net", channels="bgr").identity != first
     assert OnnxDetector(other, "net").identity["digest"] != first["digest"]
+
+
+def test_weights_in_a_file_beside_the_graph_belong_to_it(tmp_path):
+    model = onnx.load(to_onnx(tmp_path / "whole.onnx"))
+    onnx.save(
+        model,
+        str(tmp_path / "net.onnx"),
+        save_as_external_data=True,
+        location="weights.bin",
+        size_threshold=64,  # smaller ones are shapes, which the graph needs itself
+    )
+    first = OnnxDetector(str(tmp_path / "net.onnx"), "net").identity["digest"]
+    content = bytearray((tmp_path / "weights.bin").read_bytes())
+    content[:400] = bytes(400)
+    (tmp_path / "weights.bin").write_bytes(content)
+    assert OnnxDetector(str(tmp_path / "net.onnx"), "net").identity["digest"] != first
