@@ -17,6 +17,7 @@ def main(cfg: DictConfig) -> None:
     from sr_deepfake.super_resolution.training.loop import train_network, training_folder
     from sr_deepfake.super_resolution.training.photos import Patches, ValidationPhotos, find_photos
     from sr_deepfake.system.hardware import helpful_workers
+    from sr_deepfake.tracking.progress import progress_bar
 
     build.require_one_device(cfg)
     accelerator = {"cuda": "gpu"}.get(build.device(cfg).type, build.device(cfg).type)
@@ -45,7 +46,7 @@ def main(cfg: DictConfig) -> None:
             precision=cfg.trainer.precision,
             workers=helpful_workers(build.device(cfg).type) if cfg.workers is None else cfg.workers,
             logger=logger,
-            progress=cfg.trainer.enable_progress_bar,
+            progress=progress_bar(1) if cfg.trainer.enable_progress_bar else None,
         )
     if not (folder / PROVENANCE).exists():  # else it was finished before
         data = {"name": "photos", "files": str(sum(map(len, photos))), "training": folder.name}

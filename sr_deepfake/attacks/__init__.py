@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from sr_deepfake.attacks.base import Attack, Identity
     from sr_deepfake.attacks.chain import ChainAttack
-    from sr_deepfake.attacks.corruptions import BlurAttack, JpegAttack, NoiseAttack, ResizeAttack
+    from sr_deepfake.attacks.compression import JpegAttack, WebpAttack
+    from sr_deepfake.attacks.corruptions import BlurAttack, NoiseAttack, ResizeAttack
     from sr_deepfake.attacks.h264 import H264Attack
     from sr_deepfake.attacks.super_resolution import SuperResolutionAttack
 
@@ -26,10 +27,11 @@ _MODULES = {
     "ChainAttack": "chain",
     "H264Attack": "h264",
     "Identity": "base",
-    "JpegAttack": "corruptions",
+    "JpegAttack": "compression",
     "NoiseAttack": "corruptions",
     "ResizeAttack": "corruptions",
     "SuperResolutionAttack": "super_resolution",
+    "WebpAttack": "compression",
 }
 __all__ = [
     "Attack",
@@ -41,6 +43,7 @@ __all__ = [
     "NoiseAttack",
     "ResizeAttack",
     "SuperResolutionAttack",
+    "WebpAttack",
 ]
 
 

@@ -16,8 +16,7 @@ class ChainAttack(Attack):
         UserError: there is no attack.
 
     Example:
-        >>> from sr_deepfake.attacks.corruptions import BlurAttack
-        >>> from sr_deepfake.attacks.corruptions import JpegAttack
+        >>> from sr_deepfake.attacks import BlurAttack, JpegAttack
         >>> both = ChainAttack(first=BlurAttack(sigma=1.0), second=JpegAttack(quality=50))
         >>> both.name
         'blur-s1+jpeg-q50'

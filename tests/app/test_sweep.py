@@ -22,7 +22,7 @@ def test_jobs_that_fail_stop_no_other_and_are_listed(crops):
     """One fails of a mistake of the user's (no such weights), one of a bug, one is well."""
 
     def bug():
-        from sr_deepfake.attacks import corruptions as jpeg
+        from sr_deepfake.attacks import compression as jpeg
 
         def broken(*args, **kwargs):
             raise ValueError("not\nmy day")

@@ -5,8 +5,8 @@ import pytest
 import torch
 from photo_faces import as_faces, photos
 
+from sr_deepfake.attacks import BlurAttack, JpegAttack, NoiseAttack, ResizeAttack
 from sr_deepfake.attacks.base import Identity, attack_pictures, check_faces, number, of_severity, whole_number
-from sr_deepfake.attacks.corruptions import BlurAttack, JpegAttack, NoiseAttack, ResizeAttack
 from sr_deepfake.attacks.h264 import H264Attack
 from sr_deepfake.system.errors import UserError
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import lightning
 import torch
-from lightning.pytorch.callbacks import Callback, Checkpoint, TQDMProgressBar, WeightAveraging
+from lightning.pytorch.callbacks import Callback, Checkpoint, ProgressBar, WeightAveraging
 from lightning.pytorch.loggers import Logger
 from safetensors.torch import save_file
 from torch import Tensor, nn
@@ -83,7 +83,7 @@ def train_network(
     precision: str = "32-true",
     workers: int = 0,
     logger: Logger | None = None,
-    progress: bool = True,
+    progress: ProgressBar | None = None,
 ) -> Path:
     """Train a network, or go on where a training in `folder` was interrupted.
 
@@ -97,7 +97,7 @@ def train_network(
         precision: Lightning's name of the number format.
         workers: processes that cut patches.
         logger: of Lightning.
-        progress: show a progress bar.
+        progress: what shows how far it is; None for nothing.
 
     Returns:
         The weights: a safetensors file in half precision, in basicsr's names.
@@ -110,8 +110,8 @@ def train_network(
     lightning.seed_everything(schedule.seed, workers=True, verbose=False)
     keeper = _BestAndLast(folder)
     callbacks: list[Callback] = [WeightAveraging(avg_fn=_running_average(schedule.average)), keeper]
-    if progress:
-        callbacks.append(TQDMProgressBar(refresh_rate=1))
+    if progress is not None:
+        callbacks.append(progress)
     check = min(schedule.check, schedule.steps)
     trainer = lightning.Trainer(
         accelerator=accelerator,
@@ -121,7 +121,7 @@ def train_network(
         logger=logger if logger is not None else False,
         callbacks=callbacks,
         enable_model_summary=False,
-        enable_progress_bar=progress,
+        enable_progress_bar=progress is not None,
         num_sanity_val_steps=0,
         log_every_n_steps=min(50, check),
     )

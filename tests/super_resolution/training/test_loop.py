@@ -45,7 +45,6 @@ def train(folder, photos, schedule=SCHEDULE, patches=None):
         ValidationPhotos(photos[:1], scale=2, side=32),
         schedule,
         folder,
-        progress=False,
     )
 
 

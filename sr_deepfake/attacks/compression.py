@@ -1,0 +1,114 @@
+"""Attacks for comparison: compression as JPEG and as WebP."""
+
+import io
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from torch import Tensor
+
+from sr_deepfake.attacks.base import Attack, Picture, attack_pictures, of_severity, whole_number
+from sr_deepfake.system.errors import choose
+
+_CHROMA = ("4:2:0", "4:2:2", "4:4:4")
+# Hendrycks & Dietterich 2019 (ImageNet-C): mild to severe.
+JPEG_SEVERITIES = (25, 18, 15, 10, 7)
+
+
+class JpegAttack(Attack):
+    """Saves each face as a JPEG (baseline, Pillow's libjpeg-turbo) and reads it again, on the CPU.
+
+    Args:
+        quality: 1 (worst) to 100, on the scale of libjpeg.
+        chroma: `"4:2:0"` keeps one colour for four pixels, as cameras and web services do; `"4:2:2"` one for two;
+            `"4:4:4"` one for each.
+        severity: 1 to 5, where the quality is not given.
+
+    Raises:
+        UserError: severity or quality is out of range, or `chroma` is not a choice.
+
+    Example:
+        >>> import torch
+        >>> face = torch.full((1, 3, 24, 24), 0.2)
+        >>> torch.equal(JpegAttack(quality=90)(face), face)  # a plain picture loses nothing
+        True
+    """
+
+    kind = "jpeg"
+
+    def __init__(self, quality: int | None = None, chroma: str = "4:2:0", severity: int = 3) -> None:
+        super().__init__()
+        quality = of_severity(quality, severity, JPEG_SEVERITIES, "attack.quality")
+        self.quality = whole_number(quality, "attack.quality", 1, 100)
+        self.chroma = choose(chroma, _CHROMA, "attack.chroma")
+        self.strength = f"q{self.quality}"
+        self.variant = "" if self.chroma == _CHROMA[0] else self.chroma.replace(":", "")
+
+    def forward(self, faces: Tensor) -> Tensor:
+        """Attack `faces` (float32, B×3×S×S in [0, 1]); returns the same shape, on the grid k/255.
+
+        Raises:
+            ValueError: `faces` has another shape, type or range.
+        """
+        return attack_pictures(faces, self._save_and_read)
+
+    def _save_and_read(self, picture: Picture) -> Picture:
+        return _saved(picture, "JPEG", quality=self.quality, subsampling=self.chroma)
+
+    def extra_repr(self) -> str:
+        """Say the settings in the module's printed form."""
+        return f"quality={self.quality}, chroma={self.chroma!r}"
+
+
+# No benchmark of corruptions has WebP; these are JPEG's numbers, on libwebp's own scale.
+WEBP_SEVERITIES = JPEG_SEVERITIES
+
+
+class WebpAttack(Attack):
+    """Saves each face as a lossy WebP (Pillow's libwebp, method 4) and reads it again, on the CPU.
+
+    WebP predicts blocks from their neighbours and smooths their borders, so that it leaves other traces than JPEG. Its
+    colours are always 4:2:0.
+
+    Args:
+        quality: 0 (worst) to 100, on the scale of libwebp.
+        severity: 1 to 5, where the quality is not given.
+
+    Raises:
+        UserError: severity or quality is out of range.
+
+    Example:
+        >>> import torch
+        >>> face = torch.full((1, 3, 24, 24), 0.2)
+        >>> torch.equal(WebpAttack(quality=90)(face), face)  # a plain picture loses nothing
+        True
+    """
+
+    kind = "webp"
+
+    def __init__(self, quality: int | None = None, severity: int = 3) -> None:
+        super().__init__()
+        quality = of_severity(quality, severity, WEBP_SEVERITIES, "attack.quality")
+        self.quality = whole_number(quality, "attack.quality", 0, 100)
+        self.strength = f"q{self.quality}"
+
+    def forward(self, faces: Tensor) -> Tensor:
+        """Attack `faces` (float32, B×3×S×S in [0, 1]); returns the same shape, on the grid k/255.
+
+        Raises:
+            ValueError: `faces` has another shape, type or range.
+        """
+        return attack_pictures(faces, self._save_and_read)
+
+    def _save_and_read(self, picture: Picture) -> Picture:
+        return _saved(picture, "WEBP", quality=self.quality, method=4)
+
+    def extra_repr(self) -> str:
+        """Say the settings in the module's printed form."""
+        return f"quality={self.quality}"
+
+
+def _saved(picture: Picture, kind: str, **options: Any) -> Picture:
+    file = io.BytesIO()
+    Image.fromarray(picture).save(file, kind, **options)
+    return np.asarray(Image.open(file))

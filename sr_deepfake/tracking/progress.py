@@ -1,0 +1,91 @@
+"""How far a training or a test is: Lightning's bar on a terminal, a log line now and then elsewhere."""
+
+import logging
+import time
+from typing import Any
+
+import lightning
+from lightning.pytorch.callbacks import ProgressBar, TQDMProgressBar
+
+from sr_deepfake.system.console import LOG_EVERY, on_a_terminal
+
+log = logging.getLogger(__name__)
+
+
+def progress_bar(refresh_rate: int = 5) -> ProgressBar:
+    """Lightning's progress bar where standard output is a terminal, else `ProgressLines`.
+
+    Args:
+        refresh_rate: batches between two looks of the bar.
+
+    Example:
+        >>> type(progress_bar()).__name__  # not on a terminal
+        'ProgressLines'
+    """
+    return TQDMProgressBar(refresh_rate=refresh_rate) if on_a_terminal() else ProgressLines()
+
+
+class ProgressLines(ProgressBar):
+    """Logs how far it is, at most every half minute, with what was measured last.
+
+    A bar redraws its line, which a file, a batch system or a notebook's cell keeps each time.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._enabled = True
+        self._last = time.monotonic()
+
+    def disable(self) -> None:
+        """Be silent: Lightning asks for it on all processes but the first."""
+        self._enabled = False
+
+    def enable(self) -> None:
+        """Speak again."""
+        self._enabled = True
+
+    def on_train_start(self, *_: Any) -> None:
+        """Begin to count the time."""
+        self._last = time.monotonic()
+
+    def on_train_batch_end(
+        self,
+        trainer: lightning.Trainer,
+        pl_module: lightning.LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+    ) -> None:
+        """Say the epoch, the batch and what the trainer shows on a bar."""
+        shown = self.get_metrics(trainer, pl_module)
+        shown.pop("v_num", None)
+        texts = {name: f"{value:.3g}" if isinstance(value, float) else value for name, value in shown.items()}
+        measured = "".join(f", {name} {text}" for name, text in texts.items())
+        epoch = f"Epoch {trainer.current_epoch + 1} of {trainer.max_epochs}"
+        self._say(epoch, batch_idx, self.total_train_batches, measured)
+
+    def on_test_start(self, *_: Any) -> None:
+        """Begin to count the time."""
+        self._last = time.monotonic()
+
+    def on_test_batch_end(
+        self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int, dataloader_idx: int = 0
+    ) -> None:
+        """Say the batch."""
+        self._say("Testing", batch_idx, trainer.num_test_batches[dataloader_idx])
+
+    def on_predict_start(self, *_: Any) -> None:
+        """Begin to count the time."""
+        self._last = time.monotonic()
+
+    def on_predict_batch_end(
+        self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int, dataloader_idx: int = 0
+    ) -> None:
+        """Say the batch."""
+        self._say("Predicting", batch_idx, trainer.num_predict_batches[dataloader_idx])
+
+    def _say(self, what: str, batch: int, total: int | float, measured: str = "") -> None:
+        now = time.monotonic()
+        if self._enabled and now - self._last >= LOG_EVERY:
+            self._last = now
+            log.info("%s: %d of %s batches%s", what, batch + 1, total, measured)

@@ -1,0 +1,59 @@
+import cv2
+import numpy as np
+import pytest
+from photo_faces import as_faces, as_pictures, photos, psnr
+
+from sr_deepfake.attacks.compression import JpegAttack, WebpAttack
+from sr_deepfake.system.errors import UserError
+
+SAMPLING = {
+    "4:2:0": cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420,
+    "4:2:2": cv2.IMWRITE_JPEG_SAMPLING_FACTOR_422,
+    "4:4:4": cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
+}
+
+
+@pytest.mark.parametrize("chroma", list(SAMPLING))
+@pytest.mark.parametrize("quality", [1, 7, 35, 75, 100])
+@pytest.mark.parametrize(("height", "width"), [(48, 48), (33, 50)])
+def test_it_is_opencvs_jpeg_to_the_bit(quality, chroma, height, width):
+    pictures = photos(2, height, width)
+    attacked = as_pictures(JpegAttack(quality, chroma)(as_faces(pictures)))
+    options = [cv2.IMWRITE_JPEG_QUALITY, quality, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, SAMPLING[chroma]]
+    for picture, result in zip(pictures, attacked, strict=True):
+        _, file = cv2.imencode(".jpg", np.ascontiguousarray(picture[..., ::-1]), options)
+        np.testing.assert_array_equal(result, cv2.imdecode(file, cv2.IMREAD_COLOR)[..., ::-1])
+
+
+def test_quality_and_chroma_order_the_loss():
+    picture = photos(1, 96)
+    losses = [psnr(as_pictures(JpegAttack(q)(as_faces(picture))), picture) for q in (5, 20, 50, 80, 95, 100)]
+    assert losses == sorted(losses)
+    full, half = (as_pictures(JpegAttack(100, chroma)(as_faces(picture))) for chroma in ("4:4:4", "4:2:0"))
+    assert psnr(full, picture) > psnr(half, picture) + 3
+
+
+@pytest.mark.parametrize("quality", [1, 25, 75, 100])
+@pytest.mark.parametrize(("height", "width"), [(48, 48), (33, 50)])
+def test_webp_is_opencvs(quality, height, width):
+    """OpenCV brings a libwebp of its own, and takes 1 to 100; both decoders are exact, colours are rounded."""
+    pictures = photos(2, height, width)
+    attacked = as_pictures(WebpAttack(quality)(as_faces(pictures)))
+    for picture, result in zip(pictures, attacked, strict=True):
+        _, file = cv2.imencode(
+            ".webp", np.ascontiguousarray(picture[..., ::-1]), [cv2.IMWRITE_WEBP_QUALITY, quality]
+        )
+        np.testing.assert_array_equal(result, cv2.imdecode(file, cv2.IMREAD_COLOR)[..., ::-1])
+
+
+def test_webp_loses_more_at_lower_qualities_and_less_than_jpeg_at_its_worst():
+    picture = photos(1, 96)
+    losses = [psnr(as_pictures(WebpAttack(q)(as_faces(picture))), picture) for q in (0, 20, 50, 80, 95)]
+    assert losses == sorted(losses)
+    assert losses[0] > psnr(as_pictures(JpegAttack(1)(as_faces(picture))), picture)
+
+
+@pytest.mark.parametrize("quality", [-1, 101, 7.5, "high"])
+def test_a_quality_that_is_none_is_told(quality):
+    with pytest.raises(UserError, match=r"attack\.quality"):
+        WebpAttack(quality)
