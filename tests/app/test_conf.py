@@ -204,6 +204,7 @@ def test_a_logger_is_lightnings_or_none(choice, tmp_path, monkeypatch):
     begin = wandb.init  # no service of W&B's is started in this process
     monkeypatch.setattr(wandb, "init", lambda **options: begin(mode="disabled"))
     logger = built("logger", choice)
+    wandb.finish()  # else the next logger of this process takes the run over
     assert logger is None if choice == "none" else isinstance(logger, Logger)
 
 
