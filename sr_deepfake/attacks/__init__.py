@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from sr_deepfake.attacks.base import Attack, Identity
     from sr_deepfake.attacks.chain import ChainAttack
-    from sr_deepfake.attacks.compression import JpegAttack, WebpAttack
+    from sr_deepfake.attacks.compression import JpegAttack, UploadAttack, WebpAttack
     from sr_deepfake.attacks.corruptions import BlurAttack, NoiseAttack, ResizeAttack
     from sr_deepfake.attacks.h264 import H264Attack
+    from sr_deepfake.attacks.restoration import RestorationAttack
     from sr_deepfake.attacks.super_resolution import SuperResolutionAttack
 
 _MODULES = {
@@ -30,7 +31,9 @@ _MODULES = {
     "JpegAttack": "compression",
     "NoiseAttack": "corruptions",
     "ResizeAttack": "corruptions",
+    "RestorationAttack": "restoration",
     "SuperResolutionAttack": "super_resolution",
+    "UploadAttack": "compression",
     "WebpAttack": "compression",
 }
 __all__ = [
@@ -42,7 +45,9 @@ __all__ = [
     "JpegAttack",
     "NoiseAttack",
     "ResizeAttack",
+    "RestorationAttack",
     "SuperResolutionAttack",
+    "UploadAttack",
     "WebpAttack",
 ]
 

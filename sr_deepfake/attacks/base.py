@@ -11,6 +11,9 @@ from torch import Tensor, nn
 
 from sr_deepfake.system.errors import UserError
 
+# What a network of an attack can be told to compute in.
+DTYPES = {"float32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
 
 class Attack(nn.Module):
     """Faces → attacked faces; an `nn.Module` that names itself.

@@ -1,13 +1,14 @@
-"""Attacks for comparison: compression as JPEG and as WebP."""
+"""Attacks for comparison: compression as JPEG and as WebP, and what becomes of an uploaded photo."""
 
 import io
 from typing import Any
 
+import cv2
 import numpy as np
 from PIL import Image
 from torch import Tensor
 
-from sr_deepfake.attacks.base import Attack, Picture, attack_pictures, of_severity, whole_number
+from sr_deepfake.attacks.base import Attack, Picture, attack_pictures, number, of_severity, whole_number
 from sr_deepfake.system.errors import choose
 
 _CHROMA = ("4:2:0", "4:2:2", "4:4:4")
@@ -106,6 +107,56 @@ class WebpAttack(Attack):
     def extra_repr(self) -> str:
         """Say the settings in the module's printed form."""
         return f"quality={self.quality}"
+
+
+class UploadAttack(Attack):
+    """Does what social networks do to a photo: scales a face down, saves it as a JPEG, shows it as large as before.
+
+    "Most social networks resize and compress images to satisfy their internal constraints" (IEEE Video and Image
+    Processing Cup 2022, grip-unina.github.io/vipcup2022). By how much, none of them says, and it changes: the numbers
+    here are to be chosen. 75 is libjpeg's own default.
+
+    Args:
+        factor: how many times smaller a face is kept (area average); above 1, 100 at most. It is enlarged bicubically.
+        quality: of the JPEG (4:2:0), 1 (worst) to 100.
+
+    Raises:
+        UserError: factor or quality is out of range.
+
+    Example:
+        >>> import torch
+        >>> face = torch.full((1, 3, 24, 24), 0.2)
+        >>> attack = UploadAttack()
+        >>> torch.equal(attack(face), face), attack.name  # a plain picture loses nothing
+        (True, 'upload-x1.5-q75')
+    """
+
+    kind = "upload"
+
+    def __init__(self, factor: float = 1.5, quality: int = 75) -> None:
+        super().__init__()
+        self.factor = number(factor, "attack.factor", above=1, high=100)
+        self.quality = whole_number(quality, "attack.quality", 1, 100)
+        self.strength = f"x{self.factor:g}-q{self.quality}"
+
+    def forward(self, faces: Tensor) -> Tensor:
+        """Attack `faces` (float32, B×3×S×S in [0, 1]); returns the same shape, on the grid k/255.
+
+        Raises:
+            ValueError: `faces` has another shape, type or range.
+        """
+        return attack_pictures(faces, self._upload)
+
+    def _upload(self, picture: Picture) -> Picture:
+        height, width = picture.shape[:2]
+        size = (max(1, round(width / self.factor)), max(1, round(height / self.factor)))
+        kept = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+        saved = _saved(kept, "JPEG", quality=self.quality, subsampling=_CHROMA[0]).astype(np.float32)
+        return cv2.resize(saved, (width, height), interpolation=cv2.INTER_CUBIC)
+
+    def extra_repr(self) -> str:
+        """Say the settings in the module's printed form."""
+        return f"factor={self.factor}, quality={self.quality}"
 
 
 def _saved(picture: Picture, kind: str, **options: Any) -> Picture:

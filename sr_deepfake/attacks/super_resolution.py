@@ -4,12 +4,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sr_deepfake.attacks.base import Attack, check_faces
+from sr_deepfake.attacks.base import DTYPES, Attack, check_faces
 from sr_deepfake.attacks.fingerprint import weights_digits
+from sr_deepfake.super_resolution.interpolation import resized
 from sr_deepfake.system.errors import UserError, choose
 from sr_deepfake.system.hardware import exact_float32, fast_dtype
 
-_DTYPES = {"float32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 # Features of EDSR-baseline for one face of 224 px fill a core's cache; a second face beside it only makes it overflow.
 _CPU_PIXELS = 240 * 240
 _GPU_PIXELS = 64 * 240 * 240
@@ -23,9 +23,10 @@ class SuperResolutionAttack(Attack):
     network.
 
     Args:
-        sr_model: the network, B×3×h×w in [0, 1] → B×3×Kh×Kw; its attribute `scale` is K. Its
+        sr_model: the network, B×3×h×w in [0, 1] → B×3×sh×sw; its attribute `scale` is s. Its
             attribute `name`, or its class, names the attack.
-        scale: K, an integer from 2 on.
+        scale: K, an integer from 2 on. A network of another s enlarges as often as it takes to reach K; what is
+            more than K is scaled down (bicubic). So one network serves every K.
         convention: `"rgb"` gives the network RGB in [0, 1], as it was trained. `"authors_code"` does what the
             published script does: BGR in [0, 255] into a network that multiplies by 255 itself.
         precision: what the network computes in: `"float32"`, `"bf16"`, `"fp16"`, or `"auto"`: bf16 or fp16
@@ -35,8 +36,7 @@ class SuperResolutionAttack(Attack):
         compile: hand the network to `torch.compile` (the first faces of a kind then take a minute longer).
 
     Raises:
-        UserError: the network's scale is not K, a word is not a choice, or the precision does not fit the
-            convention.
+        UserError: a word is not a choice, the scale is below 2, or the precision does not fit the convention.
 
     Example:
         >>> from sr_deepfake.super_resolution.interpolation import Interpolation
@@ -59,13 +59,8 @@ class SuperResolutionAttack(Attack):
         super().__init__()
         if scale < 2:
             raise UserError(f"attack.scale={scale}: the attack scales down, so the scale is 2 or more")
-        if sr_model.scale != scale:
-            raise UserError(
-                f"attack.scale={scale}, but the super-resolution network enlarges {sr_model.scale} times; "
-                "choose the network or the scale so that they agree"
-            )
         self.convention = choose(convention, ("rgb", "authors_code"), "attack.convention")
-        self.precision = choose(precision, ("auto", *_DTYPES), "attack.precision")
+        self.precision = choose(precision, ("auto", *DTYPES), "attack.precision")
         if self.convention == "authors_code" and self.precision in ("bf16", "fp16"):
             # The network's first layer sees up to 65,025: fp16 overflows, bf16 is off by whole grey levels.
             raise UserError(
@@ -78,7 +73,10 @@ class SuperResolutionAttack(Attack):
         digits = weights_digits(self.sr_model)
         self.kind = f"sr-{self.network}" if digits else self.network
         self.strength = f"x{scale}"
-        told = [digits, "" if convention == "rgb" else convention, "" if precision == "auto" else precision]
+        own = int(self.sr_model.scale)  # type: ignore[arg-type]
+        self.passes = next(count for count in range(1, scale + 1) if own**count >= scale)
+        told = ["" if own == scale else f"by{own}", digits]
+        told += ["" if convention == "rgb" else convention, "" if precision == "auto" else precision]
         self.variant = "-".join(part for part in told if part)
         self._max_pixels = max_pixels
         # The compiled function shares the network's tensors and is no module of its own: names stay as they are.
@@ -114,12 +112,14 @@ class SuperResolutionAttack(Attack):
     def _attack(self, faces: Tensor) -> Tensor:
         height, width = faces.shape[-2:]
         with exact_float32(faces.device.type):  # whatever the caller is in
-            small = shrink((faces * 255).round(), self.scale)
-            if self.convention == "authors_code":
-                levels = self._enlarge(small.flip(1)).flip(1)
-            else:
-                levels = self._enlarge(small / 255) * 255
-            return levels[..., :height, :width].clamp(0, 255).round()
+            levels = shrink((faces * 255).round(), self.scale)
+            rows, columns = (side * self.scale for side in levels.shape[-2:])
+            for _ in range(self.passes):
+                if self.convention == "authors_code":
+                    levels = self._enlarge(levels.flip(1)).flip(1).clamp(0, 255)
+                else:
+                    levels = (self._enlarge(levels / 255) * 255).clamp(0, 255)
+            return resized(levels, rows, columns, "bicubic")[..., :height, :width].clamp(0, 255).round()
 
     def _enlarge(self, small: Tensor) -> Tensor:
         dtype = self._dtype(small.device)
@@ -129,7 +129,7 @@ class SuperResolutionAttack(Attack):
 
     def _dtype(self, device: torch.device) -> torch.dtype:
         if self.precision != "auto":
-            return _DTYPES[self.precision]
+            return DTYPES[self.precision]
         return torch.float32 if self.convention == "authors_code" else fast_dtype(device)
 
     def extra_repr(self) -> str:

@@ -56,6 +56,27 @@ class Interpolation(nn.Module):
         return f"scale={self.scale}, mode={self.mode!r}"
 
 
+def resized(images: Tensor, height: int, width: int, mode: str = "bilinear") -> Tensor:
+    """Bring pictures to another size; where that is smaller, the kernel is as wide as what becomes one pixel.
+
+    Args:
+        images: float tensor of shape B×3×H×W, any range.
+        height: px.
+        width: px.
+        mode: "bilinear" or "bicubic".
+
+    Returns:
+        B×3×height×width (bicubic: a little beyond the range).
+
+    Example:
+        >>> resized(torch.tensor([[[[0.0, 4.0]]]]), 1, 4).tolist()
+        [[[[0.0, 1.0, 3.0, 4.0]]]]
+    """
+    if images.shape[-2:] == (height, width):
+        return images
+    return F.interpolate(images, (height, width), mode=mode, align_corners=False, antialias=True)
+
+
 def _lanczos(images: Tensor, scale: int, dim: int) -> Tensor:
     """Enlarge K times along one dimension."""
     shape = [1, 1, 1, 1]

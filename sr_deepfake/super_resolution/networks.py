@@ -13,6 +13,8 @@ from sr_deepfake.super_resolution.weights import OPTION, check_finite, find_weig
 from sr_deepfake.system.checkpoints import spellings
 from sr_deepfake.system.errors import MissingWeightsError, UserError
 
+# These choose their layers by the first picture of a batch, which the trial may miss.
+_BY_THE_FIRST = ("SeemoRe",)
 _log = logging.getLogger(__name__)
 
 
@@ -51,7 +53,13 @@ def from_checkpoint(weights: str | None = None) -> nn.Module:
     path = find_weights(weights, "", "a network that spandrel knows")
     state = read_weights(path)
     check_finite(state, path)
-    found = _recognised(state, path)
+    found = recognised(state, path)
+    name = found.architecture.name
+    if found.purpose == "FaceSR":
+        raise refused(path, f"its network, {name}, restores faces, which attack=restoration does")
+    if found.purpose != "SR" or found.scale < 2:
+        why = f"its network, {name}, does not enlarge pictures (purpose {found.purpose}, {found.scale}x)"
+        raise refused(path, why)
     sizes = found.size_requirements
     # The descriptor's own call would also clip, and give tensors of inference mode.
     core = Called(found.model, found._call_fn, found.supports_bfloat16, found.supports_half)
@@ -60,12 +68,11 @@ def from_checkpoint(weights: str | None = None) -> nn.Module:
     network.eval()
     try:
         last = last_convolutions(network)
+        core.takes_batches = found.architecture.id not in _BY_THE_FIRST and takes_batches(network)
     except RuntimeError as error:
-        raise _refused(
-            path, f"its network, {found.architecture.name}, fails ({_first_line(error)})"
-        ) from None
-    for name in last:
-        network.set_submodule(name, InFloat32(network.get_submodule(name)))
+        raise refused(path, f"its network, {name}, fails ({first_line(error)})") from None
+    for layer in last:
+        network.set_submodule(layer, InFloat32(network.get_submodule(layer)))
     _log.info("%s holds %s, which enlarges %d times", path, found.architecture.name, found.scale)
     return network.requires_grad_(False).eval()
 
@@ -91,16 +98,17 @@ class Called(nn.Module):
         self.network = network
         self.call = call
         self.bears = {torch.bfloat16: bears_bf16, torch.float16: bears_fp16}
+        self.takes_batches: bool | None = None  # None: spandrel promises a result for one picture alone
 
     def forward(self, images: Tensor) -> Tensor:
         """Enlarge B×3×h×w in [0, 1] to B×3×Kh×Kw; h and w suit the network."""
         kind = images.device.type
         fast = torch.is_autocast_enabled(kind) and self.bears.get(torch.get_autocast_dtype(kind), False)
-        # spandrel promises a result for one picture: SeemoRe chooses its layers by the first of a batch. RCAN
-        # changes the picture that it is given, and not all code can do with channels-last tensors, hence copies.
-        alone = (image.clone(memory_format=torch.contiguous_format) for image in images.split(1))
+        # RCAN changes the picture that it is given, and not all code can do with channels-last tensors, hence copies.
+        parts = images.split(len(images) if self.takes_batches else 1)
+        copies = (part.clone(memory_format=torch.contiguous_format) for part in parts)
         with torch.autocast(kind, enabled=fast):
-            return torch.cat([self.call(self.network, image) for image in alone])
+            return torch.cat([self.call(self.network, copy) for copy in copies])
 
 
 def last_convolutions(network: nn.Module) -> list[str]:
@@ -133,7 +141,44 @@ def last_convolutions(network: nn.Module) -> list[str]:
     return list(dict.fromkeys(names[layer] for layer in ran[first:]))
 
 
-def _recognised(state: dict[str, Tensor], path: Path) -> Any:
+def takes_batches(network: nn.Module) -> bool:
+    """Whether a network makes of each picture of a batch what it makes of that picture alone.
+
+    Args:
+        network: takes B×3×h×w for any h and w. It is tried on noise, a dark and a bright picture.
+
+    Example:
+        >>> takes_batches(nn.Identity()), takes_batches(nn.BatchNorm2d(3).train())
+        (True, False)
+    """
+    core = getattr(network, "network", network)
+    before = getattr(core, "takes_batches", None)
+    noise = torch.rand(3, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    pictures = noise * torch.tensor([1.0, 0.2, 0.2]).view(3, 1, 1, 1) + torch.tensor([0.0, 0.0, 0.8]).view(
+        3, 1, 1, 1
+    )
+    with torch.no_grad():
+        alone = torch.cat([network(picture) for picture in pictures.split(1)])
+        core.takes_batches = True
+        try:
+            together = network(pictures)
+        except RuntimeError:
+            return False
+        finally:
+            core.takes_batches = before
+    return torch.allclose(together, alone, rtol=1e-3, atol=1e-4 * max(1.0, float(alone.abs().max())))
+
+
+def recognised(state: dict[str, Tensor], path: Path) -> Any:
+    """What spandrel makes of a file: a descriptor of the network, RGB → RGB, that holds its weights.
+
+    Args:
+        state: tensors by name.
+        path: where they are from, for messages.
+
+    Raises:
+        UserError: it knows no such network, or this is not one from RGB to RGB.
+    """
     from spandrel import (
         ImageModelDescriptor,
         ModelLoader,
@@ -148,27 +193,25 @@ def _recognised(state: dict[str, Tensor], path: Path) -> Any:
         except UnsupportedModelError:
             continue
         except Exception as error:  # a network's own code, run on tensors that resemble its own
-            reason = f"spandrel cannot build its network ({_first_line(error)})"
+            reason = f"spandrel cannot build its network ({first_line(error)})"
     if found is None:
-        raise _refused(path, reason)
+        raise refused(path, reason)
     name = found.architecture.name
-    if not isinstance(found, ImageModelDescriptor) or found.purpose != "SR" or found.scale < 2:
-        raise _refused(
-            path, f"its network, {name}, does not enlarge pictures (purpose {found.purpose}, {found.scale}x)"
-        )
+    if not isinstance(found, ImageModelDescriptor):
+        raise refused(path, f"its network, {name}, makes no picture of a picture (purpose {found.purpose})")
     if (found.input_channels, found.output_channels) != (3, 3):
-        raise _refused(
-            path,
-            f"its network, {name}, makes {found.output_channels} channels of {found.input_channels}, not RGB of RGB",
-        )
+        why = f"its network, {name}, makes {found.output_channels} channels of {found.input_channels}, not RGB of RGB"
+        raise refused(path, why)
     return found
 
 
-def _refused(path: Path, why: str) -> UserError:
-    return UserError(f"{path} cannot be used for super resolution: {why}; name another file with {OPTION}")
+def refused(path: Path, why: str) -> UserError:
+    """The error of a file that is not used."""
+    return UserError(f"{path} cannot be used: {why}; name another file with {OPTION}")
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """What an error says, in a line."""
     return next(iter(str(error).strip().splitlines()), type(error).__name__)
 
 

@@ -139,8 +139,8 @@ def fill(network: nn.Module, state: dict[str, Tensor], path: Path, name: str) ->
     enlarges, wanted = scale_of(state), scale_of(expected)
     if enlarges and wanted and enlarges != wanted:
         raise UserError(
-            f"{path} holds weights of a network that enlarges {enlarges} times, but attack.scale={wanted}; "
-            f"choose attack.scale={enlarges}, or name another file with {OPTION}"
+            f"{path} holds weights of a network that enlarges {enlarges} times, but attack.scale={wanted}; choose "
+            f"attack.scale={enlarges} (or sr_model.scale={enlarges} alone), or name another file with {OPTION}"
         )
     mismatch = _first_mismatch(expected, state)
     if mismatch:

@@ -125,6 +125,12 @@ def test_data_is_a_data_module(choice):
 
 @pytest.mark.parametrize("choice", choices("attack"))
 def test_an_attack_is_a_module_or_none(choice):
+    """Or the line that says where its weights are missing: no network that restores faces comes with the package."""
+    if choice == "restoration":
+        with pytest.raises(InstantiationException) as caught:
+            built("attack", choice)
+        assert isinstance(caught.value.__cause__, MissingWeightsError)
+        return
     attack = built("attack", choice)
     if choice == "none":
         assert attack is None

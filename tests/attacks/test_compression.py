@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from photo_faces import as_faces, as_pictures, photos, psnr
 
-from sr_deepfake.attacks.compression import JpegAttack, WebpAttack
+from sr_deepfake.attacks.compression import JpegAttack, UploadAttack, WebpAttack
 from sr_deepfake.system.errors import UserError
 
 SAMPLING = {
@@ -57,3 +57,22 @@ def test_webp_loses_more_at_lower_qualities_and_less_than_jpeg_at_its_worst():
 def test_a_quality_that_is_none_is_told(quality):
     with pytest.raises(UserError, match=r"attack\.quality"):
         WebpAttack(quality)
+
+
+@pytest.mark.parametrize(("factor", "quality", "side"), [(1.5, 75, 96), (2, 40, 97), (3.3, 95, 50)])
+def test_an_upload_is_shrunk_saved_and_enlarged(factor, quality, side):
+    picture = photos(1, side)
+    attacked = as_pictures(UploadAttack(factor, quality)(as_faces(picture)))[0]
+    kept = cv2.resize(picture[0], (round(side / factor),) * 2, interpolation=cv2.INTER_AREA)
+    _, file = cv2.imencode(".jpg", np.ascontiguousarray(kept[..., ::-1]), [cv2.IMWRITE_JPEG_QUALITY, quality])
+    saved = cv2.imdecode(file, cv2.IMREAD_COLOR)[..., ::-1]
+    expected = cv2.resize(np.ascontiguousarray(saved), (side, side), interpolation=cv2.INTER_CUBIC)
+    # OpenCV's own bicubic of 8-bit pictures computes in whole numbers.
+    assert np.abs(attacked.astype(int) - expected.astype(int)).max() <= 1
+
+
+def test_an_upload_without_sense_is_told():
+    with pytest.raises(UserError, match=r"attack\.factor=1"):
+        UploadAttack(factor=1)
+    with pytest.raises(UserError, match=r"attack\.quality=0"):
+        UploadAttack(quality=0)

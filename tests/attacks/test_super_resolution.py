@@ -11,6 +11,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 from torch import nn
 
 import sr_deepfake
@@ -243,9 +244,30 @@ def test_bf16_stays_within_a_level_of_float32(network):
     assert (difference <= 1).float().mean() >= 0.999
 
 
-def test_scales_that_differ_are_an_error_with_both_numbers():
-    with pytest.raises(UserError, match=r"attack\.scale=3.*enlarges 2 times"):
-        SuperResolutionAttack(Interpolation(2), scale=3)
+@pytest.mark.parametrize(
+    ("own", "scale", "passes"), [(2, 2, 1), (2, 3, 2), (2, 4, 2), (2, 8, 3), (3, 2, 1), (4, 2, 1)]
+)
+def test_one_network_serves_every_k(own, scale, passes):
+    """As by hand: Pillow scales down what the network's passes made too large; at most a level of rounding apart."""
+    attack = SuperResolutionAttack(Interpolation(own, "nearest"), scale=scale)
+    assert attack.passes == passes
+    assert attack.name == f"nearest-x{scale}" + ("" if own == scale else f"-by{own}")
+    face = pictures(1, 48)[0]
+    small = cv2.resize(face, (48 // scale, 48 // scale), interpolation=cv2.INTER_AREA)
+    large = small.repeat(own**passes, 0).repeat(own**passes, 1)
+    expected = np.asarray(Image.fromarray(large).resize((48, 48), Image.Resampling.BICUBIC)).astype(int)
+    attacked = as_pictures(attack(as_faces(face[None])))[0].astype(int)
+    assert np.abs(attacked - expected).max() <= 1
+    if own**passes == scale:
+        assert np.array_equal(attacked, expected)
+
+
+def test_a_side_that_no_scale_divides_comes_back(network):
+    for scale in (2, 3, 4):
+        assert SuperResolutionAttack(network, scale=scale)(torch.rand(1, 3, 25, 25)).shape == (1, 3, 25, 25)
+
+
+def test_scales_below_two_are_refused():
     with pytest.raises(UserError, match=r"attack\.scale=1"):
         SuperResolutionAttack(Interpolation(1), scale=1)
 
