@@ -9,17 +9,21 @@ from omegaconf import DictConfig
 
 from sr_deepfake.app.configuration import plain, words
 from sr_deepfake.app.examples import Illustrator
+from sr_deepfake.app.explanations import Explainer
 from sr_deepfake.app.grid import grid_of
 from sr_deepfake.app.missing import rest_of_experiment, rest_of_grid
 from sr_deepfake.app.overrides import completed
+from sr_deepfake.app.tested_faces import TestedFaces
 from sr_deepfake.experiment import provenance
 from sr_deepfake.experiment.runs import RunStore
 from sr_deepfake.reporting.building import illustration_of, make_figures, make_tables, notes_of
 from sr_deepfake.reporting.collect import Collected, collect
 from sr_deepfake.reporting.experiments.parts import experiment_parts
+from sr_deepfake.reporting.explanations import Explanations, band_table
 from sr_deepfake.reporting.grid import Wish, make_grid
 from sr_deepfake.reporting.report import Missing, Report
 from sr_deepfake.reporting.scores import read_scores
+from sr_deepfake.system.console import track
 from sr_deepfake.system.errors import UserError, choose
 
 COMPARISONS = ("none", "paper")
@@ -42,17 +46,25 @@ def report_of(cfg: DictConfig) -> Report:
     parts = experiment_parts(results, grid, illustration)
     # What is refused is refused before the figures are drawn.
     tables = make_tables(grid, parts, illustration, compare, bool(cfg.compare_force))
-    figures, without_curves = make_figures(grid, results, parts)
-    illustrator = Illustrator()
-    found = [illustrator.of(result, count) for _, result in grid.attacked]
+    attacked = [result for _, result in grid.attacked]
+    faces = TestedFaces()
+    explainer = Explainer(faces) if cfg.explain else None
+    illustrator = Illustrator(faces, explainer)
+    searched = track(attacked, len(attacked), "Finding examples", "detectors")
+    found = [illustrator.of(result, count) for result in searched]
+    examples = [example for shown, _ in found for example in shown]
+    explanations = Explanations() if explainer is None else explainer.explain(attacked)
+    bands = band_table(explanations, grid, illustration)
+    figures, without_curves = make_figures(grid, results, parts, examples, explanations)
+    notes = [*notes_of(grid, collected), *without_curves, *(note for _, told in found for note in told)]
     return Report(
         results=results,
         grid=grid,
-        tables=tables,
+        tables=[*tables, *([bands] if bands else [])],
         figures=figures,
-        examples=[example for examples, _ in found for example in examples],
+        examples=examples,
         unread=collected.unread,
-        notes=[*notes_of(grid, collected), *without_curves, *(note for _, notes in found for note in notes)],
+        notes=[*notes, *(explainer.notes if explainer else [])],
         missing=missing if cfg.runs else rest_of_grid(grid, results),
         illustration=illustration,
         versions=provenance.versions(),

@@ -5,11 +5,15 @@ from collections.abc import Sequence
 from sr_deepfake.experiment.results import Result
 from sr_deepfake.reporting.collect import Collected
 from sr_deepfake.reporting.comparison import comparison_tables
+from sr_deepfake.reporting.examples import Example
 from sr_deepfake.reporting.experiments.parts import Part
+from sr_deepfake.reporting.explanations import Explanations
+from sr_deepfake.reporting.figures.attention import attention_figure
 from sr_deepfake.reporting.figures.changes import change_figure
 from sr_deepfake.reporting.figures.reliability import reliability_figures
 from sr_deepfake.reporting.figures.roc import roc_figures
 from sr_deepfake.reporting.figures.scores import score_figure, similarity_figure
+from sr_deepfake.reporting.figures.spectrum import band_figure, spectrum_figure
 from sr_deepfake.reporting.figures.strength import strength_figure
 from sr_deepfake.reporting.figures.style import ReportFigure
 from sr_deepfake.reporting.figures.training import training_figure
@@ -55,7 +59,11 @@ def make_tables(
 
 
 def make_figures(
-    grid: ReportGrid, results: Sequence[Result], parts: Sequence[Part]
+    grid: ReportGrid,
+    results: Sequence[Result],
+    parts: Sequence[Part],
+    examples: Sequence[Example] = (),
+    explanations: Explanations | None = None,
 ) -> tuple[list[ReportFigure], list[str]]:
     """Every figure of a report, in the order in which they are shown; and notes about those that cannot be.
 
@@ -63,10 +71,16 @@ def make_figures(
         grid: model × forgery method.
         results: all results.
         parts: of the experiments.
+        examples: faces that the attack turned.
+        explanations: of why it did; None: there are none.
     """
+    explained = explanations or Explanations()
     training, without = training_figure(grid)
     figures = [
         change_figure(grid),
+        attention_figure(examples),
+        band_figure(explained, grid),
+        spectrum_figure(explained, grid),
         *roc_figures(grid),
         *reliability_figures(grid),
         score_figure(grid),

@@ -17,6 +17,7 @@ from sr_deepfake.metrics.functional import THRESHOLD
 from sr_deepfake.reporting.numbers import model_name
 
 Picture = npt.NDArray[np.uint8]  # S×S×3, RGB
+Map = npt.NDArray[np.float64]  # S×S, 0 to 1
 MISSED, FALSE_ALARM = "missed", "false alarm"
 KINDS = {MISSED: 1, FALSE_ALARM: 0}  # label of the faces
 AMPLIFIED = 8  # the difference is shown so many times as large, around grey
@@ -56,6 +57,8 @@ class Example:
         clean: S×S×3 uint8, RGB.
         attacked: the same face attacked.
         difference: attacked − clean, `AMPLIFIED` times, around grey (128).
+        heat: where the detector looks in the clean face (Grad-CAM over it); None: that is not known.
+        heat_attacked: the same in the attacked one, on the same scale.
     """
 
     result: str
@@ -68,6 +71,8 @@ class Example:
     clean: Picture
     attacked: Picture
     difference: Picture
+    heat: Picture | None = None
+    heat_attacked: Picture | None = None
 
 
 def turned_faces(predictions: pd.DataFrame, kind: str, count: int) -> list[Turned]:
@@ -91,8 +96,13 @@ def turned_faces(predictions: pd.DataFrame, kind: str, count: int) -> list[Turne
     return [Turned(kind, *values) for values in zip(*columns, strict=True)]
 
 
-def example_of(result: Result, turned: Turned, clean: Picture, attacked: Picture) -> Example:
-    """Put a face's scores and pictures together."""
+def example_of(
+    result: Result, turned: Turned, clean: Picture, attacked: Picture, maps: Sequence[Map] | None = None
+) -> Example:
+    """Put a face's scores and pictures together; `maps` say where the detector looks, clean and attacked, 0 to 1."""
+    heat, heat_attacked = (
+        (None, None) if maps is None else (heated(clean, maps[0]), heated(attacked, maps[1]))
+    )
     return Example(
         result=result.name,
         model=result.model,
@@ -104,7 +114,27 @@ def example_of(result: Result, turned: Turned, clean: Picture, attacked: Picture
         clean=clean,
         attacked=attacked,
         difference=amplified(clean, attacked),
+        heat=heat,
+        heat_attacked=heat_attacked,
     )
+
+
+def heated(picture: Picture, heat: Map) -> Picture:
+    """A face in grey under a map of heat: the more, the brighter and yellower (matplotlib's "inferno").
+
+    Args:
+        picture: S×S×3 uint8, RGB.
+        heat: S×S, 0 to 1.
+
+    Example:
+        >>> heated(np.full((1, 1, 3), 100, np.uint8), np.zeros((1, 1))).tolist()
+        [[[100, 100, 100]]]
+    """
+    grey = picture @ np.array([0.299, 0.587, 0.114])
+    colours = matplotlib.colormaps["inferno"](heat)[..., :3] * 255
+    share = 0.75 * heat[..., None]
+    mixed: npt.NDArray[np.float64] = grey[..., None] * (1 - share) + colours * share
+    return np.rint(mixed).clip(0, 255).astype(np.uint8)
 
 
 def amplified(clean: Picture, attacked: Picture) -> Picture:
@@ -119,9 +149,8 @@ def amplified(clean: Picture, attacked: Picture) -> Picture:
 
 
 # All in pixels; 1,500 of them on a page's 7 inches make the text 10 points large.
-SIDE, GAP, TEXT = 240, 12, 30
-COLUMNS = 2  # examples a row
-_ROOM = 2 * TEXT + 8 + SIDE + GAP  # of a row: two lines above a picture
+WIDTH, GAP, TEXT = 1524, 12, 30
+COLUMNS = 2  # examples a row; with maps of heat, one
 _WORDS = {
     MISSED: "fakes found when clean and missed when attacked",
     "false alarm": "pristine faces that raise an alarm when attacked",
@@ -129,7 +158,7 @@ _WORDS = {
 
 
 def example_sheet(examples: Sequence[Example], illustration: str | None = None) -> Image.Image:
-    """Put one model's examples of one kind side by side: each clean, attacked, and the difference.
+    """Put one model's examples of one kind side by side: each clean, attacked, the difference, and maps of heat.
 
     Above a picture stands its score. Beside a pristine face stands the method of the detector that it alarms.
 
@@ -138,34 +167,47 @@ def example_sheet(examples: Sequence[Example], illustration: str | None = None) 
         illustration: the caption that says that figures are illustrations; stands below.
 
     Returns:
-        An RGB picture, 1,500 px wide.
+        An RGB picture, 1,524 px wide.
     """
-    rows = -(-len(examples) // COLUMNS)
-    width = 3 * COLUMNS * (SIDE + GAP) + GAP
+    shown = [_columns(example) for example in examples]
+    most = max(map(len, shown))
+    beside = COLUMNS if most == 3 else 1
+    side = (WIDTH - GAP) // (most * beside) - GAP
+    room = 2 * TEXT + 8 + side + GAP  # of a row: two lines above a picture
     caption = textwrap.wrap(illustration or "", 96)
-    height = TEXT + 2 * GAP + rows * _ROOM + len(caption) * TEXT + GAP
-    sheet = Image.new("RGB", (width, height), "white")
+    height = TEXT + 2 * GAP + -(-len(examples) // beside) * room + len(caption) * TEXT + GAP
+    sheet = Image.new("RGB", (WIDTH, height), "white")
     draw = ImageDraw.Draw(sheet)
     title = f"{model_name(examples[0].model)}: {_WORDS[examples[0].kind]}"
-    _text(draw, (width // 2, GAP + TEXT // 2), title)
-    for place, example in enumerate(examples):
-        row, left = divmod(place, COLUMNS)
-        face = example.forgery if example.kind == MISSED else f"pristine ({example.forgery})"
-        columns: list[tuple[str, str, Picture]] = [
-            (face, f"{example.score:.2f}", example.clean),
-            ("attacked", f"{example.score_attacked:.2f}", example.attacked),
-            ("difference", f"× {AMPLIFIED}", example.difference),
-        ]
-        top = TEXT + 2 * GAP + row * _ROOM
+    _text(draw, (WIDTH // 2, GAP + TEXT // 2), title)
+    for place, columns in enumerate(shown):
+        row, left = divmod(place, beside)
+        top = TEXT + 2 * GAP + row * room
         for number, (name, score, picture) in enumerate(columns):
-            x = GAP + (3 * left + number) * (SIDE + GAP)
-            _text(draw, (x + SIDE // 2, top + TEXT // 2), name)
-            _text(draw, (x + SIDE // 2, top + TEXT + TEXT // 2), score)
-            shown = Image.fromarray(picture).resize((SIDE, SIDE), Image.Resampling.LANCZOS)
-            sheet.paste(shown, (x, top + 2 * TEXT + 4))
+            x = GAP + (most * left + number) * (side + GAP)
+            _text(draw, (x + side // 2, top + TEXT // 2), name)
+            _text(draw, (x + side // 2, top + TEXT + TEXT // 2), score)
+            face = Image.fromarray(picture).resize((side, side), Image.Resampling.LANCZOS)
+            sheet.paste(face, (x, top + 2 * TEXT + 4))
     for number, line in enumerate(caption):
-        _text(draw, (width // 2, height - GAP - (len(caption) - number) * TEXT + TEXT // 2), line)
+        _text(draw, (WIDTH // 2, height - GAP - (len(caption) - number) * TEXT + TEXT // 2), line)
     return sheet
+
+
+def _columns(example: Example) -> list[tuple[str, str, Picture]]:
+    """The pictures of an example, each with two lines above it."""
+    face = example.forgery if example.kind == MISSED else f"pristine ({example.forgery})"
+    columns = [
+        (face, f"{example.score:.2f}", example.clean),
+        ("attacked", f"{example.score_attacked:.2f}", example.attacked),
+        ("difference", f"× {AMPLIFIED}", example.difference),
+    ]
+    if example.heat is not None and example.heat_attacked is not None:
+        columns += [
+            ("where it looks", "clean", example.heat),
+            ("where it looks", "attacked", example.heat_attacked),
+        ]
+    return columns
 
 
 def _text(draw: ImageDraw.ImageDraw, middle: tuple[int, int], words: str) -> None:

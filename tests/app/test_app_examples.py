@@ -8,13 +8,19 @@ import pytest
 import torch
 from result_folders import read, write_results
 from scored_faces import predictions
+from stored_detector import stored_detector
 
 from sr_deepfake.app.examples import Illustrator
+from sr_deepfake.app.explanations import Explainer
+from sr_deepfake.app.tested_faces import TestedFaces
 from sr_deepfake.attacks.super_resolution import SuperResolutionAttack
 from sr_deepfake.data.images import read_face
 from sr_deepfake.data.manifest import MANIFEST, SCHEMA, fingerprint, write_manifest
+from sr_deepfake.detectors.explain import attention_maps, band_changes
+from sr_deepfake.detectors.registry import load_detector, weights_of
 from sr_deepfake.metrics.similarity import ssim
-from sr_deepfake.reporting.examples import FALSE_ALARM, MISSED
+from sr_deepfake.metrics.spectrum import radial_power
+from sr_deepfake.reporting.examples import FALSE_ALARM, MISSED, heated
 from sr_deepfake.super_resolution.interpolation import Interpolation
 
 SIDE, COUNT = 48, 8
@@ -61,6 +67,72 @@ def outputs(tmp_path):
 def illustrated(outputs, count=2):
     (result,) = read(outputs)
     return Illustrator().of(result, count)
+
+
+def detector_of(outputs):
+    """A detector of these results, with random weights."""
+    made = stored_detector(outputs / "made")
+    (result,) = read(outputs)
+    folder = outputs / "detectors" / result.detector
+    folder.parent.mkdir()
+    made.rename(folder)
+    edit(outputs, lambda content: content["run"].update(detector_weights=weights_of(folder)), "metrics.json")
+    return folder
+
+
+def explained(outputs):
+    (result,) = read(outputs)
+    faces = TestedFaces()
+    explainer = Explainer(faces)
+    examples, notes = Illustrator(faces, explainer).of(result, 2)
+    return result, examples, explainer.explain([result]), [*notes, *explainer.notes]
+
+
+def test_a_detector_is_looked_into(outputs):
+    folder = detector_of(outputs)
+    before = everything(outputs.parent)
+    result, examples, found, notes = explained(outputs)
+    assert not notes
+    assert everything(outputs.parent) == before
+    detector = load_detector(folder)
+    for example in examples:
+        before_and_after = (
+            torch.from_numpy(picture.copy()).permute(2, 0, 1)[None].float() / 255
+            for picture in (example.clean, example.attacked)
+        )
+        maps = torch.cat([attention_maps(detector, face) for face in before_and_after])
+        scaled = (maps / maps.max()).double().numpy()
+        assert np.array_equal(example.heat, heated(example.clean, scaled[0]))
+        assert np.array_equal(example.heat_attacked, heated(example.attacked, scaled[1]))
+    assert [(spectrum.kind, spectrum.faces) for spectrum in found.spectra] == [
+        ("pristine", 8),
+        ("FaceSwap", 8),
+    ]
+    faces = [read_face(path) for path in sorted((outputs / "faces").rglob("*.png"))]
+    clean = torch.stack(faces).float() / 255
+    fakes = result.predictions["label"].to_numpy() == 1  # in the order of their names, as the files
+    power = radial_power(clean)
+    np.testing.assert_allclose(found.spectra[0].power["clean"], power[~fakes].mean(0))
+    np.testing.assert_allclose(found.spectra[1].power["clean"], power[fakes].mean(0))
+    assert "control" not in found.spectra[0].power  # the attack has no network that could be left out
+    (change,) = found.changes
+    moved = band_changes(detector, clean, torch.cat([attacked(face) for face in faces])).double()
+    np.testing.assert_allclose(change.fakes, moved[fakes].mean(0), atol=1e-5)
+    np.testing.assert_allclose(change.pristine, moved[~fakes].mean(0), atol=1e-5)
+
+
+def test_a_detector_that_is_gone_or_another_is_told_and_the_report_goes_on(outputs):
+    _, examples, found, notes = explained(outputs)
+    assert len(examples) == 4
+    assert all(example.heat is None for example in examples)
+    assert len(found.spectra) == 2  # the faces are there
+    assert not found.changes
+    assert len(notes) == 2
+    assert all("any more" in note for note in notes)
+    folder = detector_of(outputs)
+    edit(outputs, lambda content: content["run"].update(detector_weights="others"), "metrics.json")
+    notes = explained(outputs)[-1]
+    assert all(f"{folder} was trained anew since" in note for note in notes)
 
 
 def edit(outputs, change, name="provenance.json"):

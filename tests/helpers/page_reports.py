@@ -9,7 +9,7 @@ import pandas as pd
 from sr_deepfake.experiment.results import Result
 from sr_deepfake.metrics.setups import run_metrics
 from sr_deepfake.reporting.collect import Unread
-from sr_deepfake.reporting.examples import FALSE_ALARM, MISSED, Example
+from sr_deepfake.reporting.examples import FALSE_ALARM, MISSED, Example, heated
 from sr_deepfake.reporting.figures.style import ReportFigure, drawn
 from sr_deepfake.reporting.grid import METHODS, MODELS, Entry, ReportGrid
 from sr_deepfake.reporting.report import Missing, Report
@@ -107,7 +107,8 @@ def example(
     attacked = (clean.astype(int) + rng.integers(-6, 7, clean.shape)).clip(0, 255).astype(np.uint8)
     difference = (128 + 4 * (attacked.astype(int) - clean)).clip(0, 255).astype(np.uint8)
     scores = (0.9, 0.9 - drop) if kind == MISSED else (0.1, 0.1 + drop)
-    return Example("result", model, forgery, kind, face_id, *scores, clean, attacked, difference)
+    heat = [heated(picture, np.tile(ramp / 200, (side, 1)).T) for picture in (clean, attacked)]
+    return Example("result", model, forgery, kind, face_id, *scores, clean, attacked, difference, *heat)
 
 
 def figure(name="roc", points=5):

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,6 +15,7 @@ from sr_deepfake.reporting.examples import (
     Example,
     amplified,
     example_sheet,
+    heated,
     turned_faces,
 )
 
@@ -88,3 +91,21 @@ def test_a_sheet_has_each_example_three_times_and_the_caption(kind):
         assert clean.sum() == attacked.sum() == 240 * 240
     grey = 128 + 4 * AMPLIFIED
     assert (pixels == (grey, grey, grey)).all(axis=2).sum() >= 3 * 240 * 240
+
+
+def test_heat_is_bright_where_the_map_is_and_grey_elsewhere():
+    picture = np.full((2, 2, 3), (200, 100, 50), np.uint8)
+    shown = heated(picture, np.array([[0.0, 0.0], [0.0, 1.0]]))
+    grey = round(0.299 * 200 + 0.587 * 100 + 0.114 * 50)
+    assert shown[0].tolist() == [[grey] * 3] * 2
+    assert shown[1, 1].astype(int).sum() > 550  # the light end of the colours
+
+
+def test_a_sheet_with_heat_has_five_pictures_of_an_example_in_a_row():
+    plain = example(MISSED, 60)
+    looked = replace(plain, heat=plain.clean + 90, heat_attacked=plain.clean + 120)
+    sheet = np.asarray(example_sheet([looked, plain]))
+    assert sheet.shape[1] == np.asarray(example_sheet([plain])).shape[1]
+    for added, times in ((0, 2), (90, 1), (120, 1)):
+        found = (sheet == (60 + added, added, added)).all(axis=2).sum()
+        assert found == times * 290 * 290

@@ -41,6 +41,8 @@ class PageExample:
         clean: the face.
         attacked: the face attacked.
         difference: between them.
+        heat: where the detector looks in the face; "" where that is not known.
+        heat_attacked: the same in the attacked one.
     """
 
     example: Example
@@ -48,6 +50,8 @@ class PageExample:
     clean: str
     attacked: str
     difference: str
+    heat: str
+    heat_attacked: str
 
     @property
     def detector(self) -> str:
@@ -108,8 +112,14 @@ def page_examples(examples: Sequence[Example], room: int) -> PageExamples:
                 example,
                 abs(example.score_attacked - example.score) >= largest[-1],
                 *(
-                    webp(picture, quality)
-                    for picture in (example.clean, example.attacked, example.difference)
+                    "" if picture is None else webp(picture, quality)
+                    for picture in (
+                        example.clean,
+                        example.attacked,
+                        example.difference,
+                        example.heat,
+                        example.heat_attacked,
+                    )
                 ),
             )
             for example in examples
@@ -148,4 +158,5 @@ def data_uri(kind: str, content: bytes) -> str:
 
 
 def _weight(example: PageExample) -> int:
-    return len(example.clean) + len(example.attacked) + len(example.difference)
+    pictures = (example.clean, example.attacked, example.difference, example.heat, example.heat_attacked)
+    return sum(map(len, pictures))

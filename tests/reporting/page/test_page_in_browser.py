@@ -85,7 +85,7 @@ def test_the_page_asks_for_nothing_and_complains_of_nothing(visit, tmp_path):
     widths = visited.page.evaluate(
         "Promise.all([...document.images].map(i => i.decode().then(() => i.naturalWidth)))"
     )
-    assert len(widths) == 7
+    assert len(widths) == 11
     assert min(widths) > 0
 
 

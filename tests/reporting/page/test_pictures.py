@@ -35,7 +35,13 @@ def test_pictures_fit_the_room_at_the_best_quality_that_does():
         quality: sum(
             len(page_pictures.webp(picture, quality))
             for example in examples
-            for picture in (example.clean, example.attacked, example.difference)
+            for picture in (
+                example.clean,
+                example.attacked,
+                example.difference,
+                example.heat,
+                example.heat_attacked,
+            )
         )
         for quality in QUALITIES
     }

@@ -1,0 +1,92 @@
+"""Why a detector says what it says: where it looks, and which frequencies of an attack move it."""
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from sr_deepfake.detectors.detector import Detector
+from sr_deepfake.detectors.external.checkpoint import CheckpointDetector
+from sr_deepfake.detectors.tested import TestedDetector
+from sr_deepfake.metrics.spectrum import BANDS, in_band
+from sr_deepfake.system.errors import UserError
+from sr_deepfake.system.hardware import exact_float32
+
+
+class _Split(nn.Module):
+    """A backbone of timm whose last feature map passes through a layer of its own, as B×C×h×w."""
+
+    def __init__(self, backbone: Any) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.features = nn.Identity()
+        self.last = str(getattr(backbone, "output_fmt", "NCHW")) == "NHWC"
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        features = self.backbone.forward_features(inputs)
+        if features.ndim != 4:
+            raise UserError("Grad-CAM needs a map of features, which this backbone has not")
+        features = features.permute(0, 3, 1, 2) if self.last else features
+        features = self.features(features)
+        logits: Tensor = self.backbone.forward_head(features.permute(0, 2, 3, 1) if self.last else features)
+        return logits
+
+
+def attention_maps(detector: TestedDetector, faces: Tensor, attacked: bool = False) -> Tensor:
+    """Where a detector finds what speaks for *fake* (Grad-CAM, Selvaraju et al. 2017, by captum).
+
+    The last map of features of the backbone, each channel weighted with the mean gradient of the logit of *fake*; what
+    speaks against it is left out. Convolutional networks and those that keep such a map, as Swin does.
+
+    Args:
+        detector: trained here, or from a checkpoint of timm.
+        faces: B×3×S×S, RGB in [0, 1].
+        attacked: whether they are attacked ones.
+
+    Returns:
+        B×S×S, 0 and more, in units of the logit; not scaled, so that maps of one detector can be compared.
+
+    Raises:
+        UserError: the detector is of another kind.
+    """
+    from captum.attr import LayerGradCam  # it takes a second that nobody else has to wait for
+
+    if not isinstance(detector, Detector | CheckpointDetector):
+        raise UserError(f"Grad-CAM sees into detectors of timm, not into {type(detector).__name__}")
+    network: Any = detector.backbone if isinstance(detector, Detector) else detector.network
+    split = _Split(network)
+    reads_fake = isinstance(detector, Detector) or detector.fake_index == 1
+    with exact_float32(faces.device.type), torch.enable_grad():
+        prepared = detector.face_input(faces, attacked).requires_grad_()
+
+        def logit(inputs: Tensor) -> Tensor:
+            numbers: Tensor = split(inputs)
+            if numbers.shape[1] == 2:
+                fake = 1 if reads_fake else 0
+                return numbers[:, fake] - numbers[:, 1 - fake]
+            return numbers[:, 0] if reads_fake else -numbers[:, 0]
+
+        maps: Tensor = LayerGradCam(logit, split.features).attribute(prepared, relu_attributions=True)
+    shown = F.interpolate(maps.detach().float(), faces.shape[-2:], mode="bilinear", align_corners=False)
+    return shown[:, 0]
+
+
+@torch.no_grad()
+def band_changes(detector: TestedDetector, clean: Tensor, attacked: Tensor) -> Tensor:
+    """By how much an attack moves the logit of *fake*, as a whole and with one band of frequencies alone.
+
+    Args:
+        detector: of any kind.
+        clean: B×3×S×S, RGB in [0, 1].
+        attacked: the same faces attacked.
+
+    Returns:
+        B×(1 + bands): the change by the whole attack, then by the part of it in each of `BANDS`, clipped and rounded to
+        8 bits. They need not add up: a detector is not linear, and a small change may be rounded away.
+    """
+    # The published code resizes attacked faces in another way: what that does is in none of the changes.
+    before = detector.logits(clean, attacked=True)
+    parts = [attacked, *((clean + in_band(attacked - clean, *band)).clamp(0, 1) for band in BANDS)]
+    moved = [detector.logits((part * 255).round() / 255, attacked=True) - before for part in parts]
+    return torch.stack(moved, 1).float().cpu()

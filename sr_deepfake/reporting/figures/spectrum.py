@@ -1,0 +1,126 @@
+"""Figures of frequencies: what the attack does to the spectrum of faces, and which part of it moves detectors."""
+
+import itertools
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from sr_deepfake.metrics.spectrum import ring_centres
+from sr_deepfake.reporting.explanations import BAND_NAMES, BandChange, Explanations, Spectrum
+from sr_deepfake.reporting.figures.style import COLOURS, HATCHES, PAGE, ReportFigure, drawn
+from sr_deepfake.reporting.grid import ReportGrid
+from sr_deepfake.reporting.numbers import model_name
+
+_SETUPS = {"clean": ("clean", "-", COLOURS[0]), "attacked": ("attacked", "--", COLOURS[1])}
+_SETUPS |= {"control": ("without the network", ":", COLOURS[2])}
+_CLASSES = {"fakes": "Fakes", "pristine": "Pristine faces"}
+
+
+def spectrum_figure(found: Explanations, grid: ReportGrid) -> ReportFigure | None:
+    """The spectra; None where there are none."""
+    if not found.spectra:
+        return None
+    columns = min(3, len(found.spectra))
+    rows = -(-len(found.spectra) // columns)
+    faces = ", ".join(f"{spectrum.faces} {spectrum.kind}" for spectrum in found.spectra)
+    return ReportFigure(
+        name="spectrum",
+        title="Spectra of the faces",
+        caption="Power of each frequency, averaged over directions, against that of clean pristine faces (0 dB). "
+        f"Attack: {grid.attack}. Dotted: scaled down and up without its network. Faces: {faces}.",
+        figure=drawn(lambda figure: _spectra(figure, found.spectra, columns), 0.45 + 1.55 * rows, PAGE),
+    )
+
+
+def _spectra(figure: Figure, spectra: Sequence[Spectrum], columns: int) -> None:
+    panels: list[Axes] = list(
+        np.ravel(
+            figure.subplots(-(-len(spectra) // columns), columns, sharex=True, sharey=True, squeeze=False)
+        )
+    )
+    reference = np.log10(spectra[0].power["clean"])
+    for place, (panel, spectrum) in enumerate(itertools.zip_longest(panels, spectra)):
+        if spectrum is None:
+            panel.axis("off")
+            continue
+        panel.axhline(0, color="0.8", linewidth=0.6, zorder=0)
+        for setup, (_, line, colour) in _SETUPS.items():
+            if setup in spectrum.power:
+                panel.plot(
+                    ring_centres(), 10 * (np.log10(spectrum.power[setup]) - reference), line, color=colour
+                )
+        panel.set_title(spectrum.kind)
+        panel.set_xlim(0, 0.5)
+        if place + columns >= len(spectra):  # nothing stands below
+            panel.set_xlabel("Cycles per pixel")
+            panel.tick_params(labelbottom=True)
+        if place % columns == 0:
+            panel.set_ylabel("Power (dB)")
+    known = [_SETUPS[setup] for setup in _SETUPS if any(setup in spectrum.power for spectrum in spectra)]
+    handles = [Line2D([], [], ls=line, color=colour, label=name) for name, line, colour in known]
+    figure.legend(handles=handles, loc="outside upper center", ncols=3, frameon=False)
+
+
+def band_figure(found: Explanations, grid: ReportGrid) -> ReportFigure | None:
+    """What each band moves; None where no detector was looked into."""
+    if not found.changes:
+        return None
+    models = {change.model for change in found.changes}
+    return ReportFigure(
+        name="bands",
+        title="Which frequencies of the attack move the detectors",
+        caption="Change of the logit of fake, in the mean over faces, where one band of frequencies alone is attacked "
+        f"(cycles per pixel), and by the whole attack (diamond: {grid.attack}). To the left fakes get missed, to the "
+        "right pristine faces raise alarms. A detector is not linear: bands need not add up to the whole.",
+        figure=drawn(
+            lambda figure: _bands(figure, found.changes),
+            height=0.95 + 0.155 * (len(found.changes) + len(models)),
+            width=PAGE,
+        ),
+    )
+
+
+def _bands(figure: Figure, changes: Sequence[BandChange]) -> None:
+    panels: list[Axes] = list(figure.subplots(1, 2, sharey=True))
+    ticks, labels, row = [], [], 0
+    for model in dict.fromkeys(change.model for change in changes):
+        panels[0].annotate(
+            model_name(model), (0, row), xycoords=("axes fraction", "data"), xytext=(-4, 0),
+            textcoords="offset points", ha="right", va="center", fontweight="bold",
+        )  # fmt: skip
+        row += 1
+        for change in (change for change in changes if change.model == model):
+            ticks.append(row)
+            labels.append(change.forgery)
+            for panel, moved in zip(panels, (change.fakes, change.pristine), strict=True):
+                if moved is not None:
+                    _stacked(panel, row, moved)
+            row += 1
+    for panel, title in zip(panels, _CLASSES.values(), strict=True):
+        panel.set(title=title, xlabel="Change of the logit")
+        panel.axvline(0, color="0.3", linewidth=0.6, zorder=0)
+        panel.tick_params(axis="y", length=0)
+        panel.spines["left"].set_visible(False)
+        panel.margins(x=0.08)
+    panels[0].set_ylim(row - 0.4, -0.6)
+    panels[0].set_yticks(ticks, labels)
+    handles: list[Patch | Line2D] = [
+        Patch(facecolor=colour, hatch=hatch, edgecolor="white", label=name)
+        for name, colour, hatch in zip(BAND_NAMES, COLOURS, HATCHES, strict=False)
+    ]
+    handles.append(Line2D([], [], color="black", marker="D", linestyle="", label="whole attack"))
+    figure.legend(handles=handles, loc="outside upper center", ncols=5, frameon=False)
+
+
+def _stacked(panel: Axes, row: int, moved: Sequence[float]) -> None:
+    """Bars of the bands, those to the left and those to the right of 0 each after the other; the whole as a diamond."""
+    ends = {True: 0.0, False: 0.0}
+    for value, colour, hatch in zip(moved[1:], COLOURS, HATCHES, strict=False):
+        right = value > 0
+        panel.barh(row, value, 0.7, ends[right], color=colour, hatch=hatch, edgecolor="white", linewidth=0)
+        ends[right] += value
+    panel.plot(moved[0], row, marker="D", markersize=3.2, color="black", zorder=3)
