@@ -9,7 +9,7 @@ PYTEST_OPTIONS = --numprocesses $(TEST_PROCESSES) --dist loadscope --no-loadscop
 STAMP := $(VENV)/.sr_deepfake-installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo sweep test test-fast lint format docs benchmark clean
+.PHONY: help install demo sweep test test-fast lint format docs notebook benchmark clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -53,6 +53,9 @@ format: $(STAMP)  ## let ruff mend what it can
 
 docs: $(STAMP)  ## build the documentation into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+notebook: $(STAMP)  ## run notebooks/t4.ipynb on this machine, with small settings on the sample
+	$(BIN)/python notebooks/execute.py notebooks/t4.ipynb
 
 benchmark: $(STAMP)  ## measure speed against the references in benchmarks/
 	for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python "$$file" || exit 1; done

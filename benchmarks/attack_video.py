@@ -5,9 +5,9 @@
 
 The clip is made here: a person of the embedded sample who moves over a textured 1280×720 background. The reference
 reads with OpenCV, finds faces with facenet-pytorch's MTCNN at its defaults, attacks one face at a time in float32 with
-EDSR as basicsr builds it, and writes with PyAV: the same encoder, the same options, the same threads. The project's
-detector has the program's thresholds (0.8; `--threshold` takes others, 0 those of the reference). Both alternate, and
-the ratio is the median over the rounds.
+EDSR as basicsr builds it, and writes with PyAV: the same encoder, the same options, the same threads. The project has
+the program's defaults: thresholds of 0.8 (`--threshold` takes others, 0 those of the reference), faces.every=auto and
+faces.min_face=auto. Both alternate, and the ratio is the median over the rounds.
 """
 
 import argparse
@@ -25,12 +25,13 @@ import numpy as np
 import torch
 from facenet_pytorch import MTCNN
 
+from sr_deepfake.app.media import SHARE, SMALLEST
 from sr_deepfake.attacks import SuperResolutionAttack
 from sr_deepfake.data.extraction.cropping import square_crop
 from sr_deepfake.data.extraction.face_detection import FaceDetector
 from sr_deepfake.data.sample.people import read_identity
 from sr_deepfake.media.faces import FaceFinder, Picture, attack_crops
-from sr_deepfake.media.video.attack import VideoReport, VideoSettings, attack_video
+from sr_deepfake.media.video.attack import AUTO, VideoReport, VideoSettings, attack_video
 from sr_deepfake.media.video.encoder import Encoding
 from sr_deepfake.super_resolution.edsr import basicsr_edsr, edsr
 from sr_deepfake.super_resolution.weights import find_weights, read_weights
@@ -122,9 +123,11 @@ class FrameByFrame:
 class Ours:
     """This project."""
 
-    def __init__(self, threshold: float, every: int, batch: int) -> None:
+    def __init__(self, threshold: float, every: int | str, min_face: float | None, batch: int) -> None:
         thresholds = (threshold,) * 3 if threshold else REFERENCE_THRESHOLDS
-        self.finder = FaceFinder(FaceDetector(thresholds))
+        self.finder = FaceFinder(
+            FaceDetector(thresholds, min_face or SMALLEST, share=0 if min_face else SHARE)
+        )
         self.attack = partial(attack_crops, SuperResolutionAttack(edsr(SCALE), SCALE))
         self.settings = VideoSettings(ENCODING, every=every, batch=batch)
 
@@ -165,7 +168,7 @@ def memory(source: Path, folder: Path, frames: int) -> None:
     marks = {round(frames * part): part for part in (0.05, 0.1, 0.25, 0.5, 0.75, 1)}
     long = folder / "long.mp4"
     repeat(source, long, frames)
-    finder = FaceFinder(FaceDetector())
+    finder = FaceFinder(FaceDetector(share=SHARE))
 
     def show(done: int, total: int | None) -> None:
         for mark in [mark for mark in marks if mark <= done]:
@@ -174,7 +177,7 @@ def memory(source: Path, folder: Path, frames: int) -> None:
             del marks[mark]
 
     print(f"{frames} frames of {WIDTH}×{HEIGHT}; the process holds {resident():.2f} GiB before")
-    attack_video(long, folder / "out.mp4", finder, attack, VideoSettings(ENCODING, every=10), show)
+    attack_video(long, folder / "out.mp4", finder, attack, VideoSettings(ENCODING, every=AUTO), show)
 
 
 def repeat(source: Path, target: Path, frames: int) -> None:
@@ -214,7 +217,10 @@ def main() -> None:
         help="side of the person in px; the square to attack is nearly as large",
     )
     parser.add_argument("--threshold", type=float, default=0.8, help="of the three networks (ours)")
-    parser.add_argument("--every", type=int, default=1, help="look for faces in every N-th frame (ours)")
+    parser.add_argument(
+        "--every", default=AUTO, help="look for faces in every N-th frame, or auto, the default (ours)"
+    )
+    parser.add_argument("--min-face", type=float, help="px; the program's default unless told (ours)")
     parser.add_argument("--batch", type=int, default=16, help="frames that go through the networks together")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="of torch and OpenCV")
@@ -228,7 +234,8 @@ def main() -> None:
         if arguments.memory:
             memory(source, folder, arguments.memory)
         else:
-            ours = Ours(arguments.threshold, arguments.every, arguments.batch)
+            every = arguments.every if arguments.every == AUTO else int(arguments.every)
+            ours = Ours(arguments.threshold, every, arguments.min_face, arguments.batch)
             compare(source, folder, arguments.frames, ours, arguments.rounds)
 
 

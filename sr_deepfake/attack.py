@@ -33,6 +33,7 @@ def main(cfg: DictConfig) -> None:
         cfg.faces.feather,
         cfg.preview,
         cfg.overwrite,
+        media.face_finder(cfg.faces, machine, videos=True),
     )
     outcomes = attack_files(jobs, attacker, report, cfg.trainer.enable_progress_bar)
     if report is not None:

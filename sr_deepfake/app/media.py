@@ -19,26 +19,33 @@ from sr_deepfake.media.face_scores import FaceScorer
 from sr_deepfake.media.faces import FaceFinder
 from sr_deepfake.media.files import Files, find_files
 from sr_deepfake.media.outcomes import check_report
-from sr_deepfake.media.video.attack import VideoSettings
+from sr_deepfake.media.video.attack import AUTO, VideoSettings
 from sr_deepfake.media.video.encoder import Encoding
 from sr_deepfake.system.errors import UserError
 
+# What min_face=auto stands for: px, and in videos a part of the frame's shorter side, where that is more.
+SMALLEST, SHARE = 20, 1 / 20
 
-def face_finder(options: Mapping[str, Any], machine: torch.device) -> FaceFinder:
+
+def face_finder(options: Mapping[str, Any], machine: torch.device, videos: bool = False) -> FaceFinder:
     """Build the face detector.
 
     Args:
         options: `thresholds` (three, or one for all), `min_face`, `margin`, `multiple`, and `min_side` if faces that
             are found can be too small.
         machine: where it runs.
+        videos: of videos, in which `min_face=auto` is a part of the frame.
 
     Raises:
         UserError: an option makes no sense.
     """
     given = options["thresholds"]
     thresholds = [given] * 3 if isinstance(given, int | float) else list(given)
+    smallest, share = options["min_face"], 0.0
+    if smallest == AUTO:
+        smallest, share = SMALLEST, SHARE if videos else 0.0
     try:
-        detector = FaceDetector(thresholds, options["min_face"], machine)
+        detector = FaceDetector(thresholds, smallest, machine, share)
         return FaceFinder(detector, options.get("min_side", 0), options["margin"], options["multiple"])
     except ValueError as error:
         raise UserError(f"the options of the faces: {error}") from None

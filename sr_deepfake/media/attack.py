@@ -62,7 +62,7 @@ class FileAttacker:
 
     Args:
         attack: B×3×S×S faces in [0, 1] → attacked faces, on `device`.
-        finder: finds the faces.
+        finder: finds the faces of photos.
         scorer: measures them; None measures nothing.
         photo: settings of photos.
         video: settings of videos.
@@ -70,6 +70,7 @@ class FileAttacker:
         feather: px over which a face's border blends in.
         preview: also write `<output>.preview.png` or `.mp4`, both versions side by side.
         overwrite: take the place of files that are there.
+        video_finder: finds the faces of videos; None: as in photos.
     """
 
     def __init__(
@@ -83,9 +84,11 @@ class FileAttacker:
         feather: int = 0,
         preview: bool = False,
         overwrite: bool = False,
+        video_finder: FaceFinder | None = None,
     ) -> None:
         self.attack_faces = partial(attack_crops, attack, device=device)
         self.finder = finder
+        self.video_finder = video_finder or finder
         self.scorer = scorer
         self.photo_settings = photo
         self.video_settings = video
@@ -144,7 +147,7 @@ class FileAttacker:
             report = attack_video(
                 job.source,
                 job.target,
-                self.finder,
+                self.video_finder,
                 self.attack_faces,
                 replace(self.video_settings, feather=self.feather, preview=preview),
                 frames,

@@ -29,6 +29,9 @@ class Finds(Protocol):
     def all(self, frames: Sequence[Picture]) -> list[list[Detection]]:
         """All faces of each frame."""
 
+    def around(self, frame: Picture, known: Sequence[Detection]) -> list[Detection]:
+        """The faces near known ones."""
+
 
 @dataclass(frozen=True)
 class FoundFaces:
@@ -81,9 +84,10 @@ class FaceFinder:
             One entry a picture.
         """
         found = self.detector.all(frames)
-        return [self._squares(frame, faces) for frame, faces in zip(frames, found, strict=True)]
+        return [self.squares(frame, faces) for frame, faces in zip(frames, found, strict=True)]
 
-    def _squares(self, frame: Picture, faces: list[Detection]) -> FoundFaces:
+    def squares(self, frame: Picture, faces: list[Detection]) -> FoundFaces:
+        """The squares of faces of a picture."""
         height, width = frame.shape[:2]
         crops = []
         for face in faces:

@@ -10,8 +10,9 @@ import av
 
 from sr_deepfake.data.extraction.cropping import Crop
 from sr_deepfake.data.extraction.orientation import upright
-from sr_deepfake.media.faces import Picture
+from sr_deepfake.media.faces import FaceFinder, Picture
 from sr_deepfake.media.video.encoder import Encoding
+from sr_deepfake.media.video.following import Following
 from sr_deepfake.media.video.pipeline import (
     AttackFaces,
     Background,
@@ -28,6 +29,7 @@ from sr_deepfake.media.video.writer import VideoWriter
 from sr_deepfake.system.errors import UserError
 from sr_deepfake.system.files import replacing
 
+AUTO = "auto"
 Watch = Callable[[int, list[Crop], list[Picture], list[Picture]], None]
 
 
@@ -38,6 +40,7 @@ class VideoSettings:
     Attributes:
         encoding: how its frames are encoded.
         every: faces are looked for in every `every`-th frame and the last one; between them their squares move evenly.
+            "auto": see `Following`.
         feather: px over which a face's border blends in.
         batch: frames that go through the networks together, at most (large frames are fewer).
         preview: also write a video of before and after, side by side, here.
@@ -47,17 +50,19 @@ class VideoSettings:
     """
 
     encoding: Encoding = field(default_factory=Encoding)
-    every: int = 1
+    every: int | str = 1
     feather: int = 0
     batch: int = 16
     preview: Path | None = None
 
     def __post_init__(self) -> None:
         for option, value, smallest in (
-            ("faces.every", self.every, 1),
+            ("faces.every", 1 if self.every == AUTO else self.every, 1),
             ("attack.feather", self.feather, 0),
             ("video.batch", self.batch, 1),
         ):
+            if not isinstance(value, int):
+                raise UserError(f"{option}={value} must be a whole number, or {AUTO}")
             if value < smallest:
                 raise UserError(f"{option}={value} must be at least {smallest}")
 
@@ -101,7 +106,7 @@ def attack_video(
     Args:
         source: anything that PyAV reads.
         target: where the result goes; its suffix says the container. Overwritten.
-        finder: upright RGB frames → their faces.
+        finder: upright RGB frames → their faces; a `FaceFinder` where `settings.every` is "auto".
         attack_faces: faces → as many attacked faces; see `sr_deepfake.media.faces.attack_crops`.
         settings: None takes the defaults.
         progress: called with the number of frames done and of frames there are (None: not known), on this thread.
@@ -135,7 +140,11 @@ def attack_video(
             preview = stack.enter_context(PreviewWriter(file, settings.preview, reader, labels))
         writer = stack.enter_context(VideoWriter(beside, target, reader, settings.encoding))
         read = stack.enter_context(Background(in_batches(reader.items(), settings.batch)))
-        found = stack.enter_context(Background(find_faces(read, finder, settings.every)))
+        if isinstance(settings.every, str):
+            follow: Find = Following(finder) if isinstance(finder, FaceFinder) else finder
+            found = stack.enter_context(Background(find_faces(read, follow)))
+        else:
+            found = stack.enter_context(Background(find_faces(read, finder, settings.every)))
         attacked = stack.enter_context(Background(attack_found(found, attack_faces)))
         frames = faces = too_small = 0
         for batch in attacked:

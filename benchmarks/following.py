@@ -1,0 +1,120 @@
+"""The faces that `faces.every=auto` finds, against a whole search of every frame; and how long both take.
+
+    python benchmarks/following.py
+
+Frames of 720p are made here: people of the embedded sample who move over a textured background, and a crowd, in which
+people appear and vanish. A frame agrees where both find equally many faces and each overlaps its other by 0.9 or more
+(intersection over union of the boxes). Faces are looked for from the size of the program's default on.
+"""
+
+import argparse
+import time
+from collections.abc import Iterator, Sequence
+
+import cv2
+import numpy as np
+import torch
+from attack_video import HEIGHT, WIDTH, background
+
+from sr_deepfake.app.media import SHARE
+from sr_deepfake.data.extraction.face_detection import Detection, FaceDetector
+from sr_deepfake.data.sample.people import identity_table, read_identity
+from sr_deepfake.media.faces import FaceFinder, Picture
+from sr_deepfake.media.video.following import Following
+
+AGREES = 0.9
+# Sides of the people in px (their faces are about half as large), and whether they come and go.
+CLIPS: dict[str, tuple[Sequence[int], bool]] = {
+    "one person": ((240,), False),
+    "three people": ((400, 240, 160), False),
+    "a crowd of 16": ((120,) * 16, True),
+}
+
+
+def frames_of(sides: Sequence[int], come_and_go: bool, count: int) -> Iterator[Picture]:
+    """Frames in which people walk to and fro in places of their own; each turns its head as its clip does."""
+    still = background()
+    names = sorted(identity_table().names)[: len(sides)]
+    people = [
+        [cv2.resize(frame, (side, side), interpolation=cv2.INTER_AREA) for frame in read_identity(name)]
+        for name, side in zip(names, sides, strict=True)
+    ]
+    columns = min(len(sides), 8)
+    room = WIDTH // columns
+    for number in range(count):
+        picture = still.copy()
+        for place, (side, person) in enumerate(zip(sides, people, strict=True)):
+            if come_and_go and (number + 13 * place) % 60 < 20:
+                continue
+            row, column = divmod(place, columns)
+            reach = (max(room - side, 0), HEIGHT // -(-len(sides) // columns) - side)
+            left = column * room + round(reach[0] * (1 + np.sin(number / 15 + place)) / 2)
+            top = row * (HEIGHT // 2) + round(reach[1] * (1 + np.cos(number / 20 + place)) / 2)
+            shown = person[number // 3 % len(person)]
+            picture[top : top + side, left : left + side] = shown[:, : WIDTH - left]
+        yield picture
+
+
+def agreement(whole: Sequence[Detection], near: Sequence[Detection]) -> tuple[bool, int]:
+    """Whether two searches agree in a frame, and how many faces of the first the second lacks (overlap below 0.5)."""
+    best = [max((_overlap(a.box, b.box) for b in near), default=0.0) for a in whole]
+    return len(whole) == len(near) and all(value >= AGREES for value in best), sum(
+        value < 0.5 for value in best
+    )
+
+
+def _overlap(first: Sequence[float], second: Sequence[float]) -> float:
+    width, height = (max(min(first[i + 2], second[i + 2]) - max(first[i], second[i]), 0) for i in (0, 1))
+    areas = [(box[2] - box[0]) * (box[3] - box[1]) for box in (first, second)]
+    return width * height / (sum(areas) - width * height)
+
+
+class Noting(FaceDetector):
+    """Keeps what it found last."""
+
+    last: list[Detection]
+
+    def all(self, frames: Sequence[Picture] | Picture) -> list[list[Detection]]:
+        """As `FaceDetector.all`, of one frame."""
+        (self.last,) = found = super().all(frames)
+        return found
+
+    def around(self, frame: Picture, known: Sequence[Detection]) -> list[Detection]:
+        """As `FaceDetector.around`."""
+        self.last = super().around(frame, known)
+        return self.last
+
+
+def main() -> None:
+    """Make the clips, search them in both ways, and print the table."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--frames", type=int, default=150)
+    arguments = parser.parse_args()
+    print(f"{arguments.frames} frames of {WIDTH}×{HEIGHT}, {torch.get_num_threads()} threads")
+    for name, (sides, come_and_go) in CLIPS.items():
+        detector, noting = FaceDetector(share=SHARE), Noting(share=SHARE)
+        follow = Following(FaceFinder(noting))
+        agree = faces = lost = 0
+        seconds = {"whole": 0.0, "auto": 0.0}
+        for frame in frames_of(sides, come_and_go, arguments.frames):
+            start = time.perf_counter()
+            (whole,) = detector.all([frame])
+            middle = time.perf_counter()
+            noting.last = []
+            follow([frame])
+            seconds["whole"] += middle - start
+            seconds["auto"] += time.perf_counter() - middle
+            same, missing = agreement(whole, noting.last)
+            agree, faces, lost = agree + same, faces + len(whole), lost + missing
+        took = {way: 1000 * value / arguments.frames for way, value in seconds.items()}
+        print(
+            f"  {name:14} agree in {100 * agree / arguments.frames:5.1f} % of the frames; {lost} of {faces} faces "
+            f"lost; {took['whole']:.0f} → {took['auto']:.0f} ms a frame ({took['whole'] / took['auto']:.1f}×), "
+            f"{follow.searched} frames searched whole"
+        )
+
+
+if __name__ == "__main__":
+    main()

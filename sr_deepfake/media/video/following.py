@@ -1,0 +1,60 @@
+"""Faces of a video's frames, looked for everywhere now and then, and in between around those that are known."""
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from sr_deepfake.data.extraction.face_detection import Detection
+from sr_deepfake.media.faces import FaceFinder, FoundFaces, Picture
+
+EVERY = 5  # frames, of which the first is searched whole
+CUT = 25.0  # grey levels by which frames differ in the mean where another scene begins
+_THUMBNAIL = (32, 18)  # px, in which that is measured
+
+
+class Following:
+    """Finds the faces of one video's frames, which have to come in their order.
+
+    Every fifth frame is searched whole, and so is the first one of another scene and one in which a known face is lost;
+    all others around the faces of the frame before. So a face that appears is met four frames later at the most.
+
+    Args:
+        finder: searches.
+
+    Example:
+        >>> from sr_deepfake.data.extraction.face_detection import FaceDetector
+        >>> follow = Following(FaceFinder(FaceDetector()))
+        >>> follow([np.zeros((120, 160, 3), np.uint8)])
+        [FoundFaces(crops=[], too_small=0)]
+    """
+
+    def __init__(self, finder: FaceFinder) -> None:
+        self.finder = finder
+        self.multiple = finder.multiple
+        self.searched = 0  # frames that were searched whole
+        self._since = EVERY  # frames since the last one of those
+        self._known: list[Detection] = []
+        self._thumbnail: NDArray[np.float32] | None = None
+
+    def __call__(self, frames: Sequence[Picture]) -> list[FoundFaces]:
+        """Find the faces of the next frames, uint8 RGB `H×W×3`; one entry a frame."""
+        return [self.finder.squares(frame, self._faces(frame)) for frame in frames]
+
+    def _faces(self, frame: Picture) -> list[Detection]:
+        whole = self._is_other_scene(frame) or self._since >= EVERY
+        if not whole:
+            found = self.finder.detector.around(frame, self._known) if self._known else []
+            whole = len(found) < len(self._known)
+        if whole:
+            (found,) = self.finder.detector.all([frame])
+            self.searched, self._since = self.searched + 1, 0
+        self._known = found
+        self._since += 1
+        return found
+
+    def _is_other_scene(self, frame: Picture) -> bool:
+        small = cv2.resize(frame, _THUMBNAIL, interpolation=cv2.INTER_AREA).astype(np.float32)
+        before, self._thumbnail = self._thumbnail, small
+        return before is None or float(np.abs(small - before).mean()) > CUT
