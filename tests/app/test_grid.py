@@ -99,8 +99,8 @@ def test_the_open_questions_take_the_papers_attack_and_precision_on_its_data(exp
 
 def test_the_same_grid_on_the_sample():
     grid = grid_of("train", ["experiment=sample_sweep"])
-    assert {run.model for run in grid.runs} == {"resnet50", "swin", "xception", "efficientnet_lite0"}
-    assert len({(run.model, run.forgery, run.attack) for run in grid.runs}) == len(grid.runs) == 4 * 5 * 2
+    assert {run.model for run in grid.runs} == {f"efficientnet_lite{size}" for size in range(3)}
+    assert len({(run.model, run.forgery, run.attack) for run in grid.runs}) == len(grid.runs) == 3 * 5 * 2
     assert {run.settings["protocol"]["name"] for run in grid.runs} == {"quick"}
     assert {run.data for run in grid.runs} == {"sample"}
 

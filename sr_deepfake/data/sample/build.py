@@ -22,7 +22,7 @@ from sr_deepfake.system.errors import choose
 
 log = logging.getLogger(__name__)
 
-SAMPLE_VERSION = 1  # to be raised by whatever changes a pixel, a pair or an encoder setting
+SAMPLE_VERSION = 2  # to be raised by whatever changes a pixel, a pair or an encoder setting
 FRAMES_PER_SECOND = 10
 # One thread, because x264's rate control depends on how many there are; and `cpu-independent`, because without
 # it the vectorised look-ahead (mbtree) of some CPUs gives other bytes from one run to the next.
@@ -45,7 +45,7 @@ def sample_folder(cache: Path) -> Path:
     """Folder of this version's sample in a cache, so that another version's is not reused.
 
     >>> sample_folder(Path("cache")).as_posix()
-    'cache/sample-v1'
+    'cache/sample-v2'
     """
     return cache / f"sample-v{SAMPLE_VERSION}"
 

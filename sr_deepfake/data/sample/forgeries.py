@@ -91,14 +91,14 @@ def forge(
     return np.stack(made)
 
 
-BOTTLENECK = 72  # side of the aligned crop, as in the autoencoders of 2018
+BOTTLENECK = 208  # side of the aligned crop
 EXTENT = 1.35  # of the crop, in face sizes
 
 
 def deepfakes(
     frame: Image, points: Points, source: Image, source_points: Points, clip: _Clip
 ) -> tuple[Image, Mask]:
-    """Swap the identity through an aligned crop of 72 × 72 pixels.
+    """Swap the identity through an aligned crop of 208 × 208 pixels.
 
     The source's face is laid out like the target's, reduced to the bottleneck and smoothed a little, as an
     autoencoder's output is; then its colours are matched and it is pasted with a wide, feathered mask.
@@ -108,7 +108,7 @@ def deepfakes(
     face = render_crop(
         source, with_ring(source_points), with_ring(laid_out), clip.triangles, matrix, BOTTLENECK
     )
-    face = np.asarray(cv2.GaussianBlur(face, (0, 0), 0.5), dtype=np.float32)
+    face = np.asarray(cv2.GaussianBlur(face, (0, 0), 0.3), dtype=np.float32)
     like = into_crop(frame, matrix, BOTTLENECK)
     face = match_colour(face, like, core_mask(transform(points, matrix), BOTTLENECK))
     mask = soft_mask(face_polygon(points, 0.94, top=0.16), clip.side, feather=0.14 * face_size(points))
@@ -205,8 +205,9 @@ def _poisson(face: Image, like: Image, mask: Mask) -> Image:
     return np.asarray(face + LIMIT * np.tanh((solved - face) / LIMIT))
 
 
-DECODER = 160  # side of the crop that the decoder puts out; its last layer doubles the resolution
-RESIDUE = 0.035  # amplitude of the last layer's uneven overlap, as a share of brightness
+DECODER = 400  # side of the crop that the decoder puts out; its last layer doubles the resolution
+SMOOTH = 0.02  # of colours, in [0, 1], that the texture's smoothing takes for equal
+RESIDUE = 0.008  # amplitude of the last layer's uneven overlap, as a share of brightness
 # From ear to ear below the eyes, over the nose's tip.
 _UPPER_EDGE = rows(234, 117, 101, 36, 4, 266, 330, 346, 454)
 
@@ -233,7 +234,7 @@ def neural_textures(
 def _decode(face: Image) -> Image:
     """Halve the resolution, smooth the texture, and double it as a 3×3 transposed convolution of stride 2."""
     half = cv2.resize(face, (DECODER // 2, DECODER // 2), interpolation=cv2.INTER_AREA)
-    half = cv2.bilateralFilter(half, d=5, sigmaColor=0.06, sigmaSpace=2)
+    half = cv2.bilateralFilter(half, d=5, sigmaColor=SMOOTH, sigmaSpace=2)
     doubled = np.asarray(cv2.resize(half, (DECODER, DECODER), interpolation=cv2.INTER_LINEAR))
     # Where the kernel's copies overlap, the sum is larger: every second row and every second column.
     overlap = np.ones((DECODER, DECODER), dtype=np.float32)
