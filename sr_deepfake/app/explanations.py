@@ -43,12 +43,11 @@ class Explainer:
         """
         try:
             detector = self._detector(result)
-            device = next(detector.parameters()).device
             maps = [
-                attention_maps(detector, face[None].to(device).float() / 255, attacked=number == 1)[0].cpu()
+                attention_maps(detector, _batch(face, detector), attacked=number == 1)[0].cpu()
                 for number, face in enumerate((clean, attacked))
             ]
-        except (UserError, StopIteration) as error:
+        except UserError as error:
             self._note(f"{model_name(result.model)} on {result.tested_on} is not looked into, since {error}")
             return None
         largest = max(float(each.max()) for each in maps) or 1.0
@@ -85,13 +84,9 @@ class Explainer:
 
     def _change(self, result: Result, pairs: dict[int, list[tuple[Tensor, Tensor]]]) -> BandChange:
         detector = self._detector(result)
-        device = next((each.device for each in detector.parameters()), torch.device("cpu"))
         means = {}
         for label, found in pairs.items():
-            moved = [
-                band_changes(detector, *(face[None].to(device).float() / 255 for face in pair))[0]
-                for pair in found
-            ]
+            moved = [band_changes(detector, *(_batch(face, detector) for face in pair))[0] for pair in found]
             means[label] = torch.stack(moved).double().mean(0).tolist() if moved else None
         return BandChange(result.model, result.tested_on, means[1], means[0])
 
@@ -102,6 +97,12 @@ class Explainer:
     def _note(self, words: str) -> None:
         if words not in self.notes:
             self.notes.append(words)
+
+
+def _batch(face: Tensor, detector: TestedDetector) -> Tensor:
+    """A face, 3×S×S uint8, as a detector takes it, where its weights are; one without (ONNX) takes it from the CPU."""
+    device = next((each.device for each in detector.parameters()), torch.device("cpu"))
+    return face[None].to(device).float() / 255
 
 
 def _loaded(result: Result) -> TestedDetector:

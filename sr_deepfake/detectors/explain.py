@@ -85,8 +85,8 @@ def band_changes(detector: TestedDetector, clean: Tensor, attacked: Tensor) -> T
         B×(1 + bands): the change by the whole attack, then by the part of it in each of `BANDS`, clipped and rounded to
         8 bits. They need not add up: a detector is not linear, and a small change may be rounded away.
     """
-    # The published code resizes attacked faces in another way: what that does is in none of the changes.
-    before = detector.logits(clean, attacked=True)
     parts = [attacked, *((clean + in_band(attacked - clean, *band)).clamp(0, 1) for band in BANDS)]
-    moved = [detector.logits((part * 255).round() / 255, attacked=True) - before for part in parts]
-    return torch.stack(moved, 1).float().cpu()
+    shown = torch.cat([clean, *((part * 255).round() / 255 for part in parts)])
+    # The published code resizes attacked faces in another way: what that does is in none of the changes.
+    logits = detector.logits(shown, attacked=True).view(1 + len(parts), len(clean)).float().cpu()
+    return (logits[1:] - logits[0]).T

@@ -222,9 +222,14 @@ def test_a_defence_is_one_or_none(choice):
 
 def test_the_groups_that_users_type_exist():
     expected = {
-        "model": {"resnet50", "swin", "xception", "efficientnet_lite0", "timm"},
+        "model": {
+            "resnet50", "swin", "xception", "efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2", "timm",
+        },
         "forgery_method": {"Deepfakes", "Face2Face", "FaceSwap", "FaceShifter", "NeuralTextures", "fake"},
-        "attack": {"none", "sr", "bicubic", "jpeg", "webp", "blur", "noise", "h264", "resize", "chain"},
+        "attack": {
+            "none", "sr", "bicubic", "restoration", "jpeg", "webp", "upload", "blur", "noise", "h264", "resize",
+            "chain",
+        },
         "sr_model": {"edsr", "edsr_large", "spandrel"},
         "data": {"sample", "ffpp", "folder"},
         "protocol": {"paper", "authors_code", "quick"},
