@@ -68,7 +68,8 @@ def from_checkpoint(weights: str | None = None) -> nn.Module:
     network.eval()
     try:
         last = last_convolutions(network)
-        core.takes_batches = found.architecture.id not in _BY_THE_FIRST and takes_batches(network)
+        if found.architecture.id not in _BY_THE_FIRST and takes_batches(network):
+            core.run_at_once()
     except RuntimeError as error:
         raise refused(path, f"its network, {name}, fails ({first_line(error)})") from None
     for layer in last:
@@ -98,14 +99,18 @@ class Called(nn.Module):
         self.network = network
         self.call = call
         self.bears = {torch.bfloat16: bears_bf16, torch.float16: bears_fp16}
-        self.takes_batches: bool | None = None  # None: spandrel promises a result for one picture alone
+        self._at_once = False  # spandrel promises a result for one picture alone
+
+    def run_at_once(self, at_once: bool = True) -> None:
+        """Give the network whole batches, or one picture after the other."""
+        self._at_once = at_once
 
     def forward(self, images: Tensor) -> Tensor:
         """Enlarge B×3×h×w in [0, 1] to B×3×Kh×Kw; h and w suit the network."""
         kind = images.device.type
         fast = torch.is_autocast_enabled(kind) and self.bears.get(torch.get_autocast_dtype(kind), False)
         # RCAN changes the picture that it is given, and not all code can do with channels-last tensors, hence copies.
-        parts = images.split(len(images) if self.takes_batches else 1)
+        parts = images.split(max(1, len(images)) if self._at_once else 1)
         copies = (part.clone(memory_format=torch.contiguous_format) for part in parts)
         with torch.autocast(kind, enabled=fast):
             return torch.cat([self.call(self.network, copy) for copy in copies])
@@ -152,20 +157,19 @@ def takes_batches(network: nn.Module) -> bool:
         (True, False)
     """
     core = getattr(network, "network", network)
-    before = getattr(core, "takes_batches", None)
     noise = torch.rand(3, 3, 16, 16, generator=torch.Generator().manual_seed(0))
-    pictures = noise * torch.tensor([1.0, 0.2, 0.2]).view(3, 1, 1, 1) + torch.tensor([0.0, 0.0, 0.8]).view(
-        3, 1, 1, 1
-    )
+    pictures = torch.stack([noise[0], 0.2 * noise[1], 0.2 * noise[2] + 0.8])
     with torch.no_grad():
         alone = torch.cat([network(picture) for picture in pictures.split(1)])
-        core.takes_batches = True
+        if isinstance(core, Called):
+            core.run_at_once()
         try:
             together = network(pictures)
         except RuntimeError:
             return False
         finally:
-            core.takes_batches = before
+            if isinstance(core, Called):
+                core.run_at_once(False)
     return torch.allclose(together, alone, rtol=1e-3, atol=1e-4 * max(1.0, float(alone.abs().max())))
 
 

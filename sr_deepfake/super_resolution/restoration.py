@@ -58,7 +58,7 @@ def restoration_network(weights: str | None = None) -> nn.Module:
     network = Restored(Called(found.model, _answer, found.supports_bfloat16, found.supports_half))
     network.name = found.architecture.id.lower()
     _log.info("%s holds %s, which restores faces", path, name)
-    network.network.takes_batches = True  # none of the three looks at a face's neighbours
+    network.network.run_at_once()  # none of the three looks at a face's neighbours
     return network.requires_grad_(False).eval()
 
 

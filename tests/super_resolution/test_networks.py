@@ -103,7 +103,7 @@ def test_it_works_as_an_attack(tmp_path):
 
 def test_batches_go_through_at_once_where_no_picture_looks_at_another(checkpoint):
     network = from_checkpoint(checkpoint[0])
-    assert network.network.takes_batches is ("seemore" not in network.name)
+    assert network.network._at_once is ("seemore" not in network.name)
 
 
 def test_a_network_that_mixes_pictures_is_found_out():
@@ -120,7 +120,7 @@ def test_a_network_that_mixes_pictures_is_found_out():
         for network in (Mixing(), OneAlone())
     ]
     assert [takes_batches(Padded(network, 1)) for network in called] == [False, False]
-    assert [network.takes_batches for network in called] == [None, None]
+    assert [network._at_once for network in called] == [False, False]
     assert takes_batches(Padded(Called(nn.Identity(), lambda network, images: images, True, True), 1))
 
 
