@@ -10,14 +10,14 @@ from torch import Tensor
 
 from sr_deepfake.app.tested_faces import TestedFaces
 from sr_deepfake.detectors.explain import attention_maps, band_changes
-from sr_deepfake.detectors.registry import load_detector, weights_of
+from sr_deepfake.detectors.registry import is_weights_alone, load_detector, weights_of
 from sr_deepfake.detectors.tested import TestedDetector
 from sr_deepfake.experiment.results import Result
 from sr_deepfake.metrics.spectrum import radial_power
 from sr_deepfake.reporting.explanations import BandChange, Explanations, Spectrum
 from sr_deepfake.reporting.numbers import model_name
 from sr_deepfake.system.console import track
-from sr_deepfake.system.errors import UserError
+from sr_deepfake.system.errors import UserError, last_line
 
 FACES = 24  # of each class that are looked at, of as many videos as there are
 PRISTINE = "pristine"
@@ -47,8 +47,10 @@ class Explainer:
                 attention_maps(detector, _batch(face, detector), attacked=number == 1)[0].cpu()
                 for number, face in enumerate((clean, attacked))
             ]
-        except UserError as error:
-            self._note(f"{model_name(result.model)} on {result.tested_on} is not looked into, since {error}")
+        except Exception as error:  # of somebody's weights or of a backbone of timm: any class
+            self._note(
+                f"{model_name(result.model)} on {result.tested_on} is not looked into, since {last_line(error)}"
+            )
             return None
         largest = max(float(each.max()) for each in maps) or 1.0
         return tuple((each / largest).double().numpy() for each in maps)
@@ -67,16 +69,16 @@ class Explainer:
                     if name not in spectra and pairs[label]:
                         spectra[name] = self._spectrum(result, name, pairs[label])
                 changes.append(self._change(result, pairs))
-            except UserError as error:
-                self._note(f"{result.name}: its faces are not looked into, since {error}")
-        return Explanations(list(spectra.values()), changes)
+            except Exception as error:  # likewise
+                self._note(f"{result.name}: what moves its detector is left out, since {last_line(error)}")
+        return Explanations(sorted(spectra.values(), key=lambda found: found.kind != PRISTINE), changes)
 
     def _spectrum(self, result: Result, name: str, pairs: Sequence[tuple[Tensor, Tensor]]) -> Spectrum:
         control = [self._faces.control(result, clean) for clean, _ in pairs]
         sets = {"clean": [clean for clean, _ in pairs], "attacked": [attacked for _, attacked in pairs]}
         sets |= {"control": [face for face in control if face is not None]}
         power = {
-            setup: np.mean([radial_power(face[None].float() / 255)[0] for face in found], axis=0)
+            setup: np.nanmean([radial_power(face[None].float() / 255)[0] for face in found], axis=0)
             for setup, found in sets.items()
             if found
         }
@@ -91,7 +93,8 @@ class Explainer:
         return BandChange(result.model, result.tested_on, means[1], means[0])
 
     def _detector(self, result: Result) -> TestedDetector:
-        detector: TestedDetector = self._faces.once(["detector", str(result.folder)], lambda: _loaded(result))
+        key = ["detector", str(result.outputs), result.detector, result.run.get("detector_weights")]
+        detector: TestedDetector = self._faces.once(key, lambda: _loaded(result))
         return detector
 
     def _note(self, words: str) -> None:
@@ -108,14 +111,18 @@ def _batch(face: Tensor, detector: TestedDetector) -> Tensor:
 def _loaded(result: Result) -> TestedDetector:
     """The detector that was tested, on the device that is here.
 
+    A folder of results may come from somebody else: only files of weights are opened unasked, never programs.
+
     Raises:
-        UserError: it is gone, or was trained anew.
+        UserError: it is gone, was trained anew, or is a program from elsewhere.
     """
     folder = result.outputs / "detectors" / result.detector
     if not folder.is_dir():
         raise UserError(f"there is no {folder} any more")
     if weights_of(folder) != result.run.get("detector_weights"):
         raise UserError(f"{folder} was trained anew since")
+    if not is_weights_alone(folder):
+        raise UserError("it is a program from elsewhere, which a report does not run")
     return load_detector(folder).to("cuda" if torch.cuda.is_available() else "cpu")
 
 

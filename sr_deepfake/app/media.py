@@ -44,6 +44,8 @@ def face_finder(options: Mapping[str, Any], machine: torch.device, videos: bool 
     smallest, share = options["min_face"], 0.0
     if smallest == AUTO:
         smallest, share = SMALLEST, SHARE if videos else 0.0
+    elif isinstance(smallest, bool) or not isinstance(smallest, int | float):
+        raise UserError(f"min_face={smallest}: it is a number of pixels, or {AUTO}")
     try:
         detector = FaceDetector(thresholds, smallest, machine, share)
         return FaceFinder(detector, options.get("min_side", 0), options["margin"], options["multiple"])

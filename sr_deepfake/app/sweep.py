@@ -159,11 +159,16 @@ def check_weights(config: DictConfig) -> None:
     asked |= dict(word.split("=", 1) for word in config.hydra.overrides.task if "=" in word)
     attacks = str(asked.get("attack", config.hydra.runtime.choices.get("attack"))).split(",")
     swept = "," in str(asked.get("sr_model", "")) or "," in str(asked.get("sr_model.weights", ""))
-    if "sr" not in attacks or swept or config.evaluate.skip_missing_weights:
+    if swept or config.evaluate.skip_missing_weights:
         return
     try:
-        instantiate(config.sr_model)
-    except InstantiationException as error:
+        if "sr" in attacks:
+            instantiate(config.sr_model)
+        if "restoration" in attacks:
+            from sr_deepfake.super_resolution.restoration import restoration_network  # it loads torch
+
+            restoration_network(config.sr_model.weights)
+    except (InstantiationException, UserError) as error:
         raise mendable(error, Path(config.paths.outputs)) or error from error
 
 

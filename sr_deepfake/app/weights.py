@@ -10,6 +10,7 @@ from sr_deepfake.app.build import outputs
 from sr_deepfake.app.grid import grid_of
 from sr_deepfake.app.sweep import mendable
 from sr_deepfake.detectors.pretrained import find_weights
+from sr_deepfake.super_resolution.restoration import restoration_network
 from sr_deepfake.system.errors import UserError
 
 _OWN = ("weights=", "prepare.")
@@ -38,10 +39,12 @@ def fetch_weights(cfg: DictConfig) -> str:
         except UserError as error:
             failed.append(str(error))
     try:
-        network = instantiate(cfg.sr_model)
-        found.append(
-            f"{network.name}, K = {network.scale}: weights of sr_model.weights={cfg.sr_model.get('weights')}"
-        )
+        weights = cfg.sr_model.get("weights")
+        if any(word.startswith("attack=") and "restoration" in word for word in typed):
+            found.append(f"{restoration_network(weights).name}: weights of sr_model.weights={weights}")
+        else:
+            network = instantiate(cfg.sr_model)
+            found.append(f"{network.name}, K = {network.scale}: weights of sr_model.weights={weights}")
     except (InstantiationException, UserError) as error:
         failed.append(str(mendable(error, outputs(cfg)) or error))
     if failed:

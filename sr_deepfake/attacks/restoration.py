@@ -22,8 +22,8 @@ class RestorationAttack(Attack):
 
     Args:
         network: see `restoration_network`.
-        precision: what the network computes in: `"float32"`, `"bf16"` or `"fp16"`. In 16 bits RestoreFormer and
-            CodeFormer choose other entries of their dictionaries here and there.
+        precision: what the network computes in: `"float32"` or `"bf16"`, in which RestoreFormer and CodeFormer choose
+            other entries of their dictionaries here and there. None of the three bears fp16.
 
     Raises:
         UserError: the precision is not a choice.
@@ -39,7 +39,7 @@ class RestorationAttack(Attack):
     def __init__(self, network: nn.Module, precision: str = "float32") -> None:
         super().__init__()
         self.network = network.requires_grad_(False).eval()
-        self.precision = choose(precision, DTYPES, "attack.precision")
+        self.precision = choose(precision, ("float32", "bf16"), "attack.precision")
         self.kind = f"restoration-{network.name}"
         told = [weights_digits(self.network), "" if precision == "float32" else precision]
         self.variant = "-".join(part for part in told if part)

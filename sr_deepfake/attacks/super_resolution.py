@@ -57,8 +57,13 @@ class SuperResolutionAttack(Attack):
         compile: bool = False,
     ) -> None:
         super().__init__()
-        if scale < 2:
-            raise UserError(f"attack.scale={scale}: the attack scales down, so the scale is 2 or more")
+        if not isinstance(scale, int) or scale < 2:
+            raise UserError(
+                f"attack.scale={scale}: the attack scales down, so it is a whole number, 2 or more"
+            )
+        own = int(sr_model.scale)  # type: ignore[arg-type]
+        if own < 2:
+            raise UserError(f"sr_model.scale={own}: a network that enlarges has a scale of 2 or more")
         self.convention = choose(convention, ("rgb", "authors_code"), "attack.convention")
         self.precision = choose(precision, ("auto", *DTYPES), "attack.precision")
         if self.convention == "authors_code" and self.precision in ("bf16", "fp16"):
@@ -69,14 +74,14 @@ class SuperResolutionAttack(Attack):
             )
         self.sr_model = sr_model.requires_grad_(False).eval()
         self.scale = scale
-        self.network = str(getattr(sr_model, "name", type(sr_model).__name__.lower()))
+        name = str(getattr(sr_model, "name", type(sr_model).__name__.lower()))
+        by = "" if own == scale else f"-by{own}"
+        self.network = name + by
         digits = weights_digits(self.sr_model)
-        self.kind = f"sr-{self.network}" if digits else self.network
-        self.strength = f"x{scale}"
-        own = int(self.sr_model.scale)  # type: ignore[arg-type]
+        self.kind = f"sr-{name}" if digits else name
+        self.strength = f"x{scale}{by}"
         self.passes = next(count for count in range(1, scale + 1) if own**count >= scale)
-        told = ["" if own == scale else f"by{own}", digits]
-        told += ["" if convention == "rgb" else convention, "" if precision == "auto" else precision]
+        told = [digits, "" if convention == "rgb" else convention, "" if precision == "auto" else precision]
         self.variant = "-".join(part for part in told if part)
         self._max_pixels = max_pixels
         # The compiled function shares the network's tensors and is no module of its own: names stay as they are.

@@ -13,6 +13,8 @@ from sr_deepfake.metrics.spectrum import BANDS, in_band
 from sr_deepfake.system.errors import UserError
 from sr_deepfake.system.hardware import exact_float32
 
+LARGEST = 30.0  # of a logit's size
+
 
 class _Split(nn.Module):
     """A backbone of timm whose last feature map passes through a layer of its own, as B×C×h×w."""
@@ -24,8 +26,8 @@ class _Split(nn.Module):
         self.last = str(getattr(backbone, "output_fmt", "NCHW")) == "NHWC"
 
     def forward(self, inputs: Tensor) -> Tensor:
-        features = self.backbone.forward_features(inputs)
-        if features.ndim != 4:
+        features: Any = self.backbone.forward_features(inputs)
+        if not isinstance(features, Tensor) or features.ndim != 4:
             raise UserError("Grad-CAM needs a map of features, which this backbone has not")
         features = features.permute(0, 3, 1, 2) if self.last else features
         features = self.features(features)
@@ -58,7 +60,9 @@ def attention_maps(detector: TestedDetector, faces: Tensor, attacked: bool = Fal
     split = _Split(network)
     reads_fake = isinstance(detector, Detector) or detector.fake_index == 1
     with exact_float32(faces.device.type), torch.enable_grad():
-        prepared = detector.face_input(faces, attacked).requires_grad_()
+        # One from elsewhere may see the middle of a face alone.
+        seen = faces if isinstance(detector, Detector) else detector.cut(faces)
+        prepared = detector.face_input(seen, attacked).requires_grad_()
 
         def logit(inputs: Tensor) -> Tensor:
             numbers: Tensor = split(inputs)
@@ -68,8 +72,10 @@ def attention_maps(detector: TestedDetector, faces: Tensor, attacked: bool = Fal
             return numbers[:, 0] if reads_fake else -numbers[:, 0]
 
         maps: Tensor = LayerGradCam(logit, split.features).attribute(prepared, relu_attributions=True)
-    shown = F.interpolate(maps.detach().float(), faces.shape[-2:], mode="bilinear", align_corners=False)
-    return shown[:, 0]
+    shown = F.interpolate(maps.detach().float(), seen.shape[-2:], mode="bilinear", align_corners=False)[:, 0]
+    side, part = faces.shape[-1], seen.shape[-1]
+    before = (side - part) // 2
+    return F.pad(shown, (before, side - part - before) * 2)
 
 
 @torch.no_grad()
@@ -89,4 +95,5 @@ def band_changes(detector: TestedDetector, clean: Tensor, attacked: Tensor) -> T
     shown = torch.cat([clean, *((part * 255).round() / 255 for part in parts)])
     # The published code resizes attacked faces in another way: what that does is in none of the changes.
     logits = detector.logits(shown, attacked=True).view(1 + len(parts), len(clean)).float().cpu()
+    logits = logits.clamp(-LARGEST, LARGEST)  # a probability of 1 has no finite one
     return (logits[1:] - logits[0]).T

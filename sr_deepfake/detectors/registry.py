@@ -21,6 +21,7 @@ from sr_deepfake.detectors import external
 from sr_deepfake.detectors.callbacks import BEST, LAST
 from sr_deepfake.detectors.detector import Detector
 from sr_deepfake.detectors.external.base import ExternalDetector
+from sr_deepfake.detectors.external.checkpoint import CheckpointDetector
 from sr_deepfake.detectors.tested import TestedDetector
 from sr_deepfake.system.errors import UserError
 from sr_deepfake.system.files import replacing, write_json
@@ -239,6 +240,14 @@ def load_detector(folder: Path) -> TestedDetector:
     return detector
 
 
+def is_weights_alone(folder: Path) -> bool:
+    """Whether a detector is weights for a backbone of timm: trained here, or a checkpoint from elsewhere."""
+    if not (folder / ELSEWHERE).is_file():
+        return True
+    settings = json.loads((folder / ELSEWHERE).read_text(encoding="utf-8"))
+    return bool(settings.get("_target_") == f"{CheckpointDetector.__module__}.{CheckpointDetector.__name__}")
+
+
 def _load_from_elsewhere(folder: Path) -> ExternalDetector:
     try:
         settings = json.loads((folder / ELSEWHERE).read_text(encoding="utf-8"))
@@ -256,7 +265,14 @@ def _load_from_elsewhere(folder: Path) -> ExternalDetector:
 
 
 def _load(folder: Path) -> Detector:
-    detector = Detector.load_from_checkpoint(folder / BEST, map_location="cpu", weights_only=True)
+    stored = torch.load(folder / BEST, map_location="cpu", weights_only=True, mmap=True)
+    special = [name for name in stored.get("hyper_parameters", {}) if str(name).startswith("_")]
+    if special:
+        raise UserError(f"{folder / BEST} names {special[0]!r} among its hyper-parameters; it is not loaded")
+    # Its own weights are all that it needs: whatever it says, nothing is looked for elsewhere.
+    detector = Detector.load_from_checkpoint(
+        folder / BEST, map_location="cpu", weights_only=True, pretrained=False, weights=None
+    )
     return detector.eval()
 
 

@@ -9,7 +9,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from sr_deepfake.reporting.examples import KINDS, example_sheet
+from sr_deepfake.reporting.examples import KINDS, Example, example_sheet
 from sr_deepfake.reporting.figures.style import file_name
 from sr_deepfake.reporting.report import Report
 from sr_deepfake.reporting.table import ReportTable
@@ -53,15 +53,26 @@ def write_figures(folder: Path, report: Report) -> list[Path]:
 def write_examples(folder: Path, report: Report) -> list[Path]:
     """Write the examples to `examples/`, a PNG for each model and kind; return the files."""
     files = []
-    for model in dict.fromkeys(example.model for example in report.examples):
-        for kind in KINDS:
-            shown = [example for example in report.examples if (example.model, example.kind) == (model, kind)]
-            if shown:
-                file = folder / EXAMPLES / f"{file_name(f'{kind}_{model}')}.png"
-                with replacing(file) as beside:
-                    example_sheet(shown, report.illustration).save(beside, format="PNG")
-                files.append(file)
+    for name, shown in example_sheets(report):
+        file = folder / EXAMPLES / f"{name}.png"
+        with replacing(file) as beside:
+            example_sheet(shown, report.illustration).save(beside, format="PNG")
+        files.append(file)
     return files
+
+
+def example_sheets(report: Report) -> list[tuple[str, list[Example]]]:
+    """The examples of each model and kind, with the name of their sheet."""
+    models = dict.fromkeys(example.model for example in report.examples)
+    sheets = [
+        (
+            file_name(f"{kind}_{model}"),
+            [example for example in report.examples if (example.model, example.kind) == (model, kind)],
+        )
+        for model in models
+        for kind in KINDS
+    ]
+    return [(name, shown) for name, shown in sheets if shown]
 
 
 def print_report(report: Report, file: TextIO | None = None) -> None:

@@ -147,7 +147,9 @@ def _name(blocks: int, features: int) -> str:
 
 def _bare(scale: int, blocks: int, features: int, res_scale: float) -> nn.Module:
     if scale not in SCALES:
-        raise UserError(f"EDSR enlarges 2, 3 or 4 times, not {scale} times; choose attack.scale from these")
+        raise UserError(
+            f"EDSR enlarges 2, 3 or 4 times, not {scale} times; choose attack.scale from these, or sr_model.scale alone"
+        )
     network: nn.Module = basicsr_edsr()(
         num_in_ch=3, num_out_ch=3, num_feat=features, num_block=blocks, upscale=scale, res_scale=res_scale
     )

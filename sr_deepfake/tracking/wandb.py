@@ -12,11 +12,11 @@ import wandb
 from sr_deepfake.metrics.functional import roc_curve
 from sr_deepfake.metrics.predictions import is_attacked
 from sr_deepfake.metrics.setups import SETUPS, setup_scores
-from sr_deepfake.reporting.examples import Example
+from sr_deepfake.reporting.examples import Example, example_sheet
 from sr_deepfake.reporting.grid import ReportGrid
 from sr_deepfake.reporting.report import Report
 from sr_deepfake.reporting.tables import change_of
-from sr_deepfake.reporting.writing import EXAMPLES, FIGURES
+from sr_deepfake.reporting.writing import FIGURES, example_sheets
 
 if TYPE_CHECKING:
     from wandb.sdk.wandb_run import Run
@@ -114,8 +114,8 @@ def log_report(run: "Run", report: Report, folder: Path) -> None:
     for figure in report.figures:
         picture = folder / FIGURES / f"{figure.name}.png"
         run.log({f"figures/{figure.name}": wandb.Image(str(picture), caption=figure.caption)})
-    for sheet in sorted((folder / EXAMPLES).glob("*.png")) if report.examples else ():
-        run.log({f"examples/{sheet.stem}": wandb.Image(str(sheet))})
+    for sheet, examples in example_sheets(report):
+        run.log({f"examples/{sheet}": wandb.Image(example_sheet(examples, report.illustration))})
     columns = [
         "model",
         "forgery",

@@ -135,6 +135,41 @@ def test_a_detector_that_is_gone_or_another_is_told_and_the_report_goes_on(outpu
     assert all(f"{folder} was trained anew since" in note for note in notes)
 
 
+@pytest.mark.parametrize("damage", ["empty", "other names", "special", "program"])
+def test_a_detector_that_cannot_be_loaded_is_told_in_a_line_and_the_report_goes_on(outputs, damage):
+    folder = detector_of(outputs)
+    file = folder / "best.ckpt"
+    if damage == "empty":
+        file.write_bytes(b"")
+    elif damage == "program":
+        settings = {"_target_": "sr_deepfake.detectors.external.onnx.OnnxDetector", "path": "a.onnx"}
+        (folder / "elsewhere.json").write_text(json.dumps(settings))
+    else:
+        stored = torch.load(file, weights_only=True)
+        if damage == "other names":
+            stored["state_dict"] = {f"a.{name}": tensor for name, tensor in stored["state_dict"].items()}
+        else:
+            stored["hyper_parameters"]["_instantiator"] = "os.system"
+        torch.save(stored, file)
+    _, examples, found, notes = explained(outputs)
+    assert len(examples) == 4
+    assert all(example.heat is None for example in examples)
+    assert not found.changes
+    assert len(notes) == 2
+    assert all("\n" not in note for note in notes)
+    told = {"special": "names '_instantiator'", "program": "a program from elsewhere"}.get(damage, "since")
+    assert all(told in note for note in notes)
+
+
+def test_no_weights_are_looked_for_when_a_detector_is_loaded(outputs):
+    """Whatever its folder, which may come from somebody else, says."""
+    folder = detector_of(outputs)
+    stored = torch.load(folder / "best.ckpt", weights_only=True)
+    stored["hyper_parameters"] |= {"pretrained": "true", "weights": "/nowhere/weights.pth"}
+    torch.save(stored, folder / "best.ckpt")
+    assert load_detector(folder).weights == "random"
+
+
 def edit(outputs, change, name="provenance.json"):
     (file,) = outputs.glob(f"results/*/{name}")
     content = json.loads(file.read_text())

@@ -251,7 +251,9 @@ def test_one_network_serves_every_k(own, scale, passes):
     """As by hand: Pillow scales down what the network's passes made too large; at most a level of rounding apart."""
     attack = SuperResolutionAttack(Interpolation(own, "nearest"), scale=scale)
     assert attack.passes == passes
-    assert attack.name == f"nearest-x{scale}" + ("" if own == scale else f"-by{own}")
+    by = "" if own == scale else f"-by{own}"
+    assert (attack.name, attack.network) == (f"nearest-x{scale}{by}", f"nearest{by}")
+    assert (attack.kind, attack.strength) == ("nearest", f"x{scale}{by}")
     face = pictures(1, 48)[0]
     small = cv2.resize(face, (48 // scale, 48 // scale), interpolation=cv2.INTER_AREA)
     large = small.repeat(own**passes, 0).repeat(own**passes, 1)
@@ -268,6 +270,10 @@ def test_a_side_that_no_scale_divides_comes_back(network):
 
 
 def test_scales_below_two_are_refused():
+    with pytest.raises(UserError, match=r"sr_model\.scale=1"):
+        SuperResolutionAttack(Interpolation(1), scale=2)
+    with pytest.raises(UserError, match=r"attack\.scale=2\.5"):
+        SuperResolutionAttack(Interpolation(2), scale=2.5)
     with pytest.raises(UserError, match=r"attack\.scale=1"):
         SuperResolutionAttack(Interpolation(1), scale=1)
 

@@ -61,6 +61,33 @@ def test_a_checkpoint_of_two_numbers_is_seen_into_with_its_sign(fake_index, tmp_
     )
 
 
+def test_a_map_lies_where_the_detector_looks_though_it_sees_the_middle_alone(tmp_path):
+    torch.manual_seed(2)
+    ours = Detector("test_resnet", image_size=64, channels_last=False).eval()
+    torch.save(ours.backbone.state_dict(), tmp_path / "one.pth")
+    config = ours.backbone.pretrained_cfg
+    theirs = CheckpointDetector(
+        str(tmp_path / "one.pth"), backbone="test_resnet", label="one", size=64, mean=config["mean"],
+        std=config["std"], output="logit", crop_margin=0.0, margin=0.25,
+    ).eval()  # fmt: skip
+    faces = torch.rand(2, 3, 90, 90)
+    maps = attention_maps(theirs, faces)
+    assert maps.shape == (2, 90, 90)
+    torch.testing.assert_close(maps[:, 15:75, 15:75], attention_maps(ours, faces[..., 15:75, 15:75]))
+    maps[:, 15:75, 15:75] = 0
+    assert maps.abs().max() == 0
+
+
+def test_scores_without_a_finite_logit_move_by_no_more_than_a_large_one():
+    class Sure(TestedDetector):
+        def forward(self, faces, attacked=False):
+            return torch.full((len(faces),), torch.inf)
+
+    assert torch.equal(
+        band_changes(Sure(), torch.rand(1, 3, 8, 8), torch.rand(1, 3, 8, 8)), torch.zeros(1, 5)
+    )
+
+
 def test_what_cannot_be_seen_into_is_told():
     class Other(TestedDetector):
         pass

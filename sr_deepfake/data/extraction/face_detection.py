@@ -166,7 +166,7 @@ class FaceDetector:
             ]
             if window is not None:
                 proposals += [self._propose([integral], scale, window)[0] for scale in scales]
-        if not proposals:
+        if not any(map(len, proposals)):
             return []
         (refined,) = self._refine([integral], [merge_levels(proposals)])
         return sorted(_detections(refined), key=lambda detection: -detection.area)
@@ -283,14 +283,21 @@ class FaceDetector:
 
 
 def _around(face: Detection, size: float, height: int, width: int) -> tuple[int, int, int, int] | None:
-    """A window of a size around a face, inside the frame; None where too little of it is."""
+    """A window of a size around a face, moved into the frame; None where the face is outside of it."""
     left, top, right, bottom = face.box
-    across, down = (left + right) / 2, (top + bottom) / 2
-    window = (
-        max(0, round(across - size / 2)), max(0, round(down - size / 2)),
-        min(width, round(across + size / 2)), min(height, round(down + size / 2)),
-    )  # fmt: skip
-    return window if min(window[2] - window[0], window[3] - window[1]) >= size / 4 else None
+    if right <= 0 or bottom <= 0 or left >= width or top >= height:
+        return None
+    (first, last), (upper, lower) = (
+        _interval((low + high) / 2, size, length)
+        for low, high, length in ((left, right, width), (top, bottom, height))
+    )
+    return first, upper, last, lower
+
+
+def _interval(middle: float, size: float, length: int) -> tuple[int, int]:
+    """Begin and end of a stretch around a place: as long as it is to be, or as there is room."""
+    begin = round(min(max(middle - size / 2, 0), max(length - size, 0)))
+    return begin, min(length, round(begin + size))
 
 
 def _by_size(frames: Sequence[Frame] | Frame, find: Callable[[list[Frame]], Sequence[Found]]) -> list[Found]:

@@ -154,7 +154,7 @@ class ExternalDetector(TestedDetector):
             UserError: the network does not take such faces, or its answer is no such thing as `output` says.
         """
         kind = torch.float32 if faces.device.type == "mps" else torch.float64
-        numbers = self._answer(self.face_input(self._cut(faces))).to(kind)
+        numbers = self._answer(self.face_input(self.cut(faces))).to(kind)
         if self.output == "logits2" or (self.output == "probability" and numbers.shape[1] == 2):
             if numbers.shape[1] != 2:
                 raise UserError(
@@ -170,7 +170,7 @@ class ExternalDetector(TestedDetector):
         logits = numbers[:, 0] if self.output == "logit" else _log_odds(self.path, numbers[:, 0])
         return logits if self.fake_index == 1 else -logits
 
-    def _cut(self, faces: Tensor) -> Tensor:
+    def cut(self, faces: Tensor) -> Tensor:
         """The middle of the faces, with the margin that the network expects."""
         side = faces.shape[-1]
         kept = max(1, round(side * self.kept))

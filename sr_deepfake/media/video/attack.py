@@ -56,15 +56,14 @@ class VideoSettings:
     preview: Path | None = None
 
     def __post_init__(self) -> None:
-        for option, value, smallest in (
-            ("faces.every", 1 if self.every == AUTO else self.every, 1),
-            ("attack.feather", self.feather, 0),
-            ("video.batch", self.batch, 1),
-        ):
-            if not isinstance(value, int):
-                raise UserError(f"{option}={value} must be a whole number, or {AUTO}")
-            if value < smallest:
-                raise UserError(f"{option}={value} must be at least {smallest}")
+        every = 1 if self.every == AUTO else self.every
+        if not isinstance(every, int):
+            raise UserError(f"faces.every={every}: it is a whole number, or {AUTO}")
+        for option, value in (("faces.every", every), ("video.batch", self.batch)):
+            if value < 1:
+                raise UserError(f"{option}={value} must be at least 1")
+        if self.feather < 0:
+            raise UserError(f"faces.feather={self.feather} must be at least 0")
 
 
 @dataclass(frozen=True)
@@ -140,11 +139,12 @@ def attack_video(
             preview = stack.enter_context(PreviewWriter(file, settings.preview, reader, labels))
         writer = stack.enter_context(VideoWriter(beside, target, reader, settings.encoding))
         read = stack.enter_context(Background(in_batches(reader.items(), settings.batch)))
-        if isinstance(settings.every, str):
-            follow: Find = Following(finder) if isinstance(finder, FaceFinder) else finder
-            found = stack.enter_context(Background(find_faces(read, follow)))
-        else:
+        if isinstance(settings.every, int):
             found = stack.enter_context(Background(find_faces(read, finder, settings.every)))
+        elif isinstance(finder, FaceFinder):
+            found = stack.enter_context(Background(find_faces(read, Following(finder))))
+        else:
+            raise ValueError('every="auto" needs a FaceFinder, which finds faces around known ones, too')
         attacked = stack.enter_context(Background(attack_found(found, attack_faces)))
         frames = faces = too_small = 0
         for batch in attacked:

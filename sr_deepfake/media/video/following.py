@@ -46,7 +46,7 @@ class Following:
         whole = self._is_other_scene(frame) or self._since >= EVERY
         if not whole:
             found = self.finder.detector.around(frame, self._known) if self._known else []
-            whole = len(found) < len(self._known)
+            whole = not all(any(_is_near(each, known) for each in found) for known in self._known)
         if whole:
             (found,) = self.finder.detector.all([frame])
             self.searched, self._since = self.searched + 1, 0
@@ -58,3 +58,10 @@ class Following:
         small = cv2.resize(frame, _THUMBNAIL, interpolation=cv2.INTER_AREA).astype(np.float32)
         before, self._thumbnail = self._thumbnail, small
         return before is None or float(np.abs(small - before).mean()) > CUT
+
+
+def _is_near(face: Detection, known: Detection) -> bool:
+    """Whether the middle of a face lies in the box of a known one."""
+    left, top, right, bottom = known.box
+    middle = (face.box[0] + face.box[2]) / 2, (face.box[1] + face.box[3]) / 2
+    return left <= middle[0] <= right and top <= middle[1] <= bottom

@@ -30,7 +30,8 @@ def spectrum_figure(found: Explanations, grid: ReportGrid) -> ReportFigure | Non
     return ReportFigure(
         name="spectrum",
         title="Spectra of the faces",
-        caption="Power of each frequency, averaged over directions, against that of clean pristine faces (0 dB). "
+        caption="Power of each frequency, averaged over directions, against that of clean faces of the first panel "
+        f"({found.spectra[0].kind}: 0 dB). "
         f"Attack: {grid.attack}. Dotted: scaled down and up without its network. Faces: {faces}.",
         figure=drawn(lambda figure: _spectra(figure, found.spectra, columns), 0.45 + 1.55 * rows, PAGE),
     )

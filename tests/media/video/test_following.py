@@ -66,6 +66,13 @@ def test_a_lost_face_makes_the_frame_be_searched_whole():
     ]  # fmt: skip
 
 
+def test_another_face_in_the_place_of_a_lost_one_is_no_reason_to_stop():
+    detector = Scripted([[face(10), face(90)], [face(10), face(12)], [face(10), face(12)]])
+    follow = Following(FaceFinder(detector))
+    follow(frames_of(2))
+    assert detector.searches == [("all", 0), ("around", 1), ("all", 1)]
+
+
 def test_a_cut_makes_the_frame_be_searched_whole():
     detector = Scripted([[face(10)], [face(10)], [face(90)], [face(90)]])
     follow = Following(FaceFinder(detector))
@@ -92,6 +99,18 @@ def test_around_a_known_face_is_found_what_the_whole_search_finds(people, move):
     near = detector.around(frame, known)
     assert len(near) == len(whole)
     assert min(overlap_of(a.box, b.box) for a, b in zip(whole, near, strict=True)) > 0.9
+
+
+@pytest.mark.parametrize("left", [-80, -40, 300, 360])
+@pytest.mark.parametrize("side", [90, 200])
+def test_faces_that_leave_the_frame_are_looked_for_as_long_as_they_are_in_it(side, left):
+    """Also where hardly anything of the box is left, and where the box is larger than the frame."""
+    detector = FaceDetector(share=1 / 20)
+    frame = scene(("030", 100, 30, side))
+    (whole,) = detector.all([frame])
+    known = Detection((left, 60.0, left + side, 60.0 + 1.3 * side), 0.9)
+    for each in detector.around(frame, [known, Detection((-900.0, -900.0, 900.0, 900.0), 0.9)]):
+        assert overlap_of(each.box, whole[0].box) > 0.85
 
 
 def test_around_nothing_and_outside_the_frame_nothing_is_found():
