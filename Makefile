@@ -31,7 +31,7 @@ demo: $(STAMP)  ## train a detector on the sample, attack it, print the paper's 
 	$(BIN)/python -m sr_deepfake.train experiment=demo
 	$(BIN)/python -m sr_deepfake.report
 
-sweep: $(STAMP)  ## the paper's grid on the sample, small: models x forgery methods x attacked or not (45 minutes, on a CPU)
+sweep: $(STAMP)  ## the paper's grid on the sample, small: models x forgery methods x attacked or not (an hour, on a CPU)
 	$(BIN)/python -m sr_deepfake.train -m experiment=sample_sweep
 	$(BIN)/python -m sr_deepfake.status experiment=sample_sweep
 	$(BIN)/python -m sr_deepfake.report

@@ -24,7 +24,7 @@ from sr_deepfake.metrics.predictions import read_predictions
 pytestmark = pytest.mark.slow
 
 SIDE = 112  # px; the demo's 224 take four times as long
-SETTINGS = ExtractionSettings(frames=5)  # as many as the demo's protocol takes; the demo itself finds ten
+SETTINGS = ExtractionSettings(frames=5)  # of a video; the demo finds ten, and takes three
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +45,7 @@ def demo(cache, tmp_path_factory):
             "experiment=demo",
             f"protocol.image_size={SIDE}",
             f"extraction.frames={SETTINGS.frames}",
+            f"protocol.frames={SETTINGS.frames}",
         ],
         cwd=folder,
         env={**os.environ, "SR_DEEPFAKE_CACHE": str(cache)},
