@@ -48,9 +48,7 @@ class Explainer:
                 for number, face in enumerate((clean, attacked))
             ]
         except Exception as error:  # of somebody's weights or of a backbone of timm: any class
-            self._note(
-                f"{model_name(result.model)} on {result.tested_on} is not looked into, since {last_line(error)}"
-            )
+            self._tell(result, error)
             return None
         largest = max(float(each.max()) for each in maps) or 1.0
         return tuple((each / largest).double().numpy() for each in maps)
@@ -70,7 +68,7 @@ class Explainer:
                         spectra[name] = self._spectrum(result, name, pairs[label])
                 changes.append(self._change(result, pairs))
             except Exception as error:  # likewise
-                self._note(f"{result.name}: what moves its detector is left out, since {last_line(error)}")
+                self._tell(result, error)
         return Explanations(sorted(spectra.values(), key=lambda found: found.kind != PRISTINE), changes)
 
     def _spectrum(self, result: Result, name: str, pairs: Sequence[tuple[Tensor, Tensor]]) -> Spectrum:
@@ -97,7 +95,9 @@ class Explainer:
         detector: TestedDetector = self._faces.once(key, lambda: _loaded(result))
         return detector
 
-    def _note(self, words: str) -> None:
+    def _tell(self, result: Result, error: Exception) -> None:
+        name = f"{model_name(result.model)} on {result.tested_on}"
+        words = f"{name} is not looked into, since {last_line(error)}"
         if words not in self.notes:
             self.notes.append(words)
 

@@ -285,7 +285,7 @@ def test_stages_overlap(tmp_path):
 
 
 def test_settings_that_make_no_sense_are_refused():
-    for message, arguments in ((r"faces\.every=0", {"every": 0}), (r"attack\.feather=-1", {"feather": -1})):
+    for message, arguments in ((r"faces\.every=0", {"every": 0}), (r"faces\.feather=-1", {"feather": -1})):
         with pytest.raises(UserError, match=message):
             VideoSettings(**arguments)
     with pytest.raises(UserError, match=r"video\.crf=52"):
