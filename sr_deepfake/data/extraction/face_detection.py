@@ -41,7 +41,8 @@ Found = TypeVar("Found")
 WINDOW = 12  # side of the first network's window, px
 FACTOR = 0.709  # between two levels of the pyramid, as in facenet-pytorch
 OPENING = (4, 2, 0)  # the pyramid is opened in three steps: faces from 79, 40 and 20 px, if min_face is 20
-SURROUNDING = 2.0  # sides of a known face that are looked at around it
+STRIDE = 2  # between two places of the first network's window
+SURROUNDING = 3.0  # sides of a known face that are looked at around it
 CLEARANCE = 1.7  # a face settles its frame when it is this much larger than the step's smallest
 
 
@@ -155,17 +156,12 @@ class FaceDetector:
         """
         height, width = frame.shape[:2]
         integral = cv2.integral(frame).astype(np.int32, copy=False)
+        windows = [(_side(face), _around(face, SURROUNDING * _side(face), height, width)) for face in known]
         proposals = []
-        for face in known:
-            left, top, right, bottom = face.box
-            side = max(right - left, bottom - top)
-            window = _around(face, SURROUNDING * side, height, width)
-            # The levels of the whole frame's pyramid at which a face of this size is seen.
-            scales = [
-                scale for scale in self._scales(height, width) if side / 2 <= WINDOW / scale <= 1.6 * side
-            ]
-            if window is not None:
-                proposals += [self._propose([integral], scale, window)[0] for scale in scales]
+        for scale in self._scales(height, width):
+            # A face is seen at the levels of the whole frame's pyramid at which it is about as large as the window.
+            near = [w for side, w in windows if w is not None and side / 3 <= WINDOW / scale <= 2.5 * side]
+            proposals += [self._propose([integral], scale, window)[0] for window in near]
         if not any(map(len, proposals)):
             return []
         (refined,) = self._refine([integral], [merge_levels(proposals)])
@@ -222,22 +218,24 @@ class FaceDetector:
     ) -> list[Boxes]:
         """First network on one level of the pyramid: for each frame `n×9` (box, probability, regression).
 
-        Of the whole frames, or of a window of them (left, top, right, bottom).
+        In a window (left, top, right, bottom, px of the frame) it sees what it sees there of the whole level: its
+        places lie on the same grid.
         """
-        window = window or (0, 0, integrals[0].shape[1] - 1, integrals[0].shape[0] - 1)
-        left, top, right, bottom = window
-        offset = np.array([left, top])
-        size = (int((bottom - top) * scale + 1), int((right - left) * scale + 1))
-        images = [area_means(integral, window, size) for integral in integrals]
-        regression, probability = self._run(0, np.stack(images))
+        height, width = integrals[0].shape[0] - 1, integrals[0].shape[1] - 1
+        size = (int(height * scale + 1), int(width * scale + 1))
+        left, top, right, bottom = (int(edge * scale) for edge in window or (0, 0, width, height))
+        left, top = left // STRIDE * STRIDE, top // STRIDE * STRIDE
+        part = slice(top, bottom + 2), slice(left, right + 2)
+        level = np.stack([area_means(integral, (0, 0, width, height), size, part) for integral in integrals])
+        regression, probability = self._run(0, level)
         boxes_of_frames = []
         for frame_regression, frame_probability in zip(regression, probability[:, 1], strict=True):
             rows, columns = np.nonzero(frame_probability >= self.thresholds[0])
-            corner = np.stack([columns, rows], axis=1) * 2  # the network's stride
+            corner = np.stack([columns, rows], axis=1) * STRIDE + np.array([left, top])
             boxes = np.concatenate(
                 [
-                    np.floor((corner + 1) / scale) + offset,
-                    np.floor((corner + WINDOW) / scale) + offset,
+                    np.floor((corner + 1) / scale),
+                    np.floor((corner + WINDOW) / scale),
                     frame_probability[rows, columns][:, None],
                     frame_regression[:, rows, columns].T,
                 ],
@@ -292,6 +290,12 @@ def _around(face: Detection, size: float, height: int, width: int) -> tuple[int,
         for low, high, length in ((left, right, width), (top, bottom, height))
     )
     return first, upper, last, lower
+
+
+def _side(face: Detection) -> float:
+    """The longer side of a face's box."""
+    left, top, right, bottom = face.box
+    return max(right - left, bottom - top)
 
 
 def _interval(middle: float, size: float, length: int) -> tuple[int, int]:

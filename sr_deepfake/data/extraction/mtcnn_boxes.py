@@ -11,7 +11,12 @@ Boxes = NDArray[np.float32]  # one row a box: left, top, right, bottom, then wha
 Integral = NDArray[np.int32]  # what cv2.integral gives: (H + 1)×(W + 1)×3
 
 
-def area_means(integral: Integral, bounds: Sequence[int], size: tuple[int, int]) -> NDArray[np.float32]:
+def area_means(
+    integral: Integral,
+    bounds: Sequence[int],
+    size: tuple[int, int],
+    part: tuple[slice, slice] = (slice(None), slice(None)),
+) -> NDArray[np.float32]:
     """Shrink (or enlarge) a part of a frame to `size` (height, width), float32 in [0, 255].
 
     The same numbers as `torch.nn.functional.interpolate(part, size, mode="area")` gives.
@@ -20,6 +25,7 @@ def area_means(integral: Integral, bounds: Sequence[int], size: tuple[int, int])
         integral: `cv2.integral` of the frame.
         bounds: left, top, right, bottom of the part.
         size: height and width of the result.
+        part: rows and columns of the result that are wanted.
 
     >>> import cv2
     >>> frame = np.arange(12, dtype=np.uint8).reshape(2, 2, 3)
@@ -27,8 +33,9 @@ def area_means(integral: Integral, bounds: Sequence[int], size: tuple[int, int])
     array([[[4.5, 5.5, 6.5]]], dtype=float32)
     """
     left, top, right, bottom = bounds
-    row_start, row_stop = _bins(top, bottom, size[0])
-    column_start, column_stop = _bins(left, right, size[1])
+    row_start, row_stop = (edges[part[0]] for edges in _bins(top, bottom, size[0]))
+    column_start, column_stop = (edges[part[1]] for edges in _bins(left, right, size[1]))
+    left, right = column_start[0], column_stop[-1]
     # Differences of int32 sums are right even where the sums themselves have wrapped.
     strips = integral[row_stop, left : right + 1] - integral[row_start, left : right + 1]
     sums = strips[:, column_stop - left] - strips[:, column_start - left]

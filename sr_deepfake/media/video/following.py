@@ -10,6 +10,7 @@ from sr_deepfake.data.extraction.face_detection import Detection
 from sr_deepfake.media.faces import FaceFinder, FoundFaces, Picture
 
 EVERY = 5  # frames, of which the first is searched whole
+CROWD = 6  # faces; to follow more takes as long as to search the whole frame
 CUT = 25.0  # grey levels by which frames differ in the mean where another scene begins
 _THUMBNAIL = (32, 18)  # px, in which that is measured
 
@@ -17,8 +18,9 @@ _THUMBNAIL = (32, 18)  # px, in which that is measured
 class Following:
     """Finds the faces of one video's frames, which have to come in their order.
 
-    Every fifth frame is searched whole, and so is the first one of another scene and one in which a known face is lost;
-    all others around the faces of the frame before. So a face that appears is met four frames later at the most.
+    Every fifth frame is searched whole, and so are the first one of another scene, one in which a known face is lost
+    and those of a crowd; all others around the faces of the frame before. So a face that appears is met four frames
+    later at the most.
 
     Args:
         finder: searches.
@@ -43,7 +45,7 @@ class Following:
         return [self.finder.squares(frame, self._faces(frame)) for frame in frames]
 
     def _faces(self, frame: Picture) -> list[Detection]:
-        whole = self._is_other_scene(frame) or self._since >= EVERY
+        whole = self._is_other_scene(frame) or self._since >= EVERY or len(self._known) > CROWD
         if not whole:
             found = self.finder.detector.around(frame, self._known) if self._known else []
             whole = not all(any(_is_near(each, known) for each in found) for known in self._known)

@@ -4,7 +4,7 @@ from scenes import scene
 
 from sr_deepfake.data.extraction.face_detection import Detection, FaceDetector
 from sr_deepfake.media.faces import FaceFinder
-from sr_deepfake.media.video.following import EVERY, Following
+from sr_deepfake.media.video.following import CROWD, EVERY, Following
 
 
 def face(left, top=20.0, side=48.0, probability=0.99):
@@ -71,6 +71,13 @@ def test_another_face_in_the_place_of_a_lost_one_is_no_reason_to_stop():
     follow = Following(FaceFinder(detector))
     follow(frames_of(2))
     assert detector.searches == [("all", 0), ("around", 1), ("all", 1)]
+
+
+def test_a_crowd_is_searched_whole():
+    detector = Scripted([[face(3 * number) for number in range(CROWD + 1)]] * 4)
+    follow = Following(FaceFinder(detector))
+    follow(frames_of(4))
+    assert detector.searches == [("all", number) for number in range(4)]
 
 
 def test_a_cut_makes_the_frame_be_searched_whole():
