@@ -3,9 +3,9 @@
     python benchmarks/following.py
 
 Frames of 720p are made here: people of the embedded sample who move over a textured background, and a crowd, in which
-people appear and vanish. A face of the whole search agrees where one of the other overlaps it by 0.9 or more (intersection
-over union of the boxes); a frame agrees where all do and both find equally many. Faces are looked for from the size of
-the program's default on.
+people appear and vanish. A face of the whole search agrees where one of the other overlaps it by 0.9 or more
+(intersection over union of the boxes); a frame agrees where all do and both find equally many. Faces are looked for
+from the size of the program's default on.
 """
 
 import argparse
