@@ -32,6 +32,7 @@ from sr_deepfake.data.extraction.mtcnn_boxes import (
     square_boxes,
     suppress_contained,
     suppress_overlapping,
+    window_around,
 )
 from sr_deepfake.system.hardware import exact_float32
 
@@ -156,7 +157,11 @@ class FaceDetector:
         """
         height, width = frame.shape[:2]
         integral = cv2.integral(frame).astype(np.int32, copy=False)
-        windows = [(_side(face), _around(face, SURROUNDING * _side(face), height, width)) for face in known]
+        sides = [max(face.box[2] - face.box[0], face.box[3] - face.box[1]) for face in known]
+        windows = [
+            (side, window_around(face.box, SURROUNDING * side, height, width))
+            for face, side in zip(known, sides, strict=True)
+        ]
         proposals = []
         for scale in self._scales(height, width):
             # A face is seen at the levels of the whole frame's pyramid at which it is about as large as the window.
@@ -278,30 +283,6 @@ class FaceDetector:
                 batch = torch.from_numpy(images[start : start + 512]).to(self.device).permute(0, 3, 1, 2)
                 outputs.append(self._networks[stage]((batch - 127.5) * 0.0078125))
         return [torch.cat(parts).cpu().numpy() for parts in zip(*outputs, strict=True)]
-
-
-def _around(face: Detection, size: float, height: int, width: int) -> tuple[int, int, int, int] | None:
-    """A window of a size around a face, moved into the frame; None where the face is outside of it."""
-    left, top, right, bottom = face.box
-    if right <= 0 or bottom <= 0 or left >= width or top >= height:
-        return None
-    (first, last), (upper, lower) = (
-        _interval((low + high) / 2, size, length)
-        for low, high, length in ((left, right, width), (top, bottom, height))
-    )
-    return first, upper, last, lower
-
-
-def _side(face: Detection) -> float:
-    """The longer side of a face's box."""
-    left, top, right, bottom = face.box
-    return max(right - left, bottom - top)
-
-
-def _interval(middle: float, size: float, length: int) -> tuple[int, int]:
-    """Begin and end of a stretch around a place: as long as it is to be, or as there is room."""
-    begin = round(min(max(middle - size / 2, 0), max(length - size, 0)))
-    return begin, min(length, round(begin + size))
 
 
 def _by_size(frames: Sequence[Frame] | Frame, find: Callable[[list[Frame]], Sequence[Found]]) -> list[Found]:

@@ -113,3 +113,33 @@ def suppress_contained(boxes: Boxes, overlap: float) -> Boxes:
         if (intersection <= overlap * np.minimum(area[i], area[kept])).all():
             kept.append(int(i))
     return boxes[kept]
+
+
+def window_around(
+    box: Sequence[float], size: float, height: int, width: int
+) -> tuple[int, int, int, int] | None:
+    """A window of a size around a box, moved into the frame; None where the box is outside of it.
+
+    Args:
+        box: left, top, right, bottom.
+        size: side of the window, px.
+        height: of the frame.
+        width: of the frame.
+
+    >>> window_around((-20, 40, 20, 80), 60, height=100, width=200)
+    (0, 30, 60, 90)
+    """
+    left, top, right, bottom = box
+    if right <= 0 or bottom <= 0 or left >= width or top >= height:
+        return None
+    (first, last), (upper, lower) = (
+        _stretch((low + high) / 2, size, length)
+        for low, high, length in ((left, right, width), (top, bottom, height))
+    )
+    return first, upper, last, lower
+
+
+def _stretch(middle: float, size: float, length: int) -> tuple[int, int]:
+    """Begin and end of a stretch around a place: as long as it is to be, or as there is room."""
+    begin = round(min(max(middle - size / 2, 0), max(length - size, 0)))
+    return begin, min(length, round(begin + size))
