@@ -42,6 +42,7 @@ Found = TypeVar("Found")
 WINDOW = 12  # side of the first network's window, px
 FACTOR = 0.709  # between two levels of the pyramid, as in facenet-pytorch
 OPENING = (4, 2, 0)  # the pyramid is opened in three steps: faces from 79, 40 and 20 px, if min_face is 20
+COARSE = 16  # px of a level, of which the windows' sides are multiples
 STRIDE = 2  # between two places of the first network's window
 SURROUNDING = 3.0  # sides of a known face that are looked at around it
 CLEARANCE = 1.7  # a face settles its frame when it is this much larger than the step's smallest
@@ -228,9 +229,12 @@ class FaceDetector:
         """
         height, width = integrals[0].shape[0] - 1, integrals[0].shape[1] - 1
         size = (int(height * scale + 1), int(width * scale + 1))
-        left, top, right, bottom = (int(edge * scale) for edge in window or (0, 0, width, height))
-        left, top = left // STRIDE * STRIDE, top // STRIDE * STRIDE
-        part = slice(top, bottom + 2), slice(left, right + 2)
+        left = top = 0
+        part = slice(None), slice(None)
+        if window is not None:
+            left, across = _on_the_grid(int(window[0] * scale), int(window[2] * scale) + 2, size[1])
+            top, down = _on_the_grid(int(window[1] * scale), int(window[3] * scale) + 2, size[0])
+            part = down, across
         level = np.stack([area_means(integral, (0, 0, width, height), size, part) for integral in integrals])
         regression, probability = self._run(0, level)
         boxes_of_frames = []
@@ -283,6 +287,16 @@ class FaceDetector:
                 batch = torch.from_numpy(images[start : start + 512]).to(self.device).permute(0, 3, 1, 2)
                 outputs.append(self._networks[stage]((batch - 127.5) * 0.0078125))
         return [torch.cat(parts).cpu().numpy() for parts in zip(*outputs, strict=True)]
+
+
+def _on_the_grid(begin: int, end: int, length: int) -> tuple[int, slice]:
+    """A stretch of a level that holds another: where it begins, a place of the network, and the stretch.
+
+    Its length is a multiple of `COARSE` where there is room: libraries keep something for each shape that they meet.
+    """
+    long = min(-(-(end - begin + STRIDE) // COARSE) * COARSE, length)
+    start = max(0, min(begin, length - long)) // STRIDE * STRIDE
+    return start, slice(start, start + long)
 
 
 def _by_size(frames: Sequence[Frame] | Frame, find: Callable[[list[Frame]], Sequence[Found]]) -> list[Found]:
