@@ -194,6 +194,8 @@ def main() -> None:
     batches = OneBatch(arguments.steps, arguments.batch)
     for backbone in arguments.models:
         pairs = []
+        if device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats()
         for _ in range(arguments.rounds):
             bare = bare_steps(backbone, batches, device, number)
             pairs.append((bare, lightning_steps(backbone, batches, accelerator, number)))

@@ -5,6 +5,7 @@ from typing import Any, TypeVar
 
 import av
 import numpy as np
+from av.sidedata.sidedata import SideDataContainer
 from numpy.typing import NDArray
 
 from sr_deepfake.data.extraction.cropping import Crop
@@ -89,7 +90,8 @@ def orientation_of(frame: "av.VideoFrame") -> Orientation:
     >>> orientation_of(av.VideoFrame(64, 48, "yuv420p"))
     Orientation(transposed=False, rows=False, columns=False)
     """
-    side_data: Any = frame.side_data.get("DISPLAYMATRIX")
+    # Not `frame.side_data`: the frame keeps that, it refers to the frame, and Python frees such a circle late.
+    side_data: Any = SideDataContainer(frame).get("DISPLAYMATRIX")
     if side_data is None:
         return Orientation()
     # A stored pixel (x, y) is shown at (a·x + c·y, b·x + d·y): FFmpeg's libavutil/display.h.

@@ -16,6 +16,10 @@ from sr_deepfake.system.errors import UserError
 
 Item = TypeVar("Item")
 
+# How many threads NumPy's, SciPy's and OpenCV's linear algebra takes, else one a core in each process: on 16 cores, 16
+# processes with 16 threads each are slower than two.
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
 
 def run_in_processes(
     function: Callable[[Item], None],
@@ -27,7 +31,8 @@ def run_in_processes(
 ) -> Iterator[tuple[Item, str]]:
     """Call `function` on every item, each in one of `workers` processes.
 
-    An item whose process dies (a crash in native code, or a kill) is tried once more, in another.
+    An item whose process dies (a crash in native code, or a kill) is tried once more, in another. Linear algebra takes
+    one thread there, unless the environment says another number.
 
     Args:
         function: importable by name; its exceptions end the run and are raised here.
@@ -43,6 +48,8 @@ def run_in_processes(
     # Spawned, not forked: a fork of a process that has run torch can hang in its thread pool.
     context = multiprocessing.get_context("spawn")
     pool = ProcessPool(max(1, min(workers, len(items))), 0, _start_process, (initializer, initargs), context)
+    unset = [name for name in THREADS if name not in os.environ]
+    os.environ.update(dict.fromkeys(unset, "1"))  # the processes inherit it
     try:
         running: dict[Future[None], Item] = {
             pool.schedule(function, (item,), timeout=timeout): item for item in items
@@ -71,6 +78,8 @@ def run_in_processes(
     finally:
         pool.stop()
         pool.join()
+        for name in unset:
+            os.environ.pop(name, None)
 
 
 def _start_process(initializer: Callable[..., None], initargs: tuple[Any, ...]) -> None:

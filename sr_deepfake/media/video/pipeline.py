@@ -154,8 +154,8 @@ def _move(first: Crop, second: Crop, place: float, height: int, width: int, mult
     return Crop(corner[0], corner[1], side)
 
 
-# Pixels of the frames of a batch: 8 of 720p, 1 of 4K. Several batches are under way at once.
-BATCH_PIXELS = 8_000_000
+# Pixels of the frames of a batch: 4 of 720p, 1 of 4K. Several batches are under way at once.
+BATCH_PIXELS = 4_000_000
 # Pixels of the frames in which faces are looked for together: 1 of 720p. A face detector needs some 60 bytes for each,
 # and on a CPU it is a quarter faster with one frame, which its cache holds, than with eight.
 FIND_PIXELS = 1_000_000

@@ -1,3 +1,6 @@
+import gc
+
+import av
 import numpy as np
 import pytest
 from hypothesis import given
@@ -5,7 +8,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
 from sr_deepfake.data.extraction.cropping import Crop
-from sr_deepfake.data.extraction.orientation import OF_EXIF
+from sr_deepfake.data.extraction.orientation import OF_EXIF, upright
 from sr_deepfake.media.faces import cut
 
 ALL = st.sampled_from(sorted(OF_EXIF))
@@ -47,3 +50,17 @@ def test_words_tell_the_turns_and_the_mirror(number):
     assert str(orientation) == f"turned by {90 * orientation.turns}°" + (
         " and mirrored" * orientation.mirrored
     )
+
+
+def test_a_frame_is_freed_at_once():
+    def frames() -> int:
+        return sum(isinstance(each, av.VideoFrame) for each in gc.get_objects())
+
+    gc.collect()
+    before = frames()
+    gc.disable()
+    try:
+        upright(av.VideoFrame(64, 48, "yuv420p"))
+        assert frames() == before
+    finally:
+        gc.enable()

@@ -1,3 +1,4 @@
+import importlib
 import os
 import signal
 import subprocess
@@ -6,8 +7,9 @@ import time
 from pathlib import Path
 
 import pytest
+from threadpoolctl import threadpool_info
 
-from sr_deepfake.data.extraction.workers import parse_shard, run_in_processes
+from sr_deepfake.data.extraction.workers import THREADS, parse_shard, run_in_processes
 from sr_deepfake.system.errors import UserError
 
 
@@ -34,6 +36,27 @@ def write(path: Path) -> None:
     if path.name == "fails":
         raise OSError(28, "No space left on device")
     path.touch()
+
+
+def count_threads(path: Path) -> None:
+    """Write how many threads linear algebra would take."""
+    importlib.import_module("numpy.linalg")
+    pools = [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+    path.write_text(str(max(pools)))
+
+
+@pytest.mark.parametrize(("wished", "threads"), [(None, "1"), ("2", "2")])
+def test_linear_algebra_takes_one_thread_unless_told(tmp_path, monkeypatch, wished, threads):
+    if int(threads) > (os.cpu_count() or 1):
+        pytest.skip("there is one core alone")
+    for name in THREADS:
+        monkeypatch.delenv(name, raising=False)
+    if wished:
+        monkeypatch.setenv("OPENBLAS_NUM_THREADS", wished)
+    before = dict(os.environ)
+    list(run_in_processes(count_threads, [tmp_path / "count"], 1, nothing))
+    assert (tmp_path / "count").read_text() == threads
+    assert dict(os.environ) == before
 
 
 def test_runs_everything_and_gives_up_what_crashes(tmp_path):
