@@ -44,7 +44,8 @@ FACTOR = 0.709  # between two levels of the pyramid, as in facenet-pytorch
 OPENING = (4, 2, 0)  # the pyramid is opened in three steps: faces from 79, 40 and 20 px, if min_face is 20
 COARSE = 16  # px of a level, of which the windows' sides are multiples
 STRIDE = 2  # between two places of the first network's window
-SURROUNDING = 3.0  # sides of a known face that are looked at around it
+LIKE = (1 / 3, 2.5)  # sides of a known face: how large the faces are that are looked for around it,
+SURROUNDING, ROOM = 1.25, 2.0  # in a window of so many sides of it, and so many of the faces looked for
 CLEARANCE = 1.7  # a face settles its frame when it is this much larger than the step's smallest
 
 
@@ -158,16 +159,14 @@ class FaceDetector:
         """
         height, width = frame.shape[:2]
         integral = cv2.integral(frame).astype(np.int32, copy=False)
-        sides = [max(face.box[2] - face.box[0], face.box[3] - face.box[1]) for face in known]
-        windows = [
-            (side, window_around(face.box, SURROUNDING * side, height, width))
-            for face, side in zip(known, sides, strict=True)
-        ]
         proposals = []
         for scale in self._scales(height, width):
-            # A face is seen at the levels of the whole frame's pyramid at which it is about as large as the window.
-            near = [w for side, w in windows if w is not None and side / 3 <= WINDOW / scale <= 2.5 * side]
-            proposals += [self._propose([integral], scale, window)[0] for window in near]
+            shown = WINDOW / scale  # side of the faces that this level of the whole frame's pyramid shows, px
+            for face in known:
+                side = max(face.box[2] - face.box[0], face.box[3] - face.box[1])
+                window = window_around(face.box, SURROUNDING * side + ROOM * shown, height, width)
+                if window is not None and LIKE[0] * side <= shown <= LIKE[1] * side:
+                    proposals += self._propose([integral], scale, window)
         if not any(map(len, proposals)):
             return []
         (refined,) = self._refine([integral], [merge_levels(proposals)])

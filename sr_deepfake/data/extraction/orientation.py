@@ -91,7 +91,7 @@ def orientation_of(frame: "av.VideoFrame") -> Orientation:
     Orientation(transposed=False, rows=False, columns=False)
     """
     # Not `frame.side_data`: the frame keeps that, it refers to the frame, and Python frees such a circle late.
-    side_data: Any = SideDataContainer(frame).get("DISPLAYMATRIX")
+    side_data: Any = SideDataContainer(frame).get("DISPLAYMATRIX")  # type: ignore[call-arg]
     if side_data is None:
         return Orientation()
     # A stored pixel (x, y) is shown at (a·x + c·y, b·x + d·y): FFmpeg's libavutil/display.h.
