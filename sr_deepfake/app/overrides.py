@@ -53,7 +53,7 @@ def _with_runs(arguments: list[str]) -> list[str]:
     """Turn the arguments of `train` in `report experiment=X ...` into `runs=[...]`."""
     if not any(argument.startswith("experiment=") for argument in arguments):
         return arguments
-    own = tuple(_OF_THE_REPORT)
+    own = tuple(OF_THE_REPORT)
     asked = [
         word
         for word in arguments
@@ -78,9 +78,9 @@ def _long(argument: str) -> str:
 
 
 # Options of `report`; what else stands beside experiment= is train's.
-_OF_THE_REPORT = (
-    "compare", "compare_force", "examples", "folders", "grid", "log_folder", "logger", "out", "paths", "run_name",
-    "run_tags", "runs", "scores",
+OF_THE_REPORT = (
+    "compare", "compare_force", "examples", "explain", "folders", "grid", "log_folder", "logger", "out", "paths",
+    "run_name", "run_tags", "runs", "scores",
 )  # fmt: skip
 # Programs that know no data set.
 _WITHOUT_DATA = ("attack", "report", "train_sr")

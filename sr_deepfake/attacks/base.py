@@ -99,6 +99,31 @@ def attack_pictures(faces: Tensor, attack: Callable[[Picture], Picture]) -> Tens
     return (torch.from_numpy(attacked).permute(0, 3, 1, 2).contiguous().float() / 255).to(faces.device)
 
 
+class PictureAttack(Attack):
+    """An attack that changes faces one by one, as the 8-bit pictures that they are on disk, on the CPU.
+
+    Example:
+        >>> class Negative(PictureAttack):
+        ...     kind = "negative"
+        ...     def change(self, picture):
+        ...         return 255 - picture
+        >>> Negative()(torch.full((1, 3, 1, 1), 0.2))
+        tensor([[[[0.8000]], [[0.8000]], [[0.8000]]]])
+    """
+
+    def forward(self, faces: Tensor) -> Tensor:
+        """Attack `faces` (float32, B×3×S×S in [0, 1]); returns the same shape, on the grid k/255.
+
+        Raises:
+            ValueError: `faces` has another shape, type or range.
+        """
+        return attack_pictures(faces, self.change)
+
+    def change(self, picture: Picture) -> Picture:
+        """Attack a face: uint8 RGB, H×W×3; returns grey levels of the same shape and any type."""
+        raise NotImplementedError(f"{type(self).__name__} lacks `change`")
+
+
 def whole_number(value: Any, option: str, low: int, high: int) -> int:
     """Return `value`, a whole number in [`low`, `high`].
 

@@ -6,9 +6,9 @@ from typing import Any
 import cv2
 import numpy as np
 from PIL import Image
-from torch import Tensor
 
-from sr_deepfake.attacks.base import Attack, Picture, attack_pictures, number, of_severity, whole_number
+from sr_deepfake.attacks.base import Picture, PictureAttack, number, of_severity, whole_number
+from sr_deepfake.attacks.corruptions import scaled_down
 from sr_deepfake.system.errors import choose
 
 _CHROMA = ("4:2:0", "4:2:2", "4:4:4")
@@ -16,7 +16,7 @@ _CHROMA = ("4:2:0", "4:2:2", "4:4:4")
 JPEG_SEVERITIES = (25, 18, 15, 10, 7)
 
 
-class JpegAttack(Attack):
+class JpegAttack(PictureAttack):
     """Saves each face as a JPEG (baseline, Pillow's libjpeg-turbo) and reads it again, on the CPU.
 
     Args:
@@ -45,15 +45,8 @@ class JpegAttack(Attack):
         self.strength = f"q{self.quality}"
         self.variant = "" if self.chroma == _CHROMA[0] else self.chroma.replace(":", "")
 
-    def forward(self, faces: Tensor) -> Tensor:
-        """Attack `faces` (float32, B×3×S×S in [0, 1]); returns the same shape, on the grid k/255.
-
-        Raises:
-            ValueError: `faces` has another shape, type or range.
-        """
-        return attack_pictures(faces, self._save_and_read)
-
-    def _save_and_read(self, picture: Picture) -> Picture:
+    def change(self, picture: Picture) -> Picture:
+        """As `PictureAttack.change`."""
         return _saved(picture, "JPEG", quality=self.quality, subsampling=self.chroma)
 
     def extra_repr(self) -> str:
@@ -65,7 +58,7 @@ class JpegAttack(Attack):
 WEBP_SEVERITIES = JPEG_SEVERITIES
 
 
-class WebpAttack(Attack):
+class WebpAttack(PictureAttack):
     """Saves each face as a lossy WebP (Pillow's libwebp, method 4) and reads it again, on the CPU.
 
     WebP predicts blocks from their neighbours and smooths their borders, so that it leaves other traces than JPEG. Its
@@ -93,15 +86,8 @@ class WebpAttack(Attack):
         self.quality = whole_number(quality, "attack.quality", 0, 100)
         self.strength = f"q{self.quality}"
 
-    def forward(self, faces: Tensor) -> Tensor:
-        """Attack `faces` (float32, B×3×S×S in [0, 1]); returns the same shape, on the grid k/255.
-
-        Raises:
-            ValueError: `faces` has another shape, type or range.
-        """
-        return attack_pictures(faces, self._save_and_read)
-
-    def _save_and_read(self, picture: Picture) -> Picture:
+    def change(self, picture: Picture) -> Picture:
+        """As `PictureAttack.change`."""
         return _saved(picture, "WEBP", quality=self.quality, method=4)
 
     def extra_repr(self) -> str:
@@ -109,7 +95,7 @@ class WebpAttack(Attack):
         return f"quality={self.quality}"
 
 
-class UploadAttack(Attack):
+class UploadAttack(PictureAttack):
     """Does what social networks do to a photo: scales a face down, saves it as a JPEG, shows it as large as before.
 
     "Most social networks resize and compress images to satisfy their internal constraints" (IEEE Video and Image
@@ -139,18 +125,10 @@ class UploadAttack(Attack):
         self.quality = whole_number(quality, "attack.quality", 1, 100)
         self.strength = f"x{self.factor:g}-q{self.quality}"
 
-    def forward(self, faces: Tensor) -> Tensor:
-        """Attack `faces` (float32, B×3×S×S in [0, 1]); returns the same shape, on the grid k/255.
-
-        Raises:
-            ValueError: `faces` has another shape, type or range.
-        """
-        return attack_pictures(faces, self._upload)
-
-    def _upload(self, picture: Picture) -> Picture:
+    def change(self, picture: Picture) -> Picture:
+        """As `PictureAttack.change`."""
         height, width = picture.shape[:2]
-        size = (max(1, round(width / self.factor)), max(1, round(height / self.factor)))
-        kept = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+        kept = scaled_down(picture, self.factor)
         saved = _saved(kept, "JPEG", quality=self.quality, subsampling=_CHROMA[0]).astype(np.float32)
         return cv2.resize(saved, (width, height), interpolation=cv2.INTER_CUBIC)
 

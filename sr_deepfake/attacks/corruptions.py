@@ -4,15 +4,14 @@ import hashlib
 
 import cv2
 import numpy as np
-from torch import Tensor
 
-from sr_deepfake.attacks.base import Attack, Picture, attack_pictures, number, of_severity, whole_number
+from sr_deepfake.attacks.base import Picture, PictureAttack, number, of_severity, whole_number
 
 # DeeperForensics-1.0 (Jiang et al. 2020): kernels of 7, 9, 13, 17 and 21 px, whose sigma is a sixth of that.
 BLUR_SEVERITIES = (1.17, 1.5, 2.17, 2.83, 3.5)
 
 
-class BlurAttack(Attack):
+class BlurAttack(PictureAttack):
     """Blurs each face with a Gaussian, in float32, cut off at four standard deviations, on the CPU.
 
     Beyond its border a face is mirrored about its outermost pixels (OpenCV's `BORDER_REFLECT_101`).
@@ -40,15 +39,8 @@ class BlurAttack(Attack):
         self.sigma = number(sigma, "attack.sigma", above=0, high=100)
         self.strength = f"s{self.sigma:g}"
 
-    def forward(self, faces: Tensor) -> Tensor:
-        """Attack `faces` (float32, B×3×S×S in [0, 1]); returns the same shape, on the grid k/255.
-
-        Raises:
-            ValueError: `faces` has another shape, type or range.
-        """
-        return attack_pictures(faces, self._blur)
-
-    def _blur(self, picture: Picture) -> Picture:
+    def change(self, picture: Picture) -> Picture:
+        """As `PictureAttack.change`."""
         # On 8-bit pictures OpenCV rounds the kernel to 1/256, which cuts the tails of a wide one: hence float32.
         levels = picture.astype(np.float32)
         side = 2 * int(4 * self.sigma + 0.5) + 1
@@ -63,7 +55,7 @@ class BlurAttack(Attack):
 NOISE_SEVERITIES = (8, 11, 18, 26, 57)
 
 
-class NoiseAttack(Attack):
+class NoiseAttack(PictureAttack):
     """Adds white Gaussian noise to each pixel and channel, on the CPU.
 
     The noise is drawn from the seed and the SHA-256 of the face's 8-bit pixels alone. So a face has the same
@@ -100,15 +92,8 @@ class NoiseAttack(Attack):
         self.strength = f"{self.std:g}"
         self.variant = f"seed{self.seed}" if self.seed else ""
 
-    def forward(self, faces: Tensor) -> Tensor:
-        """Attack `faces` (float32, B×3×S×S in [0, 1]); returns the same shape, on the grid k/255.
-
-        Raises:
-            ValueError: `faces` has another shape, type or range.
-        """
-        return attack_pictures(faces, self._add_noise)
-
-    def _add_noise(self, picture: Picture) -> Picture:
+    def change(self, picture: Picture) -> Picture:
+        """As `PictureAttack.change`."""
         identity = f"{self.seed} {picture.shape}".encode() + picture.tobytes()
         digest = hashlib.sha256(identity).digest()
         generator = np.random.Generator(np.random.PCG64(int.from_bytes(digest, "big")))
@@ -124,7 +109,7 @@ class NoiseAttack(Attack):
 RESIZE_SEVERITIES = (2, 3, 4, 5, 6)
 
 
-class ResizeAttack(Attack):
+class ResizeAttack(PictureAttack):
     """Scales each face down (area average, rounded to 8 bits as a saved picture is) and up to its own size.
 
     It enlarges bilinearly; `attack=bicubic` is the paper's attack with bicubic interpolation in the network's place.
@@ -152,20 +137,24 @@ class ResizeAttack(Attack):
         self.kind = "resize"
         self.strength = f"x{self.factor:g}"
 
-    def forward(self, faces: Tensor) -> Tensor:
-        """Attack `faces` (float32, B×3×S×S in [0, 1]); returns the same shape, on the grid k/255.
-
-        Raises:
-            ValueError: `faces` has another shape, type or range.
-        """
-        return attack_pictures(faces, self._down_and_up)
-
-    def _down_and_up(self, picture: Picture) -> Picture:
+    def change(self, picture: Picture) -> Picture:
+        """As `PictureAttack.change`."""
         height, width = picture.shape[:2]
-        small_size = (max(1, round(width / self.factor)), max(1, round(height / self.factor)))
-        small = cv2.resize(picture, small_size, interpolation=cv2.INTER_AREA).astype(np.float32)
+        small = scaled_down(picture, self.factor).astype(np.float32)
         return cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR)
 
     def extra_repr(self) -> str:
         """Say the settings in the module's printed form."""
         return f"factor={self.factor}"
+
+
+def scaled_down(picture: Picture, factor: float) -> Picture:
+    """A picture scaled down by any factor, each side to whole pixels, 1 at least: the mean of the area of each.
+
+    Example:
+        >>> scaled_down(np.full((9, 5, 3), 7, np.uint8), 2).shape
+        (4, 2, 3)
+    """
+    height, width = picture.shape[:2]
+    size = (max(1, round(width / factor)), max(1, round(height / factor)))
+    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA)

@@ -5,9 +5,8 @@ from fractions import Fraction
 import av
 import cv2
 import numpy as np
-from torch import Tensor
 
-from sr_deepfake.attacks.base import Attack, Picture, attack_pictures, of_severity, whole_number
+from sr_deepfake.attacks.base import Picture, PictureAttack, of_severity, whole_number
 from sr_deepfake.system.errors import UserError
 
 # DeeperForensics-1.0 (Jiang et al. 2020). (FaceForensics++'s own c23 and c40 are crf 23 and 40.)
@@ -22,7 +21,7 @@ _TO_RGB = np.linalg.inv(np.vstack([_LUMA, _CHROMA]).astype(np.float64)).astype(n
 _OPTIONS = {"preset": "medium", "threads": "1", "x264-params": "cpu-independent=1"}
 
 
-class H264Attack(Attack):
+class H264Attack(PictureAttack):
     """Encodes each face with x264 and decodes it, on the CPU.
 
     A face is a stream of its own with one frame, an intra-coded one. A still clip of several would be no more
@@ -61,15 +60,8 @@ class H264Attack(Attack):
                 "`pip install --force-reinstall --only-binary=av av` installs one that has it"
             )
 
-    def forward(self, faces: Tensor) -> Tensor:
-        """Attack `faces` (float32, B×3×S×S in [0, 1]); returns the same shape, on the grid k/255.
-
-        Raises:
-            ValueError: `faces` has another shape, type or range.
-        """
-        return attack_pictures(faces, self._encode_and_decode)
-
-    def _encode_and_decode(self, picture: Picture) -> Picture:
+    def change(self, picture: Picture) -> Picture:
+        """As `PictureAttack.change`."""
         height, width = picture.shape[:2]
         even = cv2.copyMakeBorder(picture, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE)
         return from_yuv420(self._recode(to_yuv420(even)))[:height, :width]

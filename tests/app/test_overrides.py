@@ -1,9 +1,12 @@
 import json
 import os
 
+import hydra
 import pytest
 
+from sr_deepfake.app.configuration import CONF
 from sr_deepfake.app.overrides import (
+    OF_THE_REPORT,
     completed,
     find_mistake,
     with_default_data,
@@ -144,3 +147,11 @@ def test_a_value_that_cannot_be_read_is_answered_with_its_quoted_form(value):
     assert "goes into quotes" in told
     quoted = shlex.split(told.rpartition("quotes, ")[2])
     assert find_mistake("train", completed("train", quoted)) is None
+
+
+def test_beside_an_experiment_the_reports_own_options_stay_its_own():
+    with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
+        options = set(hydra.compose("report")) - {"seed"}  # which means the runs' there
+    assert options == set(OF_THE_REPORT)
+    typed = ["experiment=defence", "explain=false", "seed=1", "out=here"]
+    assert completed("report", typed) == ["explain=false", "out=here", 'runs=["experiment=defence","seed=1"]']
