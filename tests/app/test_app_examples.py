@@ -94,14 +94,15 @@ def test_a_detector_is_looked_into(outputs):
     result, examples, found, notes = explained(outputs)
     assert not notes
     assert everything(outputs.parent) == before
-    detector = load_detector(folder)
+    device = "cuda" if torch.cuda.is_available() else "cpu"  # as the report takes it
+    detector = load_detector(folder).to(device)
     for example in examples:
         before_and_after = (
-            torch.from_numpy(picture.copy()).permute(2, 0, 1)[None].float() / 255
+            torch.from_numpy(picture.copy()).permute(2, 0, 1)[None].to(device).float() / 255
             for picture in (example.clean, example.attacked)
         )
         maps = torch.cat([attention_maps(detector, face) for face in before_and_after])
-        scaled = (maps / maps.max()).double().numpy()
+        scaled = (maps / maps.max()).double().cpu().numpy()
         assert np.array_equal(example.heat, heated(example.clean, scaled[0]))
         assert np.array_equal(example.heat_attacked, heated(example.attacked, scaled[1]))
     assert [(spectrum.kind, spectrum.faces) for spectrum in found.spectra] == [
@@ -116,6 +117,7 @@ def test_a_detector_is_looked_into(outputs):
     np.testing.assert_allclose(found.spectra[1].power["clean"], power[fakes].mean(0))
     assert "control" not in found.spectra[0].power  # the attack has no network that could be left out
     (change,) = found.changes
+    detector.cpu()
     moved = band_changes(detector, clean, torch.cat([attacked(face) for face in faces])).double()
     np.testing.assert_allclose(change.fakes, moved[fakes].mean(0), atol=1e-5)
     np.testing.assert_allclose(change.pristine, moved[~fakes].mean(0), atol=1e-5)
