@@ -291,7 +291,8 @@ class FaceDetector:
 def _on_the_grid(begin: int, end: int, length: int) -> tuple[int, slice]:
     """A stretch of a level that holds another: where it begins, a place of the network, and the stretch.
 
-    Its length is a multiple of `COARSE` where there is room: libraries keep something for each shape that they meet.
+    Its length is a multiple of `COARSE` where there is room: libraries keep something for each shape that they meet (40
+    MiB over a video of 720p).
     """
     long = min(-(-(end - begin + STRIDE) // COARSE) * COARSE, length)
     start = max(0, min(begin, length - long)) // STRIDE * STRIDE
