@@ -9,7 +9,7 @@ PYTEST_OPTIONS = --numprocesses $(TEST_PROCESSES) --dist loadscope --no-loadscop
 STAMP := $(VENV)/.sr_deepfake-installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo sweep test test-fast lint format docs notebook benchmark clean
+.PHONY: help install demo sweep test test-nightly test-all test-fast lint format docs notebook benchmark clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -36,11 +36,16 @@ sweep: $(STAMP)  ## the paper's grid on the sample, small: models x forgery meth
 	$(BIN)/python -m sr_deepfake.status experiment=sample_sweep
 	$(BIN)/python -m sr_deepfake.report
 
-test: $(STAMP)  ## run all tests
-	$(BIN)/python -m pytest $(PYTEST_OPTIONS)
+test: $(STAMP)  ## run the tests (minutes)
+	$(BIN)/python -m pytest $(PYTEST_OPTIONS) -m 'not nightly'
+
+test-nightly: $(STAMP)  ## run those that are left: launchers, the wheel, kills of each program, DDP
+	$(BIN)/python -m pytest $(PYTEST_OPTIONS) -m nightly
+
+test-all: test test-nightly  ## run all tests
 
 test-fast: $(STAMP)  ## run the tests that take seconds
-	$(BIN)/python -m pytest $(PYTEST_OPTIONS) -m 'not slow'
+	$(BIN)/python -m pytest $(PYTEST_OPTIONS) -m 'not slow and not nightly'
 
 lint: $(STAMP)  ## ruff and mypy
 	$(BIN)/ruff check .

@@ -25,13 +25,14 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors.torch import load_file
 from torch import Tensor
 
 import sr_deepfake
 from sr_deepfake.attacks.super_resolution import SuperResolutionAttack
 from sr_deepfake.data.faces import SideBatches
 from sr_deepfake.super_resolution.edsr import basicsr_edsr, edsr
-from sr_deepfake.super_resolution.weights import find_weights, read_weights
+from sr_deepfake.super_resolution.weights import find_weights
 from sr_deepfake.system.hardware import fast_dtype
 
 Picture = NDArray[np.uint8]
@@ -60,7 +61,7 @@ def faces_of(pictures: list[Picture], side: int, count: int, device: torch.devic
 def build_reference(device: torch.device) -> torch.nn.Module:
     """EDSR as basicsr builds it, weights read from the file."""
     network: torch.nn.Module = basicsr_edsr()(3, 3, FEATURES, BLOCKS, SCALE)
-    weights = read_weights(find_weights(None, "edsr_baseline_x2.safetensors", "EDSR"))
+    weights = load_file(find_weights(None, "edsr_baseline_x2.safetensors", "EDSR"))
     network.load_state_dict({name: tensor.float() for name, tensor in weights.items()})
     return network.eval().to(device)
 
@@ -102,9 +103,7 @@ def product_rate(device: torch.device, side: int) -> float:
     return times * side**3 / min(seconds(multiply, device) for _ in range(3))
 
 
-def one_side(
-    attack: SuperResolutionAttack, faces: Tensor, rounds: int, product_side: int
-) -> tuple[float, float]:
+def one_side(attack: SuperResolutionAttack, faces: Tensor, rounds: int, product_side: int) -> tuple[float, float]:
     """Print the first table; return seconds a pixel and what is reached of the product's rate."""
     device = faces.device
     count, side = len(faces), faces.shape[-1]
@@ -113,9 +112,7 @@ def one_side(
     rebuilt_times, kept_times, ours_times, shares = [], [], [], []
     attack(faces[:1]), one_by_one(faces[:1], lambda: kept)  # warm
     for _ in range(rounds):
-        rebuilt_times.append(
-            seconds(lambda: one_by_one(few, lambda: build_reference(device)), device) / len(few)
-        )
+        rebuilt_times.append(seconds(lambda: one_by_one(few, lambda: build_reference(device)), device) / len(few))
         kept_times.append(seconds(lambda: one_by_one(few, lambda: kept), device) / len(few))
         ours_times.append(seconds(lambda: attack(faces), device) / count)
         rate = PRODUCTS * (side / SCALE) ** 2 / ours_times[-1]
@@ -127,9 +124,7 @@ def one_side(
     ]
     share = statistics.median(shares)
     print(f"{count} faces of {side} px, {attack.extra_repr()}, median of {rounds} rounds")
-    print(
-        f"  reference, network built for every face  {statistics.median(rebuilt_times) * 1000:8.1f} ms a face"
-    )
+    print(f"  reference, network built for every face  {statistics.median(rebuilt_times) * 1000:8.1f} ms a face")
     print(f"  reference, network kept                  {statistics.median(kept_times) * 1000:8.1f} ms a face")
     print(f"  this project                             {ours * 1000:8.1f} ms a face")
     print(f"  ratios                                   {ratios[0]:8.2f} and {ratios[1]:.2f}")
@@ -144,9 +139,7 @@ def mixed_batches(pictures: list[Picture], sides: list[int], device: torch.devic
         yield faces_of(pictures, sides[members[0]], len(members), device)
 
 
-def mixed_sides(
-    attack: SuperResolutionAttack, pictures: list[Picture], count: int, device: torch.device
-) -> float:
+def mixed_sides(attack: SuperResolutionAttack, pictures: list[Picture], count: int, device: torch.device) -> float:
     """Print the second table; return seconds a pixel."""
     random = np.random.default_rng(0)
     sides = [int(side) for side in random.integers(96 // 24, 480 // 24 + 1, count) * 24]
@@ -154,9 +147,7 @@ def mixed_sides(
     for faces in mixed_batches(pictures, sides, device):
         total += seconds(lambda faces=faces: attack(faces), device)  # type: ignore[misc]
     pixels = sum(side**2 for side in sides)
-    print(
-        f"{count} faces of 96 to 480 px: {count / total:.1f} faces/s, {pixels / total / 1e6:.2f} megapixels/s"
-    )
+    print(f"{count} faces of 96 to 480 px: {count / total:.1f} faces/s, {pixels / total / 1e6:.2f} megapixels/s")
     return total / pixels
 
 
@@ -169,9 +160,7 @@ def peak_memory(device: torch.device) -> float:
 
 def main() -> None:
     """Measure and print both tables."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="of torch, on a CPU")
     parser.add_argument("--side", type=int, default=224)

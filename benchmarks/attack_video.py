@@ -24,6 +24,7 @@ import cv2
 import numpy as np
 import torch
 from facenet_pytorch import MTCNN
+from safetensors.torch import load_file
 
 from sr_deepfake.app.media import SHARE, SMALLEST
 from sr_deepfake.attacks import SuperResolutionAttack
@@ -34,7 +35,7 @@ from sr_deepfake.media.faces import FaceFinder, Picture, attack_crops
 from sr_deepfake.media.video.attack import AUTO, VideoReport, VideoSettings, attack_video
 from sr_deepfake.media.video.encoder import Encoding
 from sr_deepfake.super_resolution.edsr import basicsr_edsr, edsr
-from sr_deepfake.super_resolution.weights import find_weights, read_weights
+from sr_deepfake.super_resolution.weights import find_weights
 
 HEIGHT, WIDTH, RATE, SCALE = 720, 1280, 30, 2
 FEATURES, BLOCKS = 64, 16  # of EDSR-baseline
@@ -44,9 +45,7 @@ ENCODING = Encoding(crf=18, preset="medium")
 
 def make_clip(path: Path, frames: int, side: int) -> Path:
     """Write a clip of a person of `side` px, with a face of about half that, who moves."""
-    person = [
-        cv2.resize(picture, (side, side), interpolation=cv2.INTER_CUBIC) for picture in read_identity("030")
-    ]
+    person = [cv2.resize(picture, (side, side), interpolation=cv2.INTER_CUBIC) for picture in read_identity("030")]
     still = background()
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=RATE, options={"crf": "12", "preset": "veryfast"})
@@ -89,7 +88,7 @@ class FrameByFrame:
     def __init__(self) -> None:
         self.detector = MTCNN(keep_all=True, device="cpu")
         self.network: torch.nn.Module = basicsr_edsr()(3, 3, FEATURES, BLOCKS, SCALE).eval()
-        weights = read_weights(find_weights(None, "edsr_baseline_x2.safetensors", "EDSR"))
+        weights = load_file(find_weights(None, "edsr_baseline_x2.safetensors", "EDSR"))
         self.network.load_state_dict({name: tensor.float() for name, tensor in weights.items()})
 
     @torch.no_grad()
@@ -125,9 +124,7 @@ class Ours:
 
     def __init__(self, threshold: float, every: int | str, min_face: float | None, batch: int) -> None:
         thresholds = (threshold,) * 3 if threshold else REFERENCE_THRESHOLDS
-        self.finder = FaceFinder(
-            FaceDetector(thresholds, min_face or SMALLEST, share=0 if min_face else SHARE)
-        )
+        self.finder = FaceFinder(FaceDetector(thresholds, min_face or SMALLEST, share=0 if min_face else SHARE))
         self.attack = partial(attack_crops, SuperResolutionAttack(edsr(SCALE), SCALE))
         self.settings = VideoSettings(ENCODING, every=every, batch=batch)
 
@@ -150,13 +147,9 @@ def compare(source: Path, folder: Path, frames: int, ours: Ours, rounds: int) ->
         seconds["reference"].append(middle - start)
         seconds["ours"].append(time.perf_counter() - middle)
     ratio = statistics.median(a / b for a, b in zip(seconds["reference"], seconds["ours"], strict=True))
-    print(
-        f"{frames} frames of {WIDTH}×{HEIGHT}, {torch.get_num_threads()} threads, median of {rounds} rounds"
-    )
+    print(f"{frames} frames of {WIDTH}×{HEIGHT}, {torch.get_num_threads()} threads, median of {rounds} rounds")
     for name, faces in (("reference", theirs), ("ours", report.faces)):
-        print(
-            f"  {name:10}{frames / statistics.median(seconds[name]):7.2f} frames/s   {faces} faces attacked"
-        )
+        print(f"  {name:10}{frames / statistics.median(seconds[name]):7.2f} frames/s   {faces} faces attacked")
     print(f"  ratio     {ratio:7.2f}")
 
 
@@ -206,20 +199,13 @@ def resident() -> float:
 
 def main() -> None:
     """Make the clip and measure."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--frames", type=int, default=60)
     parser.add_argument(
-        "--person",
-        type=int,
-        default=240,
-        help="side of the person in px; the square to attack is nearly as large",
+        "--person", type=int, default=240, help="side of the person in px; the square to attack is nearly as large"
     )
     parser.add_argument("--threshold", type=float, default=0.8, help="of the three networks (ours)")
-    parser.add_argument(
-        "--every", default=AUTO, help="look for faces in every N-th frame, or auto, the default (ours)"
-    )
+    parser.add_argument("--every", default=AUTO, help="look for faces in every N-th frame, or auto, the default (ours)")
     parser.add_argument("--min-face", type=float, help="px; the program's default unless told (ours)")
     parser.add_argument("--batch", type=int, default=16, help="frames that go through the networks together")
     parser.add_argument("--rounds", type=int, default=3)

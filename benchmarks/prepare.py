@@ -21,12 +21,13 @@ from pathlib import Path
 import av
 import cv2
 import numpy as np
+import pandas as pd
 
 from sr_deepfake.data.extraction.pipeline import extract_faces
 from sr_deepfake.data.extraction.settings import ExtractionSettings
-from sr_deepfake.data.manifest import Video, read_manifest
+from sr_deepfake.data.manifest import PRISTINE, VIDEOS, read_manifest, videos_of, write_videos
 from sr_deepfake.data.sample.people import ASSETS
-from sr_deepfake.data.sources.ffpp import find_splits, list_videos
+from sr_deepfake.data.sources import ffpp
 
 METHOD = "FaceSwap"
 
@@ -42,9 +43,7 @@ def long_clips(folder: Path, count: int, height: int) -> list[Path]:
         with av.open(str(clips[-1]), "w") as container:
             stream = container.add_stream("libx264", rate=30, options={"crf": "23", "preset": "veryfast"})
             stream.height, stream.width, stream.pix_fmt = height, height * 8 // 9 * 2, "yuv420p"
-            noise = np.random.default_rng(number).integers(
-                60, 180, (height // 8, height * 2 // 9, 3), np.uint8
-            )
+            noise = np.random.default_rng(number).integers(60, 180, (height // 8, height * 2 // 9, 3), np.uint8)
             empty = cv2.resize(noise, (stream.width, height), interpolation=cv2.INTER_CUBIC)
             for index in range(count):
                 frame = empty.astype(np.uint8)
@@ -63,12 +62,11 @@ def frames_of(path: Path) -> list[np.ndarray]:
         return [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
 
 
-def make_tree(root: Path, clips: Sequence[Path]) -> list[Video]:
+def make_tree(root: Path, clips: Sequence[Path]) -> pd.DataFrame:
     """Link every video that the official lists name to one of some clips."""
     (root / "original_sequences").mkdir(parents=True)
-    splits = find_splits(root)
     names = []
-    for pairs in (splits.train, splits.val, splits.test):
+    for pairs in ffpp.read_splits(ffpp.PACKAGED_SPLITS).values():
         for one, other in pairs:
             names += [f"original_sequences/youtube/c23/videos/{name}.mp4" for name in (one, other)]
             both = (f"{one}_{other}", f"{other}_{one}")
@@ -77,14 +75,16 @@ def make_tree(root: Path, clips: Sequence[Path]) -> list[Video]:
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.symlink_to(clips[index % len(clips)])
-    return list_videos(root, splits, [METHOD], "c23")
+    table = ffpp.videos(root)
+    return table[table["method"].isin([PRISTINE, METHOD])]
 
 
-def measure(videos: Sequence[Video], out: Path, workers: int | None) -> None:
+def measure(videos: pd.DataFrame, out: Path, workers: int | None) -> None:
     """Run `prepare` over videos, then again, and print what it took."""
+    write_videos(videos, out / VIDEOS)
     for title in ("first", "again"):
         start = time.perf_counter()
-        summary = extract_faces(videos, out, ExtractionSettings(), workers, progress=False)
+        summary = extract_faces(videos_of(videos), out, ExtractionSettings(), workers, progress=False)
         seconds = time.perf_counter() - start
         print(
             f"{len(videos):5d} videos, {title}: {seconds:6.1f} s, {1000 * seconds / len(videos):6.1f} ms a video, "
@@ -99,9 +99,7 @@ def measure(videos: Sequence[Video], out: Path, workers: int | None) -> None:
 
 def main() -> None:
     """Make the tree and run over it."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--parts", type=int, default=1, help="take every n-th video")
     parser.add_argument("--workers", type=int, default=None, help="processes; one a core unless told")
     parser.add_argument("--frames", type=int, default=0, help="of each video; 0: the sample's own clips")

@@ -11,7 +11,7 @@ from mkdocs.structure.files import File, Files
 
 ROOT = Path(__file__).parents[1]
 CONF = ROOT / "conf"
-PROGRAMS = ("train", "evaluate", "prepare", "attack", "report", "status", "train_sr")
+PROGRAMS = ("train", "evaluate", "prepare", "attack", "report", "status")
 SHARED = ("common", "base")  # options of several programs
 TAKEN_IN = {
     "contributing.md": ROOT / "CONTRIBUTING.md",

@@ -3,16 +3,13 @@
 import importlib
 import sys
 
-from sr_deepfake.system.errors import nearest
-
 PROGRAMS = {
     "prepare": "find the faces of videos, once",
     "train": "train a detector, attack it, measure",
-    "evaluate": "attack a detector that is there, trained here or elsewhere",
+    "evaluate": "attack a detector that is there, trained here or external",
     "report": "tables, figures, examples and one page of all results",
     "status": "how far a sweep is",
     "attack": "photos and videos → the same, their faces attacked",
-    "train_sr": "train EDSR on photos of your own",
 }
 
 
@@ -25,11 +22,8 @@ def main() -> None:
         importlib.import_module(f"sr_deepfake.{name}").main()
         return
     known = name in ("", "-h", "--help", "help")
-    lines = [] if known else [f"error: {name!r} is no program.{nearest(name, list(PROGRAMS))}"]
-    lines += [
-        "Usage: python -m sr_deepfake.PROGRAM [GROUP=CHOICE ...] [KEY=VALUE ...], or sr-deepfake PROGRAM ...",
-        "",
-    ]
+    lines = [] if known else [f"error: unknown program {name!r}"]
+    lines += ["Usage: python -m sr_deepfake.PROGRAM [GROUP=CHOICE ...] [KEY=VALUE ...], or sr-deepfake PROGRAM ...", ""]
     lines += [f"  {program:9} {what}" for program, what in PROGRAMS.items()]
     lines += ["", "Each has --help. A first run: python -m sr_deepfake.train experiment=demo"]
     print("\n".join(lines), file=sys.stdout if known else sys.stderr)

@@ -3,17 +3,15 @@
 from omegaconf import DictConfig
 
 from sr_deepfake.app.program import program
+from sr_deepfake.experiment.jobs import Outcome
 
 
 @program("attack")
-def main(cfg: DictConfig) -> None:
+def main(cfg: DictConfig, outcome: Outcome) -> None:
     """Photos and videos → the same, their faces attacked and put back."""
-    import hydra
-
-    from sr_deepfake.app import build, media
+    from sr_deepfake.app import media
     from sr_deepfake.app.configuration import plain
-    from sr_deepfake.attacks.base import Identity
-    from sr_deepfake.media.attack import FileAttacker, attack_files
+    from sr_deepfake.media.attack import attack_files
     from sr_deepfake.media.files import find_files, output_folder, plan_jobs
     from sr_deepfake.media.outcomes import conclude
 
@@ -22,20 +20,7 @@ def main(cfg: DictConfig) -> None:
     jobs = plan_jobs(files, output, cfg.overwrite)
     detector = media.only_detector(cfg)
     report = media.report_file(cfg.report, output, files, detector)
-    machine = build.device(cfg)
-    attacker = FileAttacker(
-        (build.attack(cfg) or Identity()).to(machine),
-        media.face_finder(cfg.faces, machine),
-        None if detector is None else media.face_scorer(detector, machine),
-        hydra.utils.instantiate(cfg.photo),
-        media.video_settings(cfg),
-        machine,
-        cfg.faces.feather,
-        cfg.preview,
-        cfg.overwrite,
-        media.face_finder(cfg.faces, machine, videos=True),
-    )
-    outcomes = attack_files(jobs, attacker, report, cfg.trainer.enable_progress_bar)
+    outcomes = attack_files(jobs, media.file_attacker(cfg, detector), report, cfg.trainer.enable_progress_bar)
     if report is not None:
         print(f"Report: {report}")
     conclude(outcomes, files.left_alone)

@@ -3,23 +3,24 @@
 from omegaconf import DictConfig
 
 from sr_deepfake.app.program import program
+from sr_deepfake.experiment.jobs import Outcome
 
 
 @program("prepare")
-def main(cfg: DictConfig) -> None:
+def main(cfg: DictConfig, outcome: Outcome) -> None:
     """Videos → face crops and their manifest; what is done already is not done again."""
-    import hydra
+    from hydra.utils import instantiate
 
     from sr_deepfake.data.extraction.workers import parse_shard
 
     if cfg.weights:
-        from sr_deepfake.app.weights import fetch_weights
+        from sr_deepfake.app.preparation import fetch_weights
 
         print(fetch_weights(cfg))
         return
-    source = hydra.utils.instantiate(cfg.data.source)
+    source = instantiate(cfg.data.source)
     if cfg.prepare.export is not None:
-        from sr_deepfake.app.export import export
+        from sr_deepfake.app.preparation import export
 
         print(export(cfg, source))
         return

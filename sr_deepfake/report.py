@@ -3,36 +3,31 @@
 from omegaconf import DictConfig
 
 from sr_deepfake.app.program import program
+from sr_deepfake.experiment.jobs import Outcome
 
 
 @program("report")
-def main(cfg: DictConfig) -> None:
+def main(cfg: DictConfig, outcome: Outcome) -> None:
     """Folders of results → `tables/`, `figures/`, `examples/` and `index.html`."""
     from sr_deepfake.app import build
     from sr_deepfake.app.report import out_folder, report_of
-    from sr_deepfake.reporting.page.content import write_page
-    from sr_deepfake.reporting.writing import print_report, write_examples, write_figures, write_tables
-    from sr_deepfake.tracking.loggers import track_report
+    from sr_deepfake.reporting.terminal import print_report
+    from sr_deepfake.reporting.writing import PAGE, check_folder, write_report
+    from sr_deepfake.tracking.loggers import require_reports, track_report
 
-    report = report_of(cfg)
     out = out_folder(cfg)
-    tables, figures, examples = (
-        write_tables(out, report),
-        write_figures(out, report),
-        write_examples(out, report),
-    )
-    page = out / "index.html"
-    write_page(page, report)
+    check_folder(out)
     with build.logger(cfg) as logger:
+        require_reports(logger)  # what is refused is refused before the work
+        report = report_of(cfg)
+        counts = write_report(out, report)
         if logger is not None:
             track_report(logger, report, out)
     print_report(report)
-    print(
-        f"\nTables:   {out / 'tables'} ({len(tables)} files)\nFigures:  {out / 'figures'} ({len(figures)} files)"
-    )
-    if examples:
-        print(f"Examples: {out / 'examples'} ({len(examples)} files)")
-    print(f"Page:     {page}")
+    print()
+    for name, count in counts.items():
+        print(f"{name.title()}: {out / name} ({count} files)")
+    print(f"Page: {out / PAGE}")
 
 
 if __name__ == "__main__":

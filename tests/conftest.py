@@ -13,7 +13,7 @@ import torch
 from face_crops import write_faces
 
 # No test depends on how fast the machine is.
-hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.register_profile("untimed", deadline=None, max_examples=25)
 hypothesis.settings.load_profile("untimed")
 
 FaceMaker = Callable[..., pd.DataFrame]

@@ -1,4 +1,4 @@
-"""Builds what `hydra.utils.instantiate` alone cannot: recipe, trainer, tester, attack and logger of a job."""
+"""From the configuration to objects: the one place, with the programs, that reads it."""
 
 import csv
 import logging
@@ -6,8 +6,9 @@ import os
 import platform
 import sys
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,32 +19,34 @@ from hydra.types import RunMode
 from hydra.utils import instantiate
 from lightning.pytorch.callbacks import Callback, LearningRateMonitor, ProgressBar
 from lightning.pytorch.loggers import CSVLogger, Logger
-from lightning.pytorch.strategies.launchers import _SubprocessScriptLauncher
 from omegaconf import DictConfig, OmegaConf
 
-from sr_deepfake.app.configuration import plain
-from sr_deepfake.app.grid import NO_WEIGHTS
+from sr_deepfake.app.configuration import plain, words
+from sr_deepfake.app.detectors import WHICH, Pairing, register_external
+from sr_deepfake.app.evaluation import Evaluation
 from sr_deepfake.app.sweep import COMMAND
 from sr_deepfake.attacks.base import Attack
 from sr_deepfake.attacks.cache import CachedAttack
 from sr_deepfake.data.manifest import fingerprint
 from sr_deepfake.data.module import FaceDataModule
-from sr_deepfake.detectors.callbacks import LAST, OwnSignals, PredictionWriter
+from sr_deepfake.detectors.callbacks import LAST, OwnSignals
 from sr_deepfake.detectors.detector import Detector
-from sr_deepfake.detectors.registry import Recipe
+from sr_deepfake.detectors.recipe import Recipe
+from sr_deepfake.detectors.registry import find_detectors
 from sr_deepfake.experiment.provenance import describe
 from sr_deepfake.system.errors import UserError, choose
 from sr_deepfake.system.hardware import torch_device
 
 log = logging.getLogger(__name__)
 
-# Arguments of the Trainer that change no weight.
+# Arguments of the Trainer, and callbacks, that change no weight.
 _NEUTRAL = (
     "_target_", "accelerator", "default_root_dir", "enable_model_summary", "enable_progress_bar", "limit_test_batches",
     "log_every_n_steps", "num_sanity_val_steps", "plugins", "profiler", "use_distributed_sampler",
 )  # fmt: skip
-# Arguments of Lightning's Trainer that mean something else here, or nothing.
-_NOT_OBEYED = {
+_NEUTRAL_CALLBACKS = ("last_checkpoint", "learning_rate_monitor", "progress_bar", "signals")
+# Arguments of Lightning's Trainer that are not supported, and what serves instead.
+_NOT_SUPPORTED = {
     "overfit_batches": "the data module draws the batches; trainer.limit_train_batches=N takes fewer of them",
     "reload_dataloaders_every_n_epochs": "the faces of an epoch depend on its number alone",
     "default_root_dir": "paths.outputs=FOLDER says where everything goes",
@@ -51,7 +54,7 @@ _NOT_OBEYED = {
 # Lightning's short names.
 _PRECISIONS = {"32": "32-true", "16": "16-mixed", "bf16": "bf16-mixed"}
 
-# What Lightning finds worth telling (devices that are absent, its own services) is told by us or not of use.
+# Lightning's remarks on absent devices and on its own services are reported by us, or are of no use.
 for _name in ("lightning.pytorch", "lightning.fabric"):
     logging.getLogger(_name).setLevel(logging.WARNING)
 for _message in ("does not have many workers", "smaller than the logging interval", "LeafSpec", "broadcast_buffers",
@@ -68,7 +71,7 @@ def device(cfg: DictConfig) -> torch.device:
     """The device of `trainer`.
 
     Raises:
-        UserError: it is not there.
+        UserError: there is no such device.
     """
     return torch_device(str(cfg.trainer.accelerator))
 
@@ -77,19 +80,20 @@ def recipe(cfg: DictConfig, detector: Detector, data: FaceDataModule) -> Recipe:
     """Everything that changes the training which the configuration describes."""
     if type(detector) is not Detector:
         raise UserError(
-            f"model._target_={cfg.model._target_}: what is trained is a sr_deepfake.detectors.Detector. A detector "
-            "from elsewhere is tested: python -m sr_deepfake.evaluate with the same options"
+            f"model._target_={cfg.model._target_}: only a sr_deepfake.detectors.Detector can be trained. An external "
+            "detector is tested: python -m sr_deepfake.evaluate with the same options"
         )
     model = {key: value for key, value in plain(cfg.model).items() if key not in ("label", "pretrained")}
     trainer = {key: value for key, value in plain(cfg.trainer).items() if key not in _NEUTRAL}
     trainer |= {"precision": _precision(cfg), "devices": _devices(cfg)}
-    callbacks = {str(name): plain(node) for name, node in cfg.callbacks.items() if name not in NO_WEIGHTS}
-    faces = {"name": data.faces.name, **{split: fingerprint(data.rows(split)) for split in ("train", "val")}}
+    callbacks = {str(name): plain(node) for name, node in cfg.callbacks.items() if name not in _NEUTRAL_CALLBACKS}
+    rows = {split: data.rows(split) for split in ("train", "val")}
+    faces = {split: fingerprint(found) for split, found in rows.items()}
     training = {
         "model": model | {"weights": detector.weights},
         "trainer": trainer,
         "callbacks": callbacks,
-        "faces": faces,
+        "faces": faces | {"name": data.faces.name, "count": len(rows["train"])},
         "batch_size": data.batch_size,
         "image_size": data.image_size,
         "resize": data.resize,
@@ -98,7 +102,7 @@ def recipe(cfg: DictConfig, detector: Detector, data: FaceDataModule) -> Recipe:
         "defence": None if data.defence is None else data.defence.describe(device(cfg)),
         "seeds": [cfg.seed, data.seed],
     }
-    return Recipe(detector.label, data.forgery, plain(cfg.protocol), training)
+    return Recipe(model=detector.label, forgery=data.forgery, protocol=plain(cfg.protocol), training=training)
 
 
 def trainer(
@@ -112,9 +116,9 @@ def trainer(
     callbacks: list[Callback] = []
     for name, settings in cfg.callbacks.items():
         if not OmegaConf.is_dict(settings) or "_target_" not in settings:
-            raise UserError(f"callbacks.{name} is no callback: callbacks=default, or callbacks=authors_code")
-        place = {"dirpath": str(folder)} if settings.get("dirpath", "") is None else {}
-        callback = instantiate(settings, **place)
+            raise UserError(f"callbacks.{name} has no _target_: callbacks=default, or callbacks=authors_code")
+        path = {"dirpath": str(folder)} if settings.get("dirpath", "") is None else {}
+        callback = instantiate(settings, **path)
         needless = (isinstance(callback, LearningRateMonitor) and logger is None) or (
             isinstance(callback, ProgressBar) and not cfg.trainer.enable_progress_bar
         )
@@ -122,29 +126,28 @@ def trainer(
             callbacks.append(callback)
     best = cfg.callbacks.get("model_checkpoint") or {}
     if best.get("filename") != "best" or best.get("save_top_k", 1) != 1:
-        raise UserError(
-            "callbacks.model_checkpoint has to keep one epoch, as best.ckpt (filename, save_top_k)"
-        )
-    for name in _NOT_OBEYED:
+        raise UserError("callbacks.model_checkpoint must keep one epoch, as best.ckpt (filename, save_top_k)")
+    for name, instead in _NOT_SUPPORTED.items():
         if cfg.trainer.get(name):
-            raise UserError(f"trainer.{name}={cfg.trainer[name]} is not obeyed here: {_NOT_OBEYED[name]}")
+            raise UserError(f"trainer.{name}={cfg.trainer[name]} is not supported: {instead}")
     if cfg.trainer.limit_val_batches == 0:
         raise UserError("trainer.limit_val_batches=0: validation chooses the epoch that is kept")
     made = _trainer(cfg, callbacks, logger)
-    if isinstance(made.strategy.launcher, _SubprocessScriptLauncher):
+    spawns = OmegaConf.is_dict(cfg.trainer.strategy) or str(cfg.trainer.strategy).endswith(("spawn", "fork"))
+    if made.num_devices > 1 and not spawns:
         raise UserError(
             f"trainer.devices={cfg.trainer.devices} with trainer.strategy={cfg.trainer.strategy} would start the whole "
             "program several times. trainer=ddp trains one detector on several devices (on CPU processes: trainer=ddp "
             "trainer.accelerator=cpu trainer.devices=2)"
         )
-    if made.world_size > 1:  # what is wrong is told before other processes are started
+    if made.world_size > 1:  # before other processes are started
         data.check_devices(made.world_size)
         detector.check_devices(made.world_size, made.strategy.root_device)
     return made
 
 
 def announce(trainer: lightning.Trainer, recipe: Recipe, data: FaceDataModule) -> None:
-    """Say what is about to be trained, on what, from which weights."""
+    """Log what is about to be trained, on what, from which weights."""
     folder = Path(str(trainer.checkpoint_callback.dirpath))  # type: ignore[union-attr]  # there is one
     log.info(
         "%s %s: %d faces, %d for validation, up to %s epochs, on %s × %s, %s; weights: %s.",
@@ -154,27 +157,80 @@ def announce(trainer: lightning.Trainer, recipe: Recipe, data: FaceDataModule) -
     )  # fmt: skip
 
 
-def tester(cfg: DictConfig, predictions: Path | None, logger: Logger | None) -> lightning.Trainer:
-    """The trainer as it tests: on one device, in float32, its predictions written to a file, if there is to be one."""
+def detector_folders(cfg: DictConfig) -> list[Path]:
+    """The folders of `detector=`, or the one of the external detector of `model`.
+
+    Raises:
+        UserError: there is none.
+    """
+    if cfg.detector is not None:
+        return find_detectors(words(cfg.detector))
+    if not str((cfg.get("model") or {}).get("_target_")).startswith("sr_deepfake.detectors.external."):
+        raise UserError(WHICH)
+    return [register_external(instantiate(cfg.model), plain(cfg.model), outputs(cfg))]
+
+
+def paired(cfg: DictConfig, pairing: Pairing, several: bool) -> DictConfig:
+    """The configuration of one evaluation.
+
+    It has the pairing's methods, the protocol of the training (unless one was typed) and, where there are several
+    evaluations, folders of its own for loggers.
+    """
+    own = cfg.copy()
+    own.forgery, own.tested_on = pairing.chosen_by, pairing.tested_on
+    if not any(word.startswith("protocol") for word in HydraConfig.get().overrides.task):
+        own.protocol = OmegaConf.merge(
+            own.protocol, {key: value for key, value in pairing.protocol.items() if key in own.protocol}
+        )
+    if several:
+        own.run_name, own.log_folder = f"{own.run_name}-{pairing.label}", f"{own.log_folder}/{pairing.label}"
+    return own
+
+
+def evaluation(cfg: DictConfig, force: bool) -> Evaluation:
+    """How detectors are scored.
+
+    Raises:
+        UserError: an option makes no sense.
+    """
+    fpr = cfg.threshold.fpr
+    if fpr is not None and (isinstance(fpr, bool) or not isinstance(fpr, int | float) or not 0 < fpr < 1):
+        raise UserError(f"threshold.fpr must be a false positive rate between 0 and 1, or null, not {fpr}")
+    if not isinstance(cfg.evaluate.examples, int) or cfg.evaluate.examples < 0:
+        raise UserError(f"evaluate.examples must be an integer ≥ 0, not {cfg.evaluate.examples}")
+    return Evaluation(
+        outputs=outputs(cfg),
+        device=device(cfg),
+        tester=partial(_tester, cfg),
+        provenance=partial(provenance, cfg),
+        force=force,
+        threshold_fpr=fpr,
+        limit=cfg.trainer.limit_test_batches,
+        examples=cfg.evaluate.examples,
+        explain=bool(cfg.evaluate.explain),
+        fast_dev_run=bool(cfg.trainer.get("fast_dev_run")),
+    )
+
+
+def _tester(cfg: DictConfig, callbacks: Sequence[Callback], logger: Logger | None) -> lightning.Trainer:
+    """The trainer as it tests: on one device, in float32."""
     if isinstance(logger, CSVLogger) and Path(logger.experiment.metrics_file_path).is_file():
         # Processes that trained together wrote it; this one has to know its columns to go on.
         with open(logger.experiment.metrics_file_path, encoding="utf-8", newline="") as file:
             logger.experiment.metrics_keys = next(csv.reader(file), [])
-    callbacks: list[Callback] = [OwnSignals(), *([PredictionWriter(predictions)] if predictions else [])]
+    every: list[Callback] = [OwnSignals(), *callbacks]
     if cfg.trainer.enable_progress_bar and "progress_bar" in cfg.callbacks:
-        callbacks.append(instantiate(cfg.callbacks.progress_bar))
+        every.append(instantiate(cfg.callbacks.progress_bar))
     devices = plain(cfg.trainer.devices)
     if HydraConfig.get().job.name == "evaluate":
         require_one_device(cfg)
     one = devices[:1] if isinstance(devices, list) else 1
     alone = {"devices": one, "strategy": "auto", "precision": "32-true", "enable_checkpointing": False}
-    return _trainer(cfg, callbacks, logger, **alone)
+    return _trainer(cfg, every, logger, **alone)
 
 
-def _trainer(
-    cfg: DictConfig, callbacks: list[Callback], logger: Logger | None, **options: Any
-) -> lightning.Trainer:
-    device(cfg)  # tells better than Lightning what is not there
+def _trainer(cfg: DictConfig, callbacks: list[Callback], logger: Logger | None, **options: Any) -> lightning.Trainer:
+    device(cfg)  # a better message than Lightning's where it does not exist
     bar = bool(cfg.trainer.enable_progress_bar) and any(isinstance(call, ProgressBar) for call in callbacks)
     made: lightning.Trainer = instantiate(
         cfg.trainer, callbacks=callbacks, logger=logger or False, enable_progress_bar=bar, **options
@@ -195,8 +251,8 @@ def attack(cfg: DictConfig) -> Attack | None:
         raise UserError(
             f"attack: {type(made).__name__} does not name itself; derive it from sr_deepfake.attacks.Attack"
         )
-    wish = choose(cfg.cache.attacked, ["auto", "true", "false"], "cache.attacked")
-    if wish == "false" or (wish == "auto" and device(cfg).type == "cuda"):
+    kept = choose(cfg.cache.attacked, ["auto", "true", "false"], "cache.attacked")
+    if kept == "false" or (kept == "auto" and device(cfg).type == "cuda"):
         return made
     return CachedAttack(made, Path(cfg.cache.folder).expanduser())
 
@@ -228,13 +284,8 @@ def provenance(cfg: DictConfig, data: Mapping[str, str]) -> dict[str, Any]:
     name = torch.cuda.get_device_name() if device(cfg).type == "cuda" else _processor()
     job = HydraConfig.get()
     choices = {str(group): str(choice) for group, choice in job.runtime.choices.items()}
-    return describe(
-        plain(cfg),
-        list(job.overrides.task),
-        choices,
-        f"{name}; {device(cfg).type}, {cfg.trainer.precision}",
-        data,
-    )
+    words = f"{name}; {device(cfg).type}, {cfg.trainer.precision}"
+    return describe(plain(cfg), list(job.overrides.task), choices, words, data)
 
 
 def command_id() -> str:

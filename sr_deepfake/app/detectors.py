@@ -1,78 +1,90 @@
-"""Which detectors a configuration evaluates, and on what; the folder of one that was trained elsewhere."""
+"""Which detectors an evaluation is of, and on which fakes; the folder of an external one."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from hydra.core.hydra_config import HydraConfig
-from hydra.utils import instantiate
-from omegaconf import DictConfig, OmegaConf
-
-from sr_deepfake.app.build import outputs
-from sr_deepfake.app.configuration import checked, plain
-from sr_deepfake.detectors import external
-from sr_deepfake.detectors.external.base import ExternalDetector
-from sr_deepfake.detectors.registry import EXTERNAL, read_recipe, register
+from sr_deepfake.detectors.external.detector import ExternalDetector
+from sr_deepfake.detectors.recipe import Recipe
+from sr_deepfake.detectors.registry import read_recipe, register
 from sr_deepfake.system.errors import UserError
 
+WHICH = (
+    "which detector? detector=FOLDER names a trained one (`ls outputs/detectors` lists them), model=onnx model.path=FILE an "
+    "external one; also model=torchscript, huggingface, checkpoint, python"
+)
 
-def external_folder(cfg: DictConfig) -> Path:
-    """The folder of the detector of `model`, which was trained elsewhere; made, and what was chosen is printed.
+
+@dataclass(frozen=True)
+class Pairing:
+    """A detector and the fakes that it is tested on.
+
+    Attributes:
+        folder: the detector's.
+        recipe: the detector's.
+        tested_on: the forgery method.
+        chosen_by: the method whose validation faces choose a threshold: the one that it was trained on, where the data set has
+            it.
+        label: for folders and runs of a logger.
+    """
+
+    folder: Path
+    recipe: Recipe
+    tested_on: str
+    chosen_by: str
+    label: str
+
+    @property
+    def protocol(self) -> dict[str, Any]:
+        """Plain values of the training's protocol that concern the test; nothing in them is resolved or built."""
+        found = self.recipe.protocol if not self.recipe.is_external else {}
+        return {
+            key: value
+            for key, value in found.items()
+            if isinstance(value, int | float | str | None) and "${" not in str(value)
+        }
+
+
+def register_external(detector: object, settings: Mapping[str, Any], outputs: Path) -> Path:
+    """The folder of an external detector; made, and what was chosen is printed.
+
+    Args:
+        detector: of `model`.
+        settings: that build it again.
+        outputs: where every run writes.
 
     Raises:
-        UserError: `model` is one that is trained here, or its file cannot be read.
+        UserError: it is one that is trained here.
     """
-    if not is_external(cfg):
-        raise UserError(
-            "which detector? detector=FOLDER names a trained one (`ls outputs/detectors` lists them), and model=onnx "
-            "model.path=FILE asks one from elsewhere; also model=torchscript, huggingface, checkpoint, python"
-        )
-    detector: ExternalDetector = instantiate(cfg.model)
-    settings = {key: value for key, value in plain(cfg.model).items() if key != "_convert_"}
-    if settings.get("path") and Path(settings["path"]).expanduser().exists():
-        settings["path"] = str(Path(settings["path"]).expanduser().absolute())
-    folder = register(outputs(cfg) / "detectors", detector, settings)
-    print(f"{detector.label} ({detector.path}) is read with")
-    for name, told in detector.told.items():
-        print(f"  model.{name} = {told}")
+    if not isinstance(detector, ExternalDetector):
+        raise UserError(WHICH)
+    kept = {key: value for key, value in settings.items() if key != "_convert_"}
+    if kept.get("path") and Path(kept["path"]).expanduser().exists():
+        kept["path"] = str(Path(kept["path"]).expanduser().absolute())
+    folder = register(outputs / "detectors", detector, kept)
+    print(f"{detector.label} ({detector.path}) is loaded with")
+    for name, value in detector.report.items():
+        print(f"  model.{name} = {value}")
     return folder
 
 
-def is_external(cfg: DictConfig) -> bool:
-    """Whether `model` is a detector from elsewhere."""
-    return bool(cfg.get("model")) and str(cfg.model.get("_target_")).startswith(f"{external.__name__}.")
+def pairings(folders: Sequence[Path], forgery: str | None, methods: Sequence[str]) -> list[Pairing]:
+    """The evaluations of some detectors: a trained one meets its own method, an external one all of them.
 
-
-def spanned(cfg: DictConfig, folders: Sequence[Path]) -> Iterator[tuple[DictConfig, Path, str]]:
-    """The evaluations that a configuration spans: a trained detector meets its own method, one from elsewhere all.
-
-    A trained one meets all, too, where the data set has other methods than it was trained on.
+    A trained one meets all, too, where the data set has other methods than the one that it was trained on.
 
     Args:
-        cfg: the configuration; a forgery method in it is the one that all meet.
         folders: of the detectors.
-
-    Yields:
-        The configuration of one, with its forgery method, the protocol of its training (unless one was typed) and
-        places of its own for loggers; the detector's folder; and the short name of its model.
+        forgery: the method that all meet; None: as above.
+        methods: of the data set.
     """
-    recipes = {folder: read_recipe(folder) for folder in folders}
-    asked = [str(cfg.forgery_method.name)] if cfg.get("forgery_method") else None
-    elsewhere = {folder for folder, trained in recipes.items() if trained.forgery == EXTERNAL}
-    every = [] if asked else list(instantiate(cfg.data.source).methods)
-    own_methods = {
-        folder: [trained.forgery] if trained.forgery in every else every
-        for folder, trained in recipes.items()
-    }
-    pairs = [(folder, method) for folder in folders for method in asked or own_methods[folder]]
-    typed = any(word.startswith("protocol") for word in HydraConfig.get().overrides.task)
-    for folder, method in pairs:
-        own = cfg.copy()
-        OmegaConf.set_struct(own, False)
-        own.forgery_method = {"name": method}
-        if folder not in elsewhere and not typed:
-            own.protocol = checked(recipes[folder].protocol, f"detector={folder}", "protocol")
-        if len(pairs) > 1:
-            several = len(asked or own_methods[folder]) > 1 or folder in elsewhere
-            name = f"{folder.name}-{method}" if several else folder.name
-            own.run_name, own.log_folder = f"{own.run_name}-{name}", f"{own.log_folder}/{name}"
-        yield own, folder, recipes[folder].model
+    found = []
+    for folder in folders:
+        recipe = read_recipe(folder)
+        own = recipe.forgery if recipe.forgery in methods else None
+        tested = [forgery] if forgery else [own] if own else list(methods)
+        for method in tested:
+            label = f"{folder.name}-{method}" if method != own else folder.name
+            found.append(Pairing(folder, recipe, method, own or method, label))
+    return found

@@ -34,9 +34,7 @@ def check_launcher(hydra: DictConfig | HydraConf, trainer: DictConfig | None) ->
     name = str(hydra.runtime.choices["hydra/launcher"])
     for module, package in _PACKAGES.get(name, []):
         if not _is_there(module):
-            raise UserError(
-                f"hydra/launcher={name} needs a package that is not installed: pip install {package}"
-            )
+            raise UserError(f"hydra/launcher={name} needs a package that is not installed: pip install {package}")
     launcher = hydra.launcher
     if launcher.get("tasks_per_node", 1) > 1 or launcher.get("nodes", 1) > 1:
         raise UserError(

@@ -1,15 +1,13 @@
 """Missing runs of a report: one sentence, and the command that does them."""
 
-from collections import Counter
 from collections.abc import Sequence
 
 from sr_deepfake.app.configuration import CONF
 from sr_deepfake.app.overrides import without_replaced
 from sr_deepfake.experiment.provenance import command_of
 from sr_deepfake.experiment.results import Result
-from sr_deepfake.experiment.runs import Run
-from sr_deepfake.reporting.grid import METHODS, MODELS, ReportGrid, is_plain, ordered
-from sr_deepfake.reporting.published import DATA
+from sr_deepfake.reporting.grid import ReportGrid, newest_first, ordered
+from sr_deepfake.reporting.published import DATA, METHODS, MODELS
 from sr_deepfake.reporting.report import Missing
 
 # Of an earlier run's overrides, those that say which detector and attack it was or how it was done.
@@ -29,22 +27,24 @@ def rest_of_grid(grid: ReportGrid, results: Sequence[Result]) -> Missing | None:
         grid: of the report.
         results: all of them; the newest of the grid's data and protocol tells how the others are made.
     """
-    shown = {(entry.model, entry.forgery) for entry, result in grid.attacked if not result.is_external}
-    elsewhere = {entry.model for entry in grid.shown if entry.clean and entry.clean.is_external}
-    models = ordered({*grid.models, *(MODELS if grid.data == DATA else ())} - elsewhere, MODELS)
+    shown = {
+        (entry.model, entry.method) for entry in grid.attacked if entry.result and not entry.result.run.is_external
+    }
+    external = {entry.model for entry in grid.shown if entry.result and entry.result.run.is_external}
+    models = ordered({*grid.models, *(MODELS if grid.data == DATA else ())} - external, MODELS)
     methods = list(METHODS) if set(METHODS) & set(grid.methods) else list(grid.methods)
     lacking = [(model, method) for model in models for method in methods if (model, method) not in shown]
     alike = [
         result
-        for result in results
-        if is_plain(result)
-        and result.fits(grid.data, grid.protocol)
+        for result in sorted(results, key=newest_first)
+        if result.run.is_plain
+        and result.run.fits(grid.data, grid.protocol)
         and result.provenance.get("program") == "train"
         and isinstance(result.provenance.get("overrides"), list)
     ]
     if not lacking or not alike:
         return None
-    newest = max(alike, key=lambda result: (result.attack == grid.attack, result.started))
+    newest = next((result for result in alike if result.run.attack.name == grid.attack), alike[0])
     overrides = [str(override) for override in newest.provenance["overrides"]]
     kept = [override for override in overrides if not override.startswith(_LEFT_OUT)]
     if not any(override.startswith(("experiment=", "data=")) for override in kept):
@@ -65,23 +65,5 @@ def _models(models: Sequence[str], overrides: Sequence[str]) -> list[str]:
 
 def _attack(result: Result, overrides: Sequence[str]) -> list[str]:
     return [override for override in overrides if override.startswith(("attack", "sr_model"))] or (
-        ["attack=sr"] if result.kind.startswith("sr-") else []
-    )
-
-
-def rest_of_experiment(runs: Sequence[Run], command: str) -> Missing | None:
-    """Runs of an experiment that a report lacks; None where it is complete.
-
-    Args:
-        runs: of the experiment, with their states.
-        command: that does them all.
-    """
-    open_runs = [run for run in runs if run.state != "done"]
-    if not open_runs:
-        return None
-    states = ", ".join(f"{count} {state}" for state, count in Counter(run.state for run in open_runs).items())
-    reasons = "; ".join(dict.fromkeys(run.error for run in open_runs if run.error))
-    told = f"{states}: {reasons}" if reasons else states
-    return Missing(
-        f"{len(open_runs)} of {len(runs)} runs have no results ({told}). They are done by:", command
+        ["attack=sr"] if result.run.attack.kind.startswith("sr-") else []
     )

@@ -1,6 +1,6 @@
 """Starts every program: Hydra, errors in one line, Ctrl-C.
 
-Nothing here imports torch: `--help` and a mistyped override have to answer at once.
+Nothing here imports torch: `--help` and a mistyped override must answer at once.
 """
 
 import functools
@@ -17,25 +17,27 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from sr_deepfake.app.configuration import CONF
+from sr_deepfake.app.configuration import CONF, check_methods
 from sr_deepfake.app.launchers import check_launcher
-from sr_deepfake.app.overrides import completed, find_mistake
-from sr_deepfake.app.sweep import forget_failure, is_job_of_a_sweep, mendable, record_failure
+from sr_deepfake.app.overrides import completed
+from sr_deepfake.app.sweep import as_user_error, is_job_of_a_sweep, report_failure
 from sr_deepfake.experiment import provenance
+from sr_deepfake.experiment.jobs import Job, Outcome, running
 from sr_deepfake.system.errors import UserError
 
 logger = logging.getLogger(__name__)
 
-Task = Callable[[DictConfig], Any]
+Task = Callable[[DictConfig, Outcome], None]
 INTERRUPTED = "Interrupted. The same command, run again, goes on where this one ended."
+MISUSE = 2  # the exit status of a wrong command line
 
 
 def program(config_name: str) -> Callable[[Task], Callable[[], Any]]:
     """Make a Hydra application of a task, with `conf/<config_name>.yaml` as its configuration.
 
-    Mistyped overrides end with status 2 and the nearest valid choice; a `UserError` of the task ends with
-    status 1 and its message alone. In a sweep (`-m`), a job that fails is told and stops no other; the failed
-    ones are listed at the end, with status 1.
+    Mistyped overrides are answered by Hydra; a `UserError` of the task ends with status 1 and its message alone. In a
+    sweep (`-m`), a job that fails is reported and stops no other; the failed ones are listed at the end, with status 1.
+    What became of a job is in `job.json` in its folder.
     """
 
     def decorate(task: Task) -> Callable[[], Any]:
@@ -49,20 +51,17 @@ def program(config_name: str) -> Callable[[Task], Callable[[], Any]]:
 
         def main() -> Any:
             typed[:] = sys.argv[1:]
-            _print_any_name()
+            escape_what_cannot_be_shown()
             try:
                 sys.argv[1:] = completed(config_name, sys.argv[1:])
             except UserError as error:
-                _misuse(str(error))
-            mistake = find_mistake(config_name, sys.argv[1:])
-            if mistake:
-                _misuse(mistake)
+                misuse(str(error))
             try:
                 return application()
             except ValueError as error:
                 if not str(error).startswith("Only one of --run"):  # Hydra's words about flags
                     raise
-                _misuse(str(error))
+                misuse(str(error))
             except KeyboardInterrupt:  # between jobs, or while other processes do them
                 print(INTERRUPTED, file=sys.stderr)
                 raise SystemExit(130) from None
@@ -72,8 +71,8 @@ def program(config_name: str) -> Callable[[Task], Callable[[], Any]]:
     return decorate
 
 
-def run(task: Task, cfg: DictConfig, name: str, typed: list[str]) -> Any:
-    """Run a task with its configuration; tell what goes wrong as `program` says.
+def run(task: Task, cfg: DictConfig, name: str, typed: list[str]) -> None:
+    """Run a task with its configuration; report what goes wrong as `program` says.
 
     Args:
         task: what to run.
@@ -81,13 +80,18 @@ def run(task: Task, cfg: DictConfig, name: str, typed: list[str]) -> Any:
         name: of the program, as in `python -m sr_deepfake.<name>`.
         typed: the arguments that it was started with.
     """
-    _print_any_name()
+    escape_what_cannot_be_shown()
     provenance.start(name, shlex.join(["python", "-m", f"sr_deepfake.{name}", *typed]))
+    hydra_job, outputs = HydraConfig.get(), Path(cfg.paths.outputs)
+    explain = functools.partial(as_user_error, outputs=outputs)
+    job = Job(program=name, overrides=tuple(hydra_job.overrides.task))
+    skip = bool(cfg.get("evaluate") and cfg.evaluate.get("skip_missing_weights"))
     try:
-        forget_failure()
-        if is_job_of_a_sweep():
-            check_launcher(HydraConfig.get(), cfg.get("trainer"))  # the trainer may be what is swept over
-        return task(cfg)
+        with running(Path(hydra_job.runtime.output_dir), job, outputs, explain, skip) as outcome:
+            if is_job_of_a_sweep():
+                check_launcher(hydra_job, cfg.get("trainer"))  # the trainer may be what is swept over
+            check_methods(cfg)
+            task(cfg, outcome)
     except KeyboardInterrupt:
         logger.error(INTERRUPTED)
         raise SystemExit(130) from None
@@ -98,25 +102,25 @@ def run(task: Task, cfg: DictConfig, name: str, typed: list[str]) -> Any:
         logger.error(INTERRUPTED)
         raise SystemExit(130) from None
     except Exception as error:
-        told = mendable(error, Path(cfg.paths.outputs))
+        known = explain(error)
         if is_job_of_a_sweep():
-            record_failure(told or error)
-        elif told is None:
+            report_failure(known or error)
+        elif known is None:
             raise
         else:
-            logger.error("error: %s", told)
+            logger.error("error: %s", known)
             raise SystemExit(1) from None
     gc.collect()  # what the failed job still held, such as memory of a GPU, is the next one's
-    return None
 
 
-def _print_any_name() -> None:
-    """What the console cannot show is escaped: a file's name must not end the work."""
+def escape_what_cannot_be_shown() -> None:
+    """Print what the console has no letter for as an escape: a file's name must not end the work."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
 
 
-def _misuse(message: str) -> NoReturn:
+def misuse(message: str) -> NoReturn:
+    """End with one line about the command line."""
     print(f"error: {message}", file=sys.stderr)
-    raise SystemExit(2)
+    raise SystemExit(MISUSE)

@@ -10,10 +10,30 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from sr_deepfake.system import hardware
+from sr_deepfake.system.errors import UserError
 
 # What configurations ask the machine for; found when they are resolved, since torch takes seconds.
 OmegaConf.register_new_resolver("accelerator", hardware.best_accelerator, replace=True)
 OmegaConf.register_new_resolver("precision", hardware.precision, replace=True)
+
+
+def _severity(chosen: Any, *values: Any) -> Any:
+    """The value that stands for a severity, from 1 (mild) on; null: none was chosen."""
+    if not isinstance(chosen, int) or isinstance(chosen, bool) or not 1 <= chosen <= len(values):
+        raise UserError(f"attack.severity must be one of 1 to {len(values)}, not {chosen}; or set the option itself")
+    return values[chosen - 1]
+
+
+OmegaConf.register_new_resolver("severity", _severity, replace=True)
+
+
+def _forgery(_root_: Any) -> str:
+    """The forgery method that is trained on: the typed one, or else the data set's first."""
+    methods = _root_.data.source.get("methods") or ["fakes"]
+    return str(_root_.get("forgery") or methods[0])
+
+
+OmegaConf.register_new_resolver("forgery", _forgery, replace=True)
 
 
 def _attack_scale(_root_: Any) -> int:
@@ -47,9 +67,17 @@ OmegaConf.register_new_resolver("attack_scale", _attack_scale, replace=True)
 OmegaConf.register_new_resolver("attack_label", _attack_label, replace=True)
 
 
-def _on_ffpp(there: Any, elsewhere: Any, _root_: Any) -> Any:
-    """One value where the data are FaceForensics++, another elsewhere."""
-    return there if str(_root_.data.source._target_).endswith(".FaceForensics") else elsewhere
+def _on_sample(data: str, there: str, otherwise: str) -> str:
+    """One choice of a group where the data are the sample, another where they are not."""
+    return there if data == "sample" else otherwise
+
+
+OmegaConf.register_new_resolver("on_sample", _on_sample, replace=True)
+
+
+def _on_ffpp(there: Any, otherwise: Any, _root_: Any) -> Any:
+    """One value where the data are FaceForensics++, another where they are not."""
+    return there if _root_.data.source.get("name") == "ffpp" else otherwise
 
 
 OmegaConf.register_new_resolver("on_ffpp", _on_ffpp, replace=True)
@@ -67,11 +95,7 @@ def _file_label(name: Any) -> str:
     """Short name of a detector in a file: the file's own, less its suffix; of a function, that of its module."""
     place = str(name or "external").rstrip("/").rpartition(":")
     whole = Path(place[0] or place[2]).name
-    stem = (
-        whole
-        if Path(str(name or "")).is_dir()
-        else re.sub(r"\.(onnx|pth?|pt2|py|safetensors|ckpt|bin)$", "", whole)
-    )
+    stem = whole if Path(str(name or "")).is_dir() else re.sub(r"\.(onnx|pth?|pt2|py|safetensors|ckpt|bin)$", "", whole)
     return re.sub(r"[^A-Za-z0-9_.-]", "_", stem)[:60] or "external"
 
 

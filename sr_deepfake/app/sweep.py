@@ -1,6 +1,5 @@
-"""Failed jobs of a sweep: they stop no other, and are listed at the end."""
+"""Sweeps: checks before the first job, errors that the user can fix, failed jobs listed after the last one."""
 
-import json
 import logging
 import os
 import shlex
@@ -19,18 +18,18 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from sr_deepfake.app.launchers import check_launcher, share_cores
+from sr_deepfake.experiment.jobs import JOB, Job
 from sr_deepfake.system.errors import UserError, last_line
-from sr_deepfake.system.files import check_writable, explain, write_json
+from sr_deepfake.system.files import check_writable, explain
 
-FAILED = "failed.json"
 COMMAND = "SR_DEEPFAKE_COMMAND"  # in the environment: what tells this start of a program from others
 
 logger = logging.getLogger(__name__)
 
 _INDETERMINATE = " does not have a deterministic implementation"  # torch's words
 
-# Of jobs in this process, by their number: where the disk is full there may be no file of them.
-_failures: dict[int, dict[str, str]] = {}
+# Of jobs in this process, by their command: where the disk is full there may be no file of them.
+_failures: dict[str, str] = {}
 
 
 def is_job_of_a_sweep() -> bool:
@@ -38,13 +37,8 @@ def is_job_of_a_sweep() -> bool:
     return bool(HydraConfig.get().mode == RunMode.MULTIRUN)
 
 
-def forget_failure() -> None:
-    """Remove what an earlier sweep in the same folder wrote about this job."""
-    (Path(HydraConfig.get().runtime.output_dir) / FAILED).unlink(missing_ok=True)
-
-
-def mendable(error: BaseException, outputs: Path) -> UserError | None:
-    """The error as one that the user can mend, or None.
+def as_user_error(error: BaseException, outputs: Path) -> UserError | None:
+    """The error as one that the user can fix, or None.
 
     Args:
         error: of a job.
@@ -55,8 +49,8 @@ def mendable(error: BaseException, outputs: Path) -> UserError | None:
     if isinstance(error, OSError) and (message := explain(error, outputs)):
         return UserError(message).with_traceback(error.__traceback__)
     if isinstance(error, OmegaConfBaseException):
-        told = str(error).partition("\n    object_type=")[0]
-        return UserError(" ".join(told.split())).with_traceback(error.__traceback__)
+        message = str(error).partition("\n    object_type=")[0]
+        return UserError(" ".join(message.split())).with_traceback(error.__traceback__)
     if _is_lightnings(error) or (isinstance(error, ValueError) and "`val_check_interval`" in str(error)):
         return UserError(f"trainer: {last_line(error)}").with_traceback(error.__traceback__)
     if isinstance(error, RuntimeError) and str(error).startswith("Early stopping conditioned on"):
@@ -77,42 +71,24 @@ def mendable(error: BaseException, outputs: Path) -> UserError | None:
         if isinstance(cause, TypeError | ValueError | ImportError) or _is_lightnings(cause):
             key = str(error).rpartition("full_key: ")[2]
             return UserError(f"{key}: {last_line(cause)}").with_traceback(cause.__traceback__)
-        return mendable(cause, outputs)
+        return as_user_error(cause, outputs)
     return None
 
 
 def _is_lightnings(error: BaseException) -> bool:
-    """Whether Lightning says that it was asked for what it cannot do (told by name: to import it takes seconds)."""
+    """Whether Lightning says that it was asked for what it cannot do (by name: to import it takes seconds)."""
     return type(error).__name__ == "MisconfigurationException"
 
 
-def record_failure(error: BaseException) -> None:
-    """Tell in one line that this job failed; with its traceback in the job's log; and for the end of the sweep.
-
-    Args:
-        error: what is told.
-    """
-    hydra = HydraConfig.get()
-    folder = Path(hydra.runtime.output_dir)
-    message = last_line(error)
-    logger.error("error: %s", message)
-    log = _write_traceback(error)
-    failure = {"job": shlex.join(hydra.overrides.task), "error": message, "log": log}
-    _failures[int(hydra.job.num)] = failure
-    try:
-        write_json(folder / FAILED, failure)
-    except OSError as unwritable:
-        logger.error("%s could not be written: %s", folder / FAILED, unwritable)
-
-
-def _write_traceback(error: BaseException) -> str:
-    """Write it to the files that the job logs to, not to the terminal, and return the first one's name."""
+def report_failure(error: BaseException) -> None:
+    """Report in one line that this job of a sweep failed, and write the traceback to the job's log."""
+    logger.error("error: %s", last_line(error))
     text = "".join(traceback.format_exception(error))
     record = logger.makeRecord(logger.name, logging.ERROR, __file__, 0, text, (), None)
-    files = [handler for handler in logging.getLogger().handlers if isinstance(handler, logging.FileHandler)]
-    for handler in files:
-        handler.handle(record)
-    return files[0].baseFilename if files else ""
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, logging.FileHandler):
+            handler.handle(record)
+    _failures[shlex.join(HydraConfig.get().overrides.task)] = last_line(error)
 
 
 class Watch(Callback):
@@ -135,13 +111,19 @@ class Watch(Callback):
 
     def on_multirun_end(self, config: DictConfig, **kwargs: object) -> None:
         """List the jobs that failed, in whatever process they ran, and end with status 1 if any did."""
-        failures = {str(number): failure for number, failure in _failures.items()}
-        for file in sorted(Path(config.hydra.sweep.dir).glob(f"**/{FAILED}")):
-            failure = json.loads(file.read_text())
-            if failure not in failures.values():
-                failures[str(file)] = failure
+        failures = dict(_failures)
+        logs = {}
+        for file in sorted(Path(config.hydra.sweep.dir).glob(f"**/{JOB}")):
+            job = Job.model_validate_json(file.read_bytes())
+            command = shlex.join(job.overrides)
+            logs[command] = file.parent
+            if job.state == "failed":
+                failures[command] = job.error
         if failures:
-            print(_listing(list(failures.values())), file=sys.stderr)
+            lines = [f"{len(failures)} job(s) of the sweep failed, the others did not:"]
+            for command, error in failures.items():
+                lines += [f"  {command}", f"    {error}", f"    log: {logs.get(command, '-')}"]
+            print("\n".join([*lines, "The same command, run again, does only what is missing."]), file=sys.stderr)
             raise SystemExit(1)
 
 
@@ -169,7 +151,7 @@ def check_weights(config: DictConfig) -> None:
 
             restoration_network(config.sr_model.weights)
     except (InstantiationException, UserError) as error:
-        raise mendable(error, Path(config.paths.outputs)) or error from error
+        raise as_user_error(error, Path(config.paths.outputs)) or error from error
 
 
 def check_faces(config: DictConfig) -> None:
@@ -180,9 +162,7 @@ def check_faces(config: DictConfig) -> None:
     Raises:
         UserError: they are not.
     """
-    asked = [
-        word for word in config.hydra.overrides.task if word.startswith(("data=", "data.", "extraction."))
-    ]
+    asked = [word for word in config.hydra.overrides.task if word.startswith(("data=", "data.", "extraction."))]
     if config.hydra.job.name not in ("train", "evaluate") or any("," in word for word in asked):
         return
     try:
@@ -190,7 +170,7 @@ def check_faces(config: DictConfig) -> None:
         if hasattr(source, "require_faces"):
             source.require_faces()
     except (InstantiationException, UserError) as error:
-        raise mendable(error, Path(config.paths.outputs)) or error from error
+        raise as_user_error(error, Path(config.paths.outputs)) or error from error
 
 
 def _end_at_once(check: Callable[[], None]) -> None:
@@ -200,10 +180,3 @@ def _end_at_once(check: Callable[[], None]) -> None:
         # Hydra turns an exception of a callback into a warning.
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(1) from None
-
-
-def _listing(failures: list[dict[str, str]]) -> str:
-    lines = [f"{len(failures)} job(s) of the sweep failed, the others did not:"]
-    for failure in failures:
-        lines += [f"  {failure['job']}", f"    {failure['error']}", f"    log: {failure['log']}"]
-    return "\n".join([*lines, "The same command, run again, does only what is missing."])

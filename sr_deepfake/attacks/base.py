@@ -1,7 +1,7 @@
 """Base class of attacks, and the checks that they share."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -135,10 +135,10 @@ def whole_number(value: Any, option: str, low: int, high: int) -> int:
         35
         >>> whole_number(0, "attack.quality", 1, 100)
         Traceback (most recent call last):
-        sr_deepfake.system.errors.UserError: attack.quality=0: this is a whole number from 1 to 100
+        sr_deepfake.system.errors.UserError: attack.quality must be an integer from 1 to 100, not 0
     """
     if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-        raise UserError(f"{option}={value}: this is a whole number from {low} to {high}")
+        raise UserError(f"{option} must be an integer from {low} to {high}, not {value}")
     return value
 
 
@@ -153,38 +153,12 @@ def number(value: Any, option: str, above: float, high: float) -> float:
         1.5
         >>> number(-1, "attack.sigma", 0, 100)
         Traceback (most recent call last):
-        sr_deepfake.system.errors.UserError: attack.sigma=-1: this is a number above 0, 100 at most
+        sr_deepfake.system.errors.UserError: attack.sigma must be > 0 and ≤ 100, not -1
     """
     known = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
     if not known or not above < value <= high:
-        raise UserError(f"{option}={value}: this is a number above {above:g}, {high:g} at most")
+        raise UserError(f"{option} must be > {above:g} and ≤ {high:g}, not {value}")
     return float(value)
-
-
-def of_severity(value: Any, severity: Any, values: Sequence[float], option: str) -> Any:
-    """Return `value`, or where it is None what stands for a severity of 1 to 5.
-
-    Args:
-        value: as given, or None.
-        severity: 1 (mild) to 5 (severe).
-        values: for each severity, from 1 on.
-        option: that sets the value itself.
-
-    Raises:
-        UserError: there is no such severity.
-
-    Example:
-        >>> of_severity(None, 2, (25, 18, 15, 10, 7), "attack.quality")
-        18
-        >>> of_severity(60, 2, (25, 18, 15, 10, 7), "attack.quality")
-        60
-    """
-    if value is not None:
-        return value
-    if not isinstance(severity, int) or isinstance(severity, bool) or not 1 <= severity <= len(values):
-        known = ", ".join(str(number + 1) for number in range(len(values)))
-        raise UserError(f"attack.severity={severity}: it is one of {known}; or set {option} itself")
-    return values[severity - 1]
 
 
 class Identity(Attack):

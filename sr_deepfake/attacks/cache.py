@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from sr_deepfake.attacks.base import Attack, check_faces
-from sr_deepfake.attacks.fingerprint import describe_attack, fingerprint_of
+from sr_deepfake.attacks.fingerprint import describe_attack
 from sr_deepfake.system.errors import UserError
-from sr_deepfake.system.files import replacing, write_json
+from sr_deepfake.system.files import digest, replacing, write_json
 
 SETTINGS = "settings.json"  # beside the faces, for people; never read
 _DIGEST_SIZE = hashlib.sha256().digest_size
@@ -188,7 +188,7 @@ class _Store:
 
     def __init__(self, root: Path, description: Mapping[str, Any]) -> None:
         self.description = description
-        self.fingerprint = fingerprint_of(description)
+        self.fingerprint = digest(description)
         self.folder = root / self.fingerprint[:16]
 
     def read(self, key: str) -> Picture:

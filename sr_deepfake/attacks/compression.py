@@ -7,13 +7,11 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from sr_deepfake.attacks.base import Picture, PictureAttack, number, of_severity, whole_number
+from sr_deepfake.attacks.base import Picture, PictureAttack, number, whole_number
 from sr_deepfake.attacks.corruptions import scaled_down
 from sr_deepfake.system.errors import choose
 
 _CHROMA = ("4:2:0", "4:2:2", "4:4:4")
-# Hendrycks & Dietterich 2019 (ImageNet-C): mild to severe.
-JPEG_SEVERITIES = (25, 18, 15, 10, 7)
 
 
 class JpegAttack(PictureAttack):
@@ -23,10 +21,10 @@ class JpegAttack(PictureAttack):
         quality: 1 (worst) to 100, on the scale of libjpeg.
         chroma: `"4:2:0"` keeps one colour for four pixels, as cameras and web services do; `"4:2:2"` one for two;
             `"4:4:4"` one for each.
-        severity: 1 to 5, where the quality is not given.
+        severity: of which the configuration made the quality; not used.
 
     Raises:
-        UserError: severity or quality is out of range, or `chroma` is not a choice.
+        UserError: the quality is out of range, or `chroma` is not a choice.
 
     Example:
         >>> import torch
@@ -37,9 +35,8 @@ class JpegAttack(PictureAttack):
 
     kind = "jpeg"
 
-    def __init__(self, quality: int | None = None, chroma: str = "4:2:0", severity: int = 3) -> None:
+    def __init__(self, quality: int, chroma: str = "4:2:0", severity: object = None) -> None:
         super().__init__()
-        quality = of_severity(quality, severity, JPEG_SEVERITIES, "attack.quality")
         self.quality = whole_number(quality, "attack.quality", 1, 100)
         self.chroma = choose(chroma, _CHROMA, "attack.chroma")
         self.strength = f"q{self.quality}"
@@ -54,10 +51,6 @@ class JpegAttack(PictureAttack):
         return f"quality={self.quality}, chroma={self.chroma!r}"
 
 
-# No benchmark of corruptions has WebP; these are JPEG's numbers, on libwebp's own scale.
-WEBP_SEVERITIES = JPEG_SEVERITIES
-
-
 class WebpAttack(PictureAttack):
     """Saves each face as a lossy WebP (Pillow's libwebp, method 4) and reads it again, on the CPU.
 
@@ -66,10 +59,10 @@ class WebpAttack(PictureAttack):
 
     Args:
         quality: 0 (worst) to 100, on the scale of libwebp.
-        severity: 1 to 5, where the quality is not given.
+        severity: of which the configuration made the quality; not used.
 
     Raises:
-        UserError: severity or quality is out of range.
+        UserError: the quality is out of range.
 
     Example:
         >>> import torch
@@ -80,9 +73,8 @@ class WebpAttack(PictureAttack):
 
     kind = "webp"
 
-    def __init__(self, quality: int | None = None, severity: int = 3) -> None:
+    def __init__(self, quality: int, severity: object = None) -> None:
         super().__init__()
-        quality = of_severity(quality, severity, WEBP_SEVERITIES, "attack.quality")
         self.quality = whole_number(quality, "attack.quality", 0, 100)
         self.strength = f"q{self.quality}"
 

@@ -5,10 +5,7 @@ import hashlib
 import cv2
 import numpy as np
 
-from sr_deepfake.attacks.base import Picture, PictureAttack, number, of_severity, whole_number
-
-# DeeperForensics-1.0 (Jiang et al. 2020): kernels of 7, 9, 13, 17 and 21 px, whose sigma is a sixth of that.
-BLUR_SEVERITIES = (1.17, 1.5, 2.17, 2.83, 3.5)
+from sr_deepfake.attacks.base import Picture, PictureAttack, number, whole_number
 
 
 class BlurAttack(PictureAttack):
@@ -18,10 +15,10 @@ class BlurAttack(PictureAttack):
 
     Args:
         sigma: the Gaussian's standard deviation, in pixels of the face; above 0, 100 at most.
-        severity: 1 to 5, where sigma is not given.
+        severity: of which the configuration made it; not used.
 
     Raises:
-        UserError: severity or sigma is out of range.
+        UserError: sigma is out of range.
 
     Example:
         >>> import torch
@@ -33,9 +30,8 @@ class BlurAttack(PictureAttack):
 
     kind = "blur"
 
-    def __init__(self, sigma: float | None = None, severity: int = 3) -> None:
+    def __init__(self, sigma: float, severity: object = None) -> None:
         super().__init__()
-        sigma = of_severity(sigma, severity, BLUR_SEVERITIES, "attack.sigma")
         self.sigma = number(sigma, "attack.sigma", above=0, high=100)
         self.strength = f"s{self.sigma:g}"
 
@@ -51,10 +47,6 @@ class BlurAttack(PictureAttack):
         return f"sigma={self.sigma}"
 
 
-# DeeperForensics-1.0 (Jiang et al. 2020): variances .001, .002, .005, .01 and .05 of values in [0, 1], there on YCbCr.
-NOISE_SEVERITIES = (8, 11, 18, 26, 57)
-
-
 class NoiseAttack(PictureAttack):
     """Adds white Gaussian noise to each pixel and channel, on the CPU.
 
@@ -66,10 +58,10 @@ class NoiseAttack(PictureAttack):
     Args:
         std: standard deviation in grey levels (of 255), before clipping; above 0, 255 at most.
         seed: another seed gives other noise; a whole number from 0 on.
-        severity: 1 to 5, where the standard deviation is not given.
+        severity: of which the configuration made it; not used.
 
     Raises:
-        UserError: `severity`, `std` or `seed` is out of range.
+        UserError: `std` or `seed` is out of range.
 
     Example:
         >>> import torch
@@ -83,11 +75,9 @@ class NoiseAttack(PictureAttack):
 
     kind = "noise"
 
-    def __init__(self, std: float | None = None, seed: int = 0, severity: int = 3) -> None:
+    def __init__(self, std: float, seed: int = 0, severity: object = None) -> None:
         super().__init__()
-        self.std = number(
-            of_severity(std, severity, NOISE_SEVERITIES, "attack.std"), "attack.std", above=0, high=255
-        )
+        self.std = number(std, "attack.std", above=0, high=255)
         self.seed = whole_number(seed, "attack.seed", 0, 2**63 - 1)
         self.strength = f"{self.std:g}"
         self.variant = f"seed{self.seed}" if self.seed else ""
@@ -105,10 +95,6 @@ class NoiseAttack(PictureAttack):
         return f"std={self.std}, seed={self.seed}"
 
 
-# DeeperForensics-1.0 (Jiang et al. 2020), whose code does this under the name of JPEG compression (bilinearly).
-RESIZE_SEVERITIES = (2, 3, 4, 5, 6)
-
-
 class ResizeAttack(PictureAttack):
     """Scales each face down (area average, rounded to 8 bits as a saved picture is) and up to its own size.
 
@@ -118,10 +104,10 @@ class ResizeAttack(PictureAttack):
     Args:
         factor: how many times smaller a face gets, as 1.5 or 4; above 1, 100 at most. Its sides are rounded to
             whole pixels and stay 1 at least.
-        severity: 1 to 5, where the factor is not given.
+        severity: of which the configuration made it; not used.
 
     Raises:
-        UserError: severity or factor is out of range.
+        UserError: the factor is out of range.
 
     Example:
         >>> import torch
@@ -130,9 +116,8 @@ class ResizeAttack(PictureAttack):
         [26.0, 52.0, 102.0, 128.0]
     """
 
-    def __init__(self, factor: float | None = None, severity: int = 3) -> None:
+    def __init__(self, factor: float, severity: object = None) -> None:
         super().__init__()
-        factor = of_severity(factor, severity, RESIZE_SEVERITIES, "attack.factor")
         self.factor = number(factor, "attack.factor", above=1, high=100)
         self.kind = "resize"
         self.strength = f"x{self.factor:g}"

@@ -1,11 +1,10 @@
 """Fingerprint of an attack: settings, weights, code, libraries, arithmetic."""
 
+import ast
 import functools
 import hashlib
 import importlib.metadata
 import inspect
-import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +14,10 @@ import torch
 from torch import nn
 
 from sr_deepfake.system.errors import UserError
+from sr_deepfake.system.files import digest
 from sr_deepfake.system.hardware import fast_dtype
 
-# Raised when functions that attacks share compute something else. What their classes compute shows by itself.
-ATTACKS_VERSION = 2
+_PACKAGE = Path(__file__).resolve().parents[1]
 
 
 def describe_attack(attack: nn.Module, device: torch.device) -> dict[str, Any]:
@@ -31,7 +30,7 @@ def describe_attack(attack: nn.Module, device: torch.device) -> dict[str, Any]:
             computes in it.
 
     Returns:
-        Plain values, to be hashed by `fingerprint_of` and to be read by people.
+        Plain values, to be hashed by `digest` and to be read by people.
 
     Raises:
         UserError: the code of one of the attack's classes cannot be read.
@@ -40,7 +39,7 @@ def describe_attack(attack: nn.Module, device: torch.device) -> dict[str, Any]:
         >>> from sr_deepfake.attacks.corruptions import BlurAttack
         >>> description = describe_attack(BlurAttack(sigma=2.0), torch.device("cpu"))
         >>> sorted(description)
-        ['code', 'device', 'fast_format', 'libraries', 'name', 'settings', 'version', 'weights']
+        ['code', 'device', 'fast_format', 'libraries', 'name', 'settings', 'weights']
         >>> sorted(description["code"])
         ['sr_deepfake.attacks.corruptions.BlurAttack']
         >>> description["settings"]
@@ -51,24 +50,10 @@ def describe_attack(attack: nn.Module, device: torch.device) -> dict[str, Any]:
         "settings": _settings(attack),
         "weights": hash_of_weights(attack),
         "code": _code(attack),
-        "version": ATTACKS_VERSION,
         "libraries": _versions(),
         "device": device.type,
         "fast_format": str(fast_dtype(device)),
     }
-
-
-def fingerprint_of(description: Mapping[str, Any]) -> str:
-    """Hash a description: 64 hexadecimal digits that differ when anything in it differs.
-
-    Example:
-        >>> fingerprint_of({"a": 1, "b": 2}) == fingerprint_of({"b": 2, "a": 1})
-        True
-        >>> fingerprint_of({"a": 1}) == fingerprint_of({"a": 1.5})
-        False
-    """
-    canonical = json.dumps(description, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(canonical.encode()).hexdigest()
 
 
 def weights_digits(network: nn.Module) -> str:
@@ -80,7 +65,7 @@ def weights_digits(network: nn.Module) -> str:
     """
     if next(network.parameters(), None) is None:
         return ""
-    return fingerprint_of({"weights": hash_of_weights(network), "settings": _settings(network)})[:8]
+    return digest({"weights": hash_of_weights(network), "settings": _settings(network)})[:8]
 
 
 def _settings(attack: nn.Module) -> dict[str, dict[str, Any]]:
@@ -113,9 +98,10 @@ def hash_of_weights(attack: nn.Module) -> str:
 
 
 def _code(attack: nn.Module) -> dict[str, str]:
-    """Hash the files that define the attack's classes, torch's own aside, which its version stands for.
+    """Hash the code that the attack's classes use, torch's own aside, which its version stands for.
 
-    So that an attack that is still being written never meets what its last version made.
+    So that faces of an attack never meet what another version of it, or of a function that it shares, made. Comments and
+    docstrings do not count.
     """
     hashes: dict[str, str] = {}
     for kind in {type(module) for module in attack.modules()}:
@@ -123,18 +109,54 @@ def _code(attack: nn.Module) -> dict[str, str]:
             continue
         name = f"{kind.__module__}.{kind.__qualname__}"
         try:
-            hashes[name] = _hash_of_file(inspect.getfile(kind))
+            hashes[name] = hash_of_code(Path(inspect.getfile(kind)))
         except (OSError, TypeError):  # made in a notebook or a shell
             raise UserError(
-                f"the code of the attack's {name} is in no file, so that its faces cannot be told from those of "
-                "another version; put it into a module, or keep no attacked faces with cache.attacked=false"
+                f"the code of the attack's {name} is in no file, so that its faces cannot be told from those of another "
+                "version; put it into a module, or keep no attacked faces with cache.attacked=false"
             ) from None
     return hashes
 
 
-@functools.cache
-def _hash_of_file(path: str) -> str:
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+def hash_of_code(path: Path) -> str:
+    """Hash what a file and the files next to it that it imports, directly or not, compute.
+
+    Files of this package and of the file's own folder are followed; installed packages are not, see `_versions`.
+    """
+    found: dict[Path, str] = {}
+    waiting = [path.resolve()]
+    while waiting:
+        file = waiting.pop()
+        if file not in found:
+            found[file], imports = _parsed(file, file.stat().st_mtime_ns)
+            waiting += [other for name in imports for other in _files_of(name, file)]
+    return digest(sorted(found.values()))
+
+
+@functools.lru_cache(maxsize=256)
+def _parsed(path: Path, changed: int) -> tuple[str, frozenset[str]]:
+    """A file's code without docstrings, hashed, and the names of modules that it may import."""
+    tree = ast.parse(path.read_bytes())
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+        body = getattr(node, "body", None)
+        first = body[0] if isinstance(body, list) and body else None
+        if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str):
+            del node.body[0]  # type: ignore[attr-defined]
+    return digest(ast.dump(tree)), frozenset(names)
+
+
+def _files_of(name: str, importer: Path) -> list[Path]:
+    """The file of a module, if it is of this package or lies next to the importer."""
+    parts = name.split(".")
+    roots = [_PACKAGE.parent] if parts[0] == _PACKAGE.name else [importer.parent]
+    places = [root.joinpath(*parts) for root in roots]
+    files = [file for place in places for file in (place.with_suffix(".py"), place / "__init__.py")]
+    return [file.resolve() for file in files if file.is_file()]
 
 
 def _versions() -> dict[str, str]:

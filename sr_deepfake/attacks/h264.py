@@ -6,11 +6,8 @@ import av
 import cv2
 import numpy as np
 
-from sr_deepfake.attacks.base import Picture, PictureAttack, of_severity, whole_number
+from sr_deepfake.attacks.base import Picture, PictureAttack, whole_number
 from sr_deepfake.system.errors import UserError
-
-# DeeperForensics-1.0 (Jiang et al. 2020). (FaceForensics++'s own c23 and c40 are crf 23 and 40.)
-SEVERITIES = (30, 32, 35, 38, 40)
 
 # ITU-R BT.601, 8 bits, video range: luma in [16, 235], chroma in [16, 240] around 128.
 _LUMA = np.array([65.481, 128.553, 24.966], np.float32) / 255
@@ -36,10 +33,10 @@ class H264Attack(PictureAttack):
 
     Args:
         crf: x264's constant rate factor, 0 (lossless) to 51 (worst). FaceForensics++ uses 23 and 40.
-        severity: 1 to 5, where the factor is not given.
+        severity: of which the configuration made it; not used.
 
     Raises:
-        UserError: severity or factor is out of range, or PyAV was built without x264.
+        UserError: the factor is out of range, or PyAV was built without x264.
 
     Example:
         >>> import torch
@@ -50,9 +47,9 @@ class H264Attack(PictureAttack):
 
     kind = "h264"
 
-    def __init__(self, crf: int | None = None, severity: int = 3) -> None:
+    def __init__(self, crf: int, severity: object = None) -> None:
         super().__init__()
-        self.crf = whole_number(of_severity(crf, severity, SEVERITIES, "attack.crf"), "attack.crf", 0, 51)
+        self.crf = whole_number(crf, "attack.crf", 0, 51)
         self.strength = f"crf{self.crf}"
         if "libx264" not in av.codecs_available:
             raise UserError(

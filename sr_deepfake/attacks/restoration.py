@@ -29,8 +29,9 @@ class RestorationAttack(Attack):
         UserError: the precision is not a choice.
 
     Example:
-        >>> from sr_deepfake.super_resolution.restoration import Restored
-        >>> attack = RestorationAttack(Restored(nn.Identity()))
+        >>> network = nn.Identity()
+        >>> network.name = "identity"
+        >>> attack = RestorationAttack(network)
         >>> face = torch.full((1, 3, 64, 64), 0.2)
         >>> torch.equal(attack(face), face), attack.name
         (True, 'restoration-identity')

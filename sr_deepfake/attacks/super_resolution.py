@@ -58,9 +58,7 @@ class SuperResolutionAttack(Attack):
     ) -> None:
         super().__init__()
         if not isinstance(scale, int) or scale < 2:
-            raise UserError(
-                f"attack.scale={scale}: the attack scales down, so it is a whole number, 2 or more"
-            )
+            raise UserError(f"attack.scale={scale}: the attack scales down, so it is a whole number, 2 or more")
         own = int(sr_model.scale)  # type: ignore[arg-type]
         if own < 2:
             raise UserError(f"sr_model.scale={own}: a network that enlarges has a scale of 2 or more")
@@ -85,9 +83,7 @@ class SuperResolutionAttack(Attack):
         self.variant = "-".join(part for part in told if part)
         self._max_pixels = max_pixels
         # The compiled function shares the network's tensors and is no module of its own: names stay as they are.
-        self._enlarged = (
-            torch.compile(self.sr_model.forward, dynamic=True) if compile else self.sr_model.forward
-        )
+        self._enlarged = torch.compile(self.sr_model.forward, dynamic=True) if compile else self.sr_model.forward
 
     @torch.no_grad()
     def forward(self, faces: Tensor) -> Tensor:

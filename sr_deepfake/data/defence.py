@@ -54,12 +54,7 @@ class Defence:
     def describe(self, device: torch.device) -> dict[str, Any]:
         """Facts that a training with it depends on: names, probability, and the attack's fingerprint on a device."""
         place = self.attack.place(device).name
-        return {
-            "name": self.name,
-            "probability": self.probability,
-            "attack_name": self.attack.name,
-            "attack": place,
-        }
+        return {"name": self.name, "probability": self.probability, "attack_name": self.attack.name, "attack": place}
 
     def prepare(self, batches: Iterable[FaceBatch], device: torch.device) -> None:
         """Attack all training faces that are not kept yet.

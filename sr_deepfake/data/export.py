@@ -13,7 +13,7 @@ from sr_deepfake.data.faces import SideBatches, StoredFaces
 from sr_deepfake.data.manifest import FaceSet
 from sr_deepfake.system.files import write_csv
 
-FACES = "faces.csv"
+FACES, EXPORT = "faces.csv", ".export"  # the second marks a folder that is being filled
 COLUMNS = (
     "face", "video", "label", "method", "split", "side", "data", "attack", "clean", "attacked", "score",
     "score_attacked",
@@ -42,6 +42,8 @@ def export_faces(
         The id of each face that was written.
     """
     listed: list[Sequence[object]] = []
+    out.mkdir(parents=True, exist_ok=True)
+    (out / EXPORT).touch()
     stored = StoredFaces(rows, faces.folder)
     for batch in map(stored.__getitem__, SideBatches([int(side) for side in rows["side"]])):
         with torch.no_grad():
@@ -56,6 +58,7 @@ def export_faces(
             listed.append((*facts, faces.name, name, *paths, "", ""))
             yield str(row.face_id)
     write_csv(out / FACES, COLUMNS, sorted(listed, key=lambda row: str(row[0])))
+    (out / EXPORT).unlink()
 
 
 def _write(path: Path, face: Tensor) -> None:

@@ -123,9 +123,7 @@ class EpochSampler(Sampler[tuple[int, int]]):
         ([(0, 0), (0, 1), (0, 2)], [(1, 0), (1, 1), (1, 2)])
     """
 
-    def __init__(
-        self, length: int, seed: int, used: int | None = None, share: tuple[int, int] = (0, 1)
-    ) -> None:
+    def __init__(self, length: int, seed: int, used: int | None = None, share: tuple[int, int] = (0, 1)) -> None:
         self.length = length
         self.seed = seed
         self.epoch = 0
@@ -177,15 +175,18 @@ class SideBatches(Sampler[list[int]]):
 
 
 class StoredFaces(Dataset[FaceBatch]):
-    """Whole batches of faces as they lie on disk, to be scored.
+    """Whole batches of faces as they are on disk, to be scored.
 
     Args:
         rows: of the manifest.
         folder: the manifest's.
+        side: px that faces are resized to with `INTER_AREA`, as the published code does; None: as they are.
     """
 
-    def __init__(self, rows: pd.DataFrame, folder: Path) -> None:
+    def __init__(self, rows: pd.DataFrame, folder: Path, side: int | None = None) -> None:
         self.rows = rows.reset_index(drop=True)
+        if side is not None:
+            self.rows["side"] = side
         self.folder = folder
 
     def __len__(self) -> int:
@@ -194,6 +195,12 @@ class StoredFaces(Dataset[FaceBatch]):
     def __getitem__(self, indices: list[int]) -> FaceBatch:
         """Read the faces of some rows, which are all of one side."""
         rows = self.rows.iloc[indices]
-        faces = torch.stack([read_face(self.folder / str(path)) for path in rows["path"]])
+        side = int(rows["side"].iloc[0])
+        faces = torch.cat(
+            [
+                resize_faces(read_face(self.folder / str(path))[None].float() / 255, side, "authors")
+                for path in rows["path"]
+            ]
+        )
         labels = torch.tensor(rows["label"].to_numpy(dtype=np.float32))
-        return FaceBatch(faces.float() / 255, labels, rows)
+        return FaceBatch(faces, labels, rows)

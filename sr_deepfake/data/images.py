@@ -64,16 +64,10 @@ def resize_faces(faces: Tensor, size: int, resize: str = "bilinear", attacked: b
     if faces.shape[-2:] == (size, size):
         return faces
     if resize == "bilinear":
-        resized = F.interpolate(
-            faces, size=(size, size), mode="bilinear", antialias=True, align_corners=False
-        )
+        resized = F.interpolate(faces, size=(size, size), mode="bilinear", antialias=True, align_corners=False)
         return (resized * 255).round().clamp(0, 255) / 255
     enlarged = attacked and faces.shape[-1] < size
     interpolation = cv2.INTER_CUBIC if enlarged else cv2.INTER_AREA
     levels = (faces.detach() * 255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
-    pictures = [
-        cv2.resize(np.ascontiguousarray(face), (size, size), interpolation=interpolation) for face in levels
-    ]
-    return (
-        torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).contiguous().to(faces.device).float() / 255
-    )
+    pictures = [cv2.resize(np.ascontiguousarray(face), (size, size), interpolation=interpolation) for face in levels]
+    return torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).contiguous().to(faces.device).float() / 255

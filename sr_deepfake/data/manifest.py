@@ -1,32 +1,33 @@
-"""Words of a data set, and its manifest `faces.parquet`: one row a face, all that training and evaluation know."""
+"""The faces of a data set: `faces.parquet`, one row a face, and `videos.csv`, one row a video, joined when they are read.
+
+What was found in a video does not depend on the split that it is in: `faces.parquet` is written by the extraction, and
+splits, identities and clusters come from the table of videos.
+"""
 
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from sr_deepfake.metrics.clusters import components
 from sr_deepfake.system.errors import UserError
 from sr_deepfake.system.files import replacing
 
 PRISTINE = "pristine"
 FORGERY_METHODS = ("Deepfakes", "Face2Face", "FaceSwap", "FaceShifter", "NeuralTextures")
 SPLITS = ("train", "val", "test")
-MANIFEST = "faces.parquet"
-_MEND = "Delete it and make it again with: python -m sr_deepfake.prepare data=…"
+MANIFEST, VIDEOS = "faces.parquet", "videos.csv"
+_FIX = "Delete it and make it again with: python -m sr_deepfake.prepare data=…"
 
 SCHEMA = pa.schema(
     [
         ("face_id", pa.string()),  # <method>/<stem>/<frame, four digits>
         ("video_id", pa.string()),  # <method>/<stem>
-        ("method", pa.string()),  # pristine, or the forgery method
-        ("label", pa.int64()),  # 1 = fake
-        ("split", pa.string()),  # train, val or test
-        ("target", pa.string()),  # identity whose video it is
-        ("source", pa.string()),  # identity put there; empty if pristine
         ("frame", pa.int64()),  # index in the video
         ("side", pa.int64()),  # of the crop, px
         ("path", pa.string()),  # of the PNG, relative to the manifest's folder
@@ -42,40 +43,70 @@ SCHEMA = pa.schema(
         ("sha256", pa.string()),  # of the PNG file's bytes, hexadecimal
     ]
 )
+# Of a video: identities are those whose video it is and whose face or expression was put there ("" for pristine ones).
+OF_VIDEO = ("method", "label", "split", "target", "source", "cluster")
+VIDEO_COLUMNS = ("video_id", *OF_VIDEO, "path", "mask")
 
 
 class DataNotFoundError(UserError, FileNotFoundError):
     """Something that the user has to provide is not where it was looked for; the message says what to do."""
 
 
-@dataclass(frozen=True)
-class Video:
-    """One video of the data set.
+class Video(NamedTuple):
+    """A video to look for faces in.
 
     Attributes:
-        video_id: `<method>/<file stem>`.
-        method: `pristine` or one of `FORGERY_METHODS`.
-        label: 1 for a fake, 0 for a pristine video.
-        split: `train`, `val` or `test`.
-        target: identity whose video it is.
-        source: identity whose face or expression was put there; empty if pristine.
-        path: the file, whether it exists or not.
-        mask: video of what was manipulated, white on black; None: there is none.
+        video_id: `<method>/<stem>`.
+        path: the file (or the folder of its frames), whether it exists or not.
+        mask: video of what was manipulated, white on black; None without one.
+        fake: whether it is a fake.
     """
 
     video_id: str
-    method: str
-    label: int
-    split: str
-    target: str
-    source: str
     path: Path
     mask: Path | None = None
+    fake: bool = False
 
-    @property
-    def stem(self) -> str:
-        """The video's name: `TTT` or `TTT_SSS`."""
-        return self.video_id.split("/", 1)[1]
+
+def video_table(rows: Iterable[dict[str, object]]) -> pd.DataFrame:
+    """Make the table of videos of a data set.
+
+    Args:
+        rows: for each video at least `video_id` and `path`; also `method` (else what `video_id` begins with), `split`
+            (""; drawn later), `target` (else the video itself), `source` (""; several are joined by "+"), `mask`, `cluster`
+            (else the connected component of target and source).
+
+    Returns:
+        The columns `VIDEO_COLUMNS`, sorted by split, label and id.
+
+    Example:
+        >>> table = video_table([{"video_id": "pristine/a", "path": "a.mp4", "target": "a", "split": "test"},
+        ...     {"video_id": "FaceSwap/a_b", "path": "a_b.mp4", "target": "a", "source": "b", "split": "test"}])
+        >>> table[["video_id", "label", "cluster"]].values.tolist()
+        [['pristine/a', 0, 'a'], ['FaceSwap/a_b', 1, 'a']]
+    """
+    table = pd.DataFrame(list(rows), columns=list(VIDEO_COLUMNS), dtype=object)
+    table["method"] = table["method"].fillna(table["video_id"].str.partition("/")[0])
+    table["label"] = (table["method"] != PRISTINE).astype(int)
+    table["target"] = table["target"].replace("", None).fillna(table["video_id"])
+    for name in ("split", "source", "mask"):
+        table[name] = table[name].fillna("")
+    if table["cluster"].isna().any():
+        identities = [
+            (str(target), *filter(None, str(source).split("+")))
+            for target, source in zip(table["target"], table["source"], strict=True)
+        ]
+        table["cluster"] = components(identities)
+    for name in ("path", "mask"):  # objects: pandas' own strings cannot hold names that are not UTF-8
+        table[name] = pd.Series([str(path) for path in table[name]], dtype=object)
+    order = table.assign(split=table["split"].map({name: place for place, name in enumerate(SPLITS)}).fillna(-1))
+    return table.loc[order.sort_values(["split", "label", "video_id"], kind="stable").index].reset_index(drop=True)
+
+
+def videos_of(table: pd.DataFrame) -> list[Video]:
+    """The rows of a table of videos, to look for faces in."""
+    rows = zip(table["video_id"], table["path"], table["mask"], table["label"], strict=True)
+    return [Video(name, Path(path), Path(mask) if mask else None, bool(label)) for name, path, mask, label in rows]
 
 
 class ManifestError(UserError, ValueError):
@@ -96,67 +127,97 @@ def write_manifest(rows: Iterable[dict[str, object]], path: Path | str) -> None:
     rows = list(rows)
     for row in rows:
         if set(row) != set(SCHEMA.names):
-            raise ManifestError(
-                f"A face's row must have exactly the columns {SCHEMA.names}, not {sorted(row)}."
-            )
+            raise ManifestError(f"A face's row must have exactly the columns {SCHEMA.names}, not {sorted(row)}.")
     table = pa.Table.from_pylist(rows, schema=SCHEMA)
-    with replacing(path) as beside:
-        pq.write_table(table, beside, compression="zstd", version="2.6", store_schema=False)
+    with replacing(path) as temporary:
+        pq.write_table(table, temporary, compression="zstd", version="2.6", store_schema=False)
 
 
-def read_manifest(path: Path | str) -> pd.DataFrame:
-    """Read a manifest.
+def write_videos(table: pd.DataFrame, path: Path) -> None:
+    """Write a table of videos, whole or not at all (names that are not UTF-8 as their bytes)."""
+    with replacing(path) as temporary:
+        table[list(VIDEO_COLUMNS)].to_csv(
+            temporary, index=False, lineterminator="\n", encoding="utf-8", errors="surrogateescape"
+        )
 
-    Args:
-        path: the Parquet file, or the folder that holds it as `faces.parquet`.
 
-    Returns:
-        One row a face, with the columns of `SCHEMA` in their order.
+def read_videos(path: Path) -> pd.DataFrame:
+    """Read a table of videos that `write_videos` wrote.
 
     Raises:
-        DataNotFoundError: when there is no such file.
-        ManifestError: when it is no Parquet file, lacks columns, or names a face twice.
+        DataNotFoundError: there is none.
+        ManifestError: it lacks columns, or names a video twice.
     """
-    path = Path(path)
-    if path.is_dir():
-        path = path / MANIFEST
     if not path.is_file():
         raise DataNotFoundError(
-            f"There is no manifest {path}. Make it with: python -m sr_deepfake.prepare data=…"
+            f"There is no table of videos {path}. Make it with: python -m sr_deepfake.prepare data=…"
         )
-    try:
-        frame: pd.DataFrame = pq.read_table(path).to_pandas()
-    except pa.ArrowInvalid as error:
-        raise ManifestError(f"{path} is not a readable Parquet file ({error}). {_MEND}") from error
-    missing = [name for name in SCHEMA.names if name not in frame.columns]
-    if missing:
-        raise ManifestError(f"The manifest {path} lacks the columns {', '.join(missing)}. {_MEND}")
-    twice = frame["face_id"][frame["face_id"].duplicated()]
-    if len(twice):
-        raise ManifestError(f"The manifest {path} names the face {twice.iloc[0]} twice. {_MEND}")
-    columns: pd.DataFrame = frame[SCHEMA.names]
-    return columns
+    table = pd.read_csv(path, dtype=object, keep_default_na=False, encoding_errors="surrogateescape")
+    missing = [name for name in VIDEO_COLUMNS if name not in table]
+    if missing or table["video_id"].duplicated().any() or not table["label"].isin(("0", "1")).all():
+        raise ManifestError(f"{path} is no table of videos (columns {', '.join(VIDEO_COLUMNS)}). {_FIX}")
+    found: pd.DataFrame = table.astype({"label": int})
+    return found
 
 
-def fingerprint(rows: pd.DataFrame) -> str:
-    """Hash of a set of faces: which they are, their pixels, their labels and their splits.
+def read_manifest(folder: Path | str, videos: pd.DataFrame | None = None) -> pd.DataFrame:
+    """Read the faces of a folder, each with what is known of its video.
 
-    The order of the rows does not matter.
+    Args:
+        folder: with `faces.parquet` and `videos.csv`.
+        videos: the table of videos; None: that of the folder.
 
-    >>> faces = pd.DataFrame({"face_id": ["a/1", "a/2"], "sha256": ["0", "1"], "label": 1, "split": "val"})
-    >>> fingerprint(faces) == fingerprint(faces[::-1])
-    True
-    >>> fingerprint(faces) == fingerprint(faces.assign(label=0))
-    False
+    Returns:
+        One row a face of one of the videos, with the columns of `SCHEMA` and `OF_VIDEO`, sorted by split, label, method,
+        video and frame.
+
+    Raises:
+        DataNotFoundError: there is no such file.
+        ManifestError: it is no Parquet file, lacks columns, or names a face twice.
     """
-    columns = (rows[name] for name in ("face_id", "sha256", "label", "split"))
+    path = Path(folder) / MANIFEST
+    if not path.is_file():
+        raise DataNotFoundError(f"There is no manifest {path}. Make it with: python -m sr_deepfake.prepare data=…")
+    try:
+        faces: pd.DataFrame = pq.read_table(path).to_pandas()
+    except pa.ArrowInvalid as error:
+        raise ManifestError(f"{path} is not a readable Parquet file ({error}). {_FIX}") from error
+    missing = [name for name in SCHEMA.names if name not in faces.columns]
+    if missing:
+        raise ManifestError(f"The manifest {path} lacks the columns {', '.join(missing)}. {_FIX}")
+    twice = faces["face_id"][faces["face_id"].duplicated()]
+    if len(twice):
+        raise ManifestError(f"The manifest {path} names the face {twice.iloc[0]} twice. {_FIX}")
+    table = read_videos(Path(folder) / VIDEOS) if videos is None else videos
+    rows: pd.DataFrame = faces[SCHEMA.names].merge(table[["video_id", *OF_VIDEO]], on="video_id")
+    place = rows["split"].map({name: place for place, name in enumerate(SPLITS)})
+    order = rows.assign(place=place, rank=rows["method"].map(_method_rank))
+    keys = ["place", "label", "rank", "method", "video_id", "frame"]
+    return rows.loc[order.sort_values(keys, kind="stable").index].reset_index(drop=True)
+
+
+def _method_rank(method: str) -> int:
+    return FORGERY_METHODS.index(method) if method in FORGERY_METHODS else len(FORGERY_METHODS)
+
+
+def fingerprint(rows: pd.DataFrame, *further: str) -> str:
+    """Hash of a set of faces: which they are, their pixels, their labels and their splits, in whatever order.
+
+    Args:
+        rows: of the manifest.
+        *further: columns that count too.
+
+    Example:
+        >>> faces = pd.DataFrame({"face_id": ["a/1", "a/2"], "sha256": ["0", "1"], "label": 1, "split": "val"})
+        >>> fingerprint(faces) == fingerprint(faces[::-1]), fingerprint(faces) == fingerprint(faces.assign(label=0))
+        (True, False)
+    """
+    columns = (rows[name] for name in ("face_id", "sha256", "label", "split", *further))
     lines = sorted("\t".join(map(str, values)) for values in zip(*columns, strict=True))
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
-def select(
-    manifest: pd.DataFrame, split: str | None = None, methods: Sequence[str] | None = None
-) -> pd.DataFrame:
+def select(manifest: pd.DataFrame, split: str | None = None, methods: Sequence[str] | None = None) -> pd.DataFrame:
     """Rows of a split and of some methods.
 
     Args:
@@ -187,12 +248,14 @@ class FaceSet:
     Attributes:
         name: of the data set.
         folder: where the manifest and the crops are.
-        rows: the manifest.
+        rows: of `read_manifest`.
+        margin: about the face's box, as a part of the box on each side; None: it is not known.
     """
 
     name: str
     folder: Path
     rows: pd.DataFrame
+    margin: float | None = None
 
     def of(self, split: str, forgery: str, frames: int | None = None) -> pd.DataFrame:
         """Rows of a split: the pristine faces and those of one forgery method.

@@ -21,7 +21,7 @@ from sr_deepfake.system.hardware import helpful_workers
 
 
 class Source(Protocol):
-    """Source of faces: `FaceForensics`, `Folder`, `Sample`, or one of your own.
+    """Source of faces: a `DataSet`, `DeepfakeBench`, or one of your own.
 
     Attributes:
         name: of the data set.
@@ -48,11 +48,14 @@ class FaceDataModule(lightning.LightningDataModule):
 
     Args:
         source: of the faces.
-        forgery: the method whose fakes are trained on.
+        forgery: the method whose fakes are trained on, and whose validation faces choose an epoch and a threshold; None:
+            the source's first.
         tested_on: the method whose fakes are tested; None: the same.
         frames: at most so many faces a video; None: all.
         image_size: the detector's input side, in pixels: training faces are resized to it.
         resize: how; see `resize_faces`.
+        test_side: side in pixels that test faces are resized to (INTER_AREA) before anything else, as in the published
+            correlation; None: their own.
         batch_size: training faces a step, over all devices. A last smaller batch is left out.
         augmentation: settings of `Augmentation`; None: no augmentation.
         augment_on: "loader": face by face, where they are loaded; "device": whole batches; "auto": on a GPU there, else
@@ -70,11 +73,12 @@ class FaceDataModule(lightning.LightningDataModule):
     def __init__(
         self,
         source: Source,
-        forgery: str = "Deepfakes",
+        forgery: str | None = None,
         tested_on: str | None = None,
         frames: int | None = None,
         image_size: int = 224,
         resize: str = "bilinear",
+        test_side: int | None = None,
         batch_size: int = 32,
         augmentation: Mapping[str, Any] | None = None,
         augment_on: str = "auto",
@@ -86,14 +90,16 @@ class FaceDataModule(lightning.LightningDataModule):
         super().__init__()
         if workers is not None and (not isinstance(workers, int) or workers < 0):
             raise UserError(
-                f"data.workers={workers!r}: it is a number of processes (0 loads in this one), or null"
+                f"data.workers must be a number of processes (0: load in this one) or null, not {workers!r}"
             )
-        for option, value, least in (("protocol.batch_size", batch_size, 1), ("seed", seed, 0)):
+        limits = (("protocol.batch_size", batch_size, 1), ("seed", seed, 0), ("data.test_side", test_side or 7, 7))
+        for option, value, least in limits:
             if not isinstance(value, int) or value < least:
-                raise UserError(f"{option}={value}: it is a whole number from {least} on")
+                raise UserError(f"{option} must be an integer ≥ {least}, not {value}")
         self.source = source
-        self.forgery = forgery
-        self.tested_on = tested_on or forgery
+        self.forgery = forgery or str(source.methods[0])
+        self.tested_on = tested_on or self.forgery
+        self.test_side = test_side
         self.frames = frames
         self.image_size = image_size
         self.resize = choose(resize, RESIZES, "protocol.resize")
@@ -130,6 +136,11 @@ class FaceDataModule(lightning.LightningDataModule):
         return self.faces.of(split, self.tested_on if split == "test" else self.forgery, self.frames)
 
     @property
+    def margin(self) -> float | None:
+        """Margin about the face's box of the faces, as a part of the box on each side; None: it is not known."""
+        return self.faces.margin
+
+    @property
     def pos_weight(self) -> float:
         """Pristine faces a fake in the training set: the weight of the fakes in the loss."""
         labels = self.rows("train")["label"]
@@ -161,12 +172,10 @@ class FaceDataModule(lightning.LightningDataModule):
                 f"training faces where they are fewer); {fitting} do"
             )
         if len(self.rows("val")) < devices:
-            raise UserError(
-                f"trainer.devices={devices} are more than the {len(self.rows('val'))} faces for validation"
-            )
+            raise UserError(f"trainer.devices={devices} are more than the {len(self.rows('val'))} faces for validation")
 
     def train_dataloader(self) -> "DataLoader[tuple[Tensor, ...]]":
-        """Shuffled anew every epoch, augmented; the batches are the same for any number of workers."""
+        """Shuffled again every epoch, augmented; the batches are the same for any number of workers."""
         rows = self.rows("train")
         ranks, rank = self._share
         batch = min(self.batch_size, len(rows))
@@ -184,8 +193,8 @@ class FaceDataModule(lightning.LightningDataModule):
         return self._loader(self.rows("val").iloc[rank::ranks])
 
     def test_dataloader(self) -> "DataLoader[FaceBatch]":
-        """As `val_dataloader`."""
-        return self._loader(self.rows("test"))
+        """As `val_dataloader`; of `test_side`, where there is one."""
+        return self._loader(self.rows("test"), self.test_side)
 
     def predict_dataloader(self) -> "DataLoader[FaceBatch]":
         """The faces for validation, all of them: what a threshold is chosen on."""
@@ -207,9 +216,9 @@ class FaceDataModule(lightning.LightningDataModule):
             return batch
         return replace(batch, attacked=self.attack.to(batch.faces.device)(batch.faces))
 
-    def _loader(self, rows: pd.DataFrame) -> "DataLoader[FaceBatch]":
-        batches = SideBatches([int(side) for side in rows["side"]], self.image_size)
-        faces = StoredFaces(rows, self.faces.folder)
+    def _loader(self, rows: pd.DataFrame, side: int | None = None) -> "DataLoader[FaceBatch]":
+        faces = StoredFaces(rows, self.faces.folder, side)
+        batches = SideBatches([int(own) for own in faces.rows["side"]], self.image_size)
         return DataLoader(faces, batch_size=None, sampler=batches, **self._options)
 
     @property

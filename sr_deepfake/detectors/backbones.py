@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import timm
-from torch import Tensor, nn
+from torch import nn
 
-from sr_deepfake.system.errors import UserError, nearest
+from sr_deepfake.system.errors import UserError
 
 
 def build_backbone(name: str, image_size: int) -> nn.Module:
@@ -20,7 +20,7 @@ def build_backbone(name: str, image_size: int) -> nn.Module:
         Module, B×3×S×S → B×1.
 
     Raises:
-        UserError: timm knows no such model; the message names the nearest.
+        UserError: timm knows no such model.
 
     Example:
         >>> import torch
@@ -28,40 +28,25 @@ def build_backbone(name: str, image_size: int) -> nn.Module:
         torch.Size([2, 1])
     """
     backbone = create(name, image_size, pretrained=False)
-    for classifier in map(backbone.get_submodule, classifier_names(backbone)):
-        if isinstance(classifier, nn.Linear):
-            # timm's EfficientNets start the weights of one output in [-1, 1]: the loss would begin at 3, not at 0.7.
-            classifier.reset_parameters()
+    fresh_classifier(backbone)
     return backbone
 
 
-def build_classifier(name: str, classes: int, image_size: int | None) -> tuple[nn.Module, list[str]]:
-    """Build a backbone with a head of some classes; its input side, where none is given, is the one it is known for.
-
-    Returns:
-        The module, and the names of its last layer, or layers.
-
-    Raises:
-        UserError: timm knows no such model.
-
-    Example:
-        >>> build_classifier("resnet18", 2, None)[1]
-        ['fc']
-    """
-    config = timm.get_pretrained_cfg(name) if timm.is_model(name) else None
-    side = image_size or (config.input_size[-1] if config else 224)
-    backbone = create(name, side, pretrained=False, classes=classes)
-    return backbone, classifier_names(backbone)
+def fresh_classifier(backbone: nn.Module) -> None:
+    """Start the last layer as torch does: timm's EfficientNets start it in [-1, 1], and the loss at 3 instead of 0.7."""
+    for layer in map(backbone.get_submodule, classifier_names(backbone)):
+        if isinstance(layer, nn.Linear):
+            layer.reset_parameters()
 
 
 def create(
-    name: str, image_size: int, pretrained: bool, classes: int = 1, overlay: Mapping[str, str] | None = None
+    name: str, image_size: int | None, pretrained: bool, classes: int = 1, overlay: Mapping[str, Any] | None = None
 ) -> nn.Module:
     """Build a model of timm for an input side.
 
     Args:
         name: of it.
-        image_size: px.
+        image_size: px; None: the side that it is known for.
         pretrained: with weights, which timm downloads.
         classes: numbers that it gives.
         overlay: of its pretrained configuration, such as `file`.
@@ -69,31 +54,28 @@ def create(
     Raises:
         UserError: timm knows no such model.
     """
-    reason = unknown(name)
-    if reason:
-        raise UserError(reason)
+    require_model(name)
     config = timm.get_pretrained_cfg(name)
     # Swin and its kin are built for one input size; convolutional networks take any.
-    fixed = config is not None and config.fixed_input_size and image_size != config.input_size[-1]
+    fixed = config is not None and config.fixed_input_size and image_size not in (None, config.input_size[-1])
     options: dict[str, Any] = {"img_size": image_size} if fixed else {}
     model: nn.Module = timm.create_model(
-        name,
-        pretrained=pretrained,
-        num_classes=classes,
-        pretrained_cfg_overlay=dict(overlay or {}),
-        **options,
+        name, pretrained=pretrained, num_classes=classes, pretrained_cfg_overlay=dict(overlay or {}), **options
     )
     return model
 
 
-def unknown(name: str) -> str | None:
-    """What to say where timm knows no such model; None where it does."""
-    if timm.is_model(name):
-        return None
-    return (
-        f"timm knows no model named {name!r}.{nearest(name, timm.list_models())} "
-        "`python -c 'import timm; print(timm.list_models())'` lists them (model.backbone=...)"
-    )
+def require_model(name: str) -> None:
+    """See that timm knows a model.
+
+    Raises:
+        UserError: it does not.
+    """
+    if not timm.is_model(name):
+        raise UserError(
+            f"timm knows no model named {name!r} (model.backbone). `python -c 'import timm; print(timm.list_models())'` "
+            "lists them"
+        )
 
 
 def classifier_names(backbone: nn.Module) -> list[str]:
@@ -101,9 +83,3 @@ def classifier_names(backbone: nn.Module) -> list[str]:
     config: Any = backbone.pretrained_cfg
     names = config.get("classifier") or ()
     return [names] if isinstance(names, str) else list(names)
-
-
-def without_classifier(backbone: nn.Module) -> dict[str, Tensor]:
-    """A model's tensors, less those of its last layer."""
-    classifier = tuple(f"{name}." for name in classifier_names(backbone))
-    return {name: tensor for name, tensor in backbone.state_dict().items() if not name.startswith(classifier)}

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import lightning
+import numpy as np
 import pandas as pd
 import torch
 from lightning.fabric.plugins import TorchCheckpointIO
@@ -23,7 +24,7 @@ BEST, LAST = "best.ckpt", "last.ckpt"
 
 
 class PredictionWriter(lightning.Callback):
-    """Gathers the predictions of a test, one row a face, and writes them when it ends.
+    """Collects the predictions of a test, one row a face, and writes them when it ends.
 
     Args:
         path: of the Parquet file; see `sr_deepfake.metrics.predictions` for its columns. What needs attacked faces is
@@ -35,7 +36,7 @@ class PredictionWriter(lightning.Callback):
         self._tables: list[pd.DataFrame] = []
 
     def on_test_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Begin anew."""
+        """Start over."""
         self._tables = []
 
     def on_test_batch_end(
@@ -48,15 +49,12 @@ class PredictionWriter(lightning.Callback):
         dataloader_idx: int = 0,
     ) -> None:
         """Take in the scores of a batch, and how alike clean and attacked faces are."""
-        table = (
-            batch.rows[list(FROM_MANIFEST)]
-            .reset_index(drop=True)
-            .assign(**dict.fromkeys(MEASURED, float("nan")))
-        )
+        table = batch.rows[list(FROM_MANIFEST)].reset_index(drop=True).assign(**dict.fromkeys(MEASURED, float("nan")))
         if not isinstance(outputs, Mapping):
-            raise TypeError("the module's test_step has to return the scores by name, as Detector's does")
-        for name, scores in outputs.items():
-            table[name] = scores.cpu().numpy()
+            raise TypeError("the module's test_step must return logits by name, as Detector's does")
+        for name, logits in outputs.items():
+            table[name] = logits.cpu().numpy()
+            table[name.replace("logit", "score")] = torch.sigmoid(logits.cpu().double()).numpy()
         if batch.attacked is not None:
             pair = (batch.faces, batch.attacked)
             # As the paper's table 3 was measured: both as the published code makes pictures of 224 px of them.
@@ -106,14 +104,51 @@ class Resumption(lightning.Callback):
         torch.manual_seed(self.seed * 1_000_003 + trainer.current_epoch)
 
 
+class RoundedLoss(lightning.Callback):
+    """Logs `val/rounded_loss`, by which the published code chooses an epoch: the mean of its batches' losses, each rounded.
+
+    The published batches are drawn at random; here from a seed and the epoch.
+
+    Args:
+        batch_size: faces a batch, 32 in the published code.
+        decimals: that a batch's loss is rounded to.
+        seed: of the draw.
+    """
+
+    def __init__(self, batch_size: int = 32, decimals: int = 2, seed: int = 0) -> None:
+        self.batch_size = batch_size
+        self.decimals = decimals
+        self.seed = seed
+        self._found: list[tuple[Tensor, Tensor]] = []
+
+    def on_validation_epoch_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Start over."""
+        self._found = []
+
+    def on_validation_batch_end(
+        self, trainer: Any, pl_module: Any, outputs: Any, batch: FaceBatch, batch_idx: int, dataloader_idx: int = 0
+    ) -> None:
+        """Collect the logits."""
+        self._found.append((outputs.detach(), batch.labels))
+
+    def on_validation_epoch_end(self, trainer: lightning.Trainer, pl_module: Any) -> None:
+        """Log the mean."""
+        logits, labels = (torch.cat(parts) for parts in zip(*self._found, strict=True))
+        random = np.random.default_rng([self.seed, trainer.current_epoch])
+        order = torch.as_tensor(random.permutation(len(logits)), device=logits.device)
+        batches = zip(logits[order].split(self.batch_size), labels[order].split(self.batch_size), strict=True)
+        losses = [round(float(pl_module.loss(*batch)), self.decimals) for batch in batches]
+        pl_module.log("val/rounded_loss", sum(losses) / len(losses), sync_dist=True)
+
+
 class PreviousEpochCheckpoint(ModelCheckpoint):
-    """Keeps the last epoch that was better than the one before it, as the published code does; losses in 2 decimals."""
+    """Keeps the last epoch that was better than the one before it, as the published code does."""
 
     previous = float("inf")
 
     def check_monitor_top_k(self, trainer: lightning.Trainer, current: Tensor | None = None) -> bool:
         """Whether this epoch is to be kept; the first one is in any case."""
-        loss = round(float("inf" if current is None else current), 2)
+        loss = float("inf" if current is None else current)
         better = loss < self.previous or not self.best_k_models
         self.previous = loss
         return bool(trainer.strategy.broadcast(better))
@@ -129,12 +164,11 @@ class PreviousEpochCheckpoint(ModelCheckpoint):
 
 
 class PreviousEpochStopping(EarlyStopping):
-    """Counts epochs that were no better than the one before them, as the published code does; losses in 2 decimals."""
+    """Counts epochs that were no better than the one before them, as the published code does."""
 
     def _evaluate_stopping_criteria(self, current: Tensor) -> tuple[bool, str | None]:
-        rounded = torch.round(current, decimals=2)
-        result = super()._evaluate_stopping_criteria(rounded)
-        self.best_score = rounded  # the next epoch is held against this one
+        result = super()._evaluate_stopping_criteria(current)
+        self.best_score = current  # the next epoch is compared with this one
         return result
 
 
@@ -145,9 +179,7 @@ class WholeFiles(TorchCheckpointIO):
     kill leaves half of it.
     """
 
-    def save_checkpoint(
-        self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None
-    ) -> None:
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
         """Write a checkpoint."""
         with replacing(Path(path)) as beside:
             torch.save(checkpoint, beside)

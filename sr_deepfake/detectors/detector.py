@@ -13,12 +13,12 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from sr_deepfake.data.faces import FaceBatch
-from sr_deepfake.detectors.backbones import build_backbone
 from sr_deepfake.detectors.preprocessing import input_of_backbone
-from sr_deepfake.detectors.pretrained import find_weights, load_weights
+from sr_deepfake.detectors.pretrained import pretrained_backbone
 from sr_deepfake.detectors.tested import TestedDetector
-from sr_deepfake.metrics.classification import detector_metrics
+from sr_deepfake.metrics.collection import DetectorMetrics
 from sr_deepfake.system.errors import UserError
+from sr_deepfake.system.hardware import forbid_tf32
 
 log = logging.getLogger(__name__)
 
@@ -34,9 +34,9 @@ class Detector(TestedDetector):
     Args:
         backbone: name of a timm model.
         label: short name, for folders and tables; None: the backbone's.
-        pretrained: "true": start from ImageNet weights; "auto": from random ones, said loudly, where there are none;
+        pretrained: "true": start from ImageNet weights; "auto": from random ones, with a warning, where there are none;
             "false": from random ones.
-        weights: file that it starts from instead, see `weights_of_file`; `pretrained` is not "false" then.
+        weights: file that it starts from instead, see `pretrained_backbone`; `pretrained` is not "false" then.
         image_size: input side of the backbone, in pixels.
         input: what the backbone gets, see `input_of_backbone`.
         resize: how faces are brought to the backbone's input side, see `resize_faces`.
@@ -75,10 +75,7 @@ class Detector(TestedDetector):
         # Plain values alone, so that a checkpoint can be loaded safely; it has weights of its own.
         self.save_hyperparameters(ignore=["pretrained", "weights", "optimizer", "scheduler"])
         self.label = label or backbone
-        self.backbone = build_backbone(backbone, image_size)
-        found = find_weights(backbone, pretrained, image_size, weights)
-        load_weights(self.backbone, found)
-        self.weights = found.origin
+        self.backbone, self.weights = pretrained_backbone(backbone, pretrained, image_size, weights)
         if channels_last:
             self.backbone.to(memory_format=torch.channels_last)
         config: Any = self.backbone.pretrained_cfg
@@ -86,7 +83,7 @@ class Detector(TestedDetector):
         self.register_buffer("pos_weight", torch.tensor(1.0 if pos_weight is None else pos_weight))
         self.optimizer = optimizer
         self.scheduler = scheduler
-        self.val_metrics = detector_metrics("val/")
+        self.val_metrics = DetectorMetrics()
 
     def forward(self, faces: Tensor, attacked: bool = False) -> Tensor:
         """Score faces.
@@ -141,17 +138,20 @@ class Detector(TestedDetector):
         self.log("train/loss", loss, prog_bar=True, on_step=True, on_epoch=True, **options)
         return loss
 
-    def validation_step(self, batch: FaceBatch, batch_idx: int) -> None:
-        """Gather loss and metrics."""
+    def on_fit_start(self) -> None:
+        """Compute float32 with all its bits: no TF32, neither in matrix products nor in convolutions."""
+        forbid_tf32()
+
+    def validation_step(self, batch: FaceBatch, batch_idx: int) -> Tensor:
+        """Collect loss and metrics; return the B logits."""
         logits = self.logits(batch.faces)
-        self.log(
-            "val/loss", self.loss(logits, batch.labels), prog_bar=True, batch_size=len(logits), sync_dist=True
-        )
-        self.val_metrics.update(logits.sigmoid(), batch.labels.long())
+        self.log("val/loss", self.loss(logits, batch.labels), prog_bar=True, batch_size=len(logits), sync_dist=True)
+        self.val_metrics.update(logits, batch.labels)
+        return logits
 
     def on_validation_epoch_end(self) -> None:
         """Log the metrics of the epoch."""
-        self.log_metrics(self.val_metrics)
+        self.log_metrics("val/", self.val_metrics)
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """The optimiser and, stepped after every batch, the schedule."""
@@ -161,10 +161,7 @@ class Detector(TestedDetector):
             optimizer = (self.optimizer or _paper_optimizer)(parameters)
             if self.scheduler is None:
                 return optimizer
-            known = (
-                inspect.signature(self.scheduler).parameters.keys()
-                - getattr(self.scheduler, "keywords", {}).keys()
-            )
+            known = inspect.signature(self.scheduler).parameters.keys() - getattr(self.scheduler, "keywords", {}).keys()
             schedule = self.scheduler(optimizer, **{name: steps for name in _LENGTHS if name in known})
         except (TypeError, ValueError) as error:
             raise UserError(f"protocol.optimizer, protocol.scheduler: {error}") from error

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from sr_deepfake.detectors.detector import Detector
-from sr_deepfake.detectors.external.checkpoint import CheckpointDetector
+from sr_deepfake.detectors.external.detector import ExternalDetector
 from sr_deepfake.detectors.tested import TestedDetector
 from sr_deepfake.metrics.spectrum import BANDS, in_band
 from sr_deepfake.system.errors import UserError
@@ -54,22 +54,21 @@ def attention_maps(detector: TestedDetector, faces: Tensor, attacked: bool = Fal
     """
     from captum.attr import LayerGradCam  # it takes a second that nobody else has to wait for
 
-    if not isinstance(detector, Detector | CheckpointDetector):
-        raise UserError(f"Grad-CAM sees into detectors of timm, not into {type(detector).__name__}")
-    network: Any = detector.backbone if isinstance(detector, Detector) else detector.network
+    if isinstance(detector, Detector):
+        network: Any = detector.backbone
+    elif isinstance(detector, ExternalDetector) and hasattr(detector.network, "forward_head"):
+        network = detector.network
+    else:
+        raise UserError(f"Grad-CAM needs a network of timm, which {getattr(detector, 'label', 'this detector')} is not")
     split = _Split(network)
-    reads_fake = isinstance(detector, Detector) or detector.fake_index == 1
     with exact_float32(faces.device.type), torch.enable_grad():
-        # One from elsewhere may see the middle of a face alone.
+        # An external one may see the middle of a face alone.
         seen = faces if isinstance(detector, Detector) else detector.cut(faces)
         prepared = detector.face_input(seen, attacked).requires_grad_()
 
         def logit(inputs: Tensor) -> Tensor:
             numbers: Tensor = split(inputs)
-            if numbers.shape[1] == 2:
-                fake = 1 if reads_fake else 0
-                return numbers[:, fake] - numbers[:, 1 - fake]
-            return numbers[:, 0] if reads_fake else -numbers[:, 0]
+            return numbers[:, 0] if isinstance(detector, Detector) else detector.fake_logits(numbers)
 
         maps: Tensor = LayerGradCam(logit, split.features).attribute(prepared, relu_attributions=True)
     shown = F.interpolate(maps.detach().float(), seen.shape[-2:], mode="bilinear", align_corners=False)[:, 0]

@@ -1,15 +1,12 @@
 """The registry of trained detectors: one folder for everything that makes a training what it is."""
 
 import glob
-import hashlib
 import json
 import logging
 import os
 import pkgutil
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,56 +17,20 @@ from sr_deepfake.attacks.fingerprint import hash_of_weights
 from sr_deepfake.detectors import external
 from sr_deepfake.detectors.callbacks import BEST, LAST
 from sr_deepfake.detectors.detector import Detector
-from sr_deepfake.detectors.external.base import ExternalDetector
-from sr_deepfake.detectors.external.checkpoint import CheckpointDetector
+from sr_deepfake.detectors.external.detector import ExternalDetector
+from sr_deepfake.detectors.recipe import EXTERNAL, Recipe
 from sr_deepfake.detectors.tested import TestedDetector
 from sr_deepfake.system.errors import UserError
 from sr_deepfake.system.files import replacing, write_json
 
 log = logging.getLogger(__name__)
 
-# Raised when training changes in a way that a recipe does not show: older detectors are then not reused.
-RECIPE_VERSION = 2
-
 RECIPE = "recipe.json"
 FINISHED = "finished.json"
 FORCED = "forced.json"
-ELSEWHERE = "elsewhere.json"  # of a detector that was not trained here: what it is built from
-EXTERNAL = "external"  # stands for its forgery method and its protocol, which are not known
+OPENED_AS = "external.json"  # of a detector that was trained by somebody else: what it is built from
 
-
-@dataclass(frozen=True)
-class Recipe:
-    """Everything that changes the training of a detector.
-
-    Attributes:
-        model: short name of the model, for folders and tables.
-        forgery: the forgery method that it learns to find.
-        protocol: its values; those that concern the training are in `training` too.
-        training: all that the trained weights depend on, as plain values.
-    """
-
-    model: str
-    forgery: str
-    protocol: Mapping[str, Any]
-    training: Mapping[str, Any]
-
-    @property
-    def fingerprint(self) -> str:
-        """Ten hexadecimal digits that differ when anything about the training differs."""
-        content = {"training": self.training, "forgery": self.forgery, "version": RECIPE_VERSION}
-        canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(canonical.encode()).hexdigest()[:10]
-
-    @property
-    def name(self) -> str:
-        """Name of the detector's folder: `<model>-<forgery>-<fingerprint>`, safe on any file system.
-
-        Example:
-            >>> Recipe("my/net", "FaceSwap", {}, {}).name
-            'my_net-FaceSwap-...'
-        """
-        return re.sub(r"[^A-Za-z0-9_.-]", "_", f"{self.model}-{self.forgery}") + f"-{self.fingerprint}"
+_opened: dict[Path, ExternalDetector] = {}  # external detectors that the user of this process typed, by folder
 
 
 @contextmanager
@@ -82,7 +43,7 @@ def claim(folder: Path, recipe: Recipe) -> Iterator[None]:
     """
     folder.mkdir(parents=True, exist_ok=True)
     with held(folder):
-        write_json(folder / RECIPE, asdict(recipe))
+        write_json(folder / RECIPE, recipe.model_dump())
         yield
 
 
@@ -107,7 +68,7 @@ def held(folder: Path) -> Iterator[None]:
 
 def is_finished(folder: Path) -> bool:
     """Whether a folder of the registry holds a detector whose training ended, here or elsewhere."""
-    return (folder / FINISHED).is_file() and ((folder / BEST).is_file() or (folder / ELSEWHERE).is_file())
+    return (folder / FINISHED).is_file() and ((folder / BEST).is_file() or (folder / OPENED_AS).is_file())
 
 
 def register(detectors: Path, detector: ExternalDetector, settings: Mapping[str, Any]) -> Path:
@@ -122,15 +83,18 @@ def register(detectors: Path, detector: ExternalDetector, settings: Mapping[str,
         Its folder. The same detector, read in the same way, has the same one.
     """
     training = {"external": detector.identity, "defence": None, "seeds": [0]}
-    recipe = Recipe(detector.label, EXTERNAL, {"name": EXTERNAL}, training)
+    recipe = Recipe(
+        model=detector.label, forgery=EXTERNAL, protocol={"name": EXTERNAL}, training=json.loads(json.dumps(training))
+    )
     folder = detectors / recipe.name
     with claim(folder, recipe):
-        write_json(folder / ELSEWHERE, settings)
+        write_json(folder / OPENED_AS, settings)
         write_json(folder / FINISHED, {"weights": detector.identity["digest"]})
+    _opened[folder.resolve()] = detector
     return folder
 
 
-def forget(folder: Path, command: str) -> None:
+def discard_training(folder: Path, command: str) -> None:
     """Remove what a training left, so that the next one starts anew; for each command once.
 
     Args:
@@ -200,9 +164,7 @@ def weights_of(folder: Path) -> str:
         UserError: the training is not finished.
     """
     if not is_finished(folder):
-        raise UserError(
-            f"the training in {folder} is not finished; the command that began it, run again, resumes it"
-        )
+        raise UserError(f"the training in {folder} is not finished; the command that began it, run again, resumes it")
     return str(json.loads((folder / FINISHED).read_text(encoding="utf-8"))["weights"])
 
 
@@ -213,10 +175,10 @@ def read_recipe(folder: Path) -> Recipe:
         UserError: the folder is not one of a registry.
     """
     try:
-        return Recipe(**json.loads((folder / RECIPE).read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError) as error:
+        return Recipe.model_validate_json((folder / RECIPE).read_bytes())
+    except (OSError, ValueError) as error:
         raise UserError(
-            f"{folder} holds no trained detector of this version ({RECIPE}: {error}). "
+            f"{folder} holds no detector of this version ({RECIPE}: {' '.join(str(error).split())[:200]}). "
             "`python -m sr_deepfake.train` makes one and prints its folder"
         ) from error
 
@@ -229,39 +191,39 @@ def load_detector(folder: Path) -> TestedDetector:
     """
     recipe = read_recipe(folder)
     weights_of(folder)
-    if not (folder / ELSEWHERE).is_file():
+    if not (folder / OPENED_AS).is_file():
         return _load(folder)
-    detector = _load_from_elsewhere(folder)
+    detector = _opened.get(folder.resolve()) or _load_external(folder)
     if json.loads(json.dumps(detector.identity)) != recipe.training.get("external"):
         raise UserError(
             f"{detector.path} has changed since {folder} was made of it; "
-            "`python -m sr_deepfake.evaluate model=… ` of its kind makes another"
+            "`python -m sr_deepfake.evaluate model=…` of its kind makes another"
         )
-    return detector
-
-
-def is_weights_alone(folder: Path) -> bool:
-    """Whether a detector is weights for a backbone of timm: trained here, or a checkpoint from elsewhere."""
-    if not (folder / ELSEWHERE).is_file():
-        return True
-    settings = json.loads((folder / ELSEWHERE).read_text(encoding="utf-8"))
-    return bool(settings.get("_target_") == f"{CheckpointDetector.__module__}.{CheckpointDetector.__name__}")
-
-
-def _load_from_elsewhere(folder: Path) -> ExternalDetector:
-    try:
-        settings = json.loads((folder / ELSEWHERE).read_text(encoding="utf-8"))
-        name = settings.pop("_target_")
-        kind = pkgutil.resolve_name(name) if name.startswith(f"{external.__name__}.") else None
-        if not (isinstance(kind, type) and issubclass(kind, ExternalDetector)):
-            raise ValueError(f"{name} is no detector from elsewhere")
-        # What could run code, or ask a network, was typed or is not done.
-        settings |= {"stored": True} if "factory" in settings or "trust" in settings else {}
-        settings |= {"download": False} if "download" in settings else {}
-        detector: ExternalDetector = kind(**settings)
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, ImportError) as error:
-        raise UserError(f"{folder} does not say what its detector is ({ELSEWHERE}: {error})") from error
     return detector.eval()
+
+
+def _load_external(folder: Path) -> ExternalDetector:
+    """Build an external detector again from the plain values in its folder.
+
+    What could run code was typed in this process (then it is there already), and no network is asked.
+    """
+    try:
+        settings = json.loads((folder / OPENED_AS).read_text(encoding="utf-8"))
+        name = settings["open"]["_target_"]
+        module, _, function = name.rpartition(".")
+        if not (module.startswith(f"{external.__name__}.") and function.startswith("open_")):
+            raise ValueError(f"{name} does not open detectors")
+        if settings.get("factory") or settings.get("trust"):
+            kind = "python model.factory" if settings.get("factory") else "torchscript model.trust=true model.path"
+            raise UserError(
+                f"{folder} names code ({settings['path']}), which is run only where it is typed: model={kind}="
+                f"{settings['path']}"
+            )
+        settings |= {"download": False} if "download" in settings else {}
+        del settings["_target_"]
+        return ExternalDetector(**settings | {"open": pkgutil.resolve_name(name)})
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, ImportError) as error:
+        raise UserError(f"{folder} does not say what its detector is ({OPENED_AS}: {error})") from error
 
 
 def _load(folder: Path) -> Detector:
@@ -276,21 +238,25 @@ def _load(folder: Path) -> Detector:
     return detector.eval()
 
 
-def find_detectors(wishes: Iterable[str]) -> list[Path]:
-    """Folders of detectors, named one by one or by patterns.
+def find_detectors(names: Iterable[str]) -> list[Path]:
+    """Folders of detectors, named one by one or by patterns; of a pattern, those whose training is not finished are skipped.
 
     Raises:
         UserError: there is none.
     """
     found: list[Path] = []
-    for wish in wishes:
+    for name in names:
         # A folder whose own name holds pattern characters is taken as it is.
-        matches = [wish] if Path(wish).is_dir() else sorted(glob.glob(wish))
+        matches = [name] if Path(name).is_dir() else sorted(glob.glob(name))
         folders = [Path(match) for match in matches if (Path(match) / RECIPE).is_file()]
-        if not folders:
+        finished = [folder for folder in folders if is_finished(folder)] if len(folders) > 1 else folders
+        for folder in folders:
+            if folder not in finished:
+                log.warning("Skipped: the training in %s is not finished.", folder)
+        if not finished:
             raise UserError(
-                f"detector={wish}: there is no trained detector there. `python -m sr_deepfake.train` makes one and "
-                "prints its folder; `ls outputs/detectors` lists those that exist"
+                f"detector={name}: there is no trained detector. `python -m sr_deepfake.train` makes one and prints its "
+                "folder; `ls outputs/detectors` lists those that exist"
             )
-        found += folders
+        found += finished
     return found

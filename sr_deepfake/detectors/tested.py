@@ -1,4 +1,4 @@
-"""What a trained detector and one from elsewhere have in common: scores, and the test."""
+"""What all detectors have in common: scores, and the test."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,8 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from sr_deepfake.data.faces import FaceBatch
-from sr_deepfake.metrics.classification import detector_metrics
-from sr_deepfake.metrics.setups import SETUPS
+from sr_deepfake.metrics.collection import LOGGED, DetectorMetrics
+from sr_deepfake.metrics.predictions import SETUPS
+from sr_deepfake.system.errors import UserError
 from sr_deepfake.system.hardware import exact_float32
 
 
@@ -17,15 +18,13 @@ class TestedDetector(lightning.LightningModule):
     """A detector that can be tested: faces of any side → one logit of *fake* a face, see `forward`.
 
     The test logs `test/clean/fnr`, … and, of batches that carry attacked faces, `test/both/…` (the paper's table 1) and
-    `test/fake/…` (table 2). How they were attacked the detector does not know. Scores are computed in float32, whatever
+    `test/fake/…` (table 2). The detector does not know how they were attacked. Scores are computed in float32, whatever
     the training used: in bf16 one decision in 150 flips, and equal scores are frequent.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self.test_metrics: Any = nn.ModuleDict(
-            {setup: detector_metrics(f"test/{setup}/") for setup in SETUPS}
-        )
+        self.test_metrics: Any = nn.ModuleDict({setup: DetectorMetrics() for setup in SETUPS})
 
     def forward(self, faces: Tensor, attacked: bool = False) -> Tensor:
         """Score faces.
@@ -39,20 +38,12 @@ class TestedDetector(lightning.LightningModule):
         """
         raise NotImplementedError
 
-    def score(self, faces: Tensor, attacked: bool = False) -> Tensor:
-        """Return the probability of fake of B faces (B×3×S×S in [0, 1]), computed in float32, as float64 on the CPU.
+    def expect_margin(self, margin: float | None) -> None:
+        """Learn the margin about the face's box of the faces to come; only detectors with one of their own care.
 
-        In float64, since the sigmoid of a confident logit is 1 in float32, and equal scores change the AUC.
-
-        Raises:
-            ValueError: a score is NaN.
+        Args:
+            margin: as a part of the box on each side; None: it is not known.
         """
-        scores = torch.sigmoid(self.logits(faces, attacked).detach().cpu().double())
-        if scores.isnan().any():
-            raise ValueError(
-                f"the detector returned NaN for {int(scores.isnan().sum())} of {len(scores)} faces"
-            )
-        return scores
 
     def logits(self, faces: Tensor, attacked: bool = False) -> Tensor:
         """As `forward`, in float32 whatever the caller is in."""
@@ -60,22 +51,40 @@ class TestedDetector(lightning.LightningModule):
             found: Tensor = self(faces, attacked)
         return found
 
+    def finite_logits(self, faces: Tensor, attacked: bool = False) -> Tensor:
+        """As `logits`, as float64 on the CPU.
+
+        Raises:
+            UserError: a logit is NaN.
+        """
+        found = self.logits(faces, attacked).detach().cpu().double()
+        if found.isnan().any():
+            raise UserError(f"the detector returned NaN for {int(found.isnan().sum())} of {len(found)} faces")
+        return found
+
+    def score(self, faces: Tensor, attacked: bool = False) -> Tensor:
+        """Return the probability of fake of B faces (B×3×S×S in [0, 1]), as float64 on the CPU.
+
+        Raises:
+            UserError: a score is NaN.
+        """
+        return torch.sigmoid(self.finite_logits(faces, attacked))
+
     def test_step(self, batch: FaceBatch, batch_idx: int) -> Mapping[str, Tensor]:
         """Score the faces, and the attacked ones where there are any.
 
         Returns:
-            `score` and, of attacked faces, `score_attacked`: B probabilities of fake each, float64 on the CPU.
+            `logit` and, of attacked faces, `logit_attacked`: B logits of fake each, float64 on the CPU.
         """
-        scores = {"score": self.score(batch.faces)}
-        labels = batch.labels.long()
-        setups = {"clean": scores["score"]}
+        found = {"logit": self.finite_logits(batch.faces)}
+        labels = batch.labels.cpu()
+        setups = {"clean": found["logit"]}
         if batch.attacked is not None:
-            attacked = scores["score_attacked"] = self.score(batch.attacked, attacked=True)
-            fakes = labels.cpu() == 1
-            setups |= {"both": attacked, "fake": torch.where(fakes, attacked, scores["score"])}
-        for setup, probabilities in setups.items():
-            self.test_metrics[setup].update(probabilities.to(_metrics_type(labels)), labels)
-        return scores
+            attacked = found["logit_attacked"] = self.finite_logits(batch.attacked, attacked=True)
+            setups |= {"both": attacked, "fake": torch.where(labels == 1, attacked, found["logit"])}
+        for setup, logits in setups.items():
+            self.test_metrics[setup].update(logits, labels)
+        return found
 
     def predict_step(self, batch: FaceBatch, batch_idx: int) -> Mapping[str, Tensor]:
         """Score clean faces.
@@ -85,20 +94,21 @@ class TestedDetector(lightning.LightningModule):
         """
         return {"label": batch.labels.cpu().double(), "score": self.score(batch.faces)}
 
+    def on_test_start(self) -> None:
+        """Ask the data module for the margin of its faces."""
+        self.expect_margin(getattr(self.trainer.datamodule, "margin", None))  # type: ignore[attr-defined]
+
+    def on_predict_start(self) -> None:
+        """As `on_test_start`."""
+        self.on_test_start()
+
     def on_test_epoch_end(self) -> None:
         """Log the metrics of each setup that had faces."""
-        for metrics in self.test_metrics.values():
-            if metrics["fnr"].update_called:
-                self.log_metrics(metrics)
+        for setup, metrics in self.test_metrics.items():
+            if metrics.update_called:
+                self.log_metrics(f"test/{setup}/", metrics)
 
-    def log_metrics(self, metrics: Any) -> None:
-        """Log what was gathered, and begin anew."""
-        self.log_dict(metrics.compute(), sync_dist=True)
+    def log_metrics(self, prefix: str, metrics: DetectorMetrics) -> None:
+        """Log what was collected, and start over. (Each process has collected all faces by then.)."""
+        self.log_dict({f"{prefix}{name}": value for name, value in metrics.compute().items() if name in LOGGED})
         metrics.reset()
-
-
-def _metrics_type(labels: Tensor) -> Tensor:
-    """A tensor of the labels' device and the finest type that it has."""
-    return torch.empty(
-        0, device=labels.device, dtype=torch.float32 if labels.device.type == "mps" else torch.float64
-    )

@@ -17,7 +17,7 @@ import sr_deepfake
 from sr_deepfake.system.errors import UserError
 from sr_deepfake.system.files import write_json
 
-PROVENANCE = "provenance.json"
+PROVENANCE, METRICS = "provenance.json", "metrics.json"  # of a folder of results
 # What computes, or decides what is computed; those that are not installed are left out.
 _PACKAGES = (
     "torch", "torchvision", "timm", "lightning", "torchmetrics", "numpy", "scipy", "pandas", "pyarrow", "pillow",
@@ -50,11 +50,7 @@ def started_command() -> str:
 
 
 def describe(
-    config: Mapping[str, Any],
-    overrides: list[str],
-    choices: Mapping[str, str],
-    device: str,
-    data: Mapping[str, str],
+    config: Mapping[str, Any], overrides: list[str], choices: Mapping[str, str], device: str, data: Mapping[str, str]
 ) -> dict[str, Any]:
     """Say where what this job makes comes from.
 

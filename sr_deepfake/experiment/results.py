@@ -1,43 +1,146 @@
-"""A folder of results, written and read: `predictions.parquet`, `metrics.json`, `provenance.json`.
+"""A folder of results, written and read: `predictions.parquet`, `metrics.json`, `provenance.json`, `evidence/`.
 
-A folder may come from somebody else: everything in it is data. It is checked in full when it is read, so that nothing
-that is made of it needs to look.
+A folder may come from somebody else: everything in it is data, and is checked when it is read.
 """
 
-import functools
 import json
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
+from pydantic import Field, ValidationError
 
-from sr_deepfake.experiment.provenance import PROVENANCE
-from sr_deepfake.metrics.functional import THRESHOLD
-from sr_deepfake.metrics.predictions import SIMILARITY, is_attacked, read_predictions
-from sr_deepfake.metrics.setups import run_metrics
+from sr_deepfake.detectors.recipe import EXTERNAL
+from sr_deepfake.experiment.provenance import METRICS, PROVENANCE
+from sr_deepfake.metrics.classification import THRESHOLD
+from sr_deepfake.metrics.figures import Metrics
+from sr_deepfake.metrics.predictions import read_predictions
 from sr_deepfake.system.errors import UserError
 from sr_deepfake.system.files import replacing
+from sr_deepfake.system.values import Frozen
 
-METRICS, PREDICTIONS = "metrics.json", "predictions.parquet"
+PREDICTIONS = "predictions.parquet"
 # Raised when scores or metrics come out differently, so that older results are not taken for today's.
-SCORING_VERSION = 5
+SCORING_VERSION = 6
 UNDEFENDED = "none"
-EXTERNAL = (
-    "external"  # stands for the forgery method and the protocol of a detector that was trained elsewhere
-)
 _AGAIN = "score it again with evaluate.force=true"
-# What `metrics.json` says of its run, and of which type it is.
-_RUN: dict[str, type | tuple[type, ...]] = {
-    "model": str, "forgery": str, "trained_on": str, "trained_data": str, "attack": str, "attack_kind": str,
-    "attack_strength": str, "network": (str, type(None)), "scale": int, "defence": str,
-    "defence_attack": (str, type(None)), "data": str,
-    "protocol": str, "detector": str, "recipe": str, "seed": int, "illustration": str,
-    "limit_test_batches": (int, float),
-}  # fmt: skip
+
+
+class AttackInfo(Frozen):
+    """Which attack it was.
+
+    Attributes:
+        name: such as "sr-edsr-x2-ef70d4a3"; "none".
+        kind: the name less strength and variant: "sr-edsr".
+        strength: "x2"; empty where it has none.
+        network: network or interpolation of an attack by super resolution; empty for others.
+        scale: K; 1 without one.
+        digest: of everything that its faces depend on; empty without an attack.
+    """
+
+    name: str = "none"
+    kind: str = "none"
+    strength: str = ""
+    network: str = ""
+    scale: int = Field(default=1, ge=1)
+    digest: str = ""
+
+    @property
+    def kind_and_strength(self) -> str:
+        """The name less its variant, such as the weights: "sr-edsr-x2"."""
+        return f"{self.kind}-{self.strength}" if self.strength else self.kind
+
+
+class RunInfo(Frozen):
+    """Everything that a result depends on, and the words that reports show it with; `key` names its folder.
+
+    Attributes:
+        model: short name of the model.
+        forgery: the forgery method whose fakes were tested.
+        trained_on: the method that the detector learned to find; "external": not known.
+        trained_data: name of the data set that it was trained on; "external": not known.
+        trained_faces: how many faces it was trained on; 0: not known.
+        attack: see `AttackInfo`.
+        defence: attack among the training faces: "none", or such as "sr-edsr-x2 p=0.5".
+        defence_attack: name of that attack; empty without one.
+        data: name of the data set.
+        test_faces: fingerprint of the test faces and their clusters.
+        test_side: px that they were resized to before the attack; None: their own side.
+        val_faces: fingerprint of the faces that chose the threshold; empty without any.
+        threshold_fpr: false positive rate of that threshold; None: where FNR and FPR are equal.
+        detector: name of the detector's folder.
+        recipe: key of its recipe, seeds aside.
+        weights: hash of its weights.
+        protocol: of its training.
+        seed: of its training.
+        device: type of the device that computed.
+        limit_test_batches: share (or number) of the test batches.
+        illustration: sentence that says that the data set's figures are illustrations; empty: they are not.
+        scoring: version of the scoring.
+    """
+
+    model: str
+    forgery: str
+    trained_on: str
+    trained_data: str
+    trained_faces: int = Field(ge=0)
+    attack: AttackInfo
+    defence: str = UNDEFENDED
+    defence_attack: str = ""
+    data: str
+    test_faces: str
+    test_side: int | None = None
+    val_faces: str = ""
+    threshold_fpr: float | None = Field(default=None, gt=0, lt=1)
+    detector: str
+    recipe: str
+    weights: str
+    protocol: str
+    seed: int
+    device: str
+    limit_test_batches: float | int = 1.0
+    illustration: str = ""
+    scoring: int = SCORING_VERSION
+
+    @property
+    def folder_name(self) -> str:
+        """`<detector>-<attack>-<digits>`."""
+        return re.sub(r"[^A-Za-z0-9_.+-]", "_", f"{self.detector}-{self.attack.name}") + f"-{self.key[:8]}"
+
+    @property
+    def is_external(self) -> bool:
+        """Whether the detector was trained by somebody else: on what, and how, is not known."""
+        return self.trained_on == EXTERNAL
+
+    @property
+    def crosses_data(self) -> bool:
+        """Whether the detector was trained on another data set than it is tested on."""
+        return self.trained_data not in (self.data, EXTERNAL)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether an undefended detector is tested on whole faces of its own method, as in the paper's tables.
+
+        One that was trained by somebody else, or on another data set, has none there: it is tested on any.
+        """
+        own = self.is_external or self.crosses_data or self.trained_on == self.forgery
+        return own and self.defence == UNDEFENDED and self.test_side is None
+
+    def fits(self, data: str, protocol: str) -> bool:
+        """Whether it is of a data set, and of a detector of a protocol or from outside."""
+        return self.data == data and (self.protocol == protocol or self.is_external)
+
+
+class Stored(Frozen):
+    """The content of `metrics.json`."""
+
+    run: RunInfo
+    metrics: Metrics
 
 
 @dataclass(frozen=True)
@@ -46,133 +149,32 @@ class Result:
 
     Attributes:
         folder: where it is.
-        run: what it is of: see the properties.
-        metrics: of `run_metrics`; None where a figure is undefined. `both`, `fake` and what depends on them are None
-            without an attack.
+        run: what it is of.
+        metrics: its figures.
         provenance: of `provenance.json`; empty where there is none.
-        predictions: the table of predictions.
+        seeds: the results that it stands for, where it is the mean over several seeds of one training.
     """
 
     folder: Path
-    run: Mapping[str, Any]
-    metrics: Mapping[str, Any]
+    run: RunInfo
+    metrics: Metrics
     provenance: Mapping[str, Any]
-    predictions: pd.DataFrame
+    seeds: tuple["Result", ...] = ()
+
+    @cached_property
+    def predictions(self) -> pd.DataFrame:
+        """The table of predictions."""
+        return read_predictions(self.folder / PREDICTIONS)
 
     @property
     def name(self) -> str:
-        """Name of the folder: `<detector>-<attack>-<digits>`."""
+        """Name of the folder."""
         return self.folder.name
-
-    @property
-    def model(self) -> str:
-        """Short name of the model."""
-        return str(self.run["model"])
-
-    @property
-    def trained_on(self) -> str:
-        """The forgery method that the detector learned to find."""
-        return str(self.run["trained_on"])
-
-    @property
-    def tested_on(self) -> str:
-        """The forgery method whose fakes were tested; the same in the paper's tables."""
-        return str(self.run["forgery"])
-
-    @property
-    def attack(self) -> str:
-        """The attack's name, such as "sr-edsr-x2-ef70d4a3"; "none"."""
-        return str(self.run["attack"])
-
-    @property
-    def kind(self) -> str:
-        """The attack's name less strength and variant: "sr-edsr"."""
-        return str(self.run["attack_kind"])
-
-    @property
-    def strength(self) -> str:
-        """The attack's strength: "x2"; empty where it has none."""
-        return str(self.run["attack_strength"])
-
-    @property
-    def attack_and_strength(self) -> str:
-        """The attack's name less its variant, such as the weights: "sr-edsr-x2"."""
-        return f"{self.kind}-{self.strength}" if self.strength else self.kind
-
-    @property
-    def network(self) -> str:
-        """Network or interpolation of an attack by super resolution; empty for other attacks."""
-        return str(self.run["network"] or "")
-
-    @property
-    def scale(self) -> int:
-        """K; 1 without one."""
-        return int(self.run["scale"])
-
-    @property
-    def data(self) -> str:
-        """Name of the data set."""
-        return str(self.run["data"])
-
-    @property
-    def protocol(self) -> str:
-        """Name of the detector's protocol."""
-        return str(self.run["protocol"])
-
-    @property
-    def seed(self) -> int:
-        """Seed of the detector's training."""
-        return int(self.run["seed"])
-
-    @property
-    def recipe(self) -> str:
-        """Digits that differ when anything about the detector's training differs, its seed aside."""
-        return str(self.run["recipe"])
-
-    @property
-    def illustration(self) -> str:
-        """The sentence that says that the data set's figures are illustrations; empty where they are not."""
-        return str(self.run["illustration"])
-
-    @property
-    def defence(self) -> str:
-        """Attack among the training faces: "none", or such as "sr-edsr-x2 p=0.5"."""
-        return str(self.run["defence"])
-
-    @property
-    def defence_attack(self) -> str | None:
-        """Name of the attack that was in the training."""
-        found: str | None = self.run["defence_attack"]
-        return found
-
-    @property
-    def detector(self) -> str:
-        """Name of the detector's folder."""
-        return Path(str(self.run["detector"])).name
-
-    @property
-    def outputs(self) -> Path:
-        """The folder that the run wrote to: `results/` and `detectors/` are in it."""
-        return self.folder.parent.parent
-
-    @property
-    def is_external(self) -> bool:
-        """Whether the detector was trained elsewhere: on what, and how, is not known."""
-        return self.trained_on == EXTERNAL
-
-    @property
-    def crosses_data(self) -> bool:
-        """Whether the detector was trained on another data set than it is tested on."""
-        return str(self.run["trained_data"]) not in (self.data, EXTERNAL)
-
-    def fits(self, data: str, protocol: str) -> bool:
-        """Whether it is of a data set, and of a detector of a protocol or from elsewhere."""
-        return self.data == data and (self.protocol == protocol or self.is_external)
 
     @property
     def is_attacked(self) -> bool:
         """Whether the faces were scored attacked too."""
-        return self.metrics["both"] is not None
+        return self.metrics.is_attacked
 
     @property
     def command(self) -> str:
@@ -190,130 +192,59 @@ class Result:
         found = self.provenance.get("config")
         return found if isinstance(found, Mapping) else {}
 
-    def interval(self, *path: str) -> tuple[float, float] | None:
-        """The interval of a figure, by its names in `metrics.json`, such as "both", "fnr"; None if undefined."""
-        found: Any = self.metrics["intervals"]
-        for name in path:
-            found = found[name]
-        return None if None in found else (float(found[0]), float(found[1]))
+
+def write_metrics(folder: Path, run: RunInfo, metrics: Metrics) -> None:
+    """Write `metrics.json`, whole or not at all; what is undefined is null."""
+    with replacing(folder / METRICS) as temporary:
+        temporary.write_text(Stored(run=run, metrics=metrics).model_dump_json(indent=1) + "\n", encoding="utf-8")
+
+
+def read_metrics(folder: Path) -> Stored:
+    """Read `metrics.json`.
+
+    Raises:
+        UserError: it is missing, damaged, or of an older version; the message says how to fix it.
+    """
+    try:
+        return Stored.model_validate_json((folder / METRICS).read_bytes())
+    except FileNotFoundError as error:
+        raise UserError(f"unfinished: {METRICS} is missing; the command that began it, run again, writes it") from error
+    except OSError as error:
+        raise UserError(f"{METRICS} cannot be read ({error.strerror})") from error
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(map(str, first["loc"])) or "it"
+        raise UserError(f"{METRICS} is damaged or of an older version ({where}: {first['msg']}); {_AGAIN}") from None
 
 
 def read_result(folder: Path) -> Result:
     """Read a folder of results.
 
     Raises:
-        UserError: it is unfinished, damaged, or of an older version; the message says what mends it.
+        UserError: it is unfinished, damaged, or of an older version; the message says how to fix it.
     """
-    if not (folder / METRICS).exists():
-        raise UserError(f"unfinished: {METRICS} is missing; the command that began it, run again, writes it")
-    metrics = read_metrics(folder / METRICS)
-    run = metrics.get("run")
-    if not isinstance(run, Mapping):
-        raise UserError(f"{METRICS} does not say which run it is of; {_AGAIN}")
-    for name, kind in _RUN.items():
-        if not isinstance(run.get(name), kind) or (isinstance(run.get(name), bool)):
-            raise UserError(f"{METRICS} does not say which {name} it is of; {_AGAIN}")
-    if run["limit_test_batches"] != 1.0 or isinstance(run["limit_test_batches"], int):
-        raise UserError(
-            f"only a part of the test faces was scored (limit_test_batches={run['limit_test_batches']})"
-        )
-    predictions = read_predictions(folder / PREDICTIONS)
-    _check_shape(metrics, _template(is_attacked(predictions)), "")
-    _check_agreement(metrics, predictions)
-    return Result(folder, run, metrics, _json(folder / PROVENANCE), predictions)
-
-
-@functools.cache
-def _template(attacked: bool) -> Mapping[str, Any]:
-    """Metrics of a few faces: their shape is that of all metrics."""
-    scores = [0.1, 0.2, 0.6, 0.9]
-    table = pd.DataFrame(
-        {
-            "face_id": ["a", "b", "c", "d"], "video_id": ["a", "b", "c", "d"], "method": "m", "label": [0, 0, 1, 1],
-            "side": 24, "score": scores, "score_attacked": scores if attacked else np.nan,
-            **{name: [0.9, 0.8, 0.7, 0.6] for name in SIMILARITY},
-        }
-    )  # fmt: skip
-    return run_metrics(table, resamples=2)
-
-
-def _check_shape(found: Any, expected: Any, path: str) -> None:
-    """Refuse metrics that lack a block or a figure, or have something else in its place."""
-    if isinstance(expected, Mapping):
-        if not isinstance(found, Mapping):
-            raise UserError(f"{METRICS} lacks {path}; {_AGAIN}")
-        for name, part in expected.items():
-            below = f"{path}/{name}".lstrip("/")
-            if name not in found:
-                raise UserError(f"{METRICS} lacks {below}; {_AGAIN}")
-            _check_shape(found[name], part, below)
-    elif isinstance(expected, list):
-        if not isinstance(found, list) or len(found) != len(expected) or not all(map(_is_figure, found)):
-            raise UserError(f"{METRICS} has no interval for {path}; {_AGAIN}")
-    elif isinstance(expected, str):
-        if not isinstance(found, str):
-            raise UserError(f"{METRICS} does not say the {path}; {_AGAIN}")
-    elif not _is_figure(found) or (expected is None and found is not None):
-        raise UserError(f"{METRICS} has no number for {path}; {_AGAIN}")
-
-
-def _is_figure(value: Any) -> bool:
-    return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
-
-
-def _check_agreement(metrics: Mapping[str, Any], predictions: pd.DataFrame) -> None:
-    """Refuse metrics that are not those of the predictions: of another run, say."""
-    fakes = predictions["label"] == 1
-    missed = (predictions["score"] <= THRESHOLD)[fakes].mean() if fakes.any() else math.nan
-    told = metrics["clean"]["fnr"]
-    same = math.isnan(missed) if told is None else math.isclose(told, missed, abs_tol=1e-6)
-    if not same or metrics["faces"]["faces"] != len(predictions):
+    stored = read_metrics(folder)
+    if stored.run.scoring != SCORING_VERSION:
+        raise UserError(f"{METRICS} is of an older version; {_AGAIN}")
+    limit = stored.run.limit_test_batches
+    if limit != 1.0 or isinstance(limit, int):
+        raise UserError(f"only a part of the test faces was scored (limit_test_batches={limit})")
+    result = Result(folder, stored.run, stored.metrics, _provenance(folder / PROVENANCE))
+    table = result.predictions
+    fakes = table["label"] == 1
+    fnr = (table["score"] <= THRESHOLD)[fakes].mean() if fakes.any() else math.nan
+    known = stored.metrics.value("clean", "fnr")
+    same = math.isnan(fnr) if known is None else math.isclose(known, fnr, abs_tol=1e-6)
+    attacked = bool(table["score_attacked"].notna().all()) == stored.metrics.is_attacked
+    if not same or not attacked or stored.metrics.counts.faces != len(table):
         raise UserError(f"{METRICS} and {PREDICTIONS} do not belong together; {_AGAIN}")
+    return result
 
 
-def _json(path: Path) -> dict[str, Any]:
+def _provenance(path: Path) -> dict[str, Any]:
     """Read a JSON object; empty where the file is missing or damaged."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}
-
-
-def write_metrics(path: Path, metrics: Mapping[str, Any]) -> None:
-    """Write metrics as JSON, whole or not at all; what is not finite becomes null, which JSON has a word for.
-
-    Args:
-        path: the file.
-        metrics: nested dictionaries and lists of numbers, text and None.
-    """
-    text = json.dumps(_without_nan(metrics), indent=2, ensure_ascii=False, allow_nan=False)
-    with replacing(path) as beside:
-        beside.write_text(text + "\n", encoding="utf-8")
-
-
-def read_metrics(path: Path) -> dict[str, Any]:
-    """Read metrics that `write_metrics` wrote; what was not finite is None.
-
-    Raises:
-        UserError: the file is missing or damaged.
-    """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UserError(
-            f"no metrics can be read from {path} ({error}); `python -m sr_deepfake.evaluate` writes them"
-        ) from error
-    if not isinstance(content, dict):
-        raise UserError(f"{path} does not hold metrics; `python -m sr_deepfake.evaluate` writes them")
-    return content
-
-
-def _without_nan(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _without_nan(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_without_nan(item) for item in value]
-    if isinstance(value, np.generic):
-        return _without_nan(value.item())
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -30,9 +30,7 @@ from sr_deepfake.system.photos import MAX_PIXELS
 
 log = logging.getLogger(__name__)
 
-Frames = Callable[
-    [int, int | None], None
-]  # told after each frames of a video: how many are done, of how many
+Frames = Callable[[int, int | None], None]  # told after each frames of a video: how many are done, of how many
 
 
 @dataclass(frozen=True)
@@ -108,6 +106,8 @@ class FileAttacker:
         """
         if job.target.exists() and not self.overwrite:
             return Outcome(job, "there already")
+        if self.scorer is not None:
+            self.scorer.reset()
         return self._video(job, frames) if is_video(job.source) else self._photo(job)
 
     def _photo(self, job: Job) -> Outcome:
@@ -125,9 +125,7 @@ class FileAttacker:
         if clean is not None and done.before:
             self._write_preview(job.target, clean, photo, done)
         status = "attacked" if done.before else "no face"
-        return Outcome(
-            job, status, len(done.before), done.found.too_small, 1, self._measured(done), note=note
-        )
+        return Outcome(job, status, len(done.before), done.found.too_small, 1, self._measured(done), note=note)
 
     def _video(self, job: Job, frames: Frames) -> Outcome:
         preview = longer_name(job.target, ".preview.mp4") if self.preview else None
@@ -177,10 +175,7 @@ class FileAttacker:
 
     def _write_preview(self, target: Path, clean: Picture, photo: Photo, done: AttackedFaces) -> None:
         sheet = side_by_side(
-            clean,
-            photo.rgb(),
-            done.found.crops,
-            (self.labels(done.before), self.labels(done.after, attacked=True)),
+            clean, photo.rgb(), done.found.crops, (self.labels(done.before), self.labels(done.after, attacked=True))
         )
         buffer = io.BytesIO()
         Image.fromarray(sheet).save(buffer, "PNG")
@@ -199,10 +194,7 @@ def copy_whole(source: Path, target: Path) -> None:
 
 
 def attack_files(
-    jobs: Sequence[Job],
-    attack_one: Callable[[Job, Frames], Outcome],
-    report: Path | None = None,
-    show: bool = True,
+    jobs: Sequence[Job], attack_one: Callable[[Job, Frames], Outcome], report: Path | None = None, show: bool = True
 ) -> list[Outcome]:
     """Attack files one after the other, and tell of each what became of it.
 

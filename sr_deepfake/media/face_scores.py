@@ -12,7 +12,7 @@ from torch import Tensor
 from sr_deepfake.media.faces import Picture
 from sr_deepfake.metrics.similarity import psnr, ssim
 
-PENDING = 32  # faces of a video that are gathered before the detector gets them
+PENDING = 32  # faces of a video that are collected before the detector gets them
 
 
 @dataclass(frozen=True)
@@ -55,13 +55,13 @@ class FaceScorer:
         (2, 0.5, 0.5, 1.0, inf)
     """
 
-    def __init__(
-        self,
-        score: Callable[[Tensor, bool], Tensor] | None,
-        device: torch.device | str = "cpu",
-    ) -> None:
+    def __init__(self, score: Callable[[Tensor, bool], Tensor] | None, device: torch.device | str = "cpu") -> None:
         self.score = score
         self.device = device
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget what was taken in, such as the first faces of a file that then failed."""
         self._pending: list[tuple[Picture, Picture | None]] = []
         self._values: dict[str, list[float]] = {"clean": [], "attacked": [], "ssim": [], "psnr": []}
         self._faces = 0
@@ -84,7 +84,7 @@ class FaceScorer:
         """The figures of what was taken in since the last time."""
         self._measure()
         values, faces = self._values, self._faces
-        self._values, self._faces = {name: [] for name in values}, 0
+        self.reset()
         means = {name: fmean(of) for name, of in values.items() if of}
         most = {f"{name}_max": max(values[name]) for name in ("clean", "attacked") if values[name]}
         return FaceScores(faces, **means, **most)
@@ -95,9 +95,7 @@ class FaceScorer:
         if self.score is None:
             return []
         for chosen in _of_one_side(faces):
-            for index, score in zip(
-                chosen, self._score(_tensor([faces[i] for i in chosen]), attacked), strict=True
-            ):
+            for index, score in zip(chosen, self._score(_tensor([faces[i] for i in chosen]), attacked), strict=True):
                 found[index] = score
         return found
 

@@ -111,10 +111,7 @@ def cut(frame: NDArray[Level], crop: Crop) -> NDArray[Level]:
 
 
 def attack_crops(
-    attack: nn.Module,
-    crops: Sequence[Picture],
-    device: torch.device | str = "cpu",
-    max_pixels: int = MAX_PIXELS,
+    attack: nn.Module, crops: Sequence[Picture], device: torch.device | str = "cpu", max_pixels: int = MAX_PIXELS
 ) -> list[Picture]:
     """Attack face crops of any sides, those of one side together: what the attack does to them in a data set.
 

@@ -119,8 +119,7 @@ def _add(files: Files, name: str, without: Path | None) -> None:
         files.found += [File(match, match.relative_to(root)) for match in meant]
         if not meant:
             raise UserError(
-                f"input={printable(name)}: there is nothing of this name, and no photo or video fits it as "
-                "a pattern"
+                f"input={printable(name)}: there is nothing of this name, and no photo or video fits it as a pattern"
             )
 
 

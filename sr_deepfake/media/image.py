@@ -34,9 +34,7 @@ class AttackedFaces:
     after: list[Picture]
 
 
-def attack_photo(
-    photo: Photo, finder: FaceFinder, attack_faces: AttackFaces, feather: int = 0
-) -> AttackedFaces:
+def attack_photo(photo: Photo, finder: FaceFinder, attack_faces: AttackFaces, feather: int = 0) -> AttackedFaces:
     """Attack the faces of a photo, in place.
 
     Args:
@@ -96,9 +94,7 @@ def attack_image(
         raise ValueError(f"an image is a uint8 array H×W×3, not {image.dtype} {image.shape}")
     else:
         photo = Photo(image.copy(), "RGB")
-    attack_photo(
-        photo, finder or FaceFinder(FaceDetector()), partial(attack_crops, attack, device=device), feather
-    )
+    attack_photo(photo, finder or FaceFinder(FaceDetector()), partial(attack_crops, attack, device=device), feather)
     if not isinstance(image, Image.Image):
         return photo.pixels
     result = photo.image()

@@ -61,9 +61,7 @@ def describe(outcome: Outcome) -> str:
     if outcome.status == "failed":
         return f"error: {outcome.fault}"
     if outcome.status == "there already":
-        return (
-            f"{source}: {printable(str(outcome.job.target))} is there already (overwrite=true makes it anew)"
-        )
+        return f"{source}: {printable(str(outcome.job.target))} is there already (overwrite=true makes it anew)"
     what = _count(outcome.faces, "face") if outcome.faces else "no face"
     if outcome.frames > 1:
         what += f" in {outcome.frames} frames"
@@ -149,9 +147,7 @@ def conclude(outcomes: Sequence[Outcome], left_alone: int = 0) -> None:
     print("; ".join(sums))
     faults = [outcome.fault for outcome in outcomes if outcome.fault]
     if faults:
-        raise UserError(
-            "\n  ".join([f"{len(faults)} of {_count(len(outcomes), 'file')} had faults:", *faults])
-        )
+        raise UserError("\n  ".join([f"{len(faults)} of {_count(len(outcomes), 'file')} had faults:", *faults]))
 
 
 _STATUSES = {

@@ -77,9 +77,7 @@ class Photo:
     def rgb(self) -> Picture:
         """The photo upright, as RGB without alpha: a copy, `H×W×3`."""
         grey = self.mode in ("L", "LA")
-        return np.array(
-            np.repeat(self.upright[:, :, :1], 3, axis=2) if grey else self.upright[:, :, :3], order="C"
-        )
+        return np.array(np.repeat(self.upright[:, :, :1], 3, axis=2) if grey else self.upright[:, :, :3], order="C")
 
     def put(self, crop: Crop, face: Picture, feather: int = 0) -> None:
         """Put a face into the photo; alpha and all outside its square stay.
@@ -135,15 +133,11 @@ def read_photo_file(path: Path, max_pixels: int = MAX_PIXELS) -> Photo:
         raise UserError(f"{printable(str(path))}: {error.reason}: {printable(error.detail)}{mend}") from None
     photo, data = photo_of(image), path.read_bytes()
     photo.format = "JPEG" if image.format == "MPO" else str(image.format)
-    photo.lossless = photo.format in ("BMP", "PNG", "TIFF") or (
-        photo.format == "WEBP" and _webp_is_lossless(data)
-    )
+    photo.lossless = photo.format in ("BMP", "PNG", "TIFF") or (photo.format == "WEBP" and _webp_is_lossless(data))
     photo.exif = _exif_of(image)
     if (orientation := photo.exif.get(_ORIENTATION, 1)) in OF_EXIF:
         photo.orientation = int(orientation)
-    photo.options = {
-        name: image.info[name] for name in ("icc_profile", "dpi", "comment") if image.info.get(name)
-    }
+    photo.options = {name: image.info[name] for name in ("icc_profile", "dpi", "comment") if image.info.get(name)}
     if isinstance(image, JpegImagePlugin.JpegImageFile):
         tables, sampling = image.quantization, JpegImagePlugin.get_sampling(image)
         photo.options |= {
@@ -208,9 +202,7 @@ def check_output(path: Path, like: Photo | None = None) -> str:
         )
     if like is not None and like.mode not in _HOLDS[kind]:
         fitting = ", ".join(name for name, modes in _HOLDS.items() if like.mode in modes)
-        raise UserError(
-            f"{printable(str(path))}: {kind} cannot hold {like.mode}; use one of the formats {fitting}"
-        )
+        raise UserError(f"{printable(str(path))}: {kind} cannot hold {like.mode}; use one of the formats {fitting}")
     return kind
 
 
@@ -230,9 +222,7 @@ def write_photo_file(photo: Photo, path: Path, quality: int = QUALITY) -> None:
         UserError: the format cannot hold the photo's pixels.
     """
     kind = check_output(path, photo)
-    options: dict[str, Any] = {
-        name: photo.options[name] for name in ("icc_profile", "dpi") if name in photo.options
-    }
+    options: dict[str, Any] = {name: photo.options[name] for name in ("icc_profile", "dpi") if name in photo.options}
     image, xmp = photo.image(), photo.xmp
     if kind == "BMP":
         image = Photo(photo.upright, photo.mode).image()
@@ -256,11 +246,7 @@ def write_photo_file(photo: Photo, path: Path, quality: int = QUALITY) -> None:
             options["qtables"] = photo.options["qtables"]
             del options["quality"]
     elif kind == "WEBP":
-        options |= {
-            "lossless": photo.lossless,
-            "quality": quality,
-            "exact": True,
-        }  # colours of transparent pixels too
+        options |= {"lossless": photo.lossless, "quality": quality, "exact": True}  # colours of transparent pixels too
         options.pop("dpi", None)
     buffer = io.BytesIO()
     image.save(buffer, kind, **options)

@@ -54,8 +54,7 @@ def _marked(picture: Picture, crops: Sequence[Crop], texts: Sequence[str], scale
     font = ImageFont.load_default(size)
     for crop in crops:
         left, top, right, bottom = (
-            round(value * scale)
-            for value in (crop.left, crop.top, crop.left + crop.side, crop.top + crop.side)
+            round(value * scale) for value in (crop.left, crop.top, crop.left + crop.side, crop.top + crop.side)
         )
         draw.rectangle((left - 1, top - 1, right, bottom), outline=_FRAME, width=1)
     for crop, text in zip(crops, texts, strict=False):

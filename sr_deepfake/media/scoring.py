@@ -1,8 +1,8 @@
-"""Scores the faces of photos and videos with trained detectors: what fails is told and stops no other file."""
+"""Scores the faces of photos and videos with stored detectors. Errors are reported per file and detector; the rest continue."""
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from rich import box
@@ -66,17 +66,31 @@ def score_files(
     """
     scores = []
     for file in tqdm(files, desc="Scoring", unit="file", disable=None if show else True):
+        fault, pictures, faces = "", list[Picture](), list[Picture]()
         try:
             pictures = _pictures(file.path, settings)
             faces = list(_faces(pictures, finder))
-            for name, scorer in scorers.items():
-                scorer.add(faces)
-                scores.append(FileScore(file.path, name, len(pictures), scorer.finish()))
         except Exception as error:  # whatever a file makes a codec do, the others are scored
-            log.debug("%s", printable(str(file.path)), exc_info=True)
-            fault = explain(error, Job(file.path, file.path))
-            scores += [FileScore(file.path, name, fault=fault) for name in scorers]
+            fault = _fault(file.path, error)
+        for name, scorer in scorers.items():
+            scores.append(_score(FileScore(file.path, name, len(pictures), fault=fault), scorer, faces))
     return scores
+
+
+def _score(empty: FileScore, scorer: FaceScorer, faces: Sequence[Picture]) -> FileScore:
+    if empty.fault:
+        return empty
+    scorer.reset()
+    try:
+        scorer.add(faces)
+        return replace(empty, scores=scorer.finish())
+    except Exception as error:  # of somebody's network: any class
+        return replace(empty, fault=_fault(empty.path, error))
+
+
+def _fault(path: Path, error: Exception) -> str:
+    log.debug("%s", printable(str(path)), exc_info=True)
+    return explain(error, Job(path, path))
 
 
 def _pictures(path: Path, settings: ExtractionSettings) -> list[Picture]:
@@ -114,15 +128,7 @@ def _number(value: float | None) -> str:
 def write_scores(path: Path, scores: Sequence[FileScore]) -> None:
     """Write one row a file and detector as CSV (UTF-8; what is no UTF-8 in a file's name as its bytes)."""
     rows = (
-        [
-            row.path,
-            row.detector,
-            row.frames,
-            row.scores.faces,
-            row.scores.clean,
-            row.scores.clean_max,
-            row.fault,
-        ]
+        [row.path, row.detector, row.frames, row.scores.faces, row.scores.clean, row.scores.clean_max, row.fault]
         for row in scores
     )
     write_csv(path, COLUMNS, rows)

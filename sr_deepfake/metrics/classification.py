@@ -1,110 +1,315 @@
-"""The metrics of a detector as torchmetrics collections, for a LightningModule to update and log.
+"""The figures of a detector, from faces that have weights; plain figures are those of weights of one.
 
-They agree with `sr_deepfake.metrics.functional`, from which results and reports derive, to 1e-6.
+A bootstrap asks for the figures of thousands of weightings of the same faces. Faces are sorted once (`rank`); all figures
+of all weightings then follow from cumulated weights (`weighted_metrics`).
+
+Scores are probabilities of *fake*; fake (label 1) is the positive class. A face counts as fake when its score is *above*
+0.5 (the published code rounds the sigmoid, which is the same). What depends on the order of faces alone (AUC, AP, EER,
+TPR at a low FPR) is computed from the logits: probabilities of a confident detector are all 1.
 """
 
-from typing import Any
+from dataclasses import dataclass
 
-from torch import Tensor
-from torchmetrics import MetricCollection
-from torchmetrics.classification import (
-    BinaryAccuracy,
-    BinaryAUROC,
-    BinaryAveragePrecision,
-    BinaryPrecision,
-    BinaryRecall,
-    BinaryROC,
-    BinaryStatScores,
-)
-from torchmetrics.utilities.data import dim_zero_cat
+import numpy as np
+import numpy.typing as npt
 
-from sr_deepfake.metrics.functional import equal_error_rate
+Array = npt.NDArray[np.float64]
+Index = npt.NDArray[np.intp]
+
+THRESHOLD = 0.5
+BINS = 15  # of the calibration error and the reliability diagram, equally wide
+LOW_FPR = {"tpr_at_1": 0.01, "tpr_at_5": 0.05}
+RATES = ("fnr", "fpr", "recall", "precision", "accuracy", "balanced_accuracy")
+METRICS = (*RATES, "auc", "eer", "ap", *LOW_FPR, "ece", "brier")
+_TINY = np.finfo(np.float64).tiny  # replaces a zero that only divides zeros
 
 
-class FalseNegativeRate(BinaryStatScores):
-    """Share of the fakes that are missed, FN / (FN + TP); NaN without fakes. Arguments as of torchmetrics' class.
+@dataclass(frozen=True)
+class Ranking:
+    """Faces in falling order of their scores, each class on its own.
 
-    Example:
-        >>> import torch
-        >>> FalseNegativeRate()(torch.tensor([0.9, 0.4, 0.1]), torch.tensor([1, 1, 0]))
-        tensor(0.5000)
+    Attributes:
+        fakes: for each fake, the column of the weights that counts it.
+        pristine: for each pristine face, the same.
+        called: how many fakes and how many pristine faces score above the threshold.
+        fakes_reached: for each fake, how many fakes score as high or higher.
+        pristine_reached: for each fake, how many pristine faces score as high or higher.
+        pristine_above: for each fake, how many pristine faces score higher.
+        fakes_above: for each pristine face, how many fakes score higher.
+        binned: columns of all faces, by the bin of their score.
+        bins: where each bin that has faces begins in `binned`.
+        residuals: score − label of all faces, in the order of `binned`.
     """
 
-    higher_is_better = False
-
-    def compute(self) -> Tensor:
-        """Return the rate over all that was counted."""
-        true_positives, _, _, false_negatives = self._final_state()
-        return false_negatives / (false_negatives + true_positives)
-
-
-class FalsePositiveRate(BinaryStatScores):
-    """Share of the pristine faces that are called fake, FP / (FP + TN); NaN without pristine faces.
-
-    Example:
-        >>> import torch
-        >>> FalsePositiveRate()(torch.tensor([0.9, 0.6, 0.1]), torch.tensor([1, 0, 0]))
-        tensor(0.5000)
-    """
-
-    higher_is_better = False
-
-    def compute(self) -> Tensor:
-        """Return the rate over all that was counted."""
-        _, false_positives, true_negatives, _ = self._final_state()
-        return false_positives / (false_positives + true_negatives)
+    fakes: Index
+    pristine: Index
+    called: tuple[int, int]
+    fakes_reached: Index
+    pristine_reached: Index
+    pristine_above: Index
+    fakes_above: Index
+    binned: Index
+    bins: Index
+    residuals: Array
 
 
-class EqualErrorRate(BinaryROC):
-    """Equal error rate: FNR and FPR where they are equal, interpolated on the ROC curve.
-
-    torchmetrics' `BinaryEER` takes the nearest threshold without interpolation: on a few hundred faces it is off by up
-    to half a percentage point, and differs from the bootstrap's.
-
-    Example:
-        >>> import torch
-        >>> EqualErrorRate()(torch.tensor([0.9, 0.4, 0.4, 0.1]), torch.tensor([1, 1, 0, 0]))
-        tensor(0.2500, dtype=torch.float64)
-    """
-
-    higher_is_better = False
-
-    def compute(self) -> Tensor:  # type: ignore[override]  # one number of the curve
-        """Return the rate over all faces."""
-        return equal_error_rate(dim_zero_cat(self.preds), dim_zero_cat(self.target))
-
-
-def detector_metrics(prefix: str) -> MetricCollection:
-    """FNR, FPR, recall, precision, AUC, accuracy, AP and EER of probabilities of fake; a fake is a score above 0.5.
+def rank(
+    scores: npt.ArrayLike,
+    labels: npt.ArrayLike,
+    units: npt.ArrayLike | None = None,
+    logits: npt.ArrayLike | None = None,
+    threshold: float = THRESHOLD,
+) -> Ranking:
+    """Sort faces for `weighted_metrics`.
 
     Args:
-        prefix: of the names, such as "test/both/".
+        scores: N probabilities of fake.
+        labels: N labels; 1 is fake, 0 pristine.
+        units: for each face the column of the weights that counts it (its cluster); None: face n has the column n.
+        logits: N logits, which order faces of equal scores; None: equal scores are ties.
+        threshold: a face counts as fake above it.
 
-    Returns:
-        A collection whose `update` takes B probabilities and B labels (whole numbers; 1 is fake), and whose `compute`
-        returns fractions by name. Where no face is called fake the precision is NaN.
+    Raises:
+        ValueError: lengths differ, there are no faces, a score is not in [0, 1], a label is not 0 or 1.
+    """
+    score, label = np.asarray(scores, dtype=np.float64), np.asarray(labels)
+    unit = np.arange(len(score)) if units is None else np.asarray(units, dtype=np.intp)
+    if not len(score) == len(label) == len(unit):
+        raise ValueError(f"{len(score)} scores, {len(label)} labels and {len(unit)} units do not match")
+    _check(score, label)
+    places = positions(score, logits)
+    columns, falling, called = {}, {}, {}
+    for value in (0, 1):
+        members = np.flatnonzero(label == value)
+        order = members[np.argsort(-places[members], kind="stable")]
+        columns[value], falling[value] = unit[order], -places[order]
+        called[value] = int((score[order] > threshold).sum())
+    bins = np.minimum((score * BINS).astype(np.intp), BINS - 1)
+    by_bin = np.argsort(bins, kind="stable")
+    return Ranking(
+        fakes=columns[1],
+        pristine=columns[0],
+        called=(called[1], called[0]),
+        fakes_reached=np.searchsorted(falling[1], falling[1], side="right"),
+        pristine_reached=np.searchsorted(falling[0], falling[1], side="right"),
+        pristine_above=np.searchsorted(falling[0], falling[1], side="left"),
+        fakes_above=np.searchsorted(falling[1], falling[0], side="left"),
+        binned=unit[by_bin],
+        bins=np.flatnonzero(np.diff(bins[by_bin], prepend=-1)),
+        residuals=(score - label)[by_bin],
+    )
+
+
+def positions(scores: npt.ArrayLike, logits: npt.ArrayLike | None = None) -> Index:
+    """Number faces by their score, and equal scores by their logit; what is equal in both has one number.
 
     Example:
-        >>> import torch
-        >>> metrics = detector_metrics("val/")
-        >>> metrics.update(torch.tensor([0.9, 0.4, 0.6, 0.1]), torch.tensor([1, 1, 0, 0]))
-        >>> {name: round(value.item(), 3) for name, value in metrics.compute().items()}
-        {'val/accuracy': 0.5, 'val/ap': 0.833, 'val/auc': 0.75, 'val/eer': 0.5, 'val/fnr': 0.5, 'val/fpr': 0.5,
-        'val/precision': 0.5, 'val/recall': 0.5}
+        >>> positions([0.2, 1.0, 1.0, 0.2], [-1, 60, 70, -1]).tolist()
+        [0, 1, 2, 0]
     """
-    undefined: Any = float("nan")
-    return MetricCollection(
-        {
-            "fnr": FalseNegativeRate(),
-            "fpr": FalsePositiveRate(),
-            "recall": BinaryRecall(),
-            # torchmetrics knows 0 and 1 for what is undefined; NaN passes where its arguments are not checked.
-            "precision": BinaryPrecision(zero_division=undefined, validate_args=False),
-            "auc": BinaryAUROC(),
-            "accuracy": BinaryAccuracy(),
-            "ap": BinaryAveragePrecision(),
-            "eer": EqualErrorRate(),
-        },
-        prefix=prefix,
-        compute_groups=False,  # the classes with a `compute` of their own keep their state
+    score = np.asarray(scores, dtype=np.float64)
+    logit = np.zeros_like(score) if logits is None else np.asarray(logits, dtype=np.float64)
+    order = np.lexsort((logit, score))
+    differs = (np.diff(score[order]) != 0) | (logit[order][1:] != logit[order][:-1])
+    found = np.empty(len(score), dtype=np.intp)
+    found[order] = np.concatenate([[0], np.cumsum(differs)]) if len(score) else order
+    return found
+
+
+def classification_metrics(
+    scores: npt.ArrayLike, labels: npt.ArrayLike, logits: npt.ArrayLike | None = None
+) -> dict[str, float]:
+    """The six figures of a row of the paper's tables 1 and 2, and those that reviewers ask for beside them.
+
+    Args:
+        scores: N probabilities of fake in [0, 1].
+        labels: N labels; 1 is fake, 0 pristine.
+        logits: N logits, which order faces of equal scores; None: equal scores are ties.
+
+    Returns:
+        Fractions: `fnr`, `fpr`, `recall`, `precision`, `accuracy`, `balanced_accuracy` (mean of recall and 1 − FPR),
+        `auc`, `eer`, `ap`; `tpr_at_1`, `tpr_at_5`: the highest TPR of a threshold with an FPR of at most 1 or 5 % on
+        these faces; `ece`: expected calibration error over 15 bins of the score; `brier`: mean squared distance of
+        score and label. NaN is what is undefined: rates of a class without faces, the precision where no face is called
+        fake, what needs both classes.
+
+    Raises:
+        ValueError: no faces, scores outside [0, 1] or NaN, labels other than 0 and 1, or lengths that differ.
+
+    Example:
+        >>> metrics = classification_metrics([0.9, 0.4, 0.6, 0.1], [1, 1, 0, 0])
+        >>> [round(metrics[name], 3) for name in ("fnr", "fpr", "precision", "auc", "eer", "ap", "ece")]
+        [0.5, 0.5, 0.5, 0.75, 0.5, 0.833, 0.35]
+    """
+    ranking = rank(scores, labels, logits=logits)
+    weights = np.ones((1, len(np.asarray(labels))))
+    return {name: float(values[0]) for name, values in weighted_metrics(ranking, weights).items()}
+
+
+def weighted_metrics(ranking: Ranking, weights: Array) -> dict[str, Array]:
+    """Compute what `classification_metrics` does, for R weightings of the faces at once.
+
+    Args:
+        ranking: of `rank`.
+        weights: R×U, how often each unit counts; not negative.
+
+    Returns:
+        The figures, each of shape R. With whole weights they are those of a table that holds each face as often as its
+        weight says.
+
+    Example:
+        >>> ranking = rank([0.9, 0.4, 0.6, 0.1], [1, 1, 0, 0])
+        >>> metrics = weighted_metrics(ranking, np.array([[1.0, 1, 1, 1], [2, 0, 1, 1]]))
+        >>> metrics["fnr"].tolist(), metrics["auc"].tolist()
+        ([0.5, 0.0], [0.75, 1.0])
+    """
+    fake_weights = weights.take(ranking.fakes, axis=1)
+    found, accused = _cumulated(fake_weights), _cumulated(weights.take(ranking.pristine, axis=1))
+    return (
+        _rates(ranking, found, accused)
+        | _curves(ranking, fake_weights, found, accused)
+        | _calibration(ranking, weights)
     )
+
+
+def weighted_rates(ranking: Ranking, weights: Array) -> dict[str, Array]:
+    """The figures of `weighted_metrics` that depend on the threshold: `RATES`."""
+    found, accused = (_cumulated(weights.take(columns, axis=1)) for columns in (ranking.fakes, ranking.pristine))
+    return _rates(ranking, found, accused)
+
+
+def roc_curve(scores: npt.ArrayLike, labels: npt.ArrayLike, logits: npt.ArrayLike | None = None) -> tuple[Array, Array]:
+    """The corners of the ROC curve.
+
+    Args:
+        scores: N probabilities of fake.
+        labels: N labels; 1 is fake, 0 pristine.
+        logits: as of `classification_metrics`.
+
+    Returns:
+        FPR and TPR from (0, 0) to (1, 1), without points on a straight line between their neighbours; empty where a
+        class is absent.
+
+    Example:
+        >>> fpr, tpr = roc_curve([0.9, 0.8, 0.6, 0.3], [1, 1, 0, 0])
+        >>> fpr.tolist(), tpr.tolist()
+        ([0.0, 0.0, 1.0], [0.0, 1.0, 1.0])
+    """
+    label, place = np.asarray(labels), positions(scores, logits)
+    if len(np.unique(label)) < 2:
+        return np.empty(0), np.empty(0)
+    counts = np.stack([np.bincount(place[label == value], minlength=place.max() + 1) for value in (0, 1)])
+    points = np.concatenate([np.zeros((2, 1), int), counts[:, ::-1].cumsum(axis=1)], axis=1)
+    steps = np.diff(points, axis=1)
+    turns = steps[0, :-1] * steps[1, 1:] != steps[0, 1:] * steps[1, :-1]
+    kept = np.concatenate([[True], turns, [True]])
+    fpr, tpr = points[:, kept] / points[:, -1:]
+    return fpr, tpr
+
+
+def reliability(scores: npt.ArrayLike, labels: npt.ArrayLike) -> tuple[Array, Array, Array]:
+    """The reliability diagram: for each bin of the score with faces, mean score, share of fakes and number of faces.
+
+    Example:
+        >>> mean, share, count = reliability([0.9, 0.91, 0.1], [1, 0, 0])
+        >>> mean.round(3).tolist(), share.tolist(), count.tolist()
+        ([0.1, 0.905], [0.0, 0.5], [1.0, 2.0])
+    """
+    score, label = np.asarray(scores, dtype=np.float64), np.asarray(labels, dtype=np.float64)
+    bins = np.minimum((score * BINS).astype(np.intp), BINS - 1)
+    count = np.bincount(bins, minlength=BINS).astype(np.float64)
+    kept = count > 0
+    mean = np.bincount(bins, score, BINS)[kept] / count[kept]
+    share = np.bincount(bins, label, BINS)[kept] / count[kept]
+    return mean, share, count[kept]
+
+
+def _check(score: Array, label: npt.NDArray[np.generic]) -> None:
+    if not len(score):
+        raise ValueError("there are no scores to compute metrics from")
+    if not ((score >= 0) & (score <= 1)).all():  # NaN fails both comparisons
+        raise ValueError("scores must be probabilities in [0, 1]; some are outside or NaN")
+    if not np.isin(label, (0, 1)).all():
+        raise ValueError("labels must be 1 (fake) or 0 (pristine)")
+
+
+def _cumulated(weights: Array) -> Array:
+    """Entry k of a row is the weight of its first k faces."""
+    sums = np.zeros((len(weights), weights.shape[1] + 1))
+    np.cumsum(weights, axis=1, out=sums[:, 1:])
+    return sums
+
+
+def _rates(ranking: Ranking, found: Array, accused: Array) -> dict[str, Array]:
+    fakes, pristine = found[:, -1], accused[:, -1]
+    tp, fp = found[:, ranking.called[0]], accused[:, ranking.called[1]]
+    with np.errstate(invalid="ignore"):  # 0 / 0 is the NaN that an undefined rate has
+        recall, fpr = tp / fakes, fp / pristine
+        return {
+            "fnr": (fakes - tp) / fakes,
+            "fpr": fpr,
+            "recall": recall,
+            "precision": tp / (tp + fp),
+            "accuracy": (tp + pristine - fp) / (fakes + pristine),
+            "balanced_accuracy": (recall + 1 - fpr) / 2,
+        }
+
+
+def _curves(ranking: Ranking, fake_weights: Array, found: Array, accused: Array) -> dict[str, Array]:
+    """What depends on the order alone; NaN in the rows where a class has no weight."""
+    fakes, pristine = found[:, -1], accused[:, -1]
+    if not len(ranking.fakes) or not len(ranking.pristine):
+        return dict.fromkeys(("auc", "eer", "ap", *LOW_FPR), np.full(len(fakes), np.nan))
+    # For each fake: what is called fake when the threshold is its score.
+    hits = found.take(ranking.fakes_reached, axis=1)
+    alarms = accused.take(ranking.pristine_reached, axis=1)
+    above = accused.take(ranking.pristine_above, axis=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        outscored_by = np.einsum("rn,rn->r", fake_weights, above + alarms) / 2
+        figures = {
+            "auc": 1 - outscored_by / (fakes * pristine),
+            "eer": _equal_error_rate(hits, alarms, above, found, accused),
+            "ap": np.einsum("rn,rn->r", fake_weights, hits / np.maximum(hits + alarms, _TINY)) / fakes,
+        }
+        figures |= {name: _tpr(ranking, found, accused, allowed) / fakes for name, allowed in LOW_FPR.items()}
+        absent = np.where(fakes * pristine == 0, np.nan, 0.0)
+    return {name: values + absent for name, values in figures.items()}
+
+
+def _equal_error_rate(hits: Array, alarms: Array, above: Array, found: Array, accused: Array) -> Array:
+    """Where the ROC curve, drawn with straight lines, crosses FPR = FNR.
+
+    Between two fakes' scores the curve is level, so only the steps at the fakes' scores are looked at: the first that
+    ends with FPR >= FNR. When the curve crosses before that step, it does so at its height.
+    """
+    row = np.arange(len(hits))
+    fakes, pristine = found[:, -1], accused[:, -1]
+
+    def excess(hits: Array, alarms: Array) -> Array:
+        """FNR − FPR times both classes' weights: falls along the curve, and is exact for whole weights."""
+        total: Array = (fakes - hits) * pristine - alarms * fakes
+        return total
+
+    step = (excess(hits.T, alarms.T) <= 0).argmax(axis=0)
+    before = np.maximum(excess(found[row, step], above[row, step]), 0)
+    after = excess(hits[row, step], alarms[row, step])
+    share = before / np.maximum(before - after, _TINY)
+    missed: Array = fakes - found[row, step] - share * (hits[row, step] - found[row, step])
+    return missed / fakes
+
+
+def _tpr(ranking: Ranking, found: Array, accused: Array, allowed: float) -> Array:
+    """Weight of the fakes above the first pristine face that would exceed the allowed FPR."""
+    row = np.arange(len(found))
+    exceeds = accused[:, 1:] > allowed * accused[:, -1:] + 1e-9
+    first = exceeds.argmax(axis=1)
+    weight: Array = found[row, ranking.fakes_above[first]]
+    return weight
+
+
+def _calibration(ranking: Ranking, weights: Array) -> dict[str, Array]:
+    faces = weights.take(ranking.binned, axis=1)
+    errors = np.add.reduceat(faces * ranking.residuals, ranking.bins, axis=1)
+    total = faces.sum(axis=1)
+    with np.errstate(invalid="ignore"):
+        return {"ece": np.abs(errors).sum(axis=1) / total, "brier": (faces * ranking.residuals**2).sum(axis=1) / total}

@@ -1,147 +1,85 @@
-"""Does a face that the attack changed more also move the detector more? Correlations with SSIM and PSNR.
+"""Does a face that the attack changed more also move the detector more? Correlations, for weighted faces.
 
-The paper reports that |r| is below 0.1 (section 5.2), for SSIM against the change of score, with pristine and fake
-faces pooled. Its script took faces attacked with K = 4 and measured them at 224 px. Here it stands for each class too,
-for the faces' own size, and for the change of absolute error.
-
-The p-values take faces for independent, which frames of a video are not: they are too small. Pearson's r has an
-interval over videos beside it (see `intervals`), which is not.
+The paper reports |r| below 0.1 (section 5.2), for SSIM against the change of score, pristine and fake faces pooled. Its
+script took faces that were resized to 224 px and attacked there with K = 4: `experiment=correlation`.
 """
 
+from collections.abc import Callable
+
 import numpy as np
-import numpy.typing as npt
-import pandas as pd
-from scipy import stats
 
-from sr_deepfake.metrics.predictions import Videos
+from sr_deepfake.metrics.classification import Array, Index
 
-Array = npt.NDArray[np.float64]
-MEASURES = (
-    "ssim",
-    "psnr",
-    "ssim_224",
-    "psnr_224_wrapped",
-)  # at own size, and as the published script has them
-CHANGES = ("score", "absolute_error")
-CLASSES: dict[str, tuple[int, ...]] = {"pristine": (0,), "fake": (1,), "pooled": (0, 1)}
-_LEAST = 3  # two points lie on a line whatever they are
-_DECIMALS = 12  # beyond is the rounding of SSIM's own computation: identical faces have 1, or nearly
+Correlation = Callable[[Array], Array]  # R×N weights of faces → R values
+
+LEAST = 3  # two points are on a line whatever they are
+_DECIMALS = 12  # beyond is rounding of SSIM's own computation: identical faces have 1, or nearly
 
 
-def changes(predictions: pd.DataFrame) -> dict[str, Array]:
-    """Changes of each face's score and absolute error under the attack.
+def pearson(x: Array, y: Array) -> Correlation:
+    """Pearson's correlation of weighted faces.
+
+    Args:
+        x: N numbers; faces without a finite one are left out.
+        y: N finite numbers.
 
     Returns:
-        `score`: attacked − clean, in [-1, 1], the paper's delta error. `absolute_error`: |attacked − label| −
-        |clean − label|; for pristine faces the same number, for fakes its negative.
+        A function of R×N weights; NaN with fewer than three faces, or where one side does not vary.
 
     Example:
-        >>> faces = pd.DataFrame({"label": [0, 1], "score": [0.25, 0.75], "score_attacked": [0.5, 0.25]})
-        >>> {name: change.tolist() for name, change in changes(faces).items()}
-        {'score': [0.25, -0.5], 'absolute_error': [0.25, 0.5]}
+        >>> round(float(pearson(np.array([1.0, 2, 3, np.inf]), np.array([3.0, 2, 1, 9]))(np.ones((1, 4)))[0]), 6)
+        -1.0
     """
-    label, clean, attacked = (
-        predictions[name].to_numpy(dtype=np.float64) for name in ("label", "score", "score_attacked")
-    )
-    return {"score": attacked - clean, "absolute_error": np.abs(attacked - label) - np.abs(clean - label)}
+    kept = np.isfinite(x)
+    x, y = np.where(kept, x, 0).round(_DECIMALS), np.where(kept, y, 0)
+
+    def correlation(weights: Array) -> Array:
+        return _weighted_pearson(x, y, weights * kept)
+
+    return correlation
 
 
-def correlate(measure: Array, change: Array) -> dict[str, float | int]:
-    """Pearson's and Spearman's correlation with two-sided p-values.
+def spearman(x: Array, y: Array) -> Correlation:
+    """Spearman's correlation of weighted faces: Pearson's of their ranks among the weighted faces.
 
-    Args:
-        measure: N numbers, SSIM or PSNR; PSNR is infinite for a face that the attack left identical. NaN is not known:
-            such faces are left out.
-        change: N finite numbers.
-
-    Returns:
-        `faces`: N. `infinite`: how many measures are infinite. `pearson`, `pearson_p`: without these faces, which
-        a mean cannot hold. `spearman`, `spearman_p`: with them, tied at the highest rank. NaN with fewer than
-        three faces or where one side does not vary.
-
-    Example:
-        >>> found = correlate(np.array([30.0, 35, 40, np.inf]), np.array([0.3, 0.2, 0.1, 0.0]))
-        >>> found["faces"], found["infinite"], round(found["pearson"], 6), round(found["spearman"], 6)
-        (4, 1, -1.0, -1.0)
+    As `pearson`; an infinite `x` (the PSNR of an unchanged face) is tied at the highest rank, NaN is left out.
     """
-    known = ~np.isnan(measure)
-    measure, change = measure[known].round(_DECIMALS), change[known]
-    finite = np.isfinite(measure)
-    linear = linear_p = ranked = ranked_p = float("nan")
-    if _varies(measure[finite], change[finite]):
-        linear, linear_p = map(float, stats.pearsonr(measure[finite], change[finite]))
-    if _varies(measure, change):
-        ranked, ranked_p = map(float, stats.spearmanr(measure, change))
-    return {
-        "faces": len(measure),
-        "infinite": int((~finite).sum()),
-        "pearson": linear,
-        "pearson_p": linear_p,
-        "spearman": ranked,
-        "spearman_p": ranked_p,
-    }
+    kept = ~np.isnan(x)
+    rank_x, rank_y = (_ranks(np.where(kept, values, 0)) for values in (x.round(_DECIMALS), y))
+
+    def correlation(weights: Array) -> Array:
+        counted = weights * kept
+        return _weighted_pearson(rank_x(counted), rank_y(counted), counted)
+
+    return correlation
 
 
-def _varies(measure: Array, change: Array) -> bool:
-    return len(measure) >= _LEAST and len(np.unique(measure)) > 1 and len(np.unique(change)) > 1
+def _ranks(values: Array) -> Correlation:
+    """R×N weights → the middle of each face's ranks when faces are repeated by their weights."""
+    _, group = np.unique(values, return_inverse=True)
+    order = np.argsort(group, kind="stable")
+    starts: Index = np.flatnonzero(np.diff(group[order], prepend=-1))
+
+    def ranked(weights: Array) -> Array:
+        sizes = np.add.reduceat(weights[:, order], starts, axis=1)
+        middles: Array = np.cumsum(sizes, axis=1) - sizes / 2
+        return middles[:, group]
+
+    return ranked
 
 
-def correlations(predictions: pd.DataFrame) -> dict[str, dict[str, dict[str, dict[str, float | int]]]]:
-    """Correlate SSIM and PSNR (`MEASURES`) with `score` and `absolute_error` (see `changes`, `correlate`).
-
-    Args:
-        predictions: the table of predictions, attacked.
-
-    Returns:
-        Class (`pristine`, `fake`, `pooled`) → measure → change → what `correlate` returns.
-    """
-    moved = changes(predictions)
-    found: dict[str, dict[str, dict[str, dict[str, float | int]]]] = {}
-    for name, labels in CLASSES.items():
-        chosen = predictions["label"].isin(labels).to_numpy()
-        found[name] = {
-            measure: {
-                change: correlate(predictions[measure].to_numpy()[chosen], moved[change][chosen])
-                for change in CHANGES
-            }
-            for measure in MEASURES
-        }
-    return found
-
-
-def pearson_moments(measure: Array, change: Array, chosen: npt.NDArray[np.bool_], videos: Videos) -> Array:
-    """Sums for `weighted_pearson`: V×6, over each video's chosen faces with a finite measure.
-
-    Args:
-        measure: N numbers; those that are not finite are left out.
-        change: N numbers.
-        chosen: which of the N faces count.
-        videos: of the faces.
-    """
-    kept = chosen & np.isfinite(measure)
-    measure = measure.round(_DECIMALS)
-    # Centred, so that sums of squares lose no digits.
-    x, y = (
-        np.where(kept, values - (values[kept].mean() if kept.any() else 0), 0)
-        for values in (np.where(kept, measure, 0), change)
-    )
-    return np.stack([videos.sums(values) for values in (kept, x, y, x * x, y * y, x * y)], axis=1)
-
-
-def weighted_pearson(moments: Array, weights: Array) -> Array:
-    """Pearson's correlation in R resamples.
-
-    Args:
-        moments: of `pearson_moments`, V×6.
-        weights: R×V, how often each video counts.
-
-    Returns:
-        R numbers; NaN with fewer than three faces or where one side does not vary.
-    """
-    # Not a matrix product, whose last digits depend on the number of threads.
-    n, x, y, xx, yy, xy = np.einsum("rv,vm->mr", weights, moments)
+def _weighted_pearson(x: Array, y: Array, weights: Array) -> Array:
+    total = weights.sum(axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):
-        spread_x, spread_y = xx - x * x / n, yy - y * y / n
-        varies = (n >= _LEAST) & (spread_x > 1e-12 * xx) & (spread_y > 1e-12 * yy)  # less is rounding
-        r: Array = np.where(varies, (xy - x * y / n) / np.sqrt(np.abs(spread_x * spread_y)), np.nan)
+        # Centred first, so that sums of squares lose no digits.
+        dx, dy = (
+            values - ((weights * values).sum(axis=1) / total)[:, None]
+            for values in (np.broadcast_to(x, weights.shape), np.broadcast_to(y, weights.shape))
+        )
+        xx, yy, xy = (np.einsum("rn,rn,rn->r", weights, a, b) for a, b in ((dx, dx), (dy, dy), (dx, dy)))
+        scale_x, scale_y = (
+            np.einsum("rn,rn->r", weights, np.square(np.broadcast_to(v, weights.shape))) for v in (x, y)
+        )
+        varies = (total >= LEAST) & (xx > 1e-18 * scale_x) & (yy > 1e-18 * scale_y)  # less is rounding
+        r: Array = np.where(varies, xy / np.sqrt(xx * yy), np.nan)
     return r

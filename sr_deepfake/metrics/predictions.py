@@ -10,28 +10,32 @@ import pandas as pd
 from sr_deepfake.system.errors import UserError
 from sr_deepfake.system.files import replacing
 
-TEXT = ("face_id", "video_id", "method")
+TEXT = ("face_id", "video_id", "cluster", "target", "source", "method")
 WHOLE = ("label", "side")
-FROM_MANIFEST = (*TEXT, *WHOLE)
+FROM_MANIFEST = ("face_id", "video_id", "cluster", "target", "source", "method", *WHOLE)
 # At the face's own size, and as the paper's table 3 was measured: at 224 px, the PSNR also on numbers that wrap around.
 SIMILARITY = ("ssim", "psnr", "ssim_224", "psnr_224", "psnr_224_wrapped")
-# All but `score` are NaN where the faces were not attacked; a PSNR is infinite for an unchanged face.
-MEASURED = ("score", "score_attacked", *SIMILARITY)
-COLUMNS = (*FROM_MANIFEST, *MEASURED)
+# NaN where faces were not attacked, except `score` and `logit`; a PSNR is infinite for an unchanged face.
+MEASURED = ("score", "logit", "score_attacked", "logit_attacked", *SIMILARITY)
+COLUMNS = (*TEXT, *WHOLE, *MEASURED)
+SETUPS = ("clean", "both", "fake")  # no face, all faces (the paper's table 1), fakes alone (table 2) are attacked
 
 
 def checked(predictions: pd.DataFrame) -> pd.DataFrame:
     """Return predictions with exactly the columns and types of the schema.
 
-    `face_id`, `video_id`, `method`: text. `label`: 1 is fake. `side`: pixels. `score`, `score_attacked`:
-    probabilities of fake in [0, 1]. `ssim`, `ssim_224`: -1 to 1. `psnr`, `psnr_224`,
-    `psnr_224_wrapped`: dB.
+    `face_id`, `video_id`, `method`: text. `cluster`: text, what is resampled as one; `target`, `source`: identities, empty
+    where there is none. `label`: 1 is fake. `side`: pixels. `score`, `score_attacked`: probabilities of fake in [0, 1];
+    `logit`, `logit_attacked`: their logits, which order faces whose probabilities are equal. `ssim`, `ssim_224`: -1 to 1.
+    `psnr`, `psnr_224`, `psnr_224_wrapped`: dB.
 
     Raises:
-        ValueError: a column is missing or unknown, a face appears twice, a label is not 0 or 1, a score is
-            not in [0, 1], or some faces are attacked and others not.
+        ValueError: a column is missing or unknown, a face appears twice, a label is not 0 or 1, a score is not in [0, 1], a
+            logit is NaN, or some faces are attacked and others not.
     """
     missing = [name for name in COLUMNS if name not in predictions.columns]
+    if "cluster" in missing and "face_id" in predictions.columns:
+        raise ValueError("it is of an older version, which did not say what belongs together (no column cluster)")
     unknown = [str(name) for name in predictions.columns if name not in COLUMNS]
     if missing or unknown:
         raise ValueError(f"predictions lack the columns {missing} and have the unknown columns {unknown}")
@@ -41,18 +45,45 @@ def checked(predictions: pd.DataFrame) -> pd.DataFrame:
     if len(repeated):
         raise ValueError(f"{len(repeated)} faces appear twice, the first is {repeated.iloc[0]}")
     if not table["label"].isin((0, 1)).all():
-        raise ValueError("labels are 1 (fake) or 0 (pristine)")
-    if not table["score"].between(0, 1).all():
-        raise ValueError("scores are probabilities in [0, 1]; some go beyond or are NaN")
+        raise ValueError("labels must be 1 (fake) or 0 (pristine)")
+    if not table["score"].between(0, 1).all() or table["logit"].isna().any():
+        raise ValueError("scores must be probabilities in [0, 1] with their logits; some are outside or NaN")
     attacked = table["score_attacked"]
-    if not attacked.isna().all() and not attacked.between(0, 1).all():
-        raise ValueError("attacked scores are probabilities in [0, 1], for all faces or for none")
+    if not attacked.isna().all() and (not attacked.between(0, 1).all() or table["logit_attacked"].isna().any()):
+        raise ValueError("attacked scores must be probabilities in [0, 1] with their logits, for all faces or for none")
     return table
 
 
 def is_attacked(predictions: pd.DataFrame) -> bool:
     """Whether the faces were scored attacked too."""
     return bool(len(predictions)) and bool(predictions["score_attacked"].notna().all())
+
+
+def setup_scores(predictions: pd.DataFrame, setup: str, column: str = "score") -> pd.Series:
+    """Return the score of each face in a setup.
+
+    Args:
+        predictions: the table of predictions.
+        setup: "clean" (no face attacked), "both" (all: the paper's table 1), "fake" (fakes: table 2).
+        column: "score" or "logit".
+
+    Raises:
+        ValueError: the setup is none of these.
+
+    Example:
+        >>> faces = pd.DataFrame({"label": [1, 0], "score": [0.9, 0.1], "score_attacked": [0.4, 0.2]})
+        >>> [setup_scores(faces, setup).tolist() for setup in SETUPS]
+        [[0.9, 0.1], [0.4, 0.2], [0.4, 0.1]]
+    """
+    clean = predictions[column]
+    if setup == "clean":
+        return clean
+    attacked = predictions[f"{column}_attacked"]
+    if setup == "both":
+        return attacked
+    if setup == "fake":
+        return attacked.where(predictions["label"] == 1, clean)
+    raise ValueError(f"unknown setup {setup!r}; there are {', '.join(SETUPS)}")
 
 
 def write_predictions(path: Path, predictions: pd.DataFrame) -> None:
@@ -79,7 +110,7 @@ def read_predictions(path: Path) -> pd.DataFrame:
     except (ValueError, TypeError, OSError) as error:  # pyarrow's errors are ValueErrors
         reason = str(error).splitlines()[0]
         raise UserError(
-            f"{path} does not hold predictions ({reason}); `python -m sr_deepfake.evaluate` writes them anew"
+            f"{path} does not hold predictions ({reason}); score them again with evaluate.force=true"
         ) from error
 
 
@@ -107,9 +138,7 @@ class Videos:
     def sums(self, values: npt.ArrayLike) -> Array:
         """Add the values of a video's faces: N numbers → one a video."""
         weights = np.asarray(values, dtype=np.float64)
-        return np.bincount(self.units, weights=weights, minlength=len(self.labels)).astype(
-            np.float64, copy=False
-        )
+        return np.bincount(self.units, weights=weights, minlength=len(self.labels)).astype(np.float64, copy=False)
 
     def means(self, values: npt.ArrayLike) -> Array:
         """Average over a video's faces, N numbers → one a video; of scores, the scores of the videos."""

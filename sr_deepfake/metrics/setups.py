@@ -1,150 +1,212 @@
-"""The paper's setups (which faces are attacked), and the metrics of a run (model × forgery × attack)."""
+"""Every figure of a run (model × forgery × attack), with its interval: the one place where figures come from."""
 
-import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from sr_deepfake.metrics.calibration import (
-    EQUAL,
-    attack_success,
-    calibration_metrics,
-    rates_at,
-    threshold_of,
-)
-from sr_deepfake.metrics.correlation import correlations
-from sr_deepfake.metrics.functional import classification_metrics
-from sr_deepfake.metrics.predictions import SIMILARITY, checked, is_attacked, videos_of
-from sr_deepfake.metrics.resampling import LEVEL, RESAMPLES, SEED, run_intervals
-from sr_deepfake.metrics.significance import decision_changes
+from sr_deepfake.metrics.changes import change_tests
+from sr_deepfake.metrics.classification import THRESHOLD, Array, rank, weighted_metrics, weighted_rates
+from sr_deepfake.metrics.clusters import Clusters
+from sr_deepfake.metrics.correlation import Correlation, pearson, spearman
+from sr_deepfake.metrics.figures import Bootstrap, Counts, Figure, Metrics, Threshold
+from sr_deepfake.metrics.intervals import LEVEL, clopper_pearson_bound, interval_at_limit, percentile_interval
+from sr_deepfake.metrics.predictions import SETUPS, SIMILARITY, checked, is_attacked, setup_scores, videos_of
 
-SETUPS = ("clean", "both", "fake")
 CLASSES = {"pristine": 0, "fake": 1}
+MEASURES = ("ssim", "psnr", "ssim_224")  # correlated with the change of the score
+RESAMPLES = 2_000
+LARGEST = 1e6  # size of a logit that counts in the mean of a video's
+SEED = 0
+# The faces that a figure depends on; all others depend on both classes.
+_OF_ONE_CLASS = {"fnr": 1, "recall": 1, "fpr": 0, "attack_success": 1}
 
-Metrics = dict[str, Any]
-
-
-def setup_scores(predictions: pd.DataFrame, setup: str) -> pd.Series:
-    """Return the score of each face in a setup.
-
-    Args:
-        predictions: the table of predictions.
-        setup: `"clean"` (no face attacked), `"both"` (all: the paper's table 1), `"fake"` (fakes: table 2).
-
-    Raises:
-        ValueError: the setup is none of these.
-
-    Example:
-        >>> faces = pd.DataFrame({"label": [1, 0], "score": [0.9, 0.1], "score_attacked": [0.4, 0.2]})
-        >>> [setup_scores(faces, setup).tolist() for setup in SETUPS]
-        [[0.9, 0.1], [0.4, 0.2], [0.4, 0.1]]
-    """
-    if setup == "clean":
-        return predictions["score"]
-    if setup == "both":
-        return predictions["score_attacked"]
-    if setup == "fake":
-        return predictions["score_attacked"].where(predictions["label"] == 1, predictions["score"])
-    raise ValueError(f"{setup!r} is no setup; these are: {', '.join(SETUPS)}")
+Key = tuple[str, str]  # setup and metric
+Compute = Callable[[Array], dict[Key, Array]]  # R×U weights → values
 
 
 def run_metrics(
-    predictions: pd.DataFrame,
+    predictions: pd.DataFrame | Sequence[pd.DataFrame],
+    threshold: Threshold | Sequence[Threshold] = (),
     resamples: int = RESAMPLES,
     seed: int = SEED,
-    validation: pd.DataFrame | None = None,
-    fpr: float | None = None,
 ) -> Metrics:
-    """Every number of a run.
+    """Compute every figure of a run, with intervals over clusters.
 
     Args:
-        predictions: the table of predictions.
-        resamples: how many times videos are drawn for the intervals.
-        seed: of these draws.
-        validation: `label` and `score` of the clean faces for validation, which choose a threshold; None: no faces.
-        fpr: false positive rate that it is to have there; None: the equal error.
+        predictions: the table of predictions; several are of the same faces and of detectors that differ by the seed of
+            their training. Figures are then means over them, intervals are over seeds and clusters (a hierarchical
+            bootstrap), tests are over all of them.
+        threshold: chosen for each table, see `choose_threshold`; none: only 0.5.
+        resamples: how many times clusters are drawn.
+        seed: of the draws.
 
     Returns:
-        - `clean`, `both`, `fake`: the eight of `classification_metrics`, fractions; NaN what is undefined.
-        - `changes`: for `both` and `fake`, attacked − clean of each of the eight: positive where the attack
-          raises the figure.
-        - `similarity`: for `pristine` and `fake`, means over the class's faces of `ssim` and `psnr` (dB), and of
-          `ssim_224`, `psnr_224` and `psnr_224_wrapped`. Faces that the attack left identical have an infinite PSNR:
-          they are left out of its mean, and `identical` counts them. NaN for a class without faces or with identical
-          ones only.
-        - `faces`: counts, `faces`, `pristine`, `fake` and `videos`.
-        - `video`: `clean`, `both`, `fake` and `changes` again, for videos whose score is the mean of their
-          frames' scores.
-        - `bootstrap`: `resamples`, `level` (0.95) and `seed` of the intervals.
-        - `intervals`: [low, high] over videos (see `bootstrap`), under the names of the figures they belong
-          to: `intervals/both/fnr`, `intervals/changes/both/fnr`, `intervals/video/both/fnr`,
-          `intervals/similarity/fake/ssim`, `intervals/correlation/pooled/ssim/score/pearson` and so on. NaN
-          for figures of a class with one video.
-        - `mcnemar`: tests of the changes of decisions, for `fnr` and `fpr` (see `decision_changes`); not yet
-          corrected for the number of runs (see `holm`).
-        - `calibration`: for each setup, `ece`, `brier`, `tpr_at_1`, `tpr_at_5` (see `calibration_metrics`).
-        - `threshold`: `value` (NaN: none was chosen), `rule`, `faces` that chose it; for each setup the rates at it.
-        - `attack_success`: share of the fakes found clean that are missed attacked.
-        - `correlation`: of SSIM and PSNR with the change of score and of absolute error (see `correlations`).
-
-        What needs attacked faces is None where they were not attacked, and absent from `intervals`.
+        The figures, see `Metrics`. A figure without an interval depends on a class of one cluster. A rate of exactly 0 or 1
+        has the exact interval for the effective number of clusters, a change of exactly nothing likewise.
 
     Raises:
-        ValueError: no faces, or a table that does not fit the schema.
+        ValueError: no faces, a table that does not fit the schema, or tables of different faces.
     """
-    table = checked(predictions)
-    attacked = is_attacked(table)
-    setups = {name: setup_scores(table, name).to_numpy() for name in (SETUPS if attacked else SETUPS[:1])}
-    metrics = _rows(setups, table["label"].to_numpy())
-    metrics["similarity"] = (
-        {name: _similarity(table[table["label"] == label]) for name, label in CLASSES.items()}
-        if attacked
-        else None
+    tables = [checked(table) for table in ([predictions] if isinstance(predictions, pd.DataFrame) else predictions)]
+    if any(not table["face_id"].equals(tables[0]["face_id"]) for table in tables):
+        raise ValueError("predictions of several seeds must be of the same faces in the same order")
+    chosen = [threshold] if isinstance(threshold, Threshold) else list(threshold)
+    chosen = chosen or [Threshold() for _ in tables]
+    table, clusters = tables[0], Clusters.of(tables[0])
+    computes = [_figures(each, clusters, t.value) for each, t in zip(tables, chosen, strict=True)]
+    units = int(clusters.units.max()) + 1
+    values = _mean([compute(np.ones((1, units))) for compute in computes], np.full((1, len(tables)), 1 / len(tables)))
+    parts = []
+    seeds = np.random.default_rng(seed)
+    for weights in clusters.draw(resamples, seed):
+        shares = seeds.multinomial(len(tables), [1 / len(tables)] * len(tables), size=len(weights)) / len(tables)
+        parts.append(_mean([compute(weights) for compute in computes], shares))
+    resampled = {key: np.concatenate([part[key] for part in parts]) for key in values}
+    turned, p_values = change_tests(tables, clusters) if is_attacked(table) else ({}, {})
+    figures: dict[str, dict[str, Figure]] = {}
+    for setup, metric in values:
+        figures.setdefault(setup, {})[metric] = _figure((setup, metric), values, resampled, table, clusters, p_values)
+    label = table["label"].to_numpy()
+    return Metrics(
+        counts=Counts(
+            faces=len(table),
+            pristine=int((label == 0).sum()),
+            fake=int((label == 1).sum()),
+            videos=len(videos_of(table).labels),
+            clusters=clusters.count(label >= 0),
+            clusters_pristine=clusters.count(label == 0),
+            clusters_fake=clusters.count(label == 1),
+        ),
+        bootstrap=Bootstrap(resamples=resamples, level=LEVEL, seed=seed, unit=clusters.way, seeds=len(tables)),
+        threshold=chosen[0],
+        turned=turned,
+        figures=figures,
     )
-    counts = {name: int((table["label"] == label).sum()) for name, label in CLASSES.items()}
-    metrics["faces"] = {"faces": len(table), **counts, "videos": int(table["video_id"].nunique())}
-    videos = videos_of(table)
-    metrics["video"] = _rows({name: videos.means(scores) for name, scores in setups.items()}, videos.labels)
-    metrics["bootstrap"] = {"resamples": resamples, "level": LEVEL, "seed": seed}
-    metrics["intervals"] = run_intervals(table, setups, resamples, seed)
-    metrics["mcnemar"] = decision_changes(table) if attacked else None
-    metrics["correlation"] = correlations(table) if attacked else None
-    metrics["calibration"] = _each(setups, lambda scores: calibration_metrics(scores, table["label"]))
-    threshold = threshold_of(validation, fpr)
-    metrics["threshold"] = {
-        "value": threshold,
-        "rule": EQUAL if fpr is None else f"FPR {fpr:g}",
-        "faces": 0 if validation is None else len(validation),
-        **_each(setups, lambda scores: rates_at(scores, table["label"], threshold)),
+
+
+def _figures(table: pd.DataFrame, clusters: Clusters, threshold: float | None) -> Compute:
+    """What computes all figures of a table from weights of its units."""
+    label, videos = table["label"].to_numpy(), videos_of(table)
+    attacked = is_attacked(table)
+    video_units = np.zeros(len(videos.labels), dtype=np.intp)
+    video_units[videos.units] = clusters.units
+    rankings, at_threshold = {}, {}
+    for setup in SETUPS if attacked else SETUPS[:1]:
+        score, logit = (setup_scores(table, setup, column).to_numpy() for column in ("score", "logit"))
+        rankings[setup] = rank(score, label, clusters.units, logit)
+        # A logit may be infinite, where a detector returns a probability of exactly 0 or 1.
+        means, logits = videos.means(score).clip(0, 1), videos.means(logit.clip(-LARGEST, LARGEST))
+        rankings[f"video/{setup}"] = rank(means, videos.labels, video_units, logits)
+        if threshold is not None:
+            at_threshold[f"threshold/{setup}"] = rank(score, label, clusters.units, logit, threshold)
+    ratios, correlations = (_ratios(table), _correlations(table)) if attacked else ({}, {})
+    size = int(clusters.units.max()) + 1
+    sums = {
+        key: np.stack([np.bincount(clusters.units, part, size) for part in pair], axis=1)
+        for key, pair in ratios.items()
     }
-    metrics["attack_success"] = attack_success(table) if attacked else None
-    return metrics
+
+    def compute(weights: Array) -> dict[Key, Array]:
+        found = {
+            (setup, metric): values
+            for setup, ranking in rankings.items()
+            for metric, values in weighted_metrics(ranking, weights).items()
+        }
+        for setup, ranking in at_threshold.items():
+            found |= {(setup, metric): values for metric, values in weighted_rates(ranking, weights).items()}
+        with np.errstate(invalid="ignore"):
+            for key, pair in sums.items():
+                total, count = np.einsum("ru,um->mr", weights, pair)
+                found[key] = total / count
+        faces = weights.take(clusters.units, axis=1) if correlations else weights
+        return found | {key: correlate(faces) for key, correlate in correlations.items()}
+
+    return compute
 
 
-def _each(setups: dict[str, Any], compute: Callable[[Any], dict[str, float]]) -> Metrics:
-    """What is computed of the scores of each setup, None for those without scores."""
-    return dict.fromkeys(SETUPS) | {name: compute(scores) for name, scores in setups.items()}
+def _ratios(table: pd.DataFrame) -> dict[Key, tuple[Array, Array]]:
+    """Figures that are a sum over faces by another: the faces' parts of both."""
+    label = table["label"].to_numpy()
+    clean, attacked = ((table[name] > THRESHOLD).to_numpy() for name in ("score", "score_attacked"))
+    found_clean = (label == 1) & clean
+    ratios: dict[Key, Any] = {("both", "attack_success"): (found_clean & ~attacked, found_clean)}
+    for name, value in CLASSES.items():
+        for measure in SIMILARITY:
+            values = table[measure].to_numpy()
+            counted = (label == value) & np.isfinite(values)
+            ratios[f"similarity/{name}", measure] = (np.where(counted, values, 0), counted)
+        identical = np.isinf(table["psnr"].to_numpy())
+        ratios[f"similarity/{name}", "identical"] = ((label == value) & identical, label == value)
+    return {key: (np.asarray(a, np.float64), np.asarray(b, np.float64)) for key, (a, b) in ratios.items()}
 
 
-def _rows(setups: dict[str, Any], labels: Any) -> Metrics:
-    """The metrics of each setup, None for those without scores, and how far attacked ones are from clean ones."""
-    rows: Metrics = {name: classification_metrics(scores, labels) for name, scores in setups.items()}
-    clean = rows["clean"]
-    changes = {
-        name: {metric: value - clean[metric] for metric, value in row.items()}
-        for name, row in rows.items()
-        if name != "clean"
+def _correlations(table: pd.DataFrame) -> dict[Key, Correlation]:
+    change = (table["score_attacked"] - table["score"]).to_numpy()
+    columns = {measure: table[measure].to_numpy() for measure in MEASURES}
+    return {
+        ("correlation", f"{measure}_{correlate.__name__}"): correlate(values, change)
+        for measure, values in columns.items()
+        for correlate in (pearson, spearman)
+        if not np.isnan(values).all()
     }
-    return dict.fromkeys(SETUPS) | rows | {"changes": changes or None}
 
 
-def _similarity(faces: pd.DataFrame) -> dict[str, float | int]:
-    columns = {name: faces[name].to_numpy(dtype=np.float64) for name in SIMILARITY}
-    means = {name: _mean(values[np.isfinite(values)]) for name, values in columns.items()}
-    return {**means, "identical": int(np.isinf(columns["psnr"]).sum())}
+def _mean(found: Sequence[dict[Key, Array]], shares: Array) -> dict[Key, Array]:
+    """The mean over seeds, of which each resample drew some (R×S shares)."""
+    if len(found) == 1:
+        return found[0]
+    # A seed that was not drawn must not make a resample undefined.
+    return {
+        key: sum(np.where(shares[:, s] > 0, shares[:, s] * each[key], 0.0) for s, each in enumerate(found))  # type: ignore[misc]
+        for key in found[0]
+    }
 
 
-def _mean(values: "np.ndarray[Any, np.dtype[np.float64]]") -> float:
-    return float(values.mean()) if len(values) else math.nan
+def _figure(
+    key: Key,
+    values: dict[Key, Array],
+    resampled: dict[Key, Array],
+    table: pd.DataFrame,
+    clusters: Clusters,
+    p_values: dict[Key, float],
+) -> Figure:
+    setup, metric = key
+    label = table["label"].to_numpy()
+    value = float(values[key][0])
+    classes = _classes(setup, metric)
+    single = any(clusters.count(label == each) == 1 for each in classes)
+    size = min(clusters.size(label == each) for each in classes)
+    low = high = change = change_low = change_high = float("nan")
+    is_rate = not setup.startswith(("similarity", "correlation")) or metric == "identical"
+    if is_rate and value in (0, 1) and not single:
+        low, high = interval_at_limit(value, size)
+    elif not single:
+        low, high = percentile_interval(resampled[key])
+    *prefix, name = setup.split("/")
+    clean_key = "/".join([*prefix, "clean"]), metric
+    untouched = name == "fake" and metric == "fpr"  # pristine faces are not attacked there
+    if name in ("both", "fake") and is_rate and clean_key in values and not untouched:
+        clean = float(values[clean_key][0])
+        change = value - clean
+        if not single and change == change:
+            change_low, change_high = percentile_interval(resampled[key] - resampled[clean_key])
+            if change_low == change_high:  # no face of any cluster changed
+                bound = clopper_pearson_bound(size)
+                change_low, change_high = max(change - bound, 0.0 - clean), min(change + bound, 1.0 - clean)
+    return Figure(
+        value=value,
+        low=low,
+        high=high,
+        change=change,
+        change_low=change_low,
+        change_high=change_high,
+        p=p_values.get(key),
+    )
+
+
+def _classes(setup: str, metric: str) -> tuple[int, ...]:
+    if setup.startswith("similarity/"):
+        return (CLASSES[setup.removeprefix("similarity/")],)
+    return (_OF_ONE_CLASS[metric],) if metric in _OF_ONE_CLASS else (0, 1)

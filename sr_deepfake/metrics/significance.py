@@ -1,81 +1,136 @@
-"""Did the attack change decisions? McNemar's exact test, the same over videos, and Holm's correction.
+"""Did the attack change the figures by more than chance? Randomisation tests by cluster, and Holm's correction.
 
-McNemar's test looks at the faces whose decision changed and asks whether as many turned wrong as turned right.
-Over frames, it takes each for an independent witness, which frames of a video are not: ten frames of one fake that
-the attack hides are nearly one witness, and the test's p-values are too small. So two tests stand beside it: the
-same test over videos, whose decision follows from their mean score, and `clustered_mcnemar`, which is about
-the faces' rates and treats a video as the unit. The latter is the one to quote for the FNR and FPR of faces.
+If the attack did nothing, clean and attacked could be swapped for any cluster as a whole. `sign_flip_test` does so for
+the rates at a threshold, exactly; `auc_test` for the AUC, with random swaps. With one face a cluster, the first is McNemar's
+exact test; with clusters it is a test of exchangeability of clustered matched pairs (Obuchowski, 1998; Durkalski et al.,
+2003, for the same question by a normal approximation).
 """
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 from scipy import stats
 
-from sr_deepfake.metrics.functional import THRESHOLD
-from sr_deepfake.metrics.predictions import videos_of
+from sr_deepfake.metrics.classification import Array, Index
 
-Array = npt.NDArray[np.float64]
-RATES = {"fnr": 1, "fpr": 0}  # the class whose wrong decisions the rate counts
+SWAPS = 1_999
+_SWAPS_AT_ONCE = 200
 
 
-def mcnemar_exact(right_to_wrong: int, wrong_to_right: int) -> float:
-    """Two-sided exact McNemar test: the p-value of as many changes one way out of all, at even odds.
+def sign_flip_test(worsened: npt.ArrayLike, improved: npt.ArrayLike, groups: npt.ArrayLike) -> float:
+    """Exact two-sided randomisation test of the change of decisions, a cluster as the unit.
+
+    A swap of clean and attacked turns the sign of a cluster's surplus of worsened decisions. The p-value is the share of
+    all 2^C choices of signs whose total is at least as far from 0 as the observed one.
 
     Args:
-        right_to_wrong: how many decisions were right on the clean face and wrong on the attacked one.
-        wrong_to_right: how many the other way.
+        worsened: for each face how many of its decisions turned from right to wrong (of several seeds, more than one).
+        improved: how many turned the other way.
+        groups: for each face the number of its cluster; faces below 0 are left out.
 
     Returns:
-        Twice the smaller tail of the binomial distribution, at most 1; 1 when nothing changed.
+        1 where nothing changed; NaN without faces.
 
     Example:
-        >>> mcnemar_exact(8, 1)
-        0.0390625
+        >>> round(sign_flip_test([1, 1, 1, 1, 1, 1], [0] * 6, [0, 0, 0, 1, 1, 2]), 6)  # surpluses 3, 2 and 1
+        0.25
     """
-    changed = right_to_wrong + wrong_to_right
-    return min(1.0, 2 * float(stats.binom.cdf(min(right_to_wrong, wrong_to_right), changed, 0.5)))
-
-
-def clustered_mcnemar(right_to_wrong: npt.ArrayLike, wrong_to_right: npt.ArrayLike) -> float:
-    """McNemar's exact test for faces that come in videos: two-sided, by the signs of the videos' changes.
-
-    If the attack did nothing, clean and attacked could be swapped for any video as a whole. A swap turns the
-    sign of the video's surplus of spoiled decisions. The p-value is the share of all 2^V choices of signs
-    whose total is at least as far from zero as the observed one, counted exactly. With one face a video this
-    is `mcnemar_exact`.
-
-    Args:
-        right_to_wrong: for each of V videos, how many of its faces turned from right to wrong.
-        wrong_to_right: how many turned the other way.
-
-    Example:
-        >>> round(clustered_mcnemar([3, 2, 0, 1], [0, 0, 0, 0]), 6), mcnemar_exact(6, 0)
-        (0.25, 0.03125)
-    """
-    surplus = np.asarray(right_to_wrong, dtype=np.int64) - np.asarray(wrong_to_right, dtype=np.int64)
-    sizes, counts = np.unique(np.abs(surplus[surplus != 0]), return_counts=True)
-    # The chance that videos with surpluses of k in all are given a plus. How many of one size are is binomial,
-    # which leaves one convolution a size.
+    group = np.asarray(groups, dtype=np.intp)
+    surplus = np.asarray(worsened, dtype=np.int64) - np.asarray(improved, dtype=np.int64)
+    if not (group >= 0).any():
+        return float("nan")
+    totals = np.bincount(group[group >= 0], surplus[group >= 0]).astype(np.int64)
+    sizes, counts = np.unique(np.abs(totals[totals != 0]), return_counts=True)
+    # The distribution of the sum over the clusters that are given a plus: one convolution for each size of surplus.
     chances = np.ones(1)
     for size, count in zip(sizes.tolist(), counts.tolist(), strict=True):
         spread = np.zeros(size * count + 1)
         spread[::size] = stats.binom.pmf(np.arange(count + 1), count, 0.5)
         chances = np.convolve(chances, spread)
-    totals = 2 * np.arange(len(chances)) - (len(chances) - 1)  # what has a plus less what has a minus
-    return min(1.0, float(chances[np.abs(totals) >= abs(int(surplus.sum()))].sum()))
+    sums = 2 * np.arange(len(chances)) - (len(chances) - 1)
+    return min(1.0, float(chances[np.abs(sums) >= abs(int(totals.sum()))].sum()))
+
+
+def auc_test(
+    clean: npt.ArrayLike,
+    attacked: npt.ArrayLike,
+    labels: npt.ArrayLike,
+    groups: npt.ArrayLike,
+    swaps: int = SWAPS,
+    seed: int = 0,
+) -> float:
+    """Randomisation test of the change of the AUC: clean and attacked are swapped for random clusters.
+
+    Args:
+        clean: logits of the N clean faces; S×N for S seeds of a training, whose mean change is tested.
+        attacked: the same of the attacked faces.
+        labels: 1 is fake.
+        groups: for each face the number of its cluster; faces below 0 are never swapped.
+        swaps: how many random choices of clusters.
+        seed: of these.
+
+    Returns:
+        The share of the choices, the observed one included, whose change is at least as large; NaN without faces of both
+        classes.
+
+    Example:
+        >>> auc_test([4, 3, 2, 1], [1, 2, 3, 4], [1, 1, 0, 0], [0, 0, 0, 0])  # one cluster: nothing can be told
+        1.0
+    """
+    label, group = np.asarray(labels), np.asarray(groups, dtype=np.intp) + 1  # group 0 is never swapped
+    if len(np.unique(label)) < 2:
+        return float("nan")
+    before, after = (np.atleast_2d(np.asarray(logits, dtype=np.float64)) for logits in (clean, attacked))
+    pairs = zip(before, after, strict=True)
+    wins = np.sum([_wins(np.stack(pair), label, group) for pair in pairs], axis=0)
+    observed = _change(wins, np.ones((1, group.max() + 1)))[0]
+    random = np.random.default_rng(seed)
+    extreme = 0
+    for start in range(0, swaps, _SWAPS_AT_ONCE):
+        count = min(_SWAPS_AT_ONCE, swaps - start)
+        kept = random.integers(2, size=(count, group.max() + 1)).astype(np.float64)
+        kept[:, 0] = 1
+        extreme += int((np.abs(_change(wins, kept)) >= abs(observed)).sum())  # whole numbers: exact
+    return (1 + extreme) / (1 + swaps)
+
+
+def _wins(logits: Array, label: npt.NDArray[np.generic], group: Index) -> Array:
+    """Entry [a, b, c, d]: twice the wins of the fakes of cluster c in version a over the pristine faces of d in b."""
+    size = int(group.max()) + 1
+    wins = np.zeros((2, 2, size, size))
+    pristine = np.flatnonzero(label == 0)
+    for a in (0, 1):
+        for b in (0, 1):
+            order = pristine[np.argsort(logits[b, pristine], kind="stable")]
+            for c in np.unique(group[label == 1]):
+                fakes = np.sort(logits[a, (label == 1) & (group == c)])
+                won = len(fakes) - np.searchsorted(fakes, logits[b, order], side="right")
+                tied = len(fakes) - np.searchsorted(fakes, logits[b, order], side="left") - won
+                wins[a, b, c] = np.bincount(group[order], 2 * won + tied, minlength=size)
+    return wins
+
+
+def _change(wins: Array, kept: Array) -> Array:
+    """Attacked less clean for R choices of the clusters that are not swapped (R×C of 1 and 0), in the units of `_wins`."""
+    versions = (1 - kept, kept)  # weight of a cluster's clean and attacked faces on the attacked side
+    total = np.zeros(len(kept))
+    for a in (0, 1):
+        for b in (0, 1):
+            attacked = np.einsum("rc,cd,rd->r", versions[a], wins[a, b], versions[b], optimize=True)
+            clean = np.einsum("rc,cd,rd->r", versions[1 - a], wins[a, b], versions[1 - b], optimize=True)
+            total += attacked - clean
+    return total
 
 
 def holm(p_values: npt.ArrayLike) -> Array:
-    """Correct p-values for how many there are, by Holm's step-down method.
+    """Correct p-values for their number, by Holm's step-down method.
 
     Args:
-        p_values: one for each test of the family; NaN (or None) where there was nothing to test: such a test
-            does not count and stays NaN.
+        p_values: one for each test of the family; NaN (or None) where there was nothing to test: such a test does not
+            count and stays NaN.
 
     Returns:
-        Adjusted p-values, in the same order. Rejecting those below α keeps the chance of any false rejection
-        in the family below α.
+        Adjusted p-values, in the same order. Rejecting those below α keeps the chance of any false rejection in the
+        family below α.
 
     Raises:
         ValueError: a p-value is not in [0, 1].
@@ -88,56 +143,8 @@ def holm(p_values: npt.ArrayLike) -> Array:
     adjusted = np.full(values.shape, np.nan)
     tested = np.flatnonzero(~np.isnan(values))
     if not ((values[tested] >= 0) & (values[tested] <= 1)).all():
-        raise ValueError("p-values are in [0, 1]; some go beyond")
+        raise ValueError("p-values must be in [0, 1]")
     order = tested[np.argsort(values[tested], kind="stable")]
     factors = np.arange(len(order), 0, -1)
     adjusted[order] = np.minimum(np.maximum.accumulate(factors * values[order]), 1)
     return adjusted
-
-
-def decision_changes(predictions: pd.DataFrame) -> dict[str, dict[str, dict[str, float | int]]]:
-    """Test the changes of decisions from clean to attacked, for FNR (among fakes) and FPR (among pristine).
-
-    Args:
-        predictions: the table of predictions, attacked.
-
-    Returns:
-        For `fnr` and `fpr`, under `faces` and under `videos`: `right_to_wrong`, `wrong_to_right` (counts) and `p`,
-        the exact McNemar test of these counts. `faces` has `p_clustered` too (see `clustered_mcnemar`).
-        p-values of a class without faces are NaN.
-
-    Example:
-        >>> faces = pd.DataFrame(
-        ...     {"video_id": ["a", "a", "b"], "label": 1, "score": 0.9, "score_attacked": [0.2, 0.1, 0.8]}
-        ... )
-        >>> decision_changes(faces)["fnr"]["faces"]
-        {'right_to_wrong': 2, 'wrong_to_right': 0, 'p': 0.5, 'p_clustered': 1.0}
-    """
-    return {
-        rate: _changes(predictions[predictions["label"] == label], label) for rate, label in RATES.items()
-    }
-
-
-def _changes(faces: pd.DataFrame, label: int) -> dict[str, dict[str, float | int]]:
-    videos = videos_of(faces)
-    clean, attacked = (faces[name].to_numpy() for name in ("score", "score_attacked"))
-    spoilt, mended = _turned(clean, attacked, label)
-    tests = {
-        "faces": _mcnemar(spoilt, mended),
-        "videos": _mcnemar(*_turned(videos.means(clean), videos.means(attacked), label)),
-    }
-    tests["faces"]["p_clustered"] = (
-        clustered_mcnemar(videos.sums(spoilt), videos.sums(mended)) if len(faces) else float("nan")
-    )
-    return tests
-
-
-def _turned(clean: Array, attacked: Array, label: int) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
-    before, after = ((scores > THRESHOLD) == (label == 1) for scores in (clean, attacked))
-    return before & ~after, ~before & after
-
-
-def _mcnemar(spoilt: npt.NDArray[np.bool_], mended: npt.NDArray[np.bool_]) -> dict[str, float | int]:
-    worse, better = int(spoilt.sum()), int(mended.sum())
-    p = mcnemar_exact(worse, better) if len(spoilt) else float("nan")
-    return {"right_to_wrong": worse, "wrong_to_right": better, "p": p}

@@ -36,9 +36,7 @@ def ssim(first: Tensor, second: Tensor) -> Tensor:
         raise ValueError(f"SSIM needs faces of at least {WINDOW} px a side, these have {min(x.shape[2:])}")
     n = WINDOW**2
     # Sums of whole numbers below 2^24 are exact in float32; only what follows needs float64.
-    sum_x, sum_y, sum_xx, sum_yy, sum_xy = (
-        _exact(_window_sums(values)) for values in (x, y, x * x, y * y, x * y)
-    )
+    sum_x, sum_y, sum_xx, sum_yy, sum_xy = (_exact(_window_sums(values)) for values in (x, y, x * x, y * y, x * y))
     mean_x, mean_y = sum_x / n, sum_y / n
     var_x = (sum_xx - sum_x * mean_x) / (n - 1)
     var_y = (sum_yy - sum_y * mean_y) / (n - 1)
@@ -99,9 +97,7 @@ def psnr_wrapped(first: Tensor, second: Tensor) -> Tensor:
 def _levels(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
     """Both pictures as whole numbers from 0 to 255, in float32."""
     if first.shape != second.shape or first.ndim != 4 or first.shape[1] != 3:
-        raise ValueError(
-            f"faces to compare have one shape B×3×S×S, not {tuple(first.shape)} and {tuple(second.shape)}"
-        )
+        raise ValueError(f"faces to compare have one shape B×3×S×S, not {tuple(first.shape)} and {tuple(second.shape)}")
     return (first.float() * 255).round(), (second.float() * 255).round()
 
 

@@ -14,7 +14,7 @@ class Unread:
 
     Attributes:
         folder: where it is.
-        reason: why, and what mends it, in one line.
+        reason: why, and how to fix it, in one line.
     """
 
     folder: Path
@@ -42,7 +42,7 @@ def collect(folders: Sequence[Path]) -> Collected:
             results folder that is found twice counts once.
 
     Raises:
-        UserError: a folder is missing. (What is damaged is told in `unread`.)
+        UserError: a folder is missing. (What is damaged is in `unread`.)
 
     Example:
         >>> import tempfile

@@ -1,4 +1,4 @@
-"""Faces that the attack turned: fakes found clean and missed attacked, false alarms (the paper's figure 3)."""
+"""Faces whose decision the attack flipped (the paper's figure 3), from what the tests kept."""
 
 import textwrap
 from collections.abc import Sequence
@@ -9,125 +9,89 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 from PIL import Image, ImageDraw, ImageFont
 
-from sr_deepfake.experiment.results import Result
-from sr_deepfake.metrics.functional import THRESHOLD
-from sr_deepfake.reporting.numbers import model_name
+from sr_deepfake.experiment.evidence import EVIDENCE, PICTURES, Evidence, FlippedFace
+from sr_deepfake.reporting.grid import Entry
+from sr_deepfake.reporting.published import model_name
+from sr_deepfake.system.errors import UserError
 
 Picture = npt.NDArray[np.uint8]  # S×S×3, RGB
-Map = npt.NDArray[np.float64]  # S×S, 0 to 1
-MISSED, FALSE_ALARM = "missed", "false alarm"
-KINDS = {MISSED: 1, FALSE_ALARM: 0}  # label of the faces
-AMPLIFIED = 8  # the difference is shown so many times as large, around grey
-
-
-@dataclass(frozen=True)
-class Turned:
-    """A face whose decision the attack turned from right to wrong.
-
-    Attributes:
-        kind: "missed" (a fake) or "false alarm" (a pristine face).
-        face_id: of the manifest.
-        score: probability of fake, clean.
-        score_attacked: the same, attacked.
-        ssim: how alike the attacked face is to the clean one.
-    """
-
-    kind: str
-    face_id: str
-    score: float
-    score_attacked: float
-    ssim: float
+AMPLIFIED = 8  # times that the difference is shown, around grey
+_TITLES = {
+    "missed": "fakes found when clean and missed when attacked",
+    "false alarm": "pristine faces that raise an alarm when attacked",
+}
+# All in pixels; 1,500 of them on a page's 7 inches make the text 10 points large.
+WIDTH, GAP, TEXT = 1524, 12, 30
 
 
 @dataclass(frozen=True)
 class Example:
-    """A face whose decision the attack turned from right to wrong, and its pictures.
+    """A face whose decision the attack flipped, with its pictures.
 
     Attributes:
-        result: name of the results.
-        model: short name.
-        forgery: the method whose fakes the detector finds.
-        kind: "missed" (a fake) or "false alarm" (a pristine face).
-        face_id: of the manifest.
-        score: probability of fake, clean.
-        score_attacked: the same, attacked.
-        clean: S×S×3 uint8, RGB.
-        attacked: the same face attacked.
-        difference: attacked − clean, `AMPLIFIED` times, around grey (128).
-        heat: where the detector looks in the clean face (Grad-CAM over it); None: that is not known.
-        heat_attacked: the same in the attacked one, on the same scale.
+        entry: whose test kept it.
+        face: its kind, id and scores.
+        pictures: "clean", "attacked", "difference" (amplified, around grey) and, where the test could tell where the detector
+            looks, "heat" and "heat_attacked" (Grad-CAM over the faces).
     """
 
-    result: str
-    model: str
-    forgery: str
-    kind: str
-    face_id: str
-    score: float
-    score_attacked: float
-    clean: Picture
-    attacked: Picture
-    difference: Picture
-    heat: Picture | None = None
-    heat_attacked: Picture | None = None
+    entry: Entry
+    face: FlippedFace
+    pictures: dict[str, Picture]
+
+    @property
+    def change(self) -> float:
+        """By how much the score moved."""
+        return abs(self.face.score_attacked - self.face.score)
 
 
-def turned_faces(predictions: pd.DataFrame, kind: str, count: int) -> list[Turned]:
-    """The faces that the attack turned, those whose score moved furthest first, one a video at most.
+def examples_of(entry: Entry, evidence: Evidence, count: int) -> list[Example]:
+    """At most `count` examples of each kind.
 
-    Args:
-        predictions: the table of predictions, attacked.
-        kind: "missed" or "false alarm".
-        count: at most so many.
+    Raises:
+        UserError: a picture is missing or damaged.
     """
-    label = KINDS[kind]
-    faces = predictions[predictions["label"] == label]
-    direction = -1 if label == 1 else 1
-    right = (faces["score"] > THRESHOLD) == (label == 1)
-    wrong = (faces["score_attacked"] > THRESHOLD) != (label == 1)
-    turned = faces[right & wrong]
-    moved = direction * (turned["score_attacked"] - turned["score"])
-    ranked = turned.assign(moved=moved).sort_values(["moved", "face_id"], ascending=[False, True])
-    chosen = ranked.drop_duplicates("video_id").head(count)
-    columns = (chosen[name].tolist() for name in ("face_id", "score", "score_attacked", "ssim"))
-    return [Turned(kind, *values) for values in zip(*columns, strict=True)]
+    if entry.result is None:
+        return []
+    kept = []
+    for kind in _TITLES:
+        kept += [face for face in evidence.flipped if face.kind == kind][:count]
+    return [Example(entry, face, _pictures(entry.result.folder / EVIDENCE, face)) for face in kept]
 
 
-def example_of(
-    result: Result, turned: Turned, clean: Picture, attacked: Picture, maps: Sequence[Map] | None = None
-) -> Example:
-    """Put a face's scores and pictures together; `maps` say where the detector looks, clean and attacked, 0 to 1."""
-    heat, heat_attacked = (
-        (None, None) if maps is None else (heated(clean, maps[0]), heated(attacked, maps[1]))
-    )
-    return Example(
-        result=result.name,
-        model=result.model,
-        forgery=result.tested_on,
-        kind=turned.kind,
-        face_id=turned.face_id,
-        score=turned.score,
-        score_attacked=turned.score_attacked,
-        clean=clean,
-        attacked=attacked,
-        difference=amplified(clean, attacked),
-        heat=heat,
-        heat_attacked=heat_attacked,
-    )
+def _pictures(folder: Path, face: FlippedFace) -> dict[str, Picture]:
+    found = {}
+    for name in PICTURES:
+        file = getattr(face, name)
+        if file:
+            try:
+                with Image.open(folder / file, formats=["PNG"]) as picture:
+                    found[name] = np.asarray(picture.convert("L" if "heat" in name else "RGB"))
+            except (OSError, ValueError, Image.DecompressionBombError) as error:
+                raise UserError(f"{folder / file} cannot be read ({error})") from None
+    if found["clean"].shape != found["attacked"].shape or any(
+        each.shape[:2] != found["clean"].shape[:2] for each in found.values()
+    ):
+        raise UserError(f"{folder}: the pictures of {face.face_id} are of different sizes")
+    pictures = {name: found[name] for name in ("clean", "attacked")}
+    pictures["difference"] = amplified(found["clean"], found["attacked"])
+    for name, below in (("heat", "clean"), ("heat_attacked", "attacked")):
+        if name in found:
+            pictures[name] = overlay(found[below], found[name] / 255)
+    return pictures
 
 
-def heated(picture: Picture, heat: Map) -> Picture:
-    """A face in grey under a map of heat: the more, the brighter and yellower (matplotlib's "inferno").
+def overlay(picture: Picture, heat: npt.NDArray[np.float64]) -> Picture:
+    """A face in grey under a heat map: the more, the brighter and yellower (matplotlib's "inferno").
 
     Args:
         picture: S×S×3 uint8, RGB.
         heat: S×S, 0 to 1.
 
     Example:
-        >>> heated(np.full((1, 1, 3), 100, np.uint8), np.zeros((1, 1))).tolist()
+        >>> overlay(np.full((1, 1, 3), 100, np.uint8), np.zeros((1, 1))).tolist()
         [[[100, 100, 100]]]
     """
     grey = picture @ np.array([0.299, 0.587, 0.114])
@@ -148,43 +112,34 @@ def amplified(clean: Picture, attacked: Picture) -> Picture:
     return (128 + AMPLIFIED * difference).clip(0, 255).astype(np.uint8)
 
 
-# All in pixels; 1,500 of them on a page's 7 inches make the text 10 points large.
-WIDTH, GAP, TEXT = 1524, 12, 30
-COLUMNS = 2  # examples a row; with maps of heat, one
-_WORDS = {
-    MISSED: "fakes found when clean and missed when attacked",
-    "false alarm": "pristine faces that raise an alarm when attacked",
-}
+def example_sheet(examples: Sequence[Example], illustration: str = "") -> Image.Image:
+    """One model's examples of one kind: each clean, attacked, the difference, and where the detector looks.
 
-
-def example_sheet(examples: Sequence[Example], illustration: str | None = None) -> Image.Image:
-    """Put one model's examples of one kind side by side: each clean, attacked, the difference, and maps of heat.
-
-    Above a picture stands its score. Beside a pristine face stands the method of the detector that it alarms.
+    Above a picture is its score; above a pristine face, the method of the detector that it alarms.
 
     Args:
         examples: one at least.
-        illustration: the caption that says that figures are illustrations; stands below.
+        illustration: the sentence that says that figures are illustrations; at the lower edge.
 
     Returns:
         An RGB picture, 1,524 px wide.
     """
     shown = [_columns(example) for example in examples]
     most = max(map(len, shown))
-    beside = COLUMNS if most == 3 else 1
-    side = (WIDTH - GAP) // (most * beside) - GAP
-    room = 2 * TEXT + 8 + side + GAP  # of a row: two lines above a picture
-    caption = textwrap.wrap(illustration or "", 96)
-    height = TEXT + 2 * GAP + -(-len(examples) // beside) * room + len(caption) * TEXT + GAP
+    across = 2 if most == 3 else 1
+    side = (WIDTH - GAP) // (most * across) - GAP
+    row_height = 2 * TEXT + 8 + side + GAP  # two lines above a picture
+    caption = textwrap.wrap(illustration, 96)
+    height = TEXT + 2 * GAP + -(-len(examples) // across) * row_height + len(caption) * TEXT + GAP
     sheet = Image.new("RGB", (WIDTH, height), "white")
     draw = ImageDraw.Draw(sheet)
-    title = f"{model_name(examples[0].model)}: {_WORDS[examples[0].kind]}"
+    title = f"{model_name(examples[0].entry.model)}: {_TITLES[examples[0].face.kind]}"
     _text(draw, (WIDTH // 2, GAP + TEXT // 2), title)
-    for place, columns in enumerate(shown):
-        row, left = divmod(place, beside)
-        top = TEXT + 2 * GAP + row * room
-        for number, (name, score, picture) in enumerate(columns):
-            x = GAP + (most * left + number) * (side + GAP)
+    for number, columns in enumerate(shown):
+        row, left = divmod(number, across)
+        top = TEXT + 2 * GAP + row * row_height
+        for column, (name, score, picture) in enumerate(columns):
+            x = GAP + (most * left + column) * (side + GAP)
             _text(draw, (x + side // 2, top + TEXT // 2), name)
             _text(draw, (x + side // 2, top + TEXT + TEXT // 2), score)
             face = Image.fromarray(picture).resize((side, side), Image.Resampling.LANCZOS)
@@ -196,18 +151,15 @@ def example_sheet(examples: Sequence[Example], illustration: str | None = None) 
 
 def _columns(example: Example) -> list[tuple[str, str, Picture]]:
     """The pictures of an example, each with two lines above it."""
-    face = example.forgery if example.kind == MISSED else f"pristine ({example.forgery})"
-    columns = [
-        (face, f"{example.score:.2f}", example.clean),
-        ("attacked", f"{example.score_attacked:.2f}", example.attacked),
-        ("difference", f"× {AMPLIFIED}", example.difference),
-    ]
-    if example.heat is not None and example.heat_attacked is not None:
-        columns += [
-            ("where it looks", "clean", example.heat),
-            ("where it looks", "attacked", example.heat_attacked),
-        ]
-    return columns
+    face, method = example.face, example.entry.method
+    words = {
+        "clean": (method if face.kind == "missed" else f"pristine ({method})", f"{face.score:.2f}"),
+        "attacked": ("attacked", f"{face.score_attacked:.2f}"),
+        "difference": ("difference", f"× {AMPLIFIED}"),
+        "heat": ("where it looks", "clean"),
+        "heat_attacked": ("where it looks", "attacked"),
+    }
+    return [(*words[name], picture) for name, picture in example.pictures.items()]
 
 
 def _text(draw: ImageDraw.ImageDraw, middle: tuple[int, int], words: str) -> None:

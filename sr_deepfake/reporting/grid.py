@@ -1,17 +1,19 @@
 """The grid of a report: model × forgery method under one attack, as the paper's tables 1 and 2 have it."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 
-from sr_deepfake.experiment.results import EXTERNAL, UNDEFENDED, Result
-from sr_deepfake.metrics.significance import RATES, holm
-from sr_deepfake.reporting.published import ATTACK, DATA
-from sr_deepfake.system.errors import UserError, nearest
+import pandas as pd
 
-# In the order of the paper's tables.
-MODELS = ("resnet50", "swin", "xception")
-METHODS = ("Deepfakes", "Face2Face", "FaceSwap", "FaceShifter", "NeuralTextures")
+from sr_deepfake.experiment.results import EXTERNAL, Result
+from sr_deepfake.metrics.changes import RATES
+from sr_deepfake.metrics.figures import Figure, Metrics
+from sr_deepfake.metrics.setups import run_metrics
+from sr_deepfake.metrics.significance import holm
+from sr_deepfake.reporting.published import ATTACK, DATA, METHODS, MODELS
+from sr_deepfake.system.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -20,21 +22,29 @@ class Entry:
 
     Attributes:
         model: short name.
-        forgery: the method, trained and tested on.
-        clean: the results that the clean figures come from; None: there are none. Where there are attacked ones, these
-            are the same results: their clean scores are of the same detector.
-        attacked: the results under the grid's attack, the newest; None: there are none.
-        seeds: where the same detector was trained with several seeds, the results of each, newest first.
-        p_values: of the McNemar tests of `fnr` and of `fpr` by video, corrected by Holm's method over all tests of
-            the grid; a rate without a test is left out.
+        method: the forgery method, trained and tested on.
+        result: under the grid's attack, or else any other with clean scores; None: there is none. Where the same detector was
+            trained with several seeds, it stands for all of them.
+        metrics: of the result; the p-values of FNR and FPR are corrected by Holm's method over all tests of the grid.
+        is_attacked: whether the result is of the grid's attack.
     """
 
     model: str
-    forgery: str
-    clean: Result | None = None
-    attacked: Result | None = None
-    seeds: Sequence[Result] = ()
-    p_values: Mapping[str, float] = field(default_factory=dict)
+    method: str
+    result: Result | None = None
+    metrics: Metrics | None = None
+    is_attacked: bool = False
+
+    def figure(self, setup: str, metric: str) -> Figure:
+        """A figure; one without a value where there is none."""
+        if self.metrics is None or (setup != "clean" and not setup.endswith("/clean") and not self.is_attacked):
+            return Figure()
+        return self.metrics.figure(setup, metric)
+
+    @property
+    def name(self) -> str:
+        """The detector in words."""
+        return f"{self.model} on {self.method}"
 
 
 @dataclass(frozen=True)
@@ -49,6 +59,7 @@ class ReportGrid:
         methods: columns.
         entries: one for each model and method, by model, then by method.
         left_out: results that would fit an entry, but newer ones take it.
+        illustration: the sentence that says that the figures are illustrations; empty: they are not.
     """
 
     data: str
@@ -58,20 +69,37 @@ class ReportGrid:
     methods: Sequence[str]
     entries: Sequence[Entry]
     left_out: Sequence[Result] = ()
+    illustration: str = ""
 
     @property
     def shown(self) -> list[Entry]:
         """The entries that have results: what tables list."""
-        return [entry for entry in self.entries if entry.clean is not None]
+        return [entry for entry in self.entries if entry.result is not None]
 
     @property
-    def attacked(self) -> list[tuple[Entry, Result]]:
-        """The entries that have attacked results, and these."""
-        return [(entry, entry.attacked) for entry in self.entries if entry.attacked is not None]
+    def attacked(self) -> list[Entry]:
+        """The entries that have results of the attack."""
+        return [entry for entry in self.entries if entry.is_attacked]
+
+    @property
+    def results(self) -> list[Result]:
+        """The results of the attack."""
+        return [entry.result for entry in self.attacked if entry.result is not None]
+
+    @cached_property
+    def frame(self) -> pd.DataFrame:
+        """Every figure, one a row: `model`, `method`, `setup`, `metric` and the fields of `Figure`."""
+        frames = [
+            entry.metrics.frame().assign(model=entry.model, method=entry.method)
+            for entry in self.shown
+            if entry.metrics is not None
+        ]
+        columns = ["model", "method", "setup", "metric", *Figure.model_fields]
+        return pd.concat(frames)[columns].reset_index(drop=True) if frames else pd.DataFrame(columns=columns)
 
 
 @dataclass(frozen=True)
-class Wish:
+class GridSelection:
     """The user's choice of what the grid shows; None: whatever is found.
 
     Attributes:
@@ -89,53 +117,48 @@ class Wish:
     methods: Sequence[str] | None = None
 
 
-def make_grid(results: Sequence[Result], wish: Wish) -> ReportGrid:
-    """Arrange results; of several that fit an entry, the newest takes it.
+def make_grid(results: Sequence[Result], requested: GridSelection) -> ReportGrid:
+    """Arrange results; of several that fit an entry, the newest takes it, with its other seeds.
 
     Args:
         results: all that were read, at least one.
-        wish: what the user wants.
+        requested: what the user asked for.
 
     Raises:
-        UserError: a wish names what no result is of.
+        UserError: something was asked for that no result is of.
     """
-    # Those of a detector that was trained as in the paper; others have figures of their own.
-    plain = [result for result in results if is_plain(result)] or list(results)
-    data = _chosen("data", wish.data, [result.data for result in plain], DATA)
-    plain = [result for result in plain if result.data == data]
-    trained = [result.protocol for result in plain if not result.is_external]
-    protocol = _chosen("protocol", wish.protocol, trained or [EXTERNAL])
-    plain = [result for result in plain if result.fits(data, protocol)]
-    attack = _attack(wish.attack, [result for result in plain if result.is_attacked])
-    plain = [result for result in plain if is_plain(result)]
-    models = list(wish.models or ordered({result.model for result in plain}, MODELS))
-    methods = list(wish.methods or ordered({result.tested_on for result in plain}, METHODS))
-    entries = []
-    for model in models:
-        for method in methods:
-            found = [result for result in plain if (result.model, result.tested_on) == (model, method)]
-            entries.append(_entry(model, method, attack, sorted(found, key=_age, reverse=True)))
-    used = {
-        result.folder for entry in entries for result in (entry.clean, *entry.seeds) if result is not None
-    }
+    plain = [result for result in results if result.run.is_plain] or list(results)
+    data = _chosen("data", requested.data, [result.run.data for result in plain], DATA)
+    plain = [result for result in plain if result.run.data == data]
+    trained = [result.run.protocol for result in plain if not result.run.is_external]
+    protocol = _chosen("protocol", requested.protocol, trained or [EXTERNAL])
+    plain = [result for result in plain if result.run.fits(data, protocol)]
+    attack = _attack(requested.attack, [result for result in plain if result.is_attacked])
+    plain = sorted((result for result in plain if result.run.is_plain), key=newest_first)
+    models = list(requested.models or ordered({result.run.model for result in plain}, MODELS))
+    methods = list(requested.methods or ordered({result.run.forgery for result in plain}, METHODS))
+    entries = [
+        _entry(model, method, attack, [r for r in plain if (r.run.model, r.run.forgery) == (model, method)])
+        for model in models
+        for method in methods
+    ]
+    used = {each.folder for entry in entries if entry.result for each in (entry.result, *entry.result.seeds)}
     rivals = [
         result
         for result in plain
-        if result.attack == attack
+        if result.run.attack.name == attack
         and result.folder not in used
-        and result.model in models
-        and result.tested_on in methods
+        and result.run.model in models
+        and result.run.forgery in methods
     ]
-    return ReportGrid(data, protocol, attack, models, methods, with_holm(entries), rivals)
+    illustration = next((result.run.illustration for result in results if result.run.data == data), "")
+    return ReportGrid(data, protocol, attack, models, methods, with_holm(entries), rivals, illustration)
 
 
-def is_plain(result: Result) -> bool:
-    """Whether a detector without a defence is tested on its own method, as in the paper.
-
-    One from elsewhere, or that was trained on another data set, has none there: it is tested on any.
-    """
-    own = result.is_external or result.crosses_data or result.trained_on == result.tested_on
-    return own and result.defence == UNDEFENDED
+def newest_first(result: Result) -> tuple[float, str]:
+    """Sort key: the time at which results were scored, the newest first, then their name."""
+    digits = "".join(sign for sign in result.started if sign.isdigit())[:14]
+    return -float(digits or 0), result.name
 
 
 def ordered(names: set[str], first: Sequence[str]) -> list[str]:
@@ -148,54 +171,75 @@ def ordered(names: set[str], first: Sequence[str]) -> list[str]:
     return [*(name for name in first if name in names), *sorted(names - set(first))]
 
 
+def pooled(found: Sequence[Result]) -> Result:
+    """The newest result of those given, with the other seeds of the same training on the same faces as their mean.
+
+    Args:
+        found: the newest first, all of one attack.
+    """
+
+    def kind(result: Result) -> tuple[str, str, str]:
+        return result.run.recipe, result.run.test_faces, result.run.attack.name
+
+    same = [result for result in found if kind(result) == kind(found[0])]
+    seeds = list({result.run.seed: result for result in reversed(same)}.values())[::-1]
+    if len(seeds) < 2:
+        return found[0]
+    seeds.sort(key=lambda result: result.run.seed)
+    metrics = run_metrics([result.predictions for result in seeds], [result.metrics.threshold for result in seeds])
+    return replace(found[0], metrics=metrics, seeds=tuple(seeds))
+
+
 def with_holm(entries: Sequence[Entry]) -> list[Entry]:
-    """Give entries their p-values, corrected over all entries and both rates.
+    """Correct the p-values of FNR and FPR over all entries.
 
     FNR is the same test with all faces attacked and with the fakes alone, so table 2 adds none.
     """
-    tests = {
-        (number, rate): entry.attacked.metrics["mcnemar"][rate]["faces"]["p_clustered"]
-        for number, entry in enumerate(entries)
-        if entry.attacked is not None
-        for rate in RATES
-    }
-    values = [float("nan") if value is None else value for value in tests.values()]
-    adjusted = {test: float(value) for test, value in zip(tests, holm(values), strict=True) if value == value}
-    return [
-        replace(
-            entry, p_values={rate: adjusted[number, rate] for rate in RATES if (number, rate) in adjusted}
-        )
-        for number, entry in enumerate(entries)
-    ]
+    tests = [(number, rate) for number, entry in enumerate(entries) for rate in RATES if entry.is_attacked]
+    values = [entries[number].figure("both", rate).p for number, rate in tests]
+    adjusted = dict(zip(tests, holm([float("nan") if value is None else value for value in values]), strict=True))
+
+    def corrected(number: int, entry: Entry) -> Entry:
+        if entry.metrics is None or not entry.is_attacked:
+            return entry
+        figures = {setup: dict(found) for setup, found in entry.metrics.figures.items()}
+        for setup, rate in (("both", "fnr"), ("both", "fpr"), ("fake", "fnr")):
+            figures[setup][rate] = figures[setup][rate].model_copy(update={"p": _number(adjusted[number, rate])})
+        return replace(entry, metrics=entry.metrics.model_copy(update={"figures": figures}))
+
+    return [corrected(number, entry) for number, entry in enumerate(entries)]
 
 
-def _chosen(name: str, wish: str | None, found: Sequence[str], preferred: str = "") -> str:
-    if wish is None:
+def _number(value: float) -> float | None:
+    return None if value != value else float(value)
+
+
+def _chosen(name: str, requested: str | None, found: Sequence[str], preferred: str = "") -> str:
+    if requested is None:
         return preferred if preferred in found else Counter(found).most_common(1)[0][0]
-    if wish not in found:
+    if requested not in found:
         known = ", ".join(dict.fromkeys(found)) or "none"
-        raise UserError(f"grid.{name}={wish}: no results are of it.{nearest(wish, found)} There are: {known}")
-    return wish
+        raise UserError(f"grid.{name}={requested}: no results are of it; there are {known}")
+    return requested
 
 
-def _attack(wish: str | None, attacked: Sequence[Result]) -> str:
-    """The name of the grid's attack; a wish (or else the paper's attack) may leave out its variant, as the weights."""
-    if not attacked and wish is None:
+def _attack(requested: str | None, attacked: Sequence[Result]) -> str:
+    """The name of the grid's attack; the requested one (or else the paper's) may leave out its variant, as the weights."""
+    if not attacked and requested is None:
         return ATTACK
-    alike = [result.attack for result in attacked if result.attack_and_strength == (wish or ATTACK)]
-    found = [result.attack for result in attacked]
-    return _chosen("attack", None, alike) if alike else _chosen("attack", wish, found)
 
+    def wanted(result: Result) -> bool:
+        return result.run.attack.kind_and_strength == (requested or ATTACK)
 
-def _age(result: Result) -> tuple[str, str]:
-    return result.started, result.name
+    alike = [result.run.attack.name for result in attacked if wanted(result)]
+    found = [result.run.attack.name for result in attacked]
+    return _chosen("attack", None, alike) if alike else _chosen("attack", requested, found)
 
 
 def _entry(model: str, method: str, attack: str, found: Sequence[Result]) -> Entry:
     """The entry of a model and method, from the results that fit it, the newest first."""
-    attacked = [result for result in found if result.attack == attack and result.is_attacked]
+    attacked = [result for result in found if result.run.attack.name == attack and result.is_attacked]
     if not attacked:
-        return Entry(model, method, clean=found[0] if found else None)
-    same = [result for result in attacked if result.recipe == attacked[0].recipe]
-    seeds = list({result.seed: result for result in reversed(same)}.values())
-    return Entry(model, method, attacked[0], attacked[0], tuple(seeds[::-1]) if len(seeds) > 1 else ())
+        return Entry(model, method, found[0], found[0].metrics) if found else Entry(model, method)
+    result = pooled(attacked)
+    return Entry(model, method, result, result.metrics, is_attacked=True)

@@ -1,117 +1,72 @@
-"""Figures in words: percentages, changes, intervals, p-values; the same wherever they stand."""
+"""Figures in words, in one notation wherever they are shown: `5.5`, `−5.0 [−6.9, 0.0]`, `p = 0.031`."""
 
 import math
 
-from sr_deepfake.reporting.published import MODEL_NAMES
-
 UNDEFINED = "–"
-
-
 HEADINGS = {
-    "fnr": "FNR",
-    "fpr": "FPR",
-    "recall": "Recall",
-    "precision": "Precision",
-    "auc": "AUC",
-    "accuracy": "Accuracy",
-}
+    "fnr": "FNR", "fpr": "FPR", "recall": "Recall", "precision": "Precision", "auc": "AUC", "accuracy": "Accuracy",
+    "balanced_accuracy": "Balanced acc.", "eer": "EER", "ap": "AP", "tpr_at_1": "TPR at FPR 1 %",
+    "tpr_at_5": "TPR at FPR 5 %", "ece": "ECE", "brier": "Brier", "attack_success": "Success",
+}  # fmt: skip
+TABLE = ("fnr", "fpr", "recall", "precision", "auc", "accuracy")  # the paper's columns
+LOWER_IS_BETTER = ("fnr", "fpr", "eer", "ece", "brier", "attack_success")
+LEVELS = ((0.001, "***"), (0.01, "**"), (0.05, "*"))
+_UNITS = {"%": (100, 1, False), "points": (100, 1, True), "dB": (1, 1, False), "": (1, 3, False), "r": (1, 2, True)}
 
 
-# The figures whose intervals are shown, and those that are shown beside them; metrics.json has all.
-WITH_INTERVAL, WITHOUT = ("fnr", "fpr", "auc"), ("eer", "ap")
+def show(value: float | None, unit: str = "%", interval: tuple[float, float] | None = None) -> str:
+    """A figure in words, with its interval.
 
-
-def number(value: float | None, decimals: int, factor: int = 1) -> str | None:
-    """A figure in words; None where it is undefined.
+    Args:
+        value: a fraction, or dB; None where it is undefined.
+        unit: "%" (a fraction, one decimal), "points" (a change of a fraction, with its sign), "dB", "r" (a correlation) or ""
+            (as it is, three decimals).
+        interval: its ends, in the unit of `value`.
 
     Example:
-        >>> number(0.0549, 1, 100), number(float("nan"), 3)
-        ('5.5', None)
+        >>> show(0.0549), show(-0.05, "points", (-0.069, 0.0001)), show(None), show(0.9731, "")
+        ('5.5', '−5.0 [−6.9, 0.0]', '–', '0.973')
     """
     if value is None or not math.isfinite(value):
-        return None
-    return f"{value * factor:.{decimals}f}"
+        return UNDEFINED
+    factor, decimals, signed = _UNITS[unit]
+    ends = [value, *(interval or ())]
+    words = [_number(end * factor, decimals, signed) for end in ends]
+    return words[0] if interval is None else f"{words[0]} [{words[1]}, {words[2]}]"
 
 
-def percent(value: float | None) -> str:
-    """A fraction in %, one decimal.
+def _number(value: float, decimals: int, signed: bool) -> str:
+    text = f"{value:{'+' if signed else ''}.{decimals}f}"
+    return text.lstrip("+-") if float(text) == 0 else text.replace("-", "−")
+
+
+def stars(p: float | None) -> str:
+    """Marks of a p-value.
 
     Example:
-        >>> percent(0.1234), percent(None)
-        ('12.3', '–')
+        >>> stars(0.2), stars(0.03), stars(0.0002), stars(None)
+        ('', '*', '***', '')
     """
-    return "–" if value is None or math.isnan(value) else f"{100 * value:.1f}"
+    return "" if p is None else next((marks for level, marks in LEVELS if p < level), "")
 
 
-def points(value: float) -> str:
-    """A change of a fraction in percentage points, with its sign.
-
-    Example:
-        >>> points(0.108), points(-0.05), points(-0.0001)
-        ('+10.8', '−5.0', '0.0')
-    """
-    shown = f"{100 * value:+.1f}"
-    return "0.0" if float(shown) == 0 else shown.replace("-", "−")
-
-
-def interval_words(interval: tuple[float, float] | None) -> str:
-    """An interval of a change in percentage points.
+def p_value(p: float | None) -> str:
+    """A p-value in words.
 
     Example:
-        >>> interval_words((-0.011, 0.052))
-        '−1.1 to +5.2'
-    """
-    return "no interval" if interval is None else f"{points(interval[0])} to {points(interval[1])}"
-
-
-RISES = {"fnr": "↓", "fpr": "↓"}  # the better direction; up for the others
-
-
-LEVELS = ((0.001, "***"), (0.01, "**"), (0.05, "*"))
-
-
-def mark(p: float) -> str:
-    """Stars of a p-value.
-
-    Example:
-        >>> mark(0.2), mark(0.03), mark(0.0002)
-        ('', '*', '***')
-    """
-    return next((stars for level, stars in LEVELS if p < level), "")
-
-
-def p_value(p: float | None) -> str | None:
-    """A p-value in words; None where there was nothing to test.
-
-    Example:
-        >>> p_value(0.0312), p_value(2e-9), p_value(1.0)
-        ('0.031', '< 0.001', '1.000')
+        >>> p_value(0.0312), p_value(2e-9), p_value(None)
+        ('0.031', '< 0.001', '–')
     """
     if p is None:
-        return None
+        return UNDEFINED
     return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
-def signed(value: float | None, decimals: int, factor: int = 1) -> str | None:
-    """A difference with its sign, or None; what rounds to nothing has none of its own.
-
-    Example:
-        >>> signed(0.093, 1, 100), signed(-0.0001, 1, 100), signed(None, 1)
-        ('+9.3', '+0.0', None)
-    """
-    return None if value is None else f"{round(value * factor, decimals) + 0.0:+.{decimals}f}"
-
-
-def model_name(model: str) -> str:
-    """A model as the paper calls it."""
-    return MODEL_NAMES.get(model, model)
-
-
-def heading(rate: str) -> str:
-    """A rate's heading with the direction that is better, as in the paper.
+def heading(metric: str) -> str:
+    """A metric's heading with the direction that is better, as in the paper.
 
     Example:
         >>> heading("fnr"), heading("auc")
         ('FNR ↓', 'AUC ↑')
     """
-    return f"{HEADINGS[rate]} {RISES.get(rate, '↑')}"
+    return f"{HEADINGS[metric]} {'↓' if metric in LOWER_IS_BETTER else '↑'}"

@@ -12,6 +12,9 @@ ATTACK = "sr-edsr-x2"
 CORRELATION_ATTACK = "sr-edsr-x4"  # what the published script took for the correlation
 CORRELATION = 0.1  # |r| is lower (section 5.2)
 PRISTINE = "Pristine"
+MODELS = ("resnet50", "swin", "xception")  # in the order of the paper's tables
+METHODS = ("Deepfakes", "Face2Face", "FaceSwap", "FaceShifter", "NeuralTextures")
+FACES = (14_400, 2_800)  # for training and for the test, of a method (section 4.1)
 _RATES = ("fnr", "fpr", "recall", "precision", "auc", "accuracy")
 
 
@@ -40,11 +43,14 @@ def published_similarity() -> dict[str, tuple[float, float]]:
         >>> published_similarity()["FaceShifter"], list(published_similarity())[:2]
         ((0.973, 40.9), ['Pristine', 'Deepfakes'])
     """
-    return {
-        row["forgery_method"]: (float(row["ssim"]), float(row["psnr_db"])) for row in _rows("table_3.csv")
-    }
+    return {row["forgery_method"]: (float(row["ssim"]), float(row["psnr_db"])) for row in _rows("table_3.csv")}
 
 
 def _rows(name: str) -> list[dict[str, str]]:
     with (FOLDER / name).open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
+
+
+def model_name(model: str) -> str:
+    """A model as the paper calls it."""
+    return MODEL_NAMES.get(model, model)

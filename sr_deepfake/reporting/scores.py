@@ -6,8 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from scipy.special import logit
 
-from sr_deepfake.experiment.results import EXTERNAL, UNDEFENDED, Result
+from sr_deepfake.detectors.recipe import EXTERNAL
+from sr_deepfake.experiment.results import AttackInfo, Result, RunInfo
+from sr_deepfake.metrics.clusters import components
 from sr_deepfake.metrics.predictions import SIMILARITY, is_attacked
 from sr_deepfake.metrics.setups import run_metrics
 from sr_deepfake.system.errors import UserError
@@ -22,9 +25,10 @@ _DEFAULTS = {"method": "fake", "data": "scores", "attack": "attack"}
 def read_scores(path: Path) -> list[Result]:
     """Read a CSV of scores, one row a face (or a video).
 
-    Columns: `label` (1 or fake, 0 or real), `score` (probability of fake in [0, 1]), `face` or `video` or both. Beside
-    these, if they are there: `score_attacked`, `side` (px), and words that say what the rows are of: `model` (else the
-    file's name), `method` (the forgery method), `data`, `attack`. Other columns are passed over.
+    Columns: `label` (1 or fake, 0 or real), `score` (probability of fake in [0, 1]), `face` or `video` or both. Optional:
+    `score_attacked`, `side` (px); `target` and `source`, or `cluster`: what is resampled as one (else each video); and words
+    that say what the rows are of: `model` (else the file's name), `method` (the forgery method), `data`, `attack`. Other
+    columns are passed over.
 
     Returns:
         A result for each model, data set, attack and forgery method, with the pristine faces in each.
@@ -44,17 +48,26 @@ def read_scores(path: Path) -> list[Result]:
 
 def _result(path: Path, model: str, data: str, attack: str, method: str, rows: pd.DataFrame) -> Result:
     predictions = rows.drop(columns=["model", "data", "attack"]).reset_index(drop=True)
-    attacked = is_attacked(predictions)
     digits = hashlib.sha256(path.read_bytes()).hexdigest()[:10]
-    run = {
-        "model": model, "forgery": method, "trained_on": EXTERNAL, "trained_data": EXTERNAL,
-        "attack": attack if attacked else "none",
-        "attack_kind": attack if attacked else "none", "attack_strength": "", "network": None, "scale": 1,
-        "defence": UNDEFENDED, "defence_attack": None, "data": data, "protocol": EXTERNAL, "detector": model,
-        "recipe": digits, "seed": 0, "illustration": "", "limit_test_batches": 1.0,
-    }  # fmt: skip
-    name = printable(f"{model}-{method}-{path.name}")
-    return Result(path.parent / name, run, run_metrics(predictions), {}, predictions)
+    run = RunInfo(
+        model=model,
+        forgery=method,
+        trained_on=EXTERNAL,
+        trained_data=EXTERNAL,
+        trained_faces=0,
+        attack=AttackInfo(name=attack, kind=attack) if is_attacked(predictions) else AttackInfo(),
+        data=data,
+        test_faces=digits,
+        detector=model,
+        recipe=digits,
+        weights=digits,
+        protocol=EXTERNAL,
+        seed=0,
+        device="",
+    )
+    result = Result(path.parent / printable(f"{model}-{method}-{path.name}"), run, run_metrics(predictions), {})
+    result.__dict__["predictions"] = predictions  # there is no file of them
+    return result
 
 
 def _table(path: Path) -> pd.DataFrame:
@@ -77,34 +90,36 @@ def _table(path: Path) -> pd.DataFrame:
         raise UserError(f"scores={path} has no rows")
     table = pd.DataFrame({"label": _labels(path, read["label"])})
     table["score"] = _probabilities(path, read["score"])
-    table["score_attacked"] = (
-        _probabilities(path, read["score_attacked"]) if "score_attacked" in read else np.nan
-    )
+    table["score_attacked"] = _probabilities(path, read["score_attacked"]) if "score_attacked" in read else np.nan
     number = read.groupby(read["video"].fillna("")).cumcount() if "video" in read else None
     table["video_id"] = read["video"] if "video" in read else read["face"]
-    table["face_id"] = (
-        read["face"] if number is None or "face" in read else read["video"] + "/" + number.astype(str)
-    )
+    table["face_id"] = read["face"] if number is None or "face" in read else read["video"] + "/" + number.astype(str)
     for name in ("video_id", "face_id"):
         if table[name].isna().any():
-            raise UserError(
-                f"scores={path}, line {_line(table[name].isna())}: the face or the video has no name"
-            )
+            raise UserError(f"scores={path}, line {_line(table[name].isna())}: the face or the video has no name")
     # A real and a fake file may have one name, in folders of their own.
     kinds = np.where(table["label"] == 1, "fake", PRISTINE)
     for name in ("video_id", "face_id"):
         table[name] = kinds + "/" + table[name]
+    for name in ("target", "source"):
+        table[name] = read[name].fillna("") if name in read else ""
+    table["target"] = table["target"].where(table["target"] != "", table["video_id"])
+    people = [tuple(filter(None, pair)) for pair in zip(table["target"], table["source"], strict=True)]
+    table["cluster"] = read["cluster"].fillna(table["video_id"]) if "cluster" in read else components(people)
     for name, value in _DEFAULTS.items():
         table[name] = read[name].fillna(value) if name in read else value
     table["model"] = read["model"].fillna(path.stem) if "model" in read else path.stem
     table.loc[table["label"] == 0, "method"] = PRISTINE
     sides = pd.to_numeric(read["side"], errors="coerce") if "side" in read else pd.Series(0.0, read.index)
     table["side"] = sides.replace([np.inf, -np.inf], np.nan).fillna(0).astype(int)
+    with np.errstate(divide="ignore"):
+        for name in ("score", "score_attacked"):
+            table[name.replace("score", "logit")] = logit(table[name])
     for name in SIMILARITY:
         table[name] = np.nan
     repeated = table.duplicated(["model", "data", "attack", "method", "face_id"])
     if repeated.any():
-        raise UserError(f"scores={path}, line {_line(repeated)}: this face stands there twice")
+        raise UserError(f"scores={path}, line {_line(repeated)}: this face is listed twice")
     return table
 
 
@@ -112,9 +127,7 @@ def _labels(path: Path, column: pd.Series) -> pd.Series:
     labels = column.str.strip().str.lower().map(_LABELS)
     if labels.isna().any():
         bad = column[labels.isna()].iloc[0]
-        raise UserError(
-            f"scores={path}, line {_line(labels.isna())}: the label {bad!r} is not 1 or fake, 0 or real"
-        )
+        raise UserError(f"scores={path}, line {_line(labels.isna())}: the label {bad!r} is not 1 or fake, 0 or real")
     return labels.astype(int)
 
 

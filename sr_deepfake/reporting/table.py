@@ -8,17 +8,15 @@ import pandas as pd
 
 from sr_deepfake.reporting.numbers import UNDEFINED
 
-Row = Sequence[str | None]
-_MARKDOWN = str.maketrans(
-    {"&": "&amp;", "<": "&lt;", "\n": " ", "\r": " "} | {sign: f"\\{sign}" for sign in "\\|*`[]"}
-)
+Row = Sequence[str]
+_MARKDOWN = str.maketrans({"&": "&amp;", "<": "&lt;", "\n": " ", "\r": " "} | {sign: f"\\{sign}" for sign in "\\|*`[]"})
 _LATEX = str.maketrans(
     {sign: f"\\{sign}" for sign in "{}$&#%_"}
     | {
         "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}",
         ">": r"\textgreater{}", "|": r"\textbar{}", '"': r"\textquotedbl{}", "–": "--", "—": "---", "×": r"$\times$",
         "✓": r"$\checkmark$", "↓": r"$\downarrow$", "↑": r"$\uparrow$", "→": r"$\rightarrow$", "Δ": r"$\Delta$",
-        "−": r"$-$", "≤": r"$\leq$", "≥": r"$\geq$",
+        "−": r"$-$", "≤": r"$\leq$", "≥": r"$\geq$", "…": r"\ldots{}", "±": r"$\pm$",
     }
 )  # fmt: skip
 
@@ -31,7 +29,8 @@ class ReportTable:
         name: of its files.
         title: what it is; plain text, as are all other words here.
         columns: headings, all different.
-        rows: as long as the columns; None is missing. Marks of significance are stars at the end of a number.
+        rows: as long as the columns; a dash is missing, an empty cell is none. Marks of significance are stars at the end of a
+            number.
         caption: how to read it.
         text_columns: how many columns, from the left, are words; the others are numbers.
         group_by: how many columns, from the left, are not repeated where they repeat the row above.
@@ -50,16 +49,16 @@ class ReportTable:
     remarks: Sequence[str] = field(default_factory=tuple)
 
     def shown_rows(self) -> list[list[str]]:
-        """The rows as they are shown: a dash for what is missing, nothing for what repeats the row above.
+        """The rows as they are shown: nothing for what repeats the row above.
 
         Example:
-            >>> table = ReportTable("t", "T", ["Model", "FNR"], [["swin", "5.5"], ["swin", None]], group_by=1)
+            >>> table = ReportTable("t", "T", ["Model", "FNR"], [["swin", "5.5"], ["swin", "–"]], group_by=1)
             >>> table.shown_rows()
             [['swin', '5.5'], ['', '–']]
         """
         shown, above = [], None
         for row in self.rows:
-            words = [UNDEFINED if cell is None else cell for cell in row]
+            words = list(row)
             same = 0
             while above is not None and same < self.group_by and row[same] == above[same]:
                 words[same] = ""
@@ -95,7 +94,7 @@ class ReportTable:
     def latex(self) -> str:
         """The table as a LaTeX `table` for the packages booktabs and amssymb, as wide as the page at most.
 
-        The caption, the remarks and the illustration's caption stand with it.
+        The caption, the remarks and the illustration's caption are part of it.
         """
         columns = "l" * self.text_columns + "r" * (len(self.columns) - self.text_columns)
         body: list[str] = []
@@ -127,12 +126,12 @@ class ReportTable:
         """The cells alone under one line of headings, a line a row; a missing one is empty.
 
         Example:
-            >>> print(ReportTable("t", "T", ["Model", "FNR"], [["swin", "5.5"], ["swin", None]]).csv(), end="")
+            >>> print(ReportTable("t", "T", ["Model", "FNR"], [["swin", "5.5"], ["swin", "–"]]).csv(), end="")
             Model,FNR
             swin,5.5
             swin,
         """
-        rows = [[re.sub(r"[\r\n]+", " ", cell or "") for cell in row] for row in self.rows]
+        rows = [["" if cell == UNDEFINED else re.sub(r"[\r\n]+", " ", cell) for cell in row] for row in self.rows]
         return pd.DataFrame(rows, columns=list(self.columns)).to_csv(index=False, lineterminator="\n")
 
 
@@ -148,15 +147,13 @@ def _latex(text: str) -> str:
         50\% of a\_b \& c ?
     """
     known = "".join(
-        sign if ord(sign) < 256 or ord(sign) in _LATEX else "?"
-        for sign in " ".join(text.split())
-        if sign.isprintable()
+        sign if ord(sign) < 256 or ord(sign) in _LATEX else "?" for sign in " ".join(text.split()) if sign.isprintable()
     )
     return known.translate(_LATEX)
 
 
 def _latex_cell(cell: str) -> str:
-    """A cell; its stars stand beside the number, so that the digits of a column stay in line."""
+    """A cell; its stars take no width, so that the digits of a column are aligned."""
     number = cell.rstrip("*")
     stars = len(cell) - len(number)
     return _latex(number) + (rf"\rlap{{\textsuperscript{{{'*' * stars}}}}}" if stars else "")

@@ -1,245 +1,278 @@
-"""The paper's tables 1, 2 and 3 from a grid, with marks and intervals, and the table of changes."""
+"""The paper's tables 1, 2 and 3, their intervals, the changes, other operating points, and what the network adds."""
 
-from collections.abc import Mapping
-from statistics import fmean, stdev
-from typing import Any
+from collections.abc import Sequence
+from statistics import stdev
 
-from sr_deepfake.experiment.results import Result
+from sr_deepfake.metrics.figures import Figure, Metrics
 from sr_deepfake.metrics.predictions import SIMILARITY
+from sr_deepfake.reporting.control import Contribution
 from sr_deepfake.reporting.grid import Entry, ReportGrid
-from sr_deepfake.reporting.numbers import (
-    HEADINGS,
-    WITH_INTERVAL,
-    heading,
-    mark,
-    model_name,
-    number,
-    p_value,
-    signed,
-)
-from sr_deepfake.reporting.published import PRISTINE
+from sr_deepfake.reporting.numbers import HEADINGS, TABLE, UNDEFINED, heading, p_value, show, stars
+from sr_deepfake.reporting.published import PRISTINE, model_name
 from sr_deepfake.reporting.table import ReportTable, Row
 
-# Table number → the setup whose figures stand in the attacked rows.
-SETUPS = {1: "both", 2: "fake"}
+SETUPS = {1: "both", 2: "fake"}  # table number → the setup of the attacked rows
 WHO = {1: "Both pristine and fake images are attacked.", 2: "Only the fake images are attacked."}
 CLEAN, ATTACKED = "×", "✓"
 NAMES = ("Model", "Forgery Method", "SR")
-MARKS = (
-    "* p < 0.05, ** p < 0.01, *** p < 0.001: exact McNemar test of the change of decisions, a video as the unit, "
-    "corrected by Holm's method over all tests of the grid."
+CHANGED = ("fnr", "fpr", "auc")  # whose changes are shown
+TEST = (
+    "exact randomisation (sign-flip) test of the change of decisions, clusters as units, corrected by Holm's method over all "
+    "tests of the grid"
 )
-SEEDS = (
-    "±: mean and standard deviation over the seeds of a detector's training. Intervals and tests are over the test "
-    "videos of the newest seed, and so are the figures."
-)
+MARKS = f"* p < 0.05, ** p < 0.01, *** p < 0.001: {TEST}."
 # As the paper orders the methods in table 3.
-SIMILARITY_ORDER = ("Deepfakes", "Face2Face", "FaceShifter", "FaceSwap", "NeuralTextures")
+SIMILARITY_ORDER = (PRISTINE, "Deepfakes", "Face2Face", "FaceShifter", "FaceSwap", "NeuralTextures")
+_UNITS = {"ece": "", "brier": ""} | {name: "" if "ssim" in name else "dB" for name in SIMILARITY}
 
 
-def rates_table(grid: ReportGrid, which: int, illustration: str | None = None) -> ReportTable:
-    """Table 1 or 2 of the paper: rates in % with one decimal, clean (×) and attacked (✓); over seeds mean ± deviation.
+def rates_table(grid: ReportGrid, which: int) -> ReportTable:
+    """Table 1 or 2 of the paper: rates in %, clean (×) and attacked (✓); over several seeds mean ± standard deviation.
 
     Args:
         grid: model × forgery method.
         which: 1 (all faces attacked) or 2 (fakes only; its FPR is blank, since pristine faces are untouched).
-        illustration: the caption that says that the figures are illustrations.
     """
-    rows: list[Row] = []
-    for entry in grid.shown:
-        for attacked in (False, True):
-            marks = (
-                {rate: mark(p) for rate, p in entry.p_values.items()} if attacked and not entry.seeds else {}
-            )
-            rows.append(
-                [
-                    *names_of(entry, attacked),
-                    *(_rate(entry, which, attacked, rate, marks) for rate in HEADINGS),
-                ]
-            )
-    tests = any(entry.p_values for entry in grid.entries)
-    return ReportTable(
-        name=f"table_{which}",
-        title=f"Table {which}: {'all faces' if which == 1 else 'fakes only'} attacked, attack {grid.attack}",
-        columns=[*NAMES, *(heading(rate) for rate in HEADINGS)],
-        rows=rows,
-        caption=caption(grid, WHO[which], illustration),
-        text_columns=3,
-        group_by=2,
-        rules=rules_of(grid, 2),
-        remarks=[*([MARKS] if tests else []), *_seeds(grid)],
+    uneven = any(entry.metrics and entry.metrics.counts.pristine != entry.metrics.counts.fake for entry in grid.shown)
+    metrics = [*TABLE, *(["balanced_accuracy"] if uneven else [])]
+    rows = [
+        [*_names(entry, attacked), *(_rate(entry, which, attacked, metric) for metric in metrics)]
+        for entry in grid.shown
+        for attacked in (False, True)
+    ]
+    tests = any(entry.figure("both", "fnr").p is not None for entry in grid.attacked)
+    return _table(
+        grid,
+        f"table_{which}",
+        f"Table {which}: {'all faces' if which == 1 else 'fakes only'} attacked, attack {grid.attack}",
+        [*NAMES, *map(heading, metrics)],
+        rows,
+        WHO[which],
+        [*([MARKS] if tests else []), *_seeds(grid), *(["Classes are not even."] if uneven else [])],
     )
 
 
-def interval_table(grid: ReportGrid, which: int, illustration: str | None = None) -> ReportTable:
-    """FNR, FPR and AUC of table 1 or 2 with 95 % intervals over videos."""
-    rows: list[Row] = []
+def interval_table(grid: ReportGrid, which: int) -> ReportTable:
+    """FNR, FPR, AUC and accuracy of table 1 or 2 with 95 % intervals."""
+    metrics = ("fnr", "fpr", "auc", "accuracy")
+    rows = []
     for entry in grid.shown:
         for attacked in (False, True):
-            result, setup = (entry.attacked, SETUPS[which]) if attacked else (entry.clean, "clean")
+            setup = SETUPS[which] if attacked else "clean"
             cells = [
-                "" if _is_blank(which, attacked, rate) else _around(result, setup, rate)
-                for rate in WITH_INTERVAL
+                "" if _is_blank(which, attacked, metric) else _with_interval(entry.figure(setup, metric), "%")
+                for metric in metrics
             ]
-            rows.append([*names_of(entry, attacked), *cells])
-    return ReportTable(
-        name=f"table_{which}_intervals",
-        title=f"Table {which} with 95 % intervals",
-        columns=[*NAMES, *(heading(rate) for rate in WITH_INTERVAL)],
-        rows=rows,
-        caption=caption(grid, f"{WHO[which]} 95 % bootstrap intervals over videos.", illustration),
-        text_columns=3,
-        group_by=2,
-        rules=rules_of(grid, 2),
-        remarks=_seeds(grid),
+            rows.append([*_names(entry, attacked), *cells])
+    return _table(
+        grid,
+        f"table_{which}_intervals",
+        f"Table {which} with 95 % intervals",
+        [*NAMES, *map(heading, metrics)],
+        rows,
+        f"{WHO[which]} {bootstrapped(grid)}",
+        _seeds(grid),
     )
 
 
-def change_table(grid: ReportGrid, illustration: str | None = None) -> ReportTable | None:
+def change_table(grid: ReportGrid) -> ReportTable | None:
     """What the attack changed, in points, with intervals and corrected p-values; None where nothing was attacked."""
-    rows: list[Row] = []
-    for entry, result in grid.attacked:
-        cells: list[str | None] = []
-        for rate in WITH_INTERVAL:
-            shown, around = (
-                signed(change_of(result, "both", rate), 1, 100),
-                result.interval("changes", "both", rate),
-            )
-            over_seeds = [change_of(seed, "both", rate) for seed in entry.seeds]
-            known = [change for change in over_seeds if change is not None]
-            if len(known) == len(over_seeds) > 1:
-                shown = f"{signed(fmean(known), 1, 100)} ± {100 * stdev(known):.1f}"
-            elif shown is not None and around is not None:
-                shown += f" [{around[0] * 100:+.1f}, {around[1] * 100:+.1f}]"
-            cells.append(shown)
-            if rate in ("fnr", "fpr"):
-                cells.append(p_value(entry.p_values.get(rate)))
-        rows.append([model_name(entry.model), entry.forgery, *cells])
+    rows = []
+    for entry in grid.attacked:
+        cells = []
+        for metric in CHANGED:
+            figure = entry.figure("both", metric)
+            cells += [show(figure.change, "points", figure.change_interval)]
+            cells += [p_value(figure.p)] if metric != "auc" else []
+        rows.append([*_names(entry, True)[:2], *cells])
     if not rows:
         return None
-    return ReportTable(
-        name="changes",
-        title=f"Change under {grid.attack}, all faces attacked",
-        columns=[*NAMES[:2], "FNR change", "p (FNR)", "FPR change", "p (FPR)", "AUC change"],
-        rows=rows,
-        caption=caption(
-            grid, "Attacked less clean, in points; 95 % bootstrap intervals over videos.", illustration
-        ),
+    return _table(
+        grid,
+        "changes",
+        f"Change under {grid.attack}, all faces attacked",
+        [*NAMES[:2], "FNR change", "p (FNR)", "FPR change", "p (FPR)", "AUC change"],
+        rows,
+        f"Attacked less clean, in points. {bootstrapped(grid)}",
+        [f"p: {TEST}. FNR is the same where fakes alone are attacked (table 2).", *_seeds(grid)],
         text_columns=2,
-        group_by=1,
-        remarks=[
-            "p: exact McNemar test by video, corrected by Holm's method over all tests of the grid. FNR is the same "
-            "where fakes alone are attacked (table 2).",
-            *_seeds(grid),
-        ],
     )
 
 
-def similarity_table(grid: ReportGrid, illustration: str | None = None) -> ReportTable | None:
-    """Table 3: mean SSIM and PSNR of attacked faces, at their own size and as the published script computes them.
-
-    The faces do not depend on the detector: a method's figures are those of the first results that have them.
-
-    Returns:
-        The table; None where nothing was attacked.
-    """
-    found = similarity_of(grid)
-    if not found:
-        return None
-    rows: list[Row] = []
-    for name in similarity_rows(grid):
-        values = found[name]
-        rows.append(
-            [name, *(number(values[measure], 3 if "ssim" in measure else 1) for measure in SIMILARITY)]
-        )
-    return ReportTable(
-        name="table_3",
-        title=f"Table 3: similarity of clean and attacked faces, attack {grid.attack}",
-        columns=[
-            "Forgery Method", "SSIM ↑", "PSNR ↑ (dB)", "SSIM at 224 px", "PSNR at 224 px (dB)",
-            "PSNR at 224 px, wrapped (dB)",
+def operating_table(grid: ReportGrid) -> ReportTable:
+    """Other operating points: a threshold chosen on clean validation faces, TPR at low FPR, calibration, success."""
+    rows = []
+    for entry in grid.shown:
+        for attacked in (False, True):
+            setup = SETUPS[1] if attacked else "clean"
+            chosen = entry.metrics.threshold.value if entry.metrics is not None and not attacked else None
+            cells = [
+                _with_interval(entry.figure(f"threshold/{setup}", "fnr"), "%"),
+                _with_interval(entry.figure(f"threshold/{setup}", "fpr"), "%"),
+                *(
+                    _with_interval(entry.figure(setup, metric), _UNITS.get(metric, "%"))
+                    for metric in ("tpr_at_1", "tpr_at_5", "ece", "brier")
+                ),
+                _with_interval(entry.figure(setup, "attack_success"), "%") if attacked else "",
+            ]
+            rows.append([*_names(entry, attacked), "" if attacked else show(chosen, ""), *cells])
+    rules = sorted({entry.metrics.threshold.rule for entry in grid.shown if entry.metrics} - {""})
+    return _table(
+        grid,
+        "operating_points",
+        "Other operating points",
+        [
+            *NAMES, "Threshold", "FNR", "FPR",
+            *(HEADINGS[name] for name in ("tpr_at_1", "tpr_at_5", "ece", "brier", "attack_success")),
         ],
-        rows=rows,
-        caption=caption(grid, "Means over faces.", illustration),
-        rules=[1],
-        remarks=[
-            "SSIM and PSNR are of faces at their own size. The published script resizes both pictures to 224 px "
-            "before, and computes PSNR on 8-bit numbers that wrap around, which reads too high: these columns stand "
-            "here for comparison with the paper's table 3 alone."
+        rows,
+        f"{WHO[1]} Threshold chosen on clean validation faces: {', '.join(rules) or 'none'}. {bootstrapped(grid)}",
+        [
+            "FNR and FPR are at the chosen threshold, held under the attack. TPR at an FPR is of the best threshold for "
+            "these very faces. ECE: expected calibration error, 15 bins. Success of the attack: of the fakes found clean at "
+            "0.5, the share missed attacked."
         ],
     )  # fmt: skip
 
 
-def row_of(entry: Entry, which: int, attacked: bool) -> Mapping[str, Any] | None:
-    """The figures of a row of table 1 or 2, fractions; None where there are none."""
-    result = entry.attacked if attacked else entry.clean
-    return None if result is None else result.metrics[SETUPS[which] if attacked else "clean"]
+def similarity_table(grid: ReportGrid) -> ReportTable | None:
+    """Table 3: mean SSIM and PSNR of attacked faces, at their own size and as the published script computes them.
+
+    Returns:
+        The table; None where nothing was attacked.
+    """
+    rows = [
+        [name, *(_with_interval(figures[metric], _UNITS[metric]) for metric in SIMILARITY)]
+        for name, figures in similarity_of(grid).items()
+    ]
+    if not rows:
+        return None
+    return _table(
+        grid,
+        "table_3",
+        f"Table 3: similarity of clean and attacked faces, attack {grid.attack}",
+        [
+            "Forgery Method", "SSIM ↑", "PSNR ↑ (dB)", "SSIM at 224 px", "PSNR at 224 px (dB)",
+            "PSNR at 224 px, wrapped (dB)",
+        ],
+        rows,
+        f"Means over test faces. {bootstrapped(grid)}",
+        [
+            "SSIM and PSNR are of faces at their own size. The published script resizes both pictures to 224 px first, and "
+            "computes PSNR on 8-bit numbers that wrap around, which reads too high: these columns are for comparison with "
+            "the paper's table 3 alone."
+        ],
+        text_columns=1,
+    )  # fmt: skip
 
 
-def change_of(result: Result, setup: str, rate: str) -> float | None:
-    """Attacked less clean of a rate, a fraction; None where either is undefined."""
-    clean, attacked = result.metrics["clean"][rate], result.metrics[setup][rate]
-    return None if clean is None or attacked is None else float(attacked - clean)
+def control_table(grid: ReportGrid, contributions: Sequence[Contribution]) -> ReportTable | None:
+    """What the network adds to the same scaling without it; None where there is no control."""
+    rows = []
+    for found in contributions:
+        cells = []
+        for metric in CHANGED:
+            figure = found.figure(metric)
+            cells += [show(figure.change, "points", figure.change_interval), p_value(figure.p)]
+        rows.append([model_name(found.entry.model), found.entry.method, found.control, *cells])
+    if not rows:
+        return None
+    return _table(
+        grid,
+        "network",
+        f"What the network adds: {grid.attack} less its control",
+        [
+            *NAMES[:2],
+            "Control",
+            *(word for metric in CHANGED for word in (HEADINGS[metric], f"p ({HEADINGS[metric]})")),
+        ],
+        rows,
+        "Under the attack less under its control, in points, same detector and faces, all faces attacked. "
+        f"{bootstrapped(grid)}",
+        [
+            "The control is the same scaling without a network (bicubic, lanczos), or the attacked faces' path without an "
+            "attack (resampling). p: randomisation test of the paired difference, clusters as units (for FNR and FPR exact), "
+            "corrected by Holm's method over this table."
+        ],
+    )
 
 
-def similarity_of(grid: ReportGrid) -> dict[str, Mapping[str, Any]]:
-    """`Pristine` and the methods that have attacked results → SSIM, PSNR and the wrapped PSNR."""
-    found: dict[str, Mapping[str, Any]] = {}
-    for entry, result in grid.attacked:
-        found.setdefault(PRISTINE, result.metrics["similarity"]["pristine"])
-        found.setdefault(entry.forgery, result.metrics["similarity"]["fake"])
-    return found
+def similarity_of(grid: ReportGrid) -> dict[str, dict[str, Figure]]:
+    """`Pristine` and the methods with attacked results → SSIM and PSNR, in the order of table 3.
+
+    Faces do not depend on the detector: a method's figures are those of the first results that have them.
+    """
+    found: dict[str, dict[str, Figure]] = {}
+    for entry in grid.attacked:
+        metrics: Metrics | None = entry.metrics
+        if metrics is not None:
+            found.setdefault(PRISTINE, metrics.figures.get("similarity/pristine", {}))
+            found.setdefault(entry.method, metrics.figures.get("similarity/fake", {}))
+    known = [name for name in SIMILARITY_ORDER if name in found]
+    return {name: found[name] for name in [*known, *(name for name in found if name not in known)] if found[name]}
 
 
-def similarity_rows(grid: ReportGrid) -> list[str]:
-    """The names of `similarity_of` in the order of table 3."""
-    found = similarity_of(grid)
-    known = [name for name in (PRISTINE, *SIMILARITY_ORDER) if name in found]
-    return [*known, *(name for name in found if name not in known)]
+def bootstrapped(grid: ReportGrid) -> str:
+    """How the grid's intervals were made, in a sentence."""
+    units = sorted({entry.metrics.bootstrap.unit for entry in grid.shown if entry.metrics})
+    seeds = any(entry.metrics.bootstrap.seeds > 1 for entry in grid.shown if entry.metrics)
+    return f"95 % bootstrap intervals over {' or '.join(units)}s{' and seeds' if seeds else ''}."
 
 
-def caption(grid: ReportGrid, words: str, illustration: str | None) -> str:
+def caption(grid: ReportGrid, words: str) -> str:
     """Caption of a grid's table."""
     of = f"Data: {grid.data}, protocol {grid.protocol}, attack {grid.attack}."
-    return " ".join([words, of, *([illustration.strip()] if illustration else [])])
+    return " ".join([words, of, *([grid.illustration] if grid.illustration else [])])
+
+
+def _table(
+    grid: ReportGrid,
+    name: str,
+    title: str,
+    columns: Sequence[str],
+    rows: Sequence[Row],
+    words: str,
+    remarks: Sequence[str],
+    text_columns: int = 3,
+) -> ReportTable:
+    models = [row[0] for row in rows]
+    rules = [number for number in range(1, len(rows)) if text_columns > 1 and models[number] != models[number - 1]]
+    group = max(text_columns - 1, 0)
+    return ReportTable(name, title, columns, rows, caption(grid, words), text_columns, group, rules, remarks)
+
+
+def _names(entry: Entry, attacked: bool) -> list[str]:
+    return [model_name(entry.model), entry.method, ATTACKED if attacked else CLEAN]
+
+
+def _is_blank(which: int, attacked: bool, metric: str) -> bool:
+    """Whether a figure is left out: the FPR of table 2, whose pristine faces are untouched."""
+    return attacked and which == 2 and metric == "fpr"
+
+
+def _rate(entry: Entry, which: int, attacked: bool, metric: str) -> str:
+    if _is_blank(which, attacked, metric):
+        return ""
+    setup = SETUPS[which] if attacked else "clean"
+    figure = entry.figure(setup, metric)
+    shown = show(figure.value)
+    if entry.result is not None and entry.result.seeds and shown != UNDEFINED:
+        values = [seed.metrics.value(setup, metric) for seed in entry.result.seeds]
+        known = [value for value in values if value is not None]
+        shown += f" ± {100 * stdev(known):.1f}" if len(known) > 1 else ""
+    return shown + (stars(figure.p) if metric in ("fnr", "fpr") and attacked else "")
+
+
+def _with_interval(figure: Figure, unit: str) -> str:
+    return show(figure.value, unit, figure.interval)
 
 
 def _seeds(grid: ReportGrid) -> list[str]:
-    return [SEEDS] if any(entry.seeds for entry in grid.entries) else []
-
-
-def names_of(entry: Entry, attacked: bool) -> list[str]:
-    """The first three cells of a row."""
-    return [model_name(entry.model), entry.forgery, ATTACKED if attacked else CLEAN]
-
-
-def _is_blank(which: int, attacked: bool, rate: str) -> bool:
-    """Whether a figure is left out: the FPR of table 2, whose pristine faces are untouched."""
-    return attacked and which == 2 and rate == "fpr"
-
-
-def _rate(entry: Entry, which: int, attacked: bool, rate: str, marks: Mapping[str, str]) -> str | None:
-    row = row_of(entry, which, attacked)
-    if row is None or _is_blank(which, attacked, rate):
-        return None if row is None else ""
-    setup = SETUPS[which] if attacked else "clean"
-    values = [result.metrics[setup][rate] for result in entry.seeds]
-    if len(values) > 1 and None not in values:
-        return f"{100 * fmean(values):.1f} ± {100 * stdev(values):.1f}"
-    shown = number(row[rate], 1, 100)
-    return shown if shown is None else shown + marks.get(rate, "")
-
-
-def _around(result: Result | None, setup: str, rate: str) -> str | None:
-    if result is None:
-        return None
-    shown, around = number(result.metrics[setup][rate], 1, 100), result.interval(setup, rate)
-    if shown is None or around is None:
-        return shown
-    return f"{shown} [{around[0] * 100:.1f}, {around[1] * 100:.1f}]"
-
-
-def rules_of(grid: ReportGrid, rows_an_entry: int) -> list[int]:
-    """Rows with a line above them: one between the models."""
-    models = [entry.model for entry in grid.shown for _ in range(rows_an_entry)]
-    return [row for row in range(1, len(models)) if models[row] != models[row - 1]]
+    several = [len(entry.result.seeds) for entry in grid.shown if entry.result and entry.result.seeds]
+    if not several:
+        return []
+    counts = str(min(several)) if min(several) == max(several) else f"{min(several)} to {max(several)}"
+    return [
+        f"Means over {counts} seeds of a detector's training (±: their standard deviation); intervals and tests are over seeds "
+        "and clusters."
+    ]

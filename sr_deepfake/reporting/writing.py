@@ -1,107 +1,98 @@
-"""A report as files, and on the terminal."""
+"""A report as files: tables, figures, examples, the page. A folder of an earlier report is replaced whole."""
 
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TextIO
 
-from rich import box
-from rich.console import RenderableType
-from rich.table import Table
-from rich.text import Text
-
-from sr_deepfake.reporting.examples import KINDS, Example, example_sheet
+from sr_deepfake.experiment.evidence import KINDS
+from sr_deepfake.reporting.examples import Example, example_sheet
 from sr_deepfake.reporting.figures.style import file_name
+from sr_deepfake.reporting.page import write_page
 from sr_deepfake.reporting.report import Report
 from sr_deepfake.reporting.table import ReportTable
-from sr_deepfake.system.console import print_parts
-from sr_deepfake.system.files import replacing
+from sr_deepfake.system.errors import UserError
 
-TABLES, FIGURES, EXAMPLES = "tables", "figures", "examples"
+TABLES, FIGURES, EXAMPLES, PAGE, FRAME = "tables", "figures", "examples", "index.html", "figures.csv"
+_PARTS = (TABLES, FIGURES, EXAMPLES, PAGE, FRAME)
+_MARK = ".report"  # in a folder that this program wrote
 _FORMS: dict[str, Callable[[ReportTable], str]] = {
     "md": ReportTable.markdown,
     "tex": ReportTable.latex,
     "csv": ReportTable.csv,
 }
-_PRINTED = ("table_1", "table_2", "table_3", "changes")  # and those of a comparison
 
 
-def write_tables(folder: Path, report: Report) -> list[Path]:
-    """Write each table as Markdown, LaTeX and CSV to `tables/`.
+def check_folder(folder: Path) -> None:
+    """See that a report may be written to a folder.
+
+    Raises:
+        UserError: it holds other files of these names.
+    """
+    others = [name for name in _PARTS if (folder / name).exists()]
+    if others and not (folder / _MARK).exists():
+        raise UserError(
+            f"out={folder}: {others[0]} exists and was not written by this program; name another folder, or remove it"
+        )
+
+
+def write_report(folder: Path, report: Report) -> dict[str, int]:
+    """Write the tables (Markdown, LaTeX, CSV), the figures (PNG, SVG), the examples (PNG), all figures as one CSV and the page.
 
     Args:
         folder: of the report.
-        report: whose tables they are.
+        report: what is written.
 
     Returns:
-        The files.
+        The number of files of each kind.
+
+    Raises:
+        UserError: the folder holds other files of these names.
     """
-    files = []
-    for table in report.tables:
-        for ending, render in _FORMS.items():
-            file = folder / TABLES / f"{table.name}.{ending}"
-            with replacing(file) as beside:
-                beside.write_text(render(table), encoding="utf-8")
-            files.append(file)
-    return files
-
-
-def write_figures(folder: Path, report: Report) -> list[Path]:
-    """Write each figure as PNG and SVG to `figures/`; return the files."""
-    return [file for figure in report.figures for file in figure.write(folder / FIGURES, report.illustration)]
-
-
-def write_examples(folder: Path, report: Report) -> list[Path]:
-    """Write the examples to `examples/`, a PNG for each model and kind; return the files."""
-    files = []
-    for name, shown in example_sheets(report):
-        file = folder / EXAMPLES / f"{name}.png"
-        with replacing(file) as beside:
-            example_sheet(shown, report.illustration).save(beside, format="PNG")
-        files.append(file)
-    return files
+    check_folder(folder)
+    with _replaced(folder) as new:
+        for table in report.tables:
+            for ending, render in _FORMS.items():
+                (new / TABLES / f"{table.name}.{ending}").write_text(render(table), encoding="utf-8")
+        drawn = {
+            figure.name: figure.write(new / FIGURES, report.grid.illustration or None) for figure in report.figures
+        }
+        sheets = example_sheets(report)
+        for name, shown in sheets:
+            example_sheet(shown, report.grid.illustration).save(new / EXAMPLES / f"{name}.png", format="PNG")
+        report.grid.frame.to_csv(new / FRAME, index=False, lineterminator="\n")
+        write_page(new / PAGE, report, drawn)
+    return {TABLES: len(report.tables) * len(_FORMS), FIGURES: 2 * len(drawn), EXAMPLES: len(sheets)}
 
 
 def example_sheets(report: Report) -> list[tuple[str, list[Example]]]:
     """The examples of each model and kind, with the name of their sheet."""
-    models = dict.fromkeys(example.model for example in report.examples)
     sheets = [
         (
             file_name(f"{kind}_{model}"),
-            [example for example in report.examples if (example.model, example.kind) == (model, kind)],
+            [each for each in report.examples if (each.entry.model, each.face.kind) == (model, kind)],
         )
-        for model in models
+        for model in report.grid.models
         for kind in KINDS
     ]
     return [(name, shown) for name, shown in sheets if shown]
 
 
-def print_report(report: Report, file: TextIO | None = None) -> None:
-    """Print the main tables, what is missing and the notes: styled on a terminal, as plain text otherwise.
-
-    Args:
-        report: what to print.
-        file: where to; standard output unless told.
-    """
-    shown = [table for table in report.tables if table.name in _PRINTED or table.name.endswith("_paper")]
-    parts: list[RenderableType] = []
-    for table in shown:
-        parts += [Text(table.title, style="bold"), Text(), _rich(table), Text()]
-    if report.missing is not None:
-        parts += [Text(report.missing.sentence), Text(f"  {report.missing.command}"), Text()]
-    parts += [Text(words) for words in (*report.notes, report.illustration) if words]
-    print_parts(*parts, file=file)
-
-
-def _rich(table: ReportTable) -> Table:
-    shown = Table(
-        box=box.SIMPLE_HEAD,
-        show_edge=False,
-        pad_edge=False,
-        collapse_padding=True,
-        header_style="bold",
-    )
-    for place, name in enumerate(table.columns):
-        shown.add_column(Text(name), no_wrap=True, justify="left" if place < table.text_columns else "right")
-    for place, row in enumerate(table.shown_rows()):
-        shown.add_row(*(Text(result) for result in row), end_section=place + 1 in table.rules)
-    return shown
+@contextmanager
+def _replaced(folder: Path) -> Iterator[Path]:
+    """Give a folder to write to, whose parts replace those of the report; without an error only."""
+    new = folder / ".new"
+    shutil.rmtree(new, ignore_errors=True)
+    for name in (TABLES, FIGURES, EXAMPLES):
+        (new / name).mkdir(parents=True)
+    try:
+        yield new
+        (folder / _MARK).touch()
+        for name in _PARTS:
+            old = folder / name
+            if old.is_dir():
+                shutil.rmtree(old)
+            if (new / name).is_file() or any((new / name).iterdir()):
+                (new / name).replace(old)
+    finally:
+        shutil.rmtree(new, ignore_errors=True)

@@ -8,68 +8,44 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sr_deepfake.super_resolution.download import Published
 from sr_deepfake.super_resolution.precision import InFloat32
 from sr_deepfake.super_resolution.weights import CACHE, find_weights, load_weights
 from sr_deepfake.system.errors import UserError
 
-_OLD_NAME = "torchvision.transforms.functional_tensor"
-_NEW_NAME = "torchvision.transforms._functional_tensor"
-
-
-def basicsr_edsr() -> Any:
-    """Return basicsr's class of EDSR.
-
-    Example:
-        >>> basicsr_edsr().__name__
-        'EDSR'
-    """
-    _restore_what_basicsr_expects()
-    return importlib.import_module("basicsr.archs.edsr_arch").EDSR
-
-
-def basicsr_state(network: nn.Module) -> dict[str, Tensor]:
-    """Return the tensors of `edsr` or `edsr_network` under basicsr's names, as a file of weights holds them.
-
-    Returns:
-        Name → tensor, detached and contiguous (a copy, where the network is channels-last).
-
-    Example:
-        >>> list(basicsr_state(edsr_network(blocks=1, features=4)))[-2:]
-        ['conv_last.weight', 'conv_last.bias']
-    """
-    return {
-        name.replace("conv_last.layer.", "conv_last."): tensor.detach().contiguous()
-        for name, tensor in network.state_dict().items()
-    }
-
-
-def _restore_what_basicsr_expects() -> None:
-    if _OLD_NAME not in sys.modules and importlib.util.find_spec(_OLD_NAME) is None:
-        sys.modules[_OLD_NAME] = importlib.import_module(_NEW_NAME)
-    if "distutils" not in sys.modules and importlib.util.find_spec("distutils") is None:
-        importlib.import_module("setuptools")  # it brings a `distutils` of its own along
-
-
 SCALES = (2, 3, 4)  # what EDSR's authors trained
 BASELINE = (16, 64)  # blocks and features of EDSR-baseline, the paper's network
 LARGE = (32, 256)
-
 # The authors' files carry the start of their SHA-256 in the name. Of torchSR's copies, which the paper's code used, no
 # hash is known: the network's shapes are checked, and the results' names carry the digits of what was used.
 _SITE = "https://cv.snu.ac.kr/research/EDSR/models"
 _TORCHSR = "https://github.com/Coloquinte/torchSR/releases/download/v1.0.3"
 PUBLISHED = {
-    (*size, scale): [
-        Published(f"{_SITE}/{name}_x{scale}-{sha256}.pt", sha256),
-        *([Published(f"{_TORCHSR}/edsr64_x{scale}.pt", None)] if size == BASELINE else []),
-    ]
-    for size, name, hashes in (
-        (BASELINE, "edsr_baseline", ("1bc95232", "abf2a44e", "6b446fab")),
-        (LARGE, "edsr", ("0edfb8a3", "ea3ef2c6", "4f62e9ef")),
-    )
-    for scale, sha256 in zip(SCALES, hashes, strict=True)
+    (*BASELINE, 2): [f"{_SITE}/edsr_baseline_x2-1bc95232.pt", f"{_TORCHSR}/edsr64_x2.pt"],
+    (*BASELINE, 3): [f"{_SITE}/edsr_baseline_x3-abf2a44e.pt", f"{_TORCHSR}/edsr64_x3.pt"],
+    (*BASELINE, 4): [f"{_SITE}/edsr_baseline_x4-6b446fab.pt", f"{_TORCHSR}/edsr64_x4.pt"],
+    (*LARGE, 2): [f"{_SITE}/edsr_x2-0edfb8a3.pt"],
+    (*LARGE, 3): [f"{_SITE}/edsr_x3-ea3ef2c6.pt"],
+    (*LARGE, 4): [f"{_SITE}/edsr_x4-4f62e9ef.pt"],
 }
+_OLD_NAME = "torchvision.transforms.functional_tensor"
+_NEW_NAME = "torchvision.transforms._functional_tensor"
+
+
+def basicsr_edsr() -> Any:
+    """Basicsr's class of EDSR."""
+    if _OLD_NAME not in sys.modules and importlib.util.find_spec(_OLD_NAME) is None:
+        sys.modules[_OLD_NAME] = importlib.import_module(_NEW_NAME)
+    if "distutils" not in sys.modules and importlib.util.find_spec("distutils") is None:
+        importlib.import_module("setuptools")  # it brings a `distutils` of its own along
+    return importlib.import_module("basicsr.archs.edsr_arch").EDSR
+
+
+def basicsr_state(network: nn.Module) -> dict[str, Tensor]:
+    """The tensors of `edsr` or `edsr_network` under basicsr's names, as a file of weights holds them."""
+    return {
+        name.replace("conv_last.layer.", "conv_last."): tensor.detach().contiguous()
+        for name, tensor in network.state_dict().items()
+    }
 
 
 def edsr(
@@ -109,60 +85,33 @@ def edsr(
     """
     name = f"EDSR ({blocks} blocks, {features} features, scale {scale})"
     size = {BASELINE: "baseline", LARGE: "large"}.get((blocks, features), f"{blocks}x{features}")
-    network = _bare(scale, blocks, features, res_scale)
-    published = PUBLISHED.get((blocks, features, scale), [])
-    path = find_weights(weights, f"edsr_{size}_x{scale}.safetensors", name, published, cache)
+    network = edsr_network(scale, blocks, features, res_scale)
+    path = find_weights(
+        weights, f"edsr_{size}_x{scale}.safetensors", name, PUBLISHED.get((blocks, features, scale), ()), cache
+    )
     load_weights(network, path, name)
-    return _adapt(network, _name(blocks, features), scale).requires_grad_(False).eval()
+    network.conv_last = InFloat32(network.conv_last)
+    built: nn.Module = network.requires_grad_(False).eval()
+    return built
 
 
-def edsr_network(scale: int = 2, blocks: int = 16, features: int = 64, res_scale: float = 1.0) -> nn.Module:
-    """Build EDSR with random weights, to be trained; `edsr` is the one with weights.
-
-    The network takes B×3×h×w RGB in [0, 1] and returns B×3×Kh×Kw around [0, 1], not clipped. Its attribute
-    `scale` is K. It is channels-last, and its last convolution stays in float32 inside `torch.autocast`.
-    `basicsr_state` gives its tensors as a file holds them.
-
-    Args:
-        scale: K, 2, 3 or 4.
-        blocks: residual blocks (EDSR-baseline: 16).
-        features: channels of the features (EDSR-baseline: 64).
-        res_scale: what a block's residual is multiplied by (EDSR-baseline: 1).
+def edsr_network(scale: int = 2, blocks: int = 16, features: int = 64, res_scale: float = 1.0) -> Any:
+    """Basicsr's EDSR with random weights, channels-last, with `name` and `scale`; `edsr` is the one with weights.
 
     Raises:
         UserError: the scale is not one of EDSR's.
-
-    Example:
-        >>> network = edsr_network(scale=3, blocks=1, features=4)
-        >>> sorted(basicsr_state(network))[-3:]
-        ['conv_last.weight', 'upsample.0.bias', 'upsample.0.weight']
     """
-    network = _bare(scale, blocks, features, res_scale)
-    return _adapt(network, _name(blocks, features), scale)
-
-
-def _name(blocks: int, features: int) -> str:
-    return {BASELINE: "edsr", LARGE: "edsr_large"}.get((blocks, features), f"edsr_{blocks}x{features}")
-
-
-def _bare(scale: int, blocks: int, features: int, res_scale: float) -> nn.Module:
     if scale not in SCALES:
         raise UserError(
             f"EDSR enlarges 2, 3 or 4 times, not {scale} times; choose attack.scale from these, or sr_model.scale alone"
         )
-    network: nn.Module = basicsr_edsr()(
+    network = basicsr_edsr()(
         num_in_ch=3, num_out_ch=3, num_feat=features, num_block=blocks, upscale=scale, res_scale=res_scale
     )
-    return network
-
-
-def _adapt(network: Any, name: str, scale: int) -> nn.Module:
-    """Make basicsr's network ready for use, in place: its last convolution in float32, all of it channels-last."""
     # basicsr converts `mean` anew and stores it in every forward pass. A buffer moves with the network.
     mean = network.mean
     del network.mean
     network.register_buffer("mean", mean, persistent=False)
-    network.conv_last = InFloat32(network.conv_last)
-    network.name, network.scale = name, scale
-    adapted: nn.Module = network.to(memory_format=torch.channels_last)
-    return adapted
+    network.name = {BASELINE: "edsr", LARGE: "edsr_large"}.get((blocks, features), f"edsr_{blocks}x{features}")
+    network.scale = scale
+    return network.to(memory_format=torch.channels_last)

@@ -38,39 +38,22 @@ class Interpolation(nn.Module):
         self.name = mode
 
     def forward(self, images: Tensor) -> Tensor:
-        """Enlarge.
-
-        Args:
-            images: float tensor of shape B×3×h×w, any range.
-
-        Returns:
-            B×3×Kh×Kw, of the same type and range (bicubic and Lanczos: a little beyond it).
-        """
+        """Enlarge B×3×h×w of any range to B×3×Kh×Kw (bicubic and Lanczos: a little beyond the range)."""
         if self.mode == "lanczos":
             return _lanczos(_lanczos(images, self.scale, dim=3), self.scale, dim=2)
         align = None if self.mode == "nearest" else False
         return F.interpolate(images, scale_factor=float(self.scale), mode=self.mode, align_corners=align)
 
     def extra_repr(self) -> str:
-        """Say the scale and the mode in the module's printed form."""
+        """The scale and the mode, in the module's printed form."""
         return f"scale={self.scale}, mode={self.mode!r}"
 
 
 def resized(images: Tensor, height: int, width: int, mode: str = "bilinear") -> Tensor:
-    """Bring pictures to another size; where that is smaller, the kernel is as wide as what becomes one pixel.
+    """Bring B×3×H×W to another size in px; where that is smaller, the kernel is as wide as what becomes one pixel.
 
-    Args:
-        images: float tensor of shape B×3×H×W, any range.
-        height: px.
-        width: px.
-        mode: "bilinear" or "bicubic".
-
-    Returns:
-        B×3×height×width (bicubic: a little beyond the range).
-
-    Example:
-        >>> resized(torch.tensor([[[[0.0, 4.0]]]]), 1, 4).tolist()
-        [[[[0.0, 1.0, 3.0, 4.0]]]]
+    >>> resized(torch.tensor([[[[0.0, 4.0]]]]), 1, 4).tolist()
+    [[[[0.0, 1.0, 3.0, 4.0]]]]
     """
     if images.shape[-2:] == (height, width):
         return images

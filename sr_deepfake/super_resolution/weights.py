@@ -1,243 +1,205 @@
-"""Weights of super-resolution networks: finding the file, reading it safely, refusing what does not fit."""
+"""Weights of EDSR: finding the file, bringing its names into basicsr's, refusing what does not fit."""
 
+import functools
 import logging
-import pickle
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
+import re
+import socket
+import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from sr_deepfake.super_resolution.download import Published, fetch, is_whole
-from sr_deepfake.super_resolution.layouts import basicsr_names, scale_of
-from sr_deepfake.system.checkpoints import load_pytorch, spellings, unwrapped
+from sr_deepfake.system.checkpoints import read_tensors, spellings
 from sr_deepfake.system.errors import MissingWeightsError, UserError
 
-OPTION = "sr_model.weights=FILE"
-# In the place of FILE: published weights even where the package brings its own; those of the authors first, or the copy
-# that the paper's code used.
+OPTION = "sr_model.weights"
+# In the place of a file: published weights even where the package brings its own; those of the authors first, or the
+# copy that the paper's code used.
 OFFICIAL, TORCHSR = "official", "torchsr"
 CACHE = "~/.cache/sr_deepfake/weights"
+TIMEOUT = 30.0  # seconds without an answer
 _FOLDER = Path(__file__).with_name("weights")
-_SIGNS_OF_CODE = ("GLOBAL", "Unsupported", "class")  # in torch's message when it meets more than tensors
+# What EDSR's authors subtract from pictures in [0, 1] (the mean of DIV2K). basicsr's network has it built in.
+_RGB_MEAN = torch.tensor([0.4488, 0.4371, 0.4040])
+_MEAN_SHIFTS = {"sub_mean": -1.0, "add_mean": 1.0}
+# Names of EDSR-PyTorch and torchSR (the same), and basicsr's.
+_NAMES = (
+    (r"head\.0\.", r"conv_first."),
+    (r"tail\.0\.(\d+)\.", r"upsample.\1."),
+    (r"tail\.1\.", r"conv_last."),
+    (r"body\.\d+\.(weight|bias)$", r"conv_after_body.\1"),
+    (r"body\.(\d+)\.body\.0\.", r"body.\1.conv1."),
+    (r"body\.(\d+)\.body\.2\.", r"body.\1.conv2."),
+)
 _log = logging.getLogger(__name__)
-_downloads = ContextVar("downloads", default=True)
-_unreachable: dict[str, str] = {}  # address → why it could not be downloaded, in this process
-
-
-@contextmanager
-def without_downloads() -> Iterator[None]:
-    """Within this block, weights that are not here are missing."""
-    token = _downloads.set(False)
-    try:
-        yield
-    finally:
-        _downloads.reset(token)
 
 
 def find_weights(
-    weights: str | None,
-    bundled: str,
-    network: str,
-    published: Sequence[Published] = (),
-    cache: str | Path = CACHE,
+    weights: str | None, bundled: str, network: str, urls: Sequence[str] = (), cache: str | Path = CACHE
 ) -> Path:
-    """Return the file that a network's weights are read from, and say in the log which one it is.
-
-    In this order: the user's own; the one that comes with the package; the published one, downloaded once into
-    the cache.
+    """The file of a network's weights, named in the log: the user's; else the package's; else a published one.
 
     Args:
-        weights: a file of the user's own; None for the others; `"official"` for a published one even where the package
-            brings one; `"torchsr"` for the same, in the reverse order.
-        bundled: name that the package's file has if there is one.
+        weights: a file; None; `"official"` or `"torchsr"` for a published one even where the package brings one.
+        bundled: name of the package's file, if there is one.
         network: what the network is called in messages.
-        published: where it is offered, the first choice first. The next one is tried, with a warning, where one cannot
-            be downloaded.
+        urls: where it is published, the first choice first; the next one is taken where one cannot be downloaded (or has
+            another hash than its name says).
         cache: folder of downloaded files.
 
     Raises:
-        UserError: the file does not exist, cannot be downloaded, or there is none for this network; the
-            message has the address and the place to put it.
-
-    Example:
-        >>> find_weights(None, "edsr_baseline_x2.safetensors", "EDSR").name
-        'edsr_baseline_x2.safetensors'
+        UserError: there is no such file.
+        MissingWeightsError: none could be downloaded; the message has the address and the place to put it.
     """
-    path, source = _find(weights, bundled, network, published, Path(cache).expanduser())
+    if weights is not None and weights not in (OFFICIAL, TORCHSR):
+        path, source = Path(weights).expanduser(), OPTION
+        if not path.is_file():
+            raise UserError(f"{OPTION}={weights}: there is no such file")
+    elif weights is None and (_FOLDER / bundled).is_file():
+        path, source = _FOLDER / bundled, "in the package"
+    else:
+        urls = urls[::-1] if weights == TORCHSR else urls
+        path, source = _published(urls, network, Path(cache).expanduser())
     _log.info("Weights of %s: %s (%s)", network, path, source)
     return path
 
 
-def _find(
-    weights: str | None, bundled: str, network: str, published: Sequence[Published], cache: Path
-) -> tuple[Path, str]:
-    if weights is not None and weights not in (OFFICIAL, TORCHSR):
-        path = Path(weights).expanduser()
-        if not path.is_file():
-            raise UserError(f"no weights file at {path}; name one that exists with {OPTION}")
-        return path, "sr_model.weights"
-    path = _FOLDER / bundled
-    if weights is None and path.is_file():
-        return path, "bundled with the package"
-    if not published:
-        raise MissingWeightsError(
-            f"no published weights of {network} are known to this program; name a file with {OPTION}"
-        )
-    failures = []
-    for offer in reversed(published) if weights == TORCHSR else published:
-        failures.append(_fetched(offer, cache / offer.name))
-        if not failures[-1]:
-            return cache / offer.name, f"published at {offer.url}"
+def _published(urls: Sequence[str], network: str, cache: Path) -> tuple[Path, str]:
+    failures = [f"no published weights of {network} are known; name a file with {OPTION}=FILE"] if not urls else []
+    for url in urls:
+        path = cache / url.rpartition("/")[2]
+        if path.is_file() or not (failure := _download(url, path)):
+            return path, f"published at {url}"
+        failures.append(failure)
     raise MissingWeightsError("; ".join(failures))
 
 
-def _fetched(offer: Published, path: Path) -> str:
-    """Download a file unless it is there; return "", or in words why it cannot be had."""
-    if is_whole(path, offer):
-        return ""
-    if not _downloads.get():
-        return f"the weights {path} are not there, and nothing is downloaded for a report"
-    if offer.url not in _unreachable:  # asked once, not for every job of a sweep
-        try:
-            fetch(offer, path, OPTION)
-            return ""
-        except MissingWeightsError as error:
-            _unreachable[offer.url] = str(error)
-            _log.warning("%s", error)
-    return _unreachable[offer.url]
+@functools.cache  # asked once, not for every job of a sweep
+def _download(url: str, path: Path) -> str:
+    """Download a file, whole or not at all; "", or in words why it did not work."""
+    digits = re.search(r"-([0-9a-f]{8})\.", path.name)
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(TIMEOUT)  # torch.hub has none of its own
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        torch.hub.download_url_to_file(url, str(path), digits and digits[1], progress=sys.stderr.isatty())
+    except Exception as error:  # no network, another status than 200, no HTTP at all, another hash, a folder of others
+        failure = f"{url} could not be downloaded ({error}); put the file at {path} or name it with {OPTION}=FILE"
+        _log.warning("%s", failure)
+        return failure
+    finally:
+        socket.setdefaulttimeout(before)
+    return ""
 
 
 def load_weights(network: nn.Module, path: Path, name: str) -> None:
-    """Copy the weights of a file into a network of basicsr, which keeps its own number format.
-
-    Args:
-        network: receives the weights; every one of its tensors must be in the file, and no other.
-        path: safetensors, or a PyTorch file of tensors only, in one of the layouts of `layouts`.
-        name: what the network is called in messages.
+    """Fill a network of basicsr, which keeps its number format, with a file's tensors: all of them, no other.
 
     Raises:
-        UserError: in one line that names the file: not a weights file, damaged, with code in it, of another
-            network or another scale, or with NaN or infinite numbers in it.
+        UserError: the file is damaged, of another network or another scale, or holds NaN.
     """
-    fill(network, read_weights(path), path, name)
-
-
-def fill(network: nn.Module, state: dict[str, Tensor], path: Path, name: str) -> None:
-    """Copy the tensors that `read_weights` read into a network: the second half of `load_weights`."""
-    expected = network.state_dict()
+    expected, state = network.state_dict(), read_tensors(path, OPTION)
     try:
         spelt = [basicsr_names(names) for names in spellings(state)]
     except ValueError as error:
-        raise _another_network(path, name, str(error)) from None
+        raise refused(path, str(error)) from None
     state = max(spelt, key=lambda names: len(names.keys() & expected.keys()))
     enlarges, wanted = scale_of(state), scale_of(expected)
     if enlarges and wanted and enlarges != wanted:
-        raise UserError(
-            f"{path} holds weights of a network that enlarges {enlarges} times, but attack.scale={wanted}; choose "
-            f"attack.scale={enlarges} (or sr_model.scale={enlarges} alone), or name another file with {OPTION}"
-        )
+        raise refused(path, f"its network enlarges {enlarges} times; choose attack.scale={enlarges}, not {wanted}")
     mismatch = _first_mismatch(expected, state)
     if mismatch:
-        raise _another_network(path, name, mismatch)
+        raise refused(path, f"it does not hold {name}: {mismatch} (sr_model=spandrel reads other networks)")
     check_finite(state, path)
-    network.load_state_dict(state, strict=True)
+    network.load_state_dict(state)
+
+
+def refused(path: Path, why: str) -> UserError:
+    """The error of a file that is not used."""
+    return UserError(f"{OPTION}={path}: {why}")
 
 
 def check_finite(state: dict[str, Tensor], path: Path) -> None:
-    """Refuse weights with NaN or infinite numbers in them.
+    """Refuse weights with NaN or infinite numbers in them."""
+    damaged = next((name for name, tensor in state.items() if not torch.isfinite(tensor).all()), None)
+    if damaged:
+        raise refused(path, f"the file is damaged: its tensor {damaged!r} holds NaN or infinite numbers")
+
+
+def basicsr_names(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Tensors of EDSR by basicsr's names, from those of EDSR-PyTorch and torchSR, with or without mean-shift layers.
 
     Raises:
-        UserError: names the file and the tensor.
+        ValueError: two are of one layer, or the mean-shift layers shift by another mean than basicsr's network does.
+
+    >>> sorted(basicsr_names({"head.0.weight": torch.zeros(1), "body.0.body.2.bias": torch.zeros(1)}))
+    ['body.0.conv2.bias', 'conv_first.weight']
     """
-    for key, tensor in state.items():
-        if not torch.isfinite(tensor).all():
-            raise UserError(
-                f"{path} is damaged: its tensor {key!r} holds NaN or infinite numbers; "
-                f"name another file with {OPTION}"
-            )
+    if "head.0.weight" not in state:
+        return state
+    kept = {name: tensor for name, tensor in state.items() if name.partition(".")[0] not in _MEAN_SHIFTS}
+    renamed = {_renamed(name): tensor for name, tensor in kept.items()}
+    if len(renamed) < len(kept):
+        raise ValueError("two of its tensors stand for the same layer")
+    if _mean_shift_range(state) == 1.0:
+        # Trained on [0, 1] where basicsr's network computes in [0, 255]: its ends take the factor in.
+        for name, factor in (("conv_first.weight", 1 / 255), ("conv_last.weight", 255), ("conv_last.bias", 255)):
+            renamed[name] = renamed[name].float() * factor
+    return renamed
 
 
-def read_weights(path: Path) -> dict[str, Tensor]:
-    """Read the named tensors of a weights file; nothing in the file is ever run.
-
-    Args:
-        path: safetensors, or a PyTorch file of tensors only (bare, or below `params_ema`, `params` and the
-            like). The content tells which, not the name.
-
-    Returns:
-        Name → tensor, as in the file (see `spellings` for prefixes of the names).
-
-    Raises:
-        UserError: in one line that names the file and says why it was refused.
-    """
-    try:
-        with open(path, "rb") as file:
-            start = file.read(16)
-    except OSError as error:
-        raise UserError(
-            f"the weights file {path} cannot be read ({error.strerror}); name another with {OPTION}"
-        ) from None
-    is_pytorch = start.startswith((b"PK\x03\x04", b"\x80"))
-    content = _read_pytorch(path) if is_pytorch else _read_safetensors(path)
-    content = unwrapped(content)
-    if not isinstance(content, dict) or not content:
-        raise _not_weights(path, "it holds no named tensors")
-    for key, value in content.items():
-        if not isinstance(key, str) or not isinstance(value, Tensor):
-            raise _not_weights(path, f"its entry {key!r} is {type(value).__name__}, not a tensor")
-    return content
+def _renamed(name: str) -> str:
+    pattern, replacement = next((entry for entry in _NAMES if re.match(entry[0], name)), ("", ""))
+    return re.sub(pattern, replacement, name, count=1)
 
 
-def _read_safetensors(path: Path) -> Any:
-    try:
-        return load_file(path)
-    except SafetensorError:
-        raise _not_weights(path, "it is neither a whole safetensors file nor a PyTorch file") from None
-
-
-def _read_pytorch(path: Path) -> Any:
-    try:
-        return load_pytorch(path)
-    except pickle.UnpicklingError as error:
-        # torch refuses by an allow-list of what tensors need; its message runs over many lines.
-        if any(word in str(error) for word in _SIGNS_OF_CODE):
-            raise _not_weights(
-                path, "it was refused since it holds code or Python objects, not tensors only"
-            ) from None
-        raise _not_weights(path, "it is a damaged PyTorch file") from None
-    except Exception:  # damaged bytes make torch's reader raise anything, struct.error included
-        raise _not_weights(path, "it is a damaged PyTorch file") from None
-
-
-def _not_weights(path: Path, why: str) -> UserError:
-    return UserError(f"{path} is not a weights file: {why}; name another file with {OPTION}")
-
-
-def _another_network(path: Path, name: str, why: str) -> UserError:
-    return UserError(
-        f"{path} does not hold weights of {name}: {why}; name another file with {OPTION}, or sr_model=spandrel, which "
-        "reads other networks"
+def _mean_shift_range(state: dict[str, Tensor]) -> float | None:
+    """The range (255 or 1) for which the mean-shift layers are made; None where there are none."""
+    if not any(name.partition(".")[0] in _MEAN_SHIFTS for name in state):
+        return None
+    for value_range in (255.0, 1.0):
+        if all(_shifts_by(state, layer, sign * value_range) for layer, sign in _MEAN_SHIFTS.items()):
+            return value_range
+    raise ValueError(
+        "its layers sub_mean and add_mean do not shift by 255 × (0.4488, 0.4371, 0.4040), nor by that without the 255"
     )
 
 
+def _shifts_by(state: dict[str, Tensor], layer: str, factor: float) -> bool:
+    weight, bias = (state.get(f"{layer}.{part}", torch.zeros(0)).float() for part in ("weight", "bias"))
+    return (
+        weight.shape == (3, 3, 1, 1)
+        and bias.shape == (3,)
+        and torch.allclose(weight[:, :, 0, 0], torch.eye(3), rtol=0, atol=1e-3)
+        and torch.allclose(bias, factor * _RGB_MEAN, rtol=1e-3, atol=0)  # half precision rounds it
+    )
+
+
+def scale_of(state: dict[str, Tensor]) -> int | None:
+    """How many times a network of basicsr enlarges, by its shapes; None where they do not say.
+
+    >>> scale_of({"upsample.0.weight": torch.zeros(36, 4, 3, 3)})
+    3
+    """
+    first = state.get("upsample.0.weight")
+    if first is None or first.ndim != 4:
+        return None
+    steps = sum(bool(re.fullmatch(r"upsample\.\d+\.weight", name)) for name in state)
+    return {4: 2**steps, 9: 3}.get(first.shape[0] // first.shape[1])
+
+
 def _first_mismatch(expected: dict[str, Tensor], found: dict[str, Tensor]) -> str:
-    """Say in words how two sets of named tensors first differ, or return "" when they agree."""
-    for key in expected:
-        if key not in found:
-            return f"its tensor {key!r} is missing"
-    for key, tensor in found.items():
-        if key not in expected:
-            return f"it has a tensor {key!r} that the network has not"
-        if tensor.shape != expected[key].shape:
-            return (
-                f"its tensor {key!r} has shape {tuple(tensor.shape)} instead of {tuple(expected[key].shape)}"
-            )
+    """How two sets of named tensors first differ, in words; "" where they agree."""
+    for name in expected:
+        if name not in found:
+            return f"its tensor {name!r} is missing"
+    for name, tensor in found.items():
+        if name not in expected:
+            return f"it has a tensor {name!r} that the network has not"
+        if tensor.shape != expected[name].shape:
+            return f"its tensor {name!r} has shape {tuple(tensor.shape)} instead of {tuple(expected[name].shape)}"
         if not tensor.is_floating_point():
-            return f"its tensor {key!r} is {tensor.dtype} instead of floating point"
+            return f"its tensor {name!r} is {tensor.dtype} instead of floating point"
     return ""

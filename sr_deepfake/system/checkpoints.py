@@ -1,8 +1,11 @@
 """Files of weights as programs write them: what is around the tensors, and before their names. Read as data."""
 
+import pickle
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from sr_deepfake.system.errors import UserError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -17,6 +20,47 @@ PREFIXES = (
     "module.", "_orig_mod.", "netG.", "backbone.", "model.", "net.", "network.", "encoder.", "detector.", "generator.",
 )  # fmt: skip
 _COUNTERS = ("n_averaged",)  # of torch's AveragedModel: no weights
+_SIGNS_OF_CODE = ("GLOBAL", "Unsupported", "class")  # in torch's message when it meets more than tensors
+
+
+def read_tensors(path: Path, option: str) -> "dict[str, Tensor]":
+    """Read the named tensors of a file of weights; nothing in the file is ever run.
+
+    Args:
+        path: safetensors, or a PyTorch file of tensors (bare, or below `state_dict`, `params_ema` and the like). The
+            content tells which, not the name.
+        option: that names the file, for messages.
+
+    Returns:
+        Name → tensor, as in the file (see `spellings` for prefixes of the names).
+
+    Raises:
+        UserError: there is no such file, it is damaged, holds code, or no tensors.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+    from torch import Tensor
+
+    try:
+        with open(path, "rb") as file:
+            is_pytorch = file.read(4).startswith((b"PK\x03\x04", b"\x80"))
+    except OSError as error:
+        raise UserError(f"{option}={path}: the file cannot be read ({error.strerror})") from None
+    try:
+        content = unwrapped(load_pytorch(path) if is_pytorch else load_file(path))
+    except SafetensorError:
+        raise UserError(f"{option}={path}: this is neither a whole safetensors file nor a PyTorch file") from None
+    except Exception as error:  # damaged bytes make torch's reader raise anything, struct.error included
+        if isinstance(error, pickle.UnpicklingError) and any(sign in str(error) for sign in _SIGNS_OF_CODE):
+            raise UserError(
+                f"{option}={path}: the file holds code, which is not run. Save the network's state_dict() alone"
+            ) from None
+        raise UserError(f"{option}={path}: this PyTorch file is damaged") from None
+    tensors = content if isinstance(content, Mapping) else {}
+    tensors = {str(name): value for name, value in tensors.items() if isinstance(value, Tensor)}
+    if not tensors:
+        raise UserError(f"{option}={path}: the file holds no named tensors")
+    return tensors
 
 
 def load_pytorch(path: Path) -> Any:
@@ -28,12 +72,7 @@ def load_pytorch(path: Path) -> Any:
     import numpy as np
     import torch
 
-    numbers: list[Any] = [
-        np.dtype,
-        type(np.dtype(np.float64)),
-        type(np.dtype(np.float32)),
-        type(np.dtype(np.int64)),
-    ]
+    numbers: list[Any] = [np.dtype, type(np.dtype(np.float64)), type(np.dtype(np.float32)), type(np.dtype(np.int64))]
     scalar = np._core.multiarray.scalar  # type: ignore[attr-defined]  # how NumPy pickles a number
     # By the name that files of NumPy 1 have, too.
     with torch.serialization.safe_globals([*numbers, scalar, (scalar, "numpy.core.multiarray.scalar")]):

@@ -8,22 +8,12 @@ from collections.abc import Iterable, Iterator
 from typing import TextIO, TypeVar
 
 from rich.console import Console, RenderableType
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    Task,
-    TextColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
 WIDE = 10_000  # columns of plain text
 # For output that cannot show them; a result must never be lost to an encoding.
-_ASCII = str.maketrans(
-    {"–": "-", "×": "x", "─": "-", "━": "-", "✓": "v", "Δ": "d", "↓": "-", "↑": "+", "→": ">"}
-)
+_ASCII = str.maketrans({"–": "-", "×": "x", "─": "-", "━": "-", "✓": "v", "Δ": "d", "↓": "-", "↑": "+", "→": ">"})
 
 
 def on_a_terminal() -> bool:
@@ -90,13 +80,7 @@ def track(items: Iterable[Item], total: int, title: str, unit: str, show: bool =
     if not console.is_terminal:
         yield from _logged(items, total, title, unit)
         return
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        _Rate(unit),
-        TimeRemainingColumn(),
-    )
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Rate(unit), TimeRemainingColumn())
     with Progress(*columns, console=console) as progress:
         yield from progress.track(items, total=total, description=title)
 

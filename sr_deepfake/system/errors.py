@@ -1,6 +1,5 @@
 """Errors that a user can mend: they are shown as one message, without a traceback."""
 
-import difflib
 from collections.abc import Iterable
 
 
@@ -29,39 +28,23 @@ class SourceError(Exception):
         return f"{self.reason}: {self.detail}"
 
 
-def nearest(word: str, choices: Iterable[str]) -> str:
-    """Return " Did you mean 'x'?" for the choice nearest to `word`, or "" when none is near.
-
-    Example:
-        >>> nearest("resnet51", ["swin", "resnet50"])
-        " Did you mean 'resnet50'?"
-        >>> nearest("zzz", ["swin", "resnet50"])
-        ''
-    """
-    lowered = {choice.lower(): choice for choice in choices}
-    found = difflib.get_close_matches(word.lower(), lowered, n=1, cutoff=0.5)
-    return f" Did you mean {lowered[found[0]]!r}?" if found else ""
-
-
 def choose(value: object, choices: Iterable[str], option: str) -> str:
     """Return `value` as one of `choices`, as written in a configuration (true and false count as words).
 
     Raises:
-        UserError: `value` is none of them; the message names the nearest and all of them.
+        UserError: `value` is none of them; the message names all of them.
 
     Example:
         >>> choose(True, ["auto", "true", "false"], "model.pretrained")
         'true'
         >>> choose("atuo", ["auto", "none"], "key")
         Traceback (most recent call last):
-        sr_deepfake.system.errors.UserError: key='atuo' is not a choice. Did you mean 'auto'? Choices: auto, none.
+        sr_deepfake.system.errors.UserError: key='atuo' is not a choice. Choices: auto, none.
     """
     known = list(choices)
     word = str(value).lower() if isinstance(value, bool) else str(value)
     if word not in known:
-        raise UserError(
-            f"{option}={word!r} is not a choice.{nearest(word, known)} Choices: {', '.join(known)}."
-        )
+        raise UserError(f"{option}={word!r} is not a choice. Choices: {', '.join(known)}.")
     return word
 
 

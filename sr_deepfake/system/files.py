@@ -52,12 +52,29 @@ def write_json(path: Path, content: Any) -> None:
         beside.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n")
 
 
+def digest(content: Any) -> str:
+    """Hash plain values: 64 hexadecimal digits of their canonical JSON, which differ when anything in it differs.
+
+    Example:
+        >>> digest({"a": 1, "b": 2}) == digest({"b": 2, "a": 1}), digest({"a": 1}) == digest({"a": 1.5})
+        (True, False)
+    """
+    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def file_digest(*paths: Path) -> str:
+    """Hash the bytes of files: 64 hexadecimal digits."""
+    found = hashlib.sha256()
+    for path in paths:
+        with path.open("rb") as file:
+            found.update(hashlib.file_digest(file, "sha256").digest())
+    return found.hexdigest()
+
+
 def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Write a CSV file, whole or not at all (UTF-8; what is no UTF-8 in a file's name as its bytes)."""
-    with (
-        replacing(path) as beside,
-        beside.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file,
-    ):
+    with replacing(path) as beside, beside.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(columns)
         writer.writerows(rows)

@@ -15,11 +15,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_INSTRUCTIONS = (
-    "avx512_bf16",
-    "amx_bf16",
-    "sve_bf16",
-)  # without them a CPU emulates bf16, slower than float32
+_INSTRUCTIONS = ("avx512_bf16", "amx_bf16", "sve_bf16")  # without them a CPU emulates bf16, slower than float32
 # What a driver of NVIDIA leaves to be found, whether torch can use it or not.
 _NVIDIA = ("/dev/nvidia[0-9]*", "/proc/driver/nvidia/gpus/*", "/usr/lib/wsl/lib/nvidia-smi")
 
@@ -50,11 +46,7 @@ def unusable_gpu(root: Path = Path("/")) -> str | None:
     import torch
 
     there = any(found for pattern in _NVIDIA for found in root.glob(pattern.lstrip("/")))
-    if (
-        not there
-        or torch.cuda.is_available()
-        or os.environ.get("CUDA_VISIBLE_DEVICES", "all").strip() in ("", "-1")
-    ):
+    if not there or torch.cuda.is_available() or os.environ.get("CUDA_VISIBLE_DEVICES", "all").strip() in ("", "-1"):
         return None
     if torch.version.cuda is None:
         return (
@@ -89,6 +81,13 @@ def exact_float32(device: str) -> Iterator[None]:
         torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = products, convolutions
 
 
+def forbid_tf32() -> None:
+    """Let float32 keep all its bits in this process: torch allows cuDNN's convolutions to shorten them."""
+    import torch
+
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
+
+
 def fast_dtype(device: "torch.device") -> "torch.dtype":
     """Return the fastest number format that a device multiplies natively.
 
@@ -111,16 +110,20 @@ def fast_dtype(device: "torch.device") -> "torch.dtype":
     return torch.float16 if torch.cuda.get_device_capability() >= (7, 0) else torch.float32
 
 
-def precision(accelerator: str) -> str:
-    """Lightning's name of the number format in which a device trains fast.
+def precision(accelerator: str, requested: str | None = None, otherwise: str | None = None) -> str:
+    """Lightning's name of the number format of a training.
 
     Args:
         accelerator: "gpu", "mps" or "cpu".
+        requested: the format, as "32-true"; None: `otherwise`.
+        otherwise: the format where none is requested; None: the one that the device trains fast in.
 
     Example:
         >>> precision("mps")
         '32-true'
     """
+    if requested is not None or otherwise is not None:
+        return requested or str(otherwise)
     import torch
 
     name = best_accelerator() if accelerator == "auto" else accelerator

@@ -49,12 +49,7 @@ class ProgressLines(ProgressBar):
         self._last = time.monotonic()
 
     def on_train_batch_end(
-        self,
-        trainer: lightning.Trainer,
-        pl_module: lightning.LightningModule,
-        outputs: Any,
-        batch: Any,
-        batch_idx: int,
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Say the epoch, the batch and what the trainer shows on a bar."""
         shown = self.get_metrics(trainer, pl_module)

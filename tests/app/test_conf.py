@@ -9,27 +9,29 @@ import torch
 import wandb
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import InstantiationException
-from hydra.utils import get_class, instantiate
+from hydra.utils import get_class, get_method, instantiate
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import Logger
 from omegaconf import OmegaConf
 from torch import nn
 
 from sr_deepfake.app.configuration import CONF
+from sr_deepfake.app.overrides import expanded
 from sr_deepfake.attacks import Attack
 from sr_deepfake.data import FaceDataModule
 from sr_deepfake.data.defence import Defence
 from sr_deepfake.detectors import Detector
-from sr_deepfake.detectors.external.base import ExternalDetector
+from sr_deepfake.detectors.external.detector import ExternalDetector
 from sr_deepfake.system.errors import MissingWeightsError, UserError
 
-GROUPS = sorted(folder.name for folder in CONF.iterdir() if folder.is_dir() and folder.name != "hydra")
+GROUPS = sorted(folder.name for folder in CONF.iterdir() if folder.is_dir() and folder.name not in ("hydra", "_base"))
 CHOICES = [(group, file.stem) for group in GROUPS for file in sorted((CONF / group).glob("*.yaml"))]
 PROGRAMS = ["train", "prepare", "evaluate"]
 EXTRA = {
     ("model", "timm"): ["model.backbone=resnet18"],
-    ("forgery_method", "named"): ["forgery_method.name=X"],
     ("data", "folder"): ["data.source.root=there"],
+    ("data", "csv"): ["data.source.list=there.csv"],
+    ("data", "deepfakebench"): ["data.source.root=there"],
     ("sr_model", "rrdb"): ["attack.scale=4"],
 }
 
@@ -45,33 +47,19 @@ def compose(program, overrides=()):
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_programs_compose(program):
     cfg = compose(program)
-    assert cfg.data.source._target_.endswith("Sample")
+    assert cfg.data.source.name == "sample"
     assert cfg.protocol.name == "quick"  # the sample brings it along
     for name in cfg:  # every interpolation resolves, as it must where a run's configuration is written
         if name != "hydra" and not OmegaConf.is_missing(cfg, name) and OmegaConf.is_config(cfg[name]):
             assert OmegaConf.to_container(cfg[name], resolve=True) is not None
     if program != "evaluate":
-        assert cfg.run_name.startswith(
-            "efficientnet_lite0-Deepfakes-sr"
-        )  # which the sample brings along, too
-
-
-@pytest.mark.parametrize("logger", ["csv", "wandb", "none"])
-def test_the_training_of_a_network_composes_with_every_logger(logger):
-    cfg = compose("train_sr", [f"logger={logger}"])
-    assert OmegaConf.to_container(cfg.patches, resolve=True)["scale"] == 2
-    if logger == "wandb":
-        assert OmegaConf.to_container(cfg.logger, resolve=True)["name"] == "edsr_16x64_x2"
+        assert cfg.run_name.startswith("efficientnet_lite0-Deepfakes-sr")  # which the sample brings along, too
 
 
 @pytest.mark.parametrize(("group", "choice"), CHOICES)
 def test_every_choice_composes(group, choice):
-    cfg = compose(
-        "train", [f"{group}={choice}", *EXTRA.get((group, choice), [])] if group != "callbacks" else []
-    )
-    plain = OmegaConf.to_container(
-        OmegaConf.masked_copy(cfg, [key for key in cfg if key != "hydra"]), resolve=True
-    )
+    cfg = compose("train", [f"{group}={choice}", *EXTRA.get((group, choice), [])] if group != "callbacks" else [])
+    plain = OmegaConf.to_container(OmegaConf.masked_copy(cfg, [key for key in cfg if key != "hydra"]), resolve=True)
     assert group == "experiment" or plain[group]
 
 
@@ -84,10 +72,10 @@ def choices(group):
     return [choice for name, choice in CHOICES if name == group]
 
 
-ELSEWHERE = {"checkpoint", "huggingface", "onnx", "python", "torchscript"}
+EXTERNAL = {"checkpoint", "huggingface", "onnx", "python", "torchscript"}
 
 
-@pytest.mark.parametrize("choice", sorted(set(choices("model")) - ELSEWHERE))
+@pytest.mark.parametrize("choice", sorted(set(choices("model")) - EXTERNAL))
 def test_a_model_is_a_lightning_module_with_its_optimizer(choice):
     cfg = compose("train", [f"model={choice}", "model.pretrained=false", *EXTRA.get(("model", choice), [])])
     detector = instantiate(cfg.model)
@@ -97,29 +85,29 @@ def test_a_model_is_a_lightning_module_with_its_optimizer(choice):
     assert detector.label == cfg.model.label
 
 
-@pytest.mark.parametrize("choice", sorted(ELSEWHERE))
-def test_a_model_from_elsewhere_asks_for_its_file(choice):
+@pytest.mark.parametrize("choice", sorted(EXTERNAL))
+def test_an_external_model_asks_for_its_file(choice):
     extra = ["model.backbone=resnet18"] if choice == "checkpoint" else []
     key = "factory" if choice == "python" else "path"
     cfg = compose("evaluate", [f"model={choice}", f"model.{key}=nowhere/mine.file", *extra])
-    kind = get_class(cfg.model._target_)
-    assert issubclass(kind, ExternalDetector)
+    assert get_class(cfg.model._target_) is ExternalDetector
     with pytest.raises(InstantiationException, match=rf"model\\?\.{key}=nowhere"):
         instantiate(cfg.model)
-    assert set(cfg.model) - {"_target_", "_convert_"} <= set(signature(kind).parameters) | set(
-        signature(ExternalDetector).parameters
+    options = set(signature(ExternalDetector).parameters) | set(
+        signature(get_method(cfg.model.open._target_)).parameters
     )
+    assert set(cfg.model) - {"_target_", "_convert_"} <= options
+    with pytest.raises(InstantiationException, match=r"model\\?\.path is missing"):
+        instantiate(compose("evaluate", [f"model={choice}", *extra]).model)
 
 
 @pytest.mark.parametrize("choice", choices("data"))
 def test_data_is_a_data_module(choice):
-    data = built("data", choice)
+    extra = [f"forgery={choice}"] if choice in ("csv", "deepfakebench") else []  # whose methods are those of a list
+    data = instantiate(compose("train", [f"data={choice}", *extra, *EXTRA.get(("data", choice), [])]).data)
     assert isinstance(data, FaceDataModule)
     assert isinstance(data, lightning.LightningDataModule)
     assert data.source.name == choice
-    assert data.forgery == {"sample": "Deepfakes", "ffpp": "Deepfakes", "folder": "fake"}.get(
-        choice, data.forgery
-    )
     assert data.defence is None
 
 
@@ -145,10 +133,8 @@ def test_an_sr_model_is_a_network_of_the_attacks_scale(choice, tmp_path, monkeyp
     """Or the line that says where its weights are missing: few come with the package."""
     from sr_deepfake.super_resolution import weights
 
-    monkeypatch.setattr(weights, "fetch", no_network)
-    cfg = compose(
-        "train", [f"sr_model={choice}", f"paths.cache={tmp_path}", *EXTRA.get(("sr_model", choice), [])]
-    )
+    monkeypatch.setattr(weights, "_download", lambda url, path: "there is no network")
+    cfg = compose("train", [f"sr_model={choice}", f"paths.cache={tmp_path}", *EXTRA.get(("sr_model", choice), [])])
     if choice != "edsr":
         with pytest.raises(hydra.errors.InstantiationException) as missing:
             instantiate(cfg.sr_model)
@@ -158,10 +144,6 @@ def test_an_sr_model_is_a_network_of_the_attacks_scale(choice, tmp_path, monkeyp
     assert isinstance(network, nn.Module)
     assert network.scale == 2
     assert network(torch.rand(1, 3, 8, 8)).shape == (1, 3, 16, 16)
-
-
-def no_network(*arguments, **options):
-    raise MissingWeightsError("there is no network")
 
 
 @pytest.mark.parametrize("choice", choices("trainer"))
@@ -199,7 +181,7 @@ def test_callbacks_are_callbacks_by_name(protocol):
     ours = protocol == "authors_code"
     assert names["model_checkpoint"] == ("PreviousEpochCheckpoint" if ours else "ModelCheckpoint")
     assert names["early_stopping"] == ("PreviousEpochStopping" if ours else "EarlyStopping")
-    assert set(names) == set(choices("callbacks")) - {"default", "authors_code"}
+    assert set(names) == set(choices("callbacks")) - {"default", "authors_code"} | ({"rounded_loss"} if ours else set())
     assert "early_stopping" not in compose("train", ["~callbacks.early_stopping"]).callbacks
 
 
@@ -225,18 +207,17 @@ def test_the_groups_that_users_type_exist():
         "model": {
             "resnet50", "swin", "xception", "efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2", "timm",
         },
-        "forgery_method": {"Deepfakes", "Face2Face", "FaceSwap", "FaceShifter", "NeuralTextures", "fake"},
         "attack": {
             "none", "sr", "bicubic", "restoration", "jpeg", "webp", "upload", "blur", "noise", "h264", "resize",
             "chain",
         },
         "sr_model": {"edsr", "edsr_large", "spandrel"},
-        "data": {"sample", "ffpp", "folder"},
+        "data": {"sample", "ffpp", "folder", "csv", "celebdf", "dfdc", "dfd", "deepfakebench"},
         "protocol": {"paper", "authors_code", "quick"},
         "trainer": {"auto", "cpu", "gpu", "t4", "ddp"},
         "logger": {"csv", "wandb", "tensorboard", "mlflow", "none"},
         "experiment": {
-            "demo", "paper", "authors_code", "sample_sweep", "resolution", "sr_models", "defence", "transfer",
+            "demo", "paper", "authors_code", "correlation", "sample_sweep", "resolution", "sr_models", "defence", "transfer",
         },
         "defence": {"none", "sr", "bicubic"},
     }  # fmt: skip
@@ -258,11 +239,66 @@ def test_the_protocols_differ_as_documented():
     assert (paper.input, authors.input) == ("normalised", "bgr255")
     assert (paper.epochs, paper.optimizer.lr, paper.batch_size) == (30, 0.01, 32)
     assert paper.optimizer._target_ == "torch.optim.SGD"
-    swin = [
-        compose("train", [f"protocol={name}", "model=swin"]).model.backbone
-        for name in ("paper", "authors_code")
-    ]
+    swin = [compose("train", [f"protocol={name}", "model=swin"]).model.backbone for name in ("paper", "authors_code")]
     assert swin == ["swin_small_patch4_window7_224.ms_in1k", "swin_tiny_patch4_window7_224.ms_in1k"]
+
+
+def test_the_published_scripts_compute_in_float32():
+    """As part of the protocol, not of the experiment alone."""
+    for words, precision in (
+        (["protocol=authors_code"], "32-true"),
+        (["protocol=authors_code", "trainer=t4"], "32-true"),
+        (["protocol=authors_code", "trainer.precision=16-mixed"], "16-mixed"),
+        (["trainer=t4"], "16-mixed"),
+        (["experiment=paper"], "32-true"),
+    ):
+        assert compose("train", words).trainer.precision == precision
+
+
+def test_the_published_scripts_choose_epochs_by_rounded_losses_of_batches():
+    callbacks = compose("train", ["protocol=authors_code"]).callbacks
+    assert callbacks.rounded_loss.batch_size == 32
+    assert callbacks.model_checkpoint.monitor == callbacks.early_stopping.monitor == "val/rounded_loss"
+    assert "rounded_loss" not in compose("train", ["protocol=paper"]).callbacks
+
+
+def jobs(*overrides):
+    cfg = compose("train", [word for word in overrides if "," not in word])
+    params = [f"{key}={value}" for key, value in cfg.hydra.sweeper.params.items()]
+    return [compose("train", job) for job in expanded(params, overrides)]
+
+
+@pytest.mark.parametrize(
+    ("experiment", "swin", "weights"),
+    [
+        ("paper", "swin_small_patch4_window7_224.ms_in1k", "official"),
+        ("authors_code", "swin_tiny_patch4_window7_224.ms_in1k", "torchsr"),
+    ],
+)
+def test_the_papers_grid(experiment, swin, weights):
+    found = jobs(f"experiment={experiment}")
+    assert len(found) == len({(job.model.label, job.forgery, job.run_name) for job in found}) == 30
+    assert {job.model.backbone for job in found} == {"resnet50.tv2_in1k", swin, "legacy_xception.tf_in1k"}
+    for job in found:
+        assert (job.protocol.name, job.data.source.name) == (experiment, "ffpp")
+        assert (job.model.pretrained, job.sr_model.weights, job.trainer.precision) == (True, weights, "32-true")
+
+
+@pytest.mark.parametrize(
+    ("experiment", "count"),
+    [("sample_sweep", 30), ("resolution", 5), ("sr_models", 30), ("defence", 4), ("transfer", 25), ("correlation", 15)],
+)
+def test_the_other_experiments_compose(experiment, count):
+    found = jobs(f"experiment={experiment}")
+    assert len(found) == count
+    if experiment == "correlation":
+        assert {(job.data.test_side, job.attack.scale, job.protocol.name) for job in found} == {
+            (224, 4, "authors_code")
+        }
+    if experiment in ("resolution", "sr_models", "defence", "transfer"):
+        paper = compose("train", [f"experiment={experiment}", "data=ffpp"])
+        assert (paper.sr_model.weights, paper.trainer.precision) == ("official", "32-true")
+        assert compose("train", [f"experiment={experiment}"]).sr_model.weights is None
 
 
 def test_the_command_line_wins_over_what_the_sample_brings():

@@ -7,42 +7,68 @@ import pytest
 
 def python(*arguments, cwd, **environment):
     return subprocess.run(
-        [sys.executable, *arguments],
-        cwd=cwd,
-        env=os.environ | environment,
-        capture_output=True,
-        text=True,
-        timeout=120,
+        [sys.executable, *arguments], cwd=cwd, env=os.environ | environment, capture_output=True, text=True, timeout=120
     )
 
 
-@pytest.mark.parametrize("program", ["train", "prepare", "evaluate"])
-def test_help_and_typos_import_nothing_heavy(program, tmp_path):
-    code = (
-        "import runpy, sys\n"
-        "try:\n    runpy.run_module('sr_deepfake.' + sys.argv.pop(1), run_name='__main__', alter_sys=True)\n"
-        "finally:\n"
-        "    print('heavy', sorted({'torch', 'pandas', 'lightning', 'cv2', 'numpy'} & set(sys.modules)))\n"
-    )
-    mistyped = python("-c", code, program, "model=resnet51", cwd=tmp_path)
-    assert mistyped.returncode == 2
-    assert mistyped.stdout == "heavy []\n"
-    shown = python("-c", code, program, "--help", cwd=tmp_path)
-    assert shown.returncode == 0
-    assert "forgery" in shown.stdout
+WATCHED = """import runpy, sys
+try:
+    runpy.run_module('sr_deepfake.' + sys.argv.pop(1), run_name='__main__', alter_sys=True)
+finally:
+    print('heavy', sorted({'torch', 'pandas', 'lightning', 'cv2', 'numpy'} & set(sys.modules)))
+"""
+
+
+@pytest.mark.parametrize(
+    ("program", "arguments", "status", "words"),
+    [
+        (
+            "train",
+            ["model=resnet51"],
+            1,
+            "Could not find 'model/resnet51'\n\nAvailable options in 'model':\n\tcheckpoint",
+        ),
+        ("train", ["model.bckbone=x"], 1, "Key 'bckbone' is not in struct"),
+        ("train", ["forgery=faceswap"], 1, "forgery='faceswap' is not a choice. Choices: Deepfakes, Face2Face"),
+        ("evaluate", ["modl=swin"], 1, "Key 'modl' is not in struct"),
+        ("prepare", ["--help"], 0, "python -m sr_deepfake.prepare data=ffpp data.root="),
+    ],
+)
+def test_help_and_typos_are_answered_without_anything_heavy(program, arguments, status, words, tmp_path):
+    shown = python("-c", WATCHED, program, *arguments, cwd=tmp_path, SR_DEEPFAKE_DATA="ffpp")
+    assert shown.returncode == status
+    assert words in shown.stdout + shown.stderr
     assert shown.stdout.endswith("heavy []\n")
-    assert not any(tmp_path.iterdir())
+    assert "Traceback" not in shown.stderr
 
 
-def test_a_typo_ends_with_status_2_and_one_line(tmp_path):
-    ended = python("-m", "sr_deepfake.train", "modl=swin", cwd=tmp_path)
-    assert ended.returncode == 2
-    assert ended.stderr == "error: there is no option 'modl'. Did you mean 'model'?\n"
-
-
-def test_what_a_user_can_mend_is_told_without_a_traceback(tmp_path):
+def test_what_a_user_can_fix_is_said_without_a_traceback(tmp_path):
     ended = python("-m", "sr_deepfake.train", "data=ffpp", cwd=tmp_path)
     assert ended.returncode == 1
     assert "faces.parquet is missing" in ended.stdout + ended.stderr
     assert "sr_deepfake.prepare data=ffpp data.root=" in ended.stdout + ended.stderr
     assert "Traceback" not in ended.stdout + ended.stderr
+
+
+def test_the_programs_are_listed(tmp_path):
+    listed, unknown = (python("-m", "sr_deepfake", *words, cwd=tmp_path) for words in ([], ["trian"]))
+    assert (listed.returncode, unknown.returncode) == (0, 2)
+    assert unknown.stderr.startswith("error: unknown program 'trian'\n")
+    assert unknown.stderr.endswith(listed.stdout)
+
+
+def test_the_environment_names_a_default_data_set_which_an_experiment_does_not_take(tmp_path):
+    """It was appended to the arguments, which broke `experiment=demo` and `--cfg job`."""
+    for words, name in (([], "ffpp"), (["experiment=demo"], "sample"), (["data=celebdf"], "celebdf")):
+        ended = python("-m", "sr_deepfake.train", *words, "--cfg", "job", cwd=tmp_path, SR_DEEPFAKE_DATA="ffpp")
+        assert f"    name: {name}\n" in ended.stdout
+        assert f"name: {'quick' if name == 'sample' else 'paper'}\n" in ended.stdout
+
+
+def test_a_folder_of_configurations_of_ones_own(tmp_path):
+    """With hydra.searchpath as with --config-dir."""
+    (tmp_path / "conf" / "experiment").mkdir(parents=True)
+    (tmp_path / "conf" / "experiment" / "mine.yaml").write_text("# @package _global_\nseed: 77\n")
+    for words in ([f"hydra.searchpath=[{tmp_path / 'conf'}]"], ["--config-dir", str(tmp_path / "conf")]):
+        ended = python("-m", "sr_deepfake.train", *words, "experiment=mine", "--cfg", "job", cwd=tmp_path)
+        assert ended.stdout.startswith("seed: 77\n")

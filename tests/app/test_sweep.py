@@ -7,6 +7,7 @@ import signal
 import pytest
 from forked import TINY, results, run
 
+from sr_deepfake.experiment.jobs import read_jobs
 from sr_deepfake.system.errors import UserError, last_line
 
 SWEEP = ["-m", *TINY, "forgery=FaceSwap"]
@@ -14,8 +15,7 @@ SWEEP = ["-m", *TINY, "forgery=FaceSwap"]
 
 def states(folder):
     """What became of each attack."""
-    runs = [json.loads(file.read_text()) for file in (folder / "outputs" / "status").glob("[!.]*.json")]
-    return {run_["attack"]: run_ for run_ in runs}
+    return {job.overrides[-1].removeprefix("attack="): job for job in read_jobs(folder / "outputs")}
 
 
 def test_jobs_that_fail_stop_no_other_and_are_listed(crops):
@@ -32,7 +32,7 @@ def test_jobs_that_fail_stop_no_other_and_are_listed(crops):
 
         sweep.check_weights = lambda config: None  # the job is to meet the mistake itself
 
-    arguments = [*SWEEP, "attack=sr,jpeg,none", "sr_model.weights=nowhere.safetensors"]
+    arguments = [*SWEEP, "sr_model.weights=nowhere.safetensors", "attack=sr,jpeg,none"]
     shown = run("train", *arguments, cwd=crops, status=1, before=bug)
     listing = shown[shown.index("2 job(s) of the sweep failed") :]
     assert "nowhere.safetensors" in listing
@@ -41,14 +41,13 @@ def test_jobs_that_fail_stop_no_other_and_are_listed(crops):
     assert "attack=none" not in listing
     assert "Traceback" not in shown
     (done,) = results(crops)
-    assert json.loads(done.read_text())["run"]["attack"] == "none"
+    assert json.loads(done.read_text())["run"]["attack"]["name"] == "none"
     (sweep,) = (crops / "outputs" / "sweeps" / "train").iterdir()
     assert "Traceback" in (sweep / "1" / "train.log").read_text()
-    assert str(sweep / "1" / "train.log") in listing
-    assert not (sweep / "2" / "failed.json").exists()
-    assert states(crops)["sr-edsr-x2"]["error"].startswith("no weights file at nowhere.safetensors")
-    assert {name: run_["state"] for name, run_ in states(crops).items()} == {
-        "sr-edsr-x2": "failed", "jpeg": "failed", "none": "done",
+    assert str((sweep / "1").relative_to(crops)) in listing
+    assert states(crops)["sr"].error.startswith("sr_model.weights=nowhere.safetensors: there is no such file")
+    assert {name: job.state for name, job in states(crops).items()} == {
+        "sr": "failed", "jpeg": "failed", "none": "done",
     }  # fmt: skip
 
 
@@ -64,7 +63,6 @@ def test_the_same_command_does_only_what_is_missing(crops):
     arguments = [*SWEEP, "attack=none,bicubic"]
     run("train", *arguments, cwd=crops)
     before = {file: file.stat().st_mtime_ns for file in results(crops)}
-    seconds = {name: run_["seconds"] for name, run_ in states(crops).items()}
     next(iter(before)).unlink()
     shown = run("train", *arguments, cwd=crops)
     assert shown.count("Already done") == 1
@@ -72,9 +70,32 @@ def test_the_same_command_does_only_what_is_missing(crops):
     after = {file: file.stat().st_mtime_ns for file in results(crops)}
     assert after.keys() == before.keys()
     assert sum(after[file] != before[file] for file in before) == 1
-    kept = {name: run_["seconds"] for name, run_ in states(crops).items()}
-    assert sum(kept[name] == seconds[name] for name in kept) >= 1
     assert "Already done" not in run("train", *arguments, "evaluate.force=true", cwd=crops)
+
+
+def test_two_thresholds_are_two_results(crops):
+    """They had one folder: the last won, and status showed both done."""
+    run("train", *SWEEP, "attack=none", "threshold.fpr=0.01,0.3", cwd=crops)
+    found = [json.loads(file.read_text()) for file in results(crops)]
+    assert sorted(result["run"]["threshold_fpr"] for result in found) == [0.01, 0.3]
+    assert len({result["metrics"]["threshold"]["value"] for result in found}) == 2
+    assert all(job.state == "done" and len(job.results) == 1 for job in read_jobs(crops / "outputs"))
+
+
+def test_finished_work_is_found_from_another_folder_and_after_a_move(crops, tmp_path):
+    """An absolute path, another working directory, moved outputs: it was scored again."""
+    run("train", *TINY, "forgery=FaceSwap", "attack=none", cwd=crops)
+    (before,) = results(crops)
+    other = tmp_path / "elsewhere"
+    other.mkdir()
+    words = [f"data.crops={crops}" if word.startswith("data.source.crops") else word for word in TINY]
+    words += ["forgery=FaceSwap", "attack=none"]
+    assert "Already done" in run("train", *words, f"paths.outputs={crops / 'outputs'}", cwd=other)
+    moved = (crops / "outputs").rename(tmp_path / "moved")
+    assert "Already done" in run("train", *words, f"paths.outputs={moved}", cwd=other)
+    assert [file.relative_to(moved) for file in moved.glob("results/*/metrics.json")] == [
+        before.relative_to(crops / "outputs")
+    ]
 
 
 def test_ctrl_c_ends_the_whole_sweep(crops):
@@ -85,30 +106,28 @@ def test_ctrl_c_ends_the_whole_sweep(crops):
 
     shown = run("train", *SWEEP, "attack=none,bicubic", cwd=crops, status=130, before=press)
     assert "run again, goes on" in shown
-    assert [run_["state"] for run_ in states(crops).values()] == ["running"]  # the second was never begun
+    assert [job.state for job in states(crops).values()] == ["interrupted"]  # the second was never begun
 
 
-def test_a_single_run_that_fails_tells_one_line_and_leaves_its_state(crops):
+def test_a_single_run_that_fails_prints_one_line_and_leaves_its_state(crops):
     shown = run("train", *TINY, "forgery=NeuralTextures", cwd=crops, status=1)
     assert shown.startswith("error: ")
     assert len(shown.splitlines()) == 1
-    (run_,) = states(crops).values()
-    assert run_["state"] == "failed"
-    assert f"error: {run_['error']}\n" == shown
+    (job,) = states(crops).values()
+    assert job.state == "failed"
+    assert f"error: {job.error}\n" == shown
 
 
 def test_outputs_that_cannot_be_written_end_any_program_at_once(tmp_path):
     (tmp_path / "file").write_text("")
     for program, arguments in (("train", []), ("train", ["-m", "seed=1,2"]), ("evaluate", ["detector=x"])):
         shown = run(program, *arguments, "paths.outputs=file/outputs", cwd=tmp_path, status=1)
-        assert shown.startswith(
-            "error: file/outputs cannot be written to (Not a directory); name another folder"
-        )
+        assert shown.startswith("error: file/outputs cannot be written to (Not a directory); name another folder")
         assert len(shown.splitlines()) == 1
 
 
 @pytest.mark.parametrize("sweep", [False, True])
-def test_a_full_disk_is_told_with_its_folder_and_the_training_goes_on_later(crops, sweep):
+def test_a_full_disk_is_named_with_its_folder_and_the_training_goes_on_later(crops, sweep):
     def full():
         from sr_deepfake.detectors import callbacks
 
@@ -136,7 +155,7 @@ def test_an_error_in_one_line():
 def test_missing_weights_end_a_sweep_before_anything_is_trained(crops):
     arguments = ["-m", *TINY, "forgery=FaceSwap", "attack=none,sr", "sr_model.weights=/nowhere.pt"]
     shown = run("train", *arguments, cwd=crops, status=1)
-    assert "error: no weights file at /nowhere.pt; name one that exists with sr_model.weights=FILE" in shown
+    assert "error: sr_model.weights=/nowhere.pt: there is no such file" in shown
     assert "Training" not in shown
 
 
@@ -149,9 +168,7 @@ def test_a_layer_that_cannot_be_deterministic_is_named(crops):
         step = Detector.training_step
 
         def with_put(self, batch, batch_idx):
-            torch.zeros(4).put_(
-                torch.tensor([1]), torch.ones(1)
-            )  # has no deterministic form, on a CPU either
+            torch.zeros(4).put_(torch.tensor([1]), torch.ones(1))  # has no deterministic form, on a CPU either
             return step(self, batch, batch_idx)
 
         Detector.training_step = with_put

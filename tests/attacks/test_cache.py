@@ -349,9 +349,7 @@ def test_a_disk_that_is_full_is_told_with_the_way_out(tmp_path, monkeypatch):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, "replace", full)
-    with pytest.raises(
-        UserError, match=r"No space left on device.*cache\.folder=.*cache\.attacked=false"
-    ) as told:
+    with pytest.raises(UserError, match=r"No space left on device.*cache\.folder=.*cache\.attacked=false") as told:
         attack(random_faces(1))
     assert str(attack.place(CPU)) in str(told.value)
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
@@ -496,9 +494,7 @@ def attack(tmp_path):
 
 @pytest.fixture
 def faces():
-    return torch.randint(
-        0, 256, (5, 3, 48, 48), generator=torch.Generator().manual_seed(0), dtype=torch.uint8
-    )
+    return torch.randint(0, 256, (5, 3, 48, 48), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
 
 
 def test_what_was_attacked_is_given_back_to_the_last_bit(attack, faces):

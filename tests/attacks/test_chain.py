@@ -13,9 +13,7 @@ def test_attacks_act_in_the_order_of_the_list():
     faces = as_faces(photos(2))
     blur, jpeg, resize = BlurAttack(2), JpegAttack(20), ResizeAttack(3)
     assert torch.equal(ChainAttack(first=blur, second=jpeg, third=resize)(faces), resize(jpeg(blur(faces))))
-    assert not torch.equal(
-        ChainAttack(first=jpeg, second=blur)(faces), ChainAttack(first=blur, second=jpeg)(faces)
-    )
+    assert not torch.equal(ChainAttack(first=jpeg, second=blur)(faces), ChainAttack(first=blur, second=jpeg)(faces))
     assert torch.equal(ChainAttack(only=jpeg)(faces), jpeg(faces))
 
 
@@ -29,11 +27,11 @@ def test_none_is_left_out_and_nothing_is_an_error():
 
 def test_its_attacks_are_part_of_it():
     network = SuperResolutionAttack(edsr())
-    chain = ChainAttack(first=network, second=JpegAttack())
+    chain = ChainAttack(first=network, second=JpegAttack(15))
     assert set(chain.parameters()) == set(network.parameters())
     assert chain.name == f"{network.name}+jpeg-q15"
 
 
 def test_what_is_no_batch_of_faces_is_refused():
     with pytest.raises(ValueError, match="B×3×S×S"):
-        ChainAttack(only=JpegAttack())(torch.zeros(3, 24, 24))
+        ChainAttack(only=JpegAttack(15))(torch.zeros(3, 24, 24))

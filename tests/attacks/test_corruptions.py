@@ -7,12 +7,12 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from omegaconf.errors import InterpolationResolutionError
 from photo_faces import as_faces, as_pictures, photos
 from scipy import ndimage, stats
 
 from sr_deepfake.app.program import CONF
 from sr_deepfake.attacks.corruptions import BlurAttack, NoiseAttack, ResizeAttack
-from sr_deepfake.system.errors import UserError
 
 
 def reference(picture, sigma):
@@ -237,24 +237,17 @@ def test_severities_grow_from_1_to_5_and_the_name_tells_the_strength(name):
     assert len(set(losses)) == len(set(names)) == 5
 
 
-@pytest.mark.parametrize(
-    ("name", "option", "value", "label"), [(name, *rest) for name, rest in STRENGTHS.items()]
-)
+@pytest.mark.parametrize(("name", "option", "value", "label"), [(name, *rest) for name, rest in STRENGTHS.items()])
 def test_the_strength_itself_wins_over_the_severity(name, option, value, label):
     attack = build(f"attack={name}", f"attack.{option}={value}", "attack.severity=5")
     assert attack.name == label
     assert getattr(attack, option) == float(value)
 
 
-@pytest.mark.parametrize("name", STRENGTHS)
 @pytest.mark.parametrize("severity", ["0", "6", "2.5", "strong", "null"])
-def test_an_unknown_severity_is_one_clear_line(name, severity):
-    with pytest.raises(hydra.errors.InstantiationException) as caught:
-        build(f"attack={name}", f"attack.severity={severity}")
-    told = str(caught.value.__cause__)
-    assert isinstance(caught.value.__cause__, UserError)
-    assert "it is one of 1, 2, 3, 4, 5" in told
-    assert f"set attack.{STRENGTHS[name][0]} itself" in told
+def test_an_unknown_severity_is_one_clear_line(severity):
+    with pytest.raises(InterpolationResolutionError, match=r"attack\.severity must be one of 1 to 5, not"):
+        build("attack=jpeg", f"attack.severity={severity}")
 
 
 @pytest.mark.parametrize("name", ATTACKS)
@@ -279,12 +272,7 @@ def test_a_chain_of_other_attacks_from_the_command_line():
 
 
 def test_the_scale_of_an_attack_in_a_chain():
-    overrides = [
-        "attack=chain",
-        "attack@attack.first=jpeg",
-        "attack@attack.second=bicubic",
-        "attack.second.scale=3",
-    ]
+    overrides = ["attack=chain", "attack@attack.first=jpeg", "attack@attack.second=bicubic", "attack.second.scale=3"]
     chain = build(*overrides)
     assert chain.name == "jpeg-q15+bicubic-x3"
     assert chain.attacks[1].scale == chain.attacks[1].sr_model.scale == 3

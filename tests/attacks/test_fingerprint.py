@@ -7,11 +7,12 @@ import torch
 from torch import nn
 
 from sr_deepfake.attacks import fingerprint as module
-from sr_deepfake.attacks.fingerprint import describe_attack, fingerprint_of
+from sr_deepfake.attacks.fingerprint import describe_attack
 from sr_deepfake.attacks.super_resolution import SuperResolutionAttack
 from sr_deepfake.super_resolution.edsr import basicsr_state, edsr
 from sr_deepfake.super_resolution.interpolation import Interpolation
 from sr_deepfake.system.errors import UserError
+from sr_deepfake.system.files import digest
 
 CPU = torch.device("cpu")
 
@@ -28,7 +29,7 @@ class Attack(nn.Module):
 
 
 def identity(attack, device=CPU):
-    return fingerprint_of(describe_attack(attack, device))
+    return digest(describe_attack(attack, device))
 
 
 def changed_parameter(attack):
@@ -146,32 +147,45 @@ def test_a_number_format_is_not_shared_with_another(monkeypatch):
 
 def test_versions_show(monkeypatch):
     before = identity(Attack())
-    monkeypatch.setattr(module, "ATTACKS_VERSION", 99)
-    assert identity(Attack()) != before
-    monkeypatch.undo()
     for version in (before, "another"):
         monkeypatch.setattr(torch, "__version__", version)
         assert identity(Attack()) != before
 
 
-def test_an_attack_of_the_users_own_shows_when_its_code_changes(tmp_path, monkeypatch):
-    file = tmp_path / "own_attack.py"
+ATTACK = """from torch import nn
+
+from shared_part import half
+
+
+class Own(nn.Module):
+    '''{docstring}'''
+
+    def forward(self, faces):
+        return {expression}
+"""
+
+
+def test_code_shows_where_it_computes_something_else_in_a_shared_function_too(tmp_path, monkeypatch):
+    """A changed function that the attack imports makes other faces; a changed docstring or comment does not."""
     monkeypatch.syspath_prepend(str(tmp_path))
-    found = []
-    for line in ("return faces", "return 1 - faces", "return faces"):
-        file.write_text(
-            f"from torch import nn\n\n\nclass Own(nn.Module):\n    def forward(self, faces):\n        {line}\n"
-        )
-        module._hash_of_file.cache_clear()  # as in another run
-        sys.modules.pop("own_attack", None)
+
+    def found(expression="half(faces)", shared="return faces / 2", docstring="Ours."):
+        (tmp_path / "own_attack.py").write_text(ATTACK.format(expression=expression, docstring=docstring))
+        (tmp_path / "shared_part.py").write_text(f"def half(faces):\n    {shared}\n")
+        for name in ("own_attack", "shared_part"):
+            sys.modules.pop(name, None)
+        module._parsed.cache_clear()  # as in another run
         importlib.invalidate_caches()
-        own = importlib.import_module("own_attack").Own()
-        found.append(identity(nn.Sequential(own)))
-    del sys.modules["own_attack"]
-    assert found[0] == found[2] != found[1]
+        return identity(nn.Sequential(importlib.import_module("own_attack").Own()))
+
+    before = found()
+    assert found(docstring="Another text.") == before
+    assert found(shared="return faces / 2  # a comment") == before
+    assert found(shared="return faces / 3") != before
+    assert found(expression="1 - half(faces)") != before
 
 
-def test_code_without_a_file_is_told():
+def test_code_without_a_file_is_an_error():
     made = type("Made", (nn.Module,), {"__module__": "nowhere"})
     with pytest.raises(UserError, match=r"nowhere\.Made.*cache\.attacked=false"):
         identity(made())

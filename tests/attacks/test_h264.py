@@ -24,9 +24,7 @@ def test_colours_are_those_of_bt601(colour, expected):
     planes = to_yuv420(np.full((4, 6, 3), colour, np.uint8))
     assert planes.shape == (6, 6)
     values = planes.ravel()
-    assert [set(part.tolist()) for part in (values[:24], values[24:30], values[30:])] == [
-        {level} for level in expected
-    ]
+    assert [set(part.tolist()) for part in (values[:24], values[24:30], values[30:])] == [{level} for level in expected]
     assert np.abs(from_yuv420(planes) - colour).max() < 2
 
 
@@ -49,9 +47,7 @@ def test_without_quantisation_only_the_conversion_of_colours_is_lost():
 
 def test_a_low_crf_is_near_the_picture_and_a_higher_one_is_further_away():
     picture = photos(1, 96)
-    losses = [
-        psnr(as_pictures(H264Attack(crf)(as_faces(picture))), picture) for crf in (0, 5, 17, 23, 40, 51)
-    ]
+    losses = [psnr(as_pictures(H264Attack(crf)(as_faces(picture))), picture) for crf in (0, 5, 17, 23, 40, 51)]
     assert losses == sorted(losses, reverse=True)
     assert losses[0] > 38
     assert losses[1] > 37

@@ -6,7 +6,7 @@ from PIL import Image
 from torch import nn
 
 from sr_deepfake.attacks.restoration import RestorationAttack
-from sr_deepfake.super_resolution.restoration import SIDE, Restored
+from sr_deepfake.super_resolution.restoration import SIDE
 from sr_deepfake.system.errors import UserError
 
 
@@ -35,9 +35,7 @@ def test_it_resizes_as_pillow_does(side):
         given = seen[0].permute(1, 2, 0).numpy() * 255
         assert np.abs(given - given.round()).max() < 1e-3  # a saved picture
         assert np.abs(given - large).max() <= 1.01
-        back = Image.fromarray((given / 2).round().astype(np.uint8)).resize(
-            (side, side), Image.Resampling.BILINEAR
-        )
+        back = Image.fromarray((given / 2).round().astype(np.uint8)).resize((side, side), Image.Resampling.BILINEAR)
         assert np.abs(result.astype(int) - np.asarray(back).astype(int)).max() <= 1
 
 
@@ -53,7 +51,9 @@ def test_its_name_says_network_weights_and_precision():
 
 
 def test_no_face_depends_on_another_and_nothing_of_nothing():
-    attack = RestorationAttack(Restored(nn.Identity()))
+    network = nn.Identity()
+    network.name = "identity"
+    attack = RestorationAttack(network)
     faces = as_faces(photos(3, 64))
     whole = attack(faces)
     assert whole.shape == faces.shape

@@ -12,6 +12,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from safetensors.torch import load_file
 from torch import nn
 
 import sr_deepfake
@@ -19,7 +20,7 @@ from sr_deepfake.attacks import super_resolution as module
 from sr_deepfake.attacks.super_resolution import SuperResolutionAttack, shrink
 from sr_deepfake.super_resolution.edsr import basicsr_edsr, edsr, edsr_network
 from sr_deepfake.super_resolution.interpolation import Interpolation
-from sr_deepfake.super_resolution.weights import find_weights, read_weights
+from sr_deepfake.super_resolution.weights import find_weights
 from sr_deepfake.system.errors import UserError
 
 
@@ -90,7 +91,7 @@ def test_with_a_network_it_is_a_plain_loop_over_faces(network):
 def test_authors_code_gives_the_network_bgr_from_0_to_255():
     original = basicsr_edsr()(3, 3, 64, 16, 2).eval()
     bundled = find_weights(None, "edsr_baseline_x2.safetensors", "EDSR")
-    original.load_state_dict({name: tensor.float() for name, tensor in read_weights(bundled).items()})
+    original.load_state_dict({name: tensor.float() for name, tensor in load_file(bundled).items()})
     images = pictures(2, 48)
     attacked = as_pictures(SuperResolutionAttack(edsr(), 2, convention="authors_code")(as_faces(images)))
     rgb = as_pictures(SuperResolutionAttack(edsr(), 2)(as_faces(images)))
@@ -98,9 +99,7 @@ def test_authors_code_gives_the_network_bgr_from_0_to_255():
         bgr = np.ascontiguousarray(image[:, :, ::-1])
         small = cv2.resize(bgr, (24, 24), interpolation=cv2.INTER_AREA)
         with torch.no_grad():
-            large = (
-                original(torch.from_numpy(small).float().permute(2, 0, 1)[None])[0].permute(1, 2, 0).numpy()
-            )
+            large = original(torch.from_numpy(small).float().permute(2, 0, 1)[None])[0].permute(1, 2, 0).numpy()
         assert_rounded(result, large[:, :, ::-1])
         assert (result != normal).mean() > 0.01  # the protocol's difference is a real one
 
@@ -244,9 +243,7 @@ def test_bf16_stays_within_a_level_of_float32(network):
     assert (difference <= 1).float().mean() >= 0.999
 
 
-@pytest.mark.parametrize(
-    ("own", "scale", "passes"), [(2, 2, 1), (2, 3, 2), (2, 4, 2), (2, 8, 3), (3, 2, 1), (4, 2, 1)]
-)
+@pytest.mark.parametrize(("own", "scale", "passes"), [(2, 2, 1), (2, 3, 2), (2, 4, 2), (2, 8, 3), (3, 2, 1), (4, 2, 1)])
 def test_one_network_serves_every_k(own, scale, passes):
     """As by hand: Pillow scales down what the network's passes made too large; at most a level of rounding apart."""
     attack = SuperResolutionAttack(Interpolation(own, "nearest"), scale=scale)
@@ -349,13 +346,9 @@ def test_the_result_is_that_of_the_published_script(tmp_path, scale):
     path = tmp_path / "edsr64.pt"
     network = torchsr_network(scale)
     torch.save(network.state_dict(), path)
-    attack = SuperResolutionAttack(
-        edsr(scale=scale, weights=str(path)), scale=scale, convention="authors_code"
-    )
+    attack = SuperResolutionAttack(edsr(scale=scale, weights=str(path)), scale=scale, convention="authors_code")
     generator = np.random.default_rng(scale)
-    pictures = [
-        cv2.GaussianBlur(generator.integers(0, 256, (48, 48, 3), dtype=np.uint8), (0, 0), 3) for _ in range(3)
-    ]
+    pictures = [cv2.GaussianBlur(generator.integers(0, 256, (48, 48, 3), dtype=np.uint8), (0, 0), 3) for _ in range(3)]
     pictures = [cv2.normalize(picture, None, 0, 255, cv2.NORM_MINMAX) for picture in pictures]
     faces = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).float() / 255
     attacked = (attack(faces) * 255).round().permute(0, 2, 3, 1).numpy().astype(int)

@@ -90,17 +90,9 @@ def test_moving_with_a_black_border_is_opencvs_affine(angle, zoom, right, down):
     matrix = cv2.getRotationMatrix2D((23.5, 23.5), -angle, zoom)
     matrix[:, 2] += right, down
     picture = face.permute(1, 2, 0).float().numpy()
-    expected = cv2.warpAffine(
-        picture, matrix, (48, 48), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT
-    )
+    expected = cv2.warpAffine(picture, matrix, (48, 48), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
     moved = (
-        move(
-            face[None].float(),
-            torch.tensor([angle]),
-            torch.tensor([zoom]),
-            torch.tensor([[right, down]]),
-            "black",
-        )[0]
+        move(face[None].float(), torch.tensor([angle]), torch.tensor([zoom]), torch.tensor([[right, down]]), "black")[0]
         .permute(1, 2, 0)
         .numpy()
     )
@@ -125,24 +117,15 @@ def photo_like(count=1, side=48, seed=0):
     return F.resize(coarse, [side, side], antialias=True).round().clamp(0, 255).to(torch.uint8)
 
 
-@given(
-    angle=st.floats(-5, 5),
-    zoom=st.floats(0.8, 1.2),
-    right=st.integers(-4, 4),
-    down=st.integers(-4, 4),
-)
+@given(angle=st.floats(-5, 5), zoom=st.floats(0.8, 1.2), right=st.integers(-4, 4), down=st.integers(-4, 4))
 def test_moving_is_torchvision_s_affine(angle, zoom, right, down):
     faces = photo_like(2)
     padded = F.pad(faces.float(), [16] * 4, padding_mode="reflect")
     expected = F.center_crop(
-        F.affine(padded, angle, [right, down], zoom, [0.0, 0.0], interpolation=InterpolationMode.BILINEAR),
-        [48, 48],
+        F.affine(padded, angle, [right, down], zoom, [0.0, 0.0], interpolation=InterpolationMode.BILINEAR), [48, 48]
     )
     moved = move(
-        faces.float(),
-        torch.full((2,), angle),
-        torch.full((2,), zoom),
-        torch.tensor([[right, down]]).expand(2, 2),
+        faces.float(), torch.full((2,), angle), torch.full((2,), zoom), torch.tensor([[right, down]]).expand(2, 2)
     )
     assert (moved - expected).abs().max() < 0.02  # grey levels
 
@@ -172,12 +155,7 @@ def test_the_draws_have_the_probabilities_and_ranges_of_the_augmentation():
     face = photo_like(1, side=48)[0]
     drawn = torch.stack([augmentation.draw(face, seed=1, epoch=0, index=index)[1] for index in range(2000)])
     noise, _, flip, grey, angle, zoom, right, down = drawn.T
-    for share, name in (
-        ((noise > 0), "noise"),
-        (flip > 0, "flip"),
-        (grey > 0, "grey"),
-        (zoom != 1, "affine"),
-    ):
+    for share, name in (((noise > 0), "noise"), (flip > 0, "flip"), (grey > 0, "grey"), (zoom != 1, "affine")):
         assert share.float().mean().item() == pytest.approx(PROTOCOL[name], abs=0.04)
     assert angle.abs().max() <= 5
     assert 0.8 <= zoom.min() < 0.82
@@ -192,9 +170,7 @@ def test_a_face_depends_on_seed_epoch_and_index_alone_and_a_batch_on_its_faces()
     pairs = [augmentation.draw(face, seed=0, epoch=1, index=index) for index, face in enumerate(faces)]
     again = [augmentation.draw(face, seed=0, epoch=1, index=index) for index, face in enumerate(faces)]
     assert all(
-        torch.equal(a, b)
-        for pair, other in zip(pairs, again, strict=True)
-        for a, b in zip(pair, other, strict=True)
+        torch.equal(a, b) for pair, other in zip(pairs, again, strict=True) for a, b in zip(pair, other, strict=True)
     )
     jpeg, drawn = torch.stack([pair[0] for pair in pairs]), torch.stack([pair[1] for pair in pairs])
     together = augmentation(jpeg, drawn)

@@ -130,10 +130,7 @@ def test_the_data_module_attacks_all_training_faces_before_the_training(make_fac
 
     def batches(workers):
         data = tiny_data(
-            tmp_path,
-            workers=workers,
-            augmentation={"flip": 0.5},
-            defence=Defence(0.5, Inverted(), tmp_path / "kept"),
+            tmp_path, workers=workers, augmentation={"flip": 0.5}, defence=Defence(0.5, Inverted(), tmp_path / "kept")
         )
         data.setup("fit")
         return data, [faces for faces, _ in data.train_dataloader()]

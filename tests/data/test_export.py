@@ -41,9 +41,7 @@ def test_without_an_attack_there_are_clean_faces_alone(make_faces, tmp_path):
 def test_exported_faces_scored_elsewhere_come_back_as_tables(crops, split):
     from forked import TINY, run
 
-    options = [
-        option for option in TINY if not option.startswith(("model", "data.workers", "trainer.enable"))
-    ]
+    options = [option for option in TINY if not option.startswith(("model", "data.workers", "trainer.enable"))]
     options = [*options, "attack=bicubic", "prepare.methods=[FaceSwap]", f"prepare.split={split}"]
     shown = run("prepare", *options, "prepare.export=out", cwd=crops)
     count = {"test": 12, "all": 36}[split]

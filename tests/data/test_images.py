@@ -51,12 +51,7 @@ def test_the_published_resize_is_opencvs_to_the_last_bit(side):
 
 def test_the_two_paths_differ_below_the_input_size_alone():
     small, large = (
-        torch.from_numpy(np.random.default_rng(0).random((1, 3, side, side), np.float32))
-        for side in (96, 300)
+        torch.from_numpy(np.random.default_rng(0).random((1, 3, side, side), np.float32)) for side in (96, 300)
     )
-    assert not torch.equal(
-        resize_faces(small, 224, "authors"), resize_faces(small, 224, "authors", attacked=True)
-    )
-    assert torch.equal(
-        resize_faces(large, 224, "authors"), resize_faces(large, 224, "authors", attacked=True)
-    )
+    assert not torch.equal(resize_faces(small, 224, "authors"), resize_faces(small, 224, "authors", attacked=True))
+    assert torch.equal(resize_faces(large, 224, "authors"), resize_faces(large, 224, "authors", attacked=True))

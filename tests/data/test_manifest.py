@@ -3,101 +3,143 @@ import pyarrow.parquet as pq
 import pytest
 
 from sr_deepfake.data.manifest import (
+    OF_VIDEO,
     SCHEMA,
     DataNotFoundError,
+    FaceSet,
     ManifestError,
     fingerprint,
     read_manifest,
+    read_videos,
     select,
+    thin,
+    video_table,
     write_manifest,
+    write_videos,
 )
+from sr_deepfake.system.errors import UserError
 
 
-def rows() -> list[dict[str, object]]:
-    made = []
-    for split in ("train", "test"):
-        for method, stem, label in (
-            ("pristine", "000", 0),
-            ("FaceSwap", "000_003", 1),
-            ("Deepfakes", "000_003", 1),
-        ):
-            row: dict[str, object] = dict.fromkeys(SCHEMA.names, 1)
-            row |= dict.fromkeys(("target", "source", "path", "sha256"), "x")
-            row |= {"video_id": f"{method}/{split}{stem}", "face_id": f"{method}/{split}{stem}/0001"}
-            made.append(row | {"method": method, "label": label, "split": split, "box_left": 1.5})
-    return made
+def videos() -> list[dict[str, object]]:
+    return [
+        {"video_id": f"{method}/{stem}", "path": f"{stem}.mp4", "target": stem[:3], "source": stem[4:], "split": split}
+        for split, a, b in (("train", "000", "003"), ("test", "001", "002"))
+        for method, stem in (("pristine", a), ("FaceSwap", f"{a}_{b}"), ("Deepfakes", f"{a}_{b}"))
+    ]
 
 
-def test_reads_what_was_written(tmp_path):
-    write_manifest(rows(), tmp_path / "faces.parquet")
-    for path in (tmp_path, tmp_path / "faces.parquet", str(tmp_path)):
-        pd.testing.assert_frame_equal(
-            read_manifest(path), pd.DataFrame(rows())[SCHEMA.names], check_dtype=False
-        )
-    frame = read_manifest(tmp_path)
-    assert frame["label"].dtype == frame["frame"].dtype == "int64"
-    assert frame["box_left"].dtype == "float64"
+def faces() -> list[dict[str, object]]:
+    row: dict[str, object] = dict.fromkeys(SCHEMA.names, 1) | {"path": "x", "sha256": "x", "box_left": 1.5}
+    return [row | {"video_id": v["video_id"], "face_id": f"{v['video_id']}/0001"} for v in videos()]
 
 
-def test_same_rows_same_bytes_and_nothing_is_left_beside(tmp_path):
+@pytest.fixture
+def folder(tmp_path):
+    write_manifest(faces(), tmp_path / "faces.parquet")
+    write_videos(video_table(videos()), tmp_path / "videos.csv")
+    return tmp_path
+
+
+def test_faces_are_read_with_what_is_known_of_their_videos(folder):
+    rows = read_manifest(folder)
+    assert list(rows.columns) == [*SCHEMA.names, *OF_VIDEO]
+    assert list(rows["face_id"]) == [
+        "pristine/000/0001", "Deepfakes/000_003/0001", "FaceSwap/000_003/0001",
+        "pristine/001/0001", "Deepfakes/001_002/0001", "FaceSwap/001_002/0001",
+    ]  # fmt: skip
+    assert rows["label"].tolist() == [0, 1, 1] * 2
+    assert rows["cluster"].tolist() == ["000"] * 3 + ["001"] * 3
+    assert rows["frame"].dtype == "int64"
+    # Another split needs another table of videos alone.
+    other = read_videos(folder / "videos.csv").assign(split="val")
+    assert set(read_manifest(folder, other)["split"]) == {"val"}
+
+
+def test_what_a_listing_leaves_out_is_completed():
+    table = video_table(
+        [
+            {"video_id": "pristine/a", "path": "a.mp4"},
+            {"video_id": "fake/b", "path": "b.mp4", "target": "anna", "source": "ben+carl"},
+            {"video_id": "fake/c", "path": "c.mp4", "target": "carl"},
+        ]
+    )
+    assert table.set_index("video_id")[["method", "label", "split", "target", "cluster"]].to_numpy().tolist() == [
+        ["pristine", 0, "", "pristine/a", "pristine/a"],
+        ["fake", 1, "", "anna", "anna"],
+        ["fake", 1, "", "carl", "anna"],
+    ]
+
+
+def test_names_that_are_not_utf_8_survive(tmp_path):
+    table = video_table([{"video_id": "fake/a", "path": "caf\udce9.mp4"}])
+    write_videos(table, tmp_path / "videos.csv")
+    assert read_videos(tmp_path / "videos.csv").to_numpy().tolist() == table.to_numpy().tolist()
+
+
+def test_same_rows_same_bytes_and_no_temporary_file_stays(tmp_path):
     for name in ("a", "b"):
-        write_manifest(rows(), tmp_path / name)
+        write_manifest(faces(), tmp_path / name)
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
     assert {path.name for path in tmp_path.iterdir()} == {"a", "b"}
 
 
-@pytest.mark.parametrize("change", [{"colour": 1}, None])
-def test_a_row_with_other_columns_is_an_error(tmp_path, change):
-    row = rows()[0] | (change or {})
-    if change is None:
-        del row["sha256"]
-    with pytest.raises(ManifestError, match="exactly the columns"):
-        write_manifest([row], tmp_path / "faces.parquet")
+def test_a_row_with_other_columns_is_an_error(tmp_path):
+    for row in (faces()[0] | {"colour": 1}, dict(list(faces()[0].items())[1:])):
+        with pytest.raises(ManifestError, match="exactly the columns"):
+            write_manifest([row], tmp_path / "faces.parquet")
     assert not list(tmp_path.iterdir())
 
 
-def test_a_missing_manifest_names_the_command(tmp_path):
-    with pytest.raises(DataNotFoundError, match=r"faces\.parquet.*python -m sr_deepfake\.prepare"):
-        read_manifest(tmp_path)
-
-
-def test_a_manifest_without_columns_names_them(tmp_path):
-    write_manifest(rows(), tmp_path / "faces.parquet")
-    table = pq.read_table(tmp_path / "faces.parquet").drop_columns(["sha256", "side"])
-    pq.write_table(table, tmp_path / "faces.parquet")
+def test_damaged_and_missing_files_name_the_command(folder):
+    (folder / "videos.csv").write_text("video_id,label\na,7\n")
+    with pytest.raises(ManifestError, match=r"videos\.csv is no table of videos.*sr_deepfake\.prepare"):
+        read_manifest(folder)
+    (folder / "videos.csv").unlink()
+    with pytest.raises(DataNotFoundError, match=r"videos\.csv.*python -m sr_deepfake\.prepare"):
+        read_manifest(folder)
+    table = pq.read_table(folder / "faces.parquet").drop_columns(["sha256", "side"])
+    pq.write_table(table, folder / "faces.parquet")
     with pytest.raises(ManifestError, match=r"lacks the columns side, sha256.*sr_deepfake\.prepare"):
-        read_manifest(tmp_path)
-
-
-def test_no_parquet_is_an_error(tmp_path):
-    (tmp_path / "faces.parquet").write_text("no table")
+        read_manifest(folder)
+    write_manifest([faces()[0], faces()[0]], folder / "faces.parquet")
+    with pytest.raises(ManifestError, match="names the face pristine/000/0001 twice"):
+        read_manifest(folder)
+    (folder / "faces.parquet").write_text("no table")
     with pytest.raises(ManifestError, match="not a readable Parquet file"):
-        read_manifest(tmp_path)
+        read_manifest(folder)
+    (folder / "faces.parquet").unlink()
+    with pytest.raises(DataNotFoundError, match=r"faces\.parquet.*python -m sr_deepfake\.prepare"):
+        read_manifest(folder)
 
 
-def test_a_face_named_twice_is_an_error(tmp_path):
-    write_manifest([rows()[0], rows()[0]], tmp_path / "faces.parquet")
-    with pytest.raises(ManifestError, match="names the face pristine/train000/0001 twice"):
-        read_manifest(tmp_path)
-
-
-def test_fingerprint_sees_faces_pixels_labels_and_splits_and_nothing_else():
-    frame = pd.DataFrame(rows())
-    original = fingerprint(frame)
-    assert fingerprint(frame.sample(frac=1, random_state=0)) == original
-    assert fingerprint(frame.assign(probability=0.5, path="y")) == original
+def test_fingerprint_sees_faces_pixels_labels_and_splits(folder):
+    rows = read_manifest(folder)
+    original = fingerprint(rows)
+    assert fingerprint(rows.sample(frac=1, random_state=0)) == original
+    assert fingerprint(rows.assign(probability=0.5, path="y")) == original
     for name, value in (("face_id", "z"), ("sha256", "z"), ("label", 7), ("split", "val")):
-        changed = frame.copy()
-        changed[name] = [value, *frame[name][1:]]
-        assert fingerprint(changed) != original
-    assert fingerprint(frame[1:]) != original
+        assert fingerprint(rows.assign(**{name: [value, *rows[name][1:]]})) != original
+    assert fingerprint(rows[1:]) != original
+    assert fingerprint(rows, "cluster") != fingerprint(rows.assign(cluster="a"), "cluster")
 
 
-def test_select():
-    frame = pd.DataFrame(rows())
-    chosen = select(frame, "test", ["pristine", "FaceSwap"])
-    assert list(chosen["face_id"]) == ["pristine/test000/0001", "FaceSwap/test000_003/0001"]
+def test_select_and_thin(folder):
+    rows = read_manifest(folder)
+    chosen = select(rows, "test", ["pristine", "FaceSwap"])
+    assert list(chosen["face_id"]) == ["pristine/001/0001", "FaceSwap/001_002/0001"]
     assert list(chosen.index) == [0, 1]
-    assert len(select(frame)) == 6
-    assert len(select(frame, methods=["Deepfakes"])) == 2
-    assert select(frame, "val").empty
+    assert (len(select(rows)), len(select(rows, methods=["Deepfakes"])), len(select(rows, "val"))) == (6, 2, 0)
+    many = pd.DataFrame({"video_id": ["a"] * 10 + ["b"] * 2, "frame": range(12)})
+    assert thin(many, 3)["frame"].tolist() == [0, 4, 7, 10, 11]
+
+
+def test_a_face_set_needs_both_classes_but_for_a_test_of_one(folder):
+    rows = read_manifest(folder)
+    found = FaceSet("ffpp", folder, rows)
+    assert len(found.of("train", "FaceSwap")) == 2
+    with pytest.raises(UserError, match="1 pristine and 0 Face2Face faces for test; both are needed"):
+        found.of("test", "Face2Face")
+    real = FaceSet("ffpp", folder, rows[rows["label"] == 0])
+    assert real.of("test", "FaceSwap")["label"].tolist() == [0]
+    with pytest.raises(UserError, match="for train; both are needed"):
+        real.of("train", "FaceSwap")

@@ -1,6 +1,8 @@
 import pickle
 
 import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 import torch
 from small_training import tiny_data, tiny_detector, tiny_trainer
@@ -8,6 +10,7 @@ from small_training import tiny_data, tiny_detector, tiny_trainer
 from sr_deepfake.attacks import Attack
 from sr_deepfake.data.faces import FaceBatch
 from sr_deepfake.data.images import read_face
+from sr_deepfake.data.manifest import read_videos, write_manifest, write_videos
 from sr_deepfake.system.errors import UserError
 
 
@@ -71,15 +74,13 @@ def test_every_face_is_scored_once_as_it_lies_on_disk(folder, split):
 
 
 def test_only_pristine_faces_and_those_of_the_method_are_there(make_faces, tmp_path):
-    import pandas as pd
-
-    from sr_deepfake.data.manifest import write_manifest
-
-    one = make_faces({"train": 2, "val": 2, "test": 2}, method="FaceSwap")
-    other = make_faces({"train": 2, "val": 2, "test": 2}, method="Deepfakes")
-    write_manifest(
-        pd.concat([one, other[other["label"] == 1]]).to_dict("records"), tmp_path / "faces.parquet"
-    )
+    tables = []
+    for method in ("FaceSwap", "Deepfakes"):
+        make_faces({"train": 2, "val": 2, "test": 2}, method=method)
+        tables.append((pq.read_table(tmp_path / "faces.parquet").to_pandas(), read_videos(tmp_path / "videos.csv")))
+    rows, videos = (pd.concat(part).drop_duplicates("video_id") for part in zip(*tables, strict=True))
+    write_manifest(rows.to_dict("records"), tmp_path / "faces.parquet")
+    write_videos(videos, tmp_path / "videos.csv")
     data = tiny_data(tmp_path, tested_on="Deepfakes")
     assert set(data.rows("train")["method"]) == set(data.rows("val")["method"]) == {"pristine", "FaceSwap"}
     assert set(data.rows("test")["method"]) == {"pristine", "Deepfakes"}
@@ -127,10 +128,7 @@ def test_the_weight_of_the_fakes_is_pristine_faces_a_fake(folder):
 
 @pytest.mark.parametrize(
     ("devices", "told"),
-    [
-        (3, r"does not divide a batch of 8 faces .*; 1, 2, 4, 8 do"),
-        (8, "more than the 6 faces for validation"),
-    ],
+    [(3, r"does not divide a batch of 8 faces .*; 1, 2, 4, 8 do"), (8, "more than the 6 faces for validation")],
 )
 def test_shares_that_would_not_be_equal_are_errors(folder, devices, told):
     data = tiny_data(folder)

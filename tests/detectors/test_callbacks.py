@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import torch
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
+from scipy.special import expit
 from skimage.metrics import structural_similarity
 from small_training import fit, same, tiny_data, tiny_detector, tiny_trainer, weights
 from torch import nn
@@ -21,6 +22,7 @@ from sr_deepfake.detectors.callbacks import (
     PreviousEpochCheckpoint,
     PreviousEpochStopping,
     Resumption,
+    RoundedLoss,
     WholeFiles,
 )
 from sr_deepfake.detectors.detector import Detector
@@ -28,10 +30,7 @@ from sr_deepfake.detectors.registry import interrupted
 from sr_deepfake.metrics.predictions import COLUMNS
 
 AUGMENTED = {"augmentation": {"flip": 0.5, "noise": 0.3, "affine": 0.5}}
-RULES = {
-    "best": (ModelCheckpoint, EarlyStopping),
-    "previous": (PreviousEpochCheckpoint, PreviousEpochStopping),
-}
+RULES = {"best": (ModelCheckpoint, EarlyStopping), "previous": (PreviousEpochCheckpoint, PreviousEpochStopping)}
 
 
 @pytest.fixture
@@ -80,9 +79,7 @@ def losing(monkeypatch, losses):
     monkeypatch.setattr(
         Detector,
         "validation_step",
-        lambda self, batch, index: self.log(
-            "val/loss", losses[self.current_epoch], batch_size=len(batch.labels)
-        ),
+        lambda self, batch, index: self.log("val/loss", losses[self.current_epoch], batch_size=len(batch.labels)),
     )
     monkeypatch.setattr(Detector, "on_validation_epoch_end", lambda self: None)
 
@@ -94,7 +91,7 @@ def losing(monkeypatch, losses):
         ("previous", [3.0, 2.0, 2.5, 2.2, 2.4], 3, 5),
         ("best", [1.0, 2.0, 2.0, 0.5, 3.0], 0, 3),  # patience ends it before the good one
         ("previous", [1.0, 2.0, 1.5, 1.6, 1.7], 2, 5),
-        ("previous", [1.0, 0.998, 0.999, 0.996, 3.0], 0, 3),  # in two decimals the first is as good as all
+        ("previous", [1.0, 0.998, 0.997, 0.996, 0.995], 4, 5),  # a mean is not rounded: each is better than the last
     ],
 )
 def test_which_epoch_is_kept(faces, monkeypatch, rule, losses, best, epochs):
@@ -103,6 +100,32 @@ def test_which_epoch_is_kept(faces, monkeypatch, rule, losses, best, epochs):
     fit(faces / "kept", tiny_data(faces), max_epochs=5, patience=2, checkpoint=checkpoint, stopping=stopping)
     assert torch.load(faces / "kept" / "best.ckpt", weights_only=True)["epoch"] == best
     assert torch.load(faces / "kept" / "last.ckpt", weights_only=True)["epoch"] == epochs - 1
+
+
+def test_the_published_loss_is_the_mean_of_rounded_losses_of_batches(faces, monkeypatch):
+    """What the published script compares: each batch of 32 (here 4), rounded to two decimals; their mean is not."""
+    seen = []
+    log = Detector.log
+
+    def noted(self, name, value, **options):
+        seen.extend([float(value)] if name == "val/rounded_loss" else [])
+        log(self, name, value, **options)
+
+    monkeypatch.setattr(Detector, "log", noted)
+    data, detector = tiny_data(faces), tiny_detector().eval()
+    trainer = tiny_trainer(callbacks=[RoundedLoss(batch_size=4, seed=1)])
+    trainer.validate(detector, datamodule=data, verbose=False)
+    logits, labels = [], []
+    for batch in data.val_dataloader():
+        with torch.no_grad():
+            logits += detector(batch.faces).tolist()
+        labels += batch.labels.tolist()
+    found = torch.tensor(logits), torch.tensor(labels)
+    losses = [
+        round(float(detector.loss(found[0][part], found[1][part])), 2)
+        for part in torch.as_tensor(np.random.default_rng([1, 0]).permutation(12)).split(4)
+    ]
+    assert seen == [pytest.approx(sum(losses) / 3, abs=1e-6)]
 
 
 @pytest.mark.parametrize("rule", ["best", "previous"])
@@ -161,11 +184,7 @@ def test_slurm_is_not_asked_by_lightning(faces, monkeypatch):
 
 
 def test_predictions_are_one_row_a_face(faces):
-    path, data, detector = (
-        faces / "p.parquet",
-        tiny_data(faces, attack=BlurAttack(sigma=1.0)),
-        tiny_detector().eval(),
-    )
+    path, data, detector = (faces / "p.parquet", tiny_data(faces, attack=BlurAttack(sigma=1.0)), tiny_detector().eval())
     tiny_trainer(callbacks=[PredictionWriter(path)]).test(detector, datamodule=data, verbose=False)
     table = pd.read_parquet(path).set_index("face_id")
     assert tuple(pd.read_parquet(path).columns) == COLUMNS
@@ -177,14 +196,15 @@ def test_predictions_are_one_row_a_face(faces):
         with torch.no_grad():
             scores = [detector(picture).double().sigmoid().item() for picture in (clean, attacked)]
         assert [row["score"], row["score_attacked"]] == pytest.approx(scores, abs=1e-5)
+        assert expit(row["logit"]) == pytest.approx(row["score"])
+        assert row["cluster"] == rows.loc[face_id, "cluster"]
         levels = [(picture[0] * 255).round().to(torch.uint8).numpy() for picture in (clean, attacked)]
         assert row["ssim"] == pytest.approx(structural_similarity(*levels, channel_axis=0), abs=1e-6)
         error = np.square(levels[0].astype(float) - levels[1]).mean()
         assert row["psnr"] == pytest.approx(10 * np.log10(255**2 / error), abs=1e-4)
         # As the published script measures: files of 224 px, OpenCV, and uint8 arithmetic that wraps around.
         one, other = (
-            cv2.resize(picture.transpose(1, 2, 0), (224, 224), interpolation=cv2.INTER_AREA)
-            for picture in levels
+            cv2.resize(picture.transpose(1, 2, 0), (224, 224), interpolation=cv2.INTER_AREA) for picture in levels
         )
         assert row["ssim_224"] == pytest.approx(structural_similarity(one, other, channel_axis=2), abs=1e-6)
         error = np.square(one.astype(float) - other).mean()
@@ -194,7 +214,7 @@ def test_predictions_are_one_row_a_face(faces):
         assert (row["label"], row["side"]) == (rows.loc[face_id, "label"], clean.shape[-1])
 
 
-def test_without_an_attack_there_are_clean_scores_only_and_a_second_test_begins_anew(faces):
+def test_without_an_attack_there_are_clean_scores_only_and_a_second_test_starts_over(faces):
     writer = PredictionWriter(faces / "p.parquet")
     trainer = tiny_trainer(callbacks=[writer])
     for _ in range(2):
@@ -202,11 +222,7 @@ def test_without_an_attack_there_are_clean_scores_only_and_a_second_test_begins_
     table = pd.read_parquet(faces / "p.parquet")
     assert len(table) == 16
     assert table["score"].notna().all()
-    assert (
-        table[["score_attacked", "ssim", "psnr", "ssim_224", "psnr_224", "psnr_224_wrapped"]]
-        .isna()
-        .all(axis=None)
-    )
+    assert table[["score_attacked", "ssim", "psnr", "ssim_224", "psnr_224", "psnr_224_wrapped"]].isna().all(axis=None)
 
 
 def test_sigterm_is_whose_it_was_before_lightning():

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 from functools import partial
 
 import pandas as pd
@@ -12,11 +13,13 @@ from small_training import fit, same, tiny_data, tiny_detector, tiny_trainer, we
 from sr_deepfake.attacks import Identity
 from sr_deepfake.attacks.corruptions import BlurAttack
 from sr_deepfake.data.images import read_face, resize_faces
+from sr_deepfake.data.manifest import SCHEMA, write_manifest
 from sr_deepfake.detectors import Detector
 from sr_deepfake.detectors.callbacks import PredictionWriter
 from sr_deepfake.detectors.preprocessing import input_of_backbone
-from sr_deepfake.metrics.predictions import read_predictions
-from sr_deepfake.metrics.setups import SETUPS, run_metrics
+from sr_deepfake.metrics.collection import LOGGED
+from sr_deepfake.metrics.predictions import SETUPS, read_predictions
+from sr_deepfake.metrics.setups import run_metrics
 from sr_deepfake.system.errors import UserError
 
 CPU = torch.device("cpu")
@@ -64,9 +67,7 @@ def test_training_and_scored_faces_go_through_the_same_arithmetic(folder, resize
     for trained, path in zip(faces, rows["path"].iloc[order], strict=True):
         face = read_face(folder / path)[None].float() / 255
         assert torch.equal(trained, resize_faces(face, 64, resize)[0])
-        assert torch.equal(
-            detector.face_input(face), input_of_backbone(48, "normalised", MEAN, STD, resize)(face)
-        )
+        assert torch.equal(detector.face_input(face), input_of_backbone(48, "normalised", MEAN, STD, resize)(face))
 
 
 def test_resampling_alone_moves_scores_where_attacked_faces_are_resized_in_another_way(folder, tmp_path):
@@ -103,7 +104,7 @@ def test_scores_are_computed_in_float32_and_confident_ones_stay_apart(detector, 
 
 def test_a_score_that_is_no_number_is_an_error(detector, monkeypatch):
     monkeypatch.setattr(detector, "forward", lambda faces, attacked: torch.tensor([0.0, math.nan]))
-    with pytest.raises(ValueError, match="NaN for 1 of 2 faces"):
+    with pytest.raises(UserError, match="NaN for 1 of 2 faces"):
         detector.score(torch.rand(2, 3, 64, 64))
 
 
@@ -169,27 +170,23 @@ def test_it_learns_what_sets_fakes_apart(folder):
     detector.optimizer = partial(torch.optim.AdamW, lr=1e-2)
     data = tiny_data(folder)
     fit(folder / "kept", data, detector, max_epochs=12)
-    tiny_trainer(callbacks=[PredictionWriter(folder / "p.parquet")]).test(
-        detector, datamodule=data, verbose=False
-    )
+    tiny_trainer(callbacks=[PredictionWriter(folder / "p.parquet")]).test(detector, datamodule=data, verbose=False)
     predictions = read_predictions(folder / "p.parquet")
     assert roc_auc_score(predictions["label"], predictions["score"]) > 0.9
 
 
 def test_the_weight_of_the_fakes_comes_from_the_data_and_stays_with_the_weights(make_faces, tmp_path):
     rows = make_faces({"train": 12, "val": 4, "test": 4})
-    from sr_deepfake.data.manifest import write_manifest
-
     few = rows.drop(rows.index[(rows["split"] == "train") & (rows["label"] == 1)][:8])
-    write_manifest(few.to_dict("records"), tmp_path / "faces.parquet")
+    write_manifest(few[SCHEMA.names].to_dict("records"), tmp_path / "faces.parquet")
     detector = tiny_detector()
     fit(tmp_path / "kept", tiny_data(tmp_path), detector, max_epochs=1)
     assert detector.pos_weight.item() == 3.0
     loaded = Detector.load_from_checkpoint(tmp_path / "kept" / "best.ckpt", weights_only=True)
     assert loaded.pos_weight.item() == 3.0
-    told = tiny_detector(pos_weight=1.5)
-    fit(tmp_path / "told", tiny_data(tmp_path), told, max_epochs=1)
-    assert told.pos_weight.item() == 1.5
+    given = tiny_detector(pos_weight=1.5)
+    fit(tmp_path / "given", tiny_data(tmp_path), given, max_epochs=1)
+    assert given.pos_weight.item() == 1.5
 
 
 @pytest.mark.parametrize("attack", [None, BlurAttack(sigma=2.0)])
@@ -199,43 +196,44 @@ def test_the_logged_figures_are_those_of_the_predictions(folder, attack):
     derived = run_metrics(read_predictions(folder / "p.parquet"), resamples=2)
     logged = {name: float(value) for name, value in trainer.logged_metrics.items()}
     setups = SETUPS if attack else ("clean",)
-    assert logged.keys() == {f"test/{setup}/{name}" for setup in setups for name in derived["clean"]}
-    for setup in setups:
-        found = {name: logged[f"test/{setup}/{name}"] for name in derived[setup]}
-        assert found == pytest.approx(derived[setup], abs=1e-6, nan_ok=True)
+    expected = {f"test/{setup}/{name}": derived.value(setup, name) for setup in setups for name in LOGGED}
+    assert logged == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("label", [0, 1])
+def test_a_test_set_of_one_class_logs_what_is_defined(folder, label):
+    """Lightning used to log `auc 0.0` and `recall 0.0` where metrics.json has null."""
+    data = tiny_data(folder)
+    data._faces = replace(data.faces, rows=data.faces.rows.query(f"split != 'test' or label == {label}"))
+    trainer = tiny_trainer(callbacks=[PredictionWriter(folder / "p.parquet")])
+    trainer.test(tiny_detector(), datamodule=data, verbose=False)
+    derived = run_metrics(read_predictions(folder / "p.parquet"), resamples=2)
+    defined = {name for name in LOGGED if derived.value("clean", name) is not None}
+    assert {name.removeprefix("test/clean/") for name in trainer.logged_metrics} == defined
+    assert "auc" not in defined
+
+
+def test_a_training_in_float32_uses_all_its_bits(folder):
+    """Not TF32 in matrix products, and not in cuDNN's convolutions, where torch allows it."""
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = True
+    fit(folder / "kept", tiny_data(folder), max_epochs=1)
+    assert not torch.backends.cudnn.allow_tf32
+    assert not torch.backends.cuda.matmul.allow_tf32
 
 
 def test_the_test_takes_float32_whatever_the_trainer_says(folder):
     for name, precision in (("exact", "32-true"), ("mixed", "bf16-mixed")):
         trainer = tiny_trainer(callbacks=[PredictionWriter(folder / f"{name}.parquet")], precision=precision)
-        trainer.test(
-            tiny_detector(), datamodule=tiny_data(folder, attack=BlurAttack(sigma=2.0)), verbose=False
-        )
-    pd.testing.assert_frame_equal(
-        *(pd.read_parquet(folder / f"{name}.parquet") for name in ("exact", "mixed"))
-    )
+        trainer.test(tiny_detector(), datamodule=tiny_data(folder, attack=BlurAttack(sigma=2.0)), verbose=False)
+    pd.testing.assert_frame_equal(*(pd.read_parquet(folder / f"{name}.parquet") for name in ("exact", "mixed")))
 
 
 def test_losses_rate_and_validation_are_logged(folder):
     logger = CSVLogger(folder / "log", name="", version="")
-    fit(
-        folder / "kept",
-        tiny_data(folder),
-        logger=logger,
-        callbacks=[LearningRateMonitor("step")],
-        log_every_n_steps=1,
-    )
+    fit(folder / "kept", tiny_data(folder), logger=logger, callbacks=[LearningRateMonitor("step")], log_every_n_steps=1)
     logger.finalize("success")
     columns = set(pd.read_csv(folder / "log" / "metrics.csv").columns)
-    assert {
-        "train/loss_step",
-        "train/loss_epoch",
-        "val/loss",
-        "val/auc",
-        "val/fnr",
-        "val/fpr",
-        "epoch",
-    } <= columns
+    assert {"train/loss_step", "train/loss_epoch", "val/loss", "val/auc", "val/fnr", "val/fpr", "epoch"} <= columns
     assert any(column.startswith("lr-") for column in columns)
 
 

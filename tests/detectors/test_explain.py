@@ -5,7 +5,8 @@ from torch import nn
 
 from sr_deepfake.detectors import Detector
 from sr_deepfake.detectors.explain import attention_maps, band_changes
-from sr_deepfake.detectors.external.checkpoint import CheckpointDetector
+from sr_deepfake.detectors.external.checkpoint import open_checkpoint
+from sr_deepfake.detectors.external.detector import ExternalDetector
 from sr_deepfake.detectors.tested import TestedDetector
 from sr_deepfake.metrics.spectrum import BANDS
 from sr_deepfake.system.errors import UserError
@@ -51,14 +52,12 @@ def test_a_checkpoint_of_two_numbers_is_seen_into_with_its_sign(fake_index, tmp_
     state["fc.bias"] = torch.cat([-sign * head.bias / 2, sign * head.bias / 2])
     torch.save(state, tmp_path / "two.pth")
     config = ours.backbone.pretrained_cfg
-    theirs = CheckpointDetector(
-        str(tmp_path / "two.pth"), backbone="test_resnet", label="two", size=64, fake_index=fake_index,
+    theirs = ExternalDetector(
+        open_checkpoint, str(tmp_path / "two.pth"), backbone="test_resnet", label="two", size=64, fake_index=fake_index,
         mean=config["mean"], std=config["std"], output="logits2",
     ).eval()  # fmt: skip
     faces = torch.rand(2, 3, 64, 64)
-    torch.testing.assert_close(
-        attention_maps(theirs, faces), attention_maps(ours, faces), rtol=1e-4, atol=1e-6
-    )
+    torch.testing.assert_close(attention_maps(theirs, faces), attention_maps(ours, faces), rtol=1e-4, atol=1e-6)
 
 
 def test_a_map_lies_where_the_detector_looks_though_it_sees_the_middle_alone(tmp_path):
@@ -66,10 +65,11 @@ def test_a_map_lies_where_the_detector_looks_though_it_sees_the_middle_alone(tmp
     ours = Detector("test_resnet", image_size=64, channels_last=False).eval()
     torch.save(ours.backbone.state_dict(), tmp_path / "one.pth")
     config = ours.backbone.pretrained_cfg
-    theirs = CheckpointDetector(
-        str(tmp_path / "one.pth"), backbone="test_resnet", label="one", size=64, mean=config["mean"],
-        std=config["std"], output="logit", crop_margin=0.0, margin=0.25,
+    theirs = ExternalDetector(
+        open_checkpoint, str(tmp_path / "one.pth"), backbone="test_resnet", label="one", size=64, mean=config["mean"],
+        std=config["std"], output="logit", crop_margin=0.0,
     ).eval()  # fmt: skip
+    theirs.expect_margin(0.25)
     faces = torch.rand(2, 3, 90, 90)
     maps = attention_maps(theirs, faces)
     assert maps.shape == (2, 90, 90)
@@ -83,16 +83,14 @@ def test_scores_without_a_finite_logit_move_by_no_more_than_a_large_one():
         def forward(self, faces, attacked=False):
             return torch.full((len(faces),), torch.inf)
 
-    assert torch.equal(
-        band_changes(Sure(), torch.rand(1, 3, 8, 8), torch.rand(1, 3, 8, 8)), torch.zeros(1, 5)
-    )
+    assert torch.equal(band_changes(Sure(), torch.rand(1, 3, 8, 8), torch.rand(1, 3, 8, 8)), torch.zeros(1, 5))
 
 
-def test_what_cannot_be_seen_into_is_told():
+def test_other_networks_are_refused():
     class Other(TestedDetector):
         pass
 
-    with pytest.raises(UserError, match="not into Other"):
+    with pytest.raises(UserError, match="needs a network of timm"):
         attention_maps(Other(), torch.rand(1, 3, 8, 8))
     with pytest.raises(UserError, match="map of features"):
         attention_maps(Detector("test_vit", image_size=64).eval(), torch.rand(1, 3, 64, 64))

@@ -1,21 +1,24 @@
 import json
 import threading
 import time
-from dataclasses import replace
 
 import pytest
 import torch
+from exported import ours, scores
 from hypothesis import given
 from hypothesis import strategies as st
 from stored_detector import stored_detector
 
-from sr_deepfake.detectors.external.python import PythonDetector
+from sr_deepfake.detectors import registry
+from sr_deepfake.detectors.external.checkpoint import open_checkpoint
+from sr_deepfake.detectors.external.detector import ExternalDetector
+from sr_deepfake.detectors.external.python import open_python
+from sr_deepfake.detectors.recipe import Recipe
 from sr_deepfake.detectors.registry import (
-    Recipe,
     claim,
+    discard_training,
     find_detectors,
     finish,
-    forget,
     interrupted,
     is_finished,
     load_detector,
@@ -25,30 +28,37 @@ from sr_deepfake.detectors.registry import (
 )
 from sr_deepfake.system.errors import UserError
 
-TRAINING = {"model": {"backbone": "resnet50"}, "seed": 0, "trainer": {"precision": "32-true"}}
-RECIPE = Recipe("resnet50", "FaceSwap", {"name": "quick"}, TRAINING)
+TRAINING = {"model": {"backbone": "resnet50"}, "seeds": [0, 0], "trainer": {"precision": "32-true"}}
+RECIPE = Recipe(model="resnet50", forgery="FaceSwap", protocol={"name": "quick"}, training=TRAINING)
+
+
+def changed(**values):
+    return RECIPE.model_copy(update=values)
 
 
 @pytest.mark.parametrize(
     "change",
     [
         {"forgery": "Deepfakes"},
-        {"training": {**TRAINING, "seed": 1}},
+        {"training": {**TRAINING, "seeds": [1, 1]}},
         {"training": {**TRAINING, "trainer": {"precision": "bf16-mixed"}}},
         {"training": {**TRAINING, "trainer": {"precision": "32-true", "gradient_clip_val": 1}}},
     ],
 )
-def test_whatever_changes_training_changes_the_fingerprint(change):
-    assert replace(RECIPE, **change).fingerprint != RECIPE.fingerprint
+def test_whatever_changes_training_changes_the_key(change):
+    other = changed(**change)
+    assert other.key != RECIPE.key
+    another_seed = change.get("training", TRAINING)["seeds"] != [0, 0]
+    assert (other.seedless_key == RECIPE.seedless_key) == another_seed
 
 
 def test_names_alone_do_not():
-    assert replace(RECIPE, model="mine", protocol={"name": "mine"}).fingerprint == RECIPE.fingerprint
+    assert changed(model="mine", protocol={"name": "mine"}).key == RECIPE.key
 
 
 @given(st.text(min_size=1))
 def test_any_model_name_makes_one_folder_below_the_registry(name):
-    folder = replace(RECIPE, model=name).name
+    folder = changed(model=name).name
     assert "/" not in folder
     assert folder not in ("", ".", "..")
     assert folder.isascii()
@@ -72,7 +82,7 @@ def test_a_claim_keeps_others_waiting(tmp_path):
 
 
 def test_other_recipes_do_not_wait(tmp_path):
-    other = replace(RECIPE, training={**TRAINING, "seed": 1})
+    other = changed(training={**TRAINING, "seeds": [1, 1]})
     with claim(tmp_path / RECIPE.name, RECIPE), claim(tmp_path / other.name, other):
         assert len([path for path in tmp_path.iterdir() if path.is_dir()]) == 2
 
@@ -105,21 +115,24 @@ def test_a_detector_is_loaded_with_its_weights_whose_hash_tells_others_apart(tmp
     assert weights_of(one) == weights_of(stored_detector(tmp_path / "again", seed=0))
 
 
-def test_a_training_is_forgotten_once_for_each_command(tmp_path):
+def test_a_training_is_discarded_once_for_each_command(tmp_path):
     folder = stored_detector(tmp_path)
-    forget(folder, "sweep 1")
+    discard_training(folder, "sweep 1")
     assert not is_finished(folder)
     again = stored_detector(tmp_path)
     assert again == folder
-    forget(folder, "sweep 1")  # another job of the same sweep
+    discard_training(folder, "sweep 1")  # another job of the same sweep
     assert is_finished(folder)
-    forget(folder, "sweep 2")
+    discard_training(folder, "sweep 2")
     assert not is_finished(folder)
 
 
-def test_detectors_are_found_by_name_and_by_pattern(tmp_path):
+def test_detectors_are_found_by_name_and_by_pattern(tmp_path, caplog):
     folder = stored_detector(tmp_path)
     assert find_detectors([str(folder)]) == find_detectors([str(tmp_path / "*-FaceSwap-*")]) == [folder]
+    with claim(tmp_path / RECIPE.name, RECIPE):  # not finished yet
+        assert find_detectors([str(tmp_path / "*")]) == [folder]
+    assert "Skipped: the training in" in caplog.text
     strange = folder.rename(tmp_path / "a [1]")
     assert find_detectors([str(strange)]) == [strange]
 
@@ -133,22 +146,55 @@ def test_code_in_a_checkpoint_is_never_run(tmp_path):
     assert json.loads((folder / "finished.json").read_text())
 
 
-def test_a_detector_from_elsewhere_whose_reading_has_changed_is_refused(tmp_path):
+@pytest.fixture
+def external(tmp_path):
+    """A registered function of a file, and the settings that are kept of it."""
     (tmp_path / "own.py").write_text("def detector():\n    return lambda faces: faces.mean(dim=(1, 2, 3))\n")
-    options = {"factory": f"{tmp_path / 'own.py'}:detector", "label": "own", "output": "logit"}
-    detector = PythonDetector(**options)
-    target = "sr_deepfake.detectors.external.python.PythonDetector"
-    folder = register(tmp_path / "detectors", detector, {"_target_": target, **options})
-    assert load_detector(folder).label == "own"
-    settings = json.loads((folder / "elsewhere.json").read_text())
-    (folder / "elsewhere.json").write_text(json.dumps(settings | {"range": 255}))
+    name = f"{tmp_path / 'own.py'}:detector"
+    options = {"path": name, "factory": name, "label": "own", "output": "logit"}
+    kept = {
+        "_target_": "…",
+        "open": {"_target_": f"{open_python.__module__}.open_python", "_partial_": True},
+        **options,
+    }
+    return register(tmp_path / "detectors", ExternalDetector(open_python, **options), kept)
+
+
+def test_code_that_only_a_folder_names_is_not_run(external, tmp_path, monkeypatch):
+    assert load_detector(external).label == "own"  # it was typed in this process
+    monkeypatch.setattr(registry, "_opened", {})
+    (tmp_path / "own.py").write_text("open(__file__ + '.run', 'w')\n")
+    with pytest.raises(UserError, match=r"names code .*model=python model\.factory=.*own\.py:detector"):
+        load_detector(external)
+    assert not (tmp_path / "own.py.run").exists()
+    settings = json.loads((external / "external.json").read_text())
+    (external / "external.json").write_text(json.dumps(settings | {"factory": None, "trust": True}))
+    with pytest.raises(UserError, match=r"names code .*model\.trust=true"):
+        load_detector(external)
+
+
+def test_what_a_folder_opens_is_one_of_ours(external, tmp_path, monkeypatch):
+    monkeypatch.setattr(registry, "_opened", {})
+    for target in (
+        "os.system",
+        "sr_deepfake.detectors.external.python.load_function",
+        "sr_deepfake.detectors.Detector",
+    ):
+        (external / "external.json").write_text(json.dumps({"open": {"_target_": target}, "path": "x", "label": "x"}))
+        with pytest.raises(UserError, match="does not say what its detector is"):
+            load_detector(external)
+    (external / "external.json").write_text("{}")
+    with pytest.raises(UserError, match="does not say what its detector is"):
+        load_detector(external)
+
+
+def test_a_file_that_has_changed_is_refused(tmp_path, monkeypatch):
+    torch.save(ours().backbone.state_dict(), tmp_path / "net.pth")
+    options = {"path": str(tmp_path / "net.pth"), "label": "net", "backbone": "test_resnet", "size": 48}
+    kept = {"_target_": "…", "open": {"_target_": f"{open_checkpoint.__module__}.open_checkpoint"}, **options}
+    folder = register(tmp_path / "detectors", ExternalDetector(open_checkpoint, **options), kept)
+    monkeypatch.setattr(registry, "_opened", {})
+    torch.testing.assert_close(scores(load_detector(folder)), scores(ours()))
+    torch.save({name: 2 * tensor for name, tensor in ours().backbone.state_dict().items()}, tmp_path / "net.pth")
     with pytest.raises(UserError, match="has changed since"):
         load_detector(folder)
-    for evil in (
-        {"_target_": "os.system"},
-        {"_target_": "sr_deepfake.detectors.external.python.load_function"},
-        {},
-    ):
-        (folder / "elsewhere.json").write_text(json.dumps(evil))
-        with pytest.raises(UserError, match="does not say what its detector is"):
-            load_detector(folder)

@@ -8,12 +8,7 @@ from sr_deepfake.system.errors import UserError
 
 
 def git(folder, *arguments):
-    names = {
-        "GIT_AUTHOR_NAME": "a",
-        "GIT_AUTHOR_EMAIL": "a@b",
-        "GIT_COMMITTER_NAME": "a",
-        "GIT_COMMITTER_EMAIL": "a@b",
-    }
+    names = {"GIT_AUTHOR_NAME": "a", "GIT_AUTHOR_EMAIL": "a@b", "GIT_COMMITTER_NAME": "a", "GIT_COMMITTER_EMAIL": "a@b"}
     ended = subprocess.run(
         ["git", *arguments], cwd=folder, check=True, capture_output=True, text=True, env=os.environ | names
     )
@@ -66,23 +61,10 @@ def test_it_says_what_was_run_when_where_and_with_what(tmp_path, monkeypatch):
     made = provenance.describe({"seed": 3}, task, {"data": "ffpp"}, "a CPU", {"name": "sample", "test": "aa"})
     assert made["command"] == "python -m sr_deepfake.train -m seed=3,4 'data.root=/my videos'"
     assert made["job"] == "python -m sr_deepfake.train seed=3 'data.root=/my videos'"
-    assert (made["config"], made["device"], made["data"]) == (
-        {"seed": 3},
-        "a CPU",
-        {"name": "sample", "test": "aa"},
-    )
+    assert (made["config"], made["device"], made["data"]) == ({"seed": 3}, "a CPU", {"name": "sample", "test": "aa"})
     assert made["choices"] == {"data": "ffpp"}
     assert (made["started"], made["seconds"]) == ("1970-01-01T00:16:40+00:00", 12.5)
-    for package in (
-        "torch",
-        "torchvision",
-        "timm",
-        "lightning",
-        "numpy",
-        "opencv-python",
-        "av",
-        "sr-deepfake",
-    ):
+    for package in ("torch", "torchvision", "timm", "lightning", "numpy", "opencv-python", "av", "sr-deepfake"):
         assert made["versions"][package]
     provenance.write_provenance(tmp_path, made)
     assert provenance.read_provenance(tmp_path) == made

@@ -7,19 +7,15 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from sr_deepfake.data.manifest import read_manifest, write_manifest
+from sr_deepfake.data.manifest import read_manifest, video_table, write_manifest, write_videos
 
 
 def write_faces(
-    folder: Path,
-    per_class: dict[str, int],
-    method: str = "FaceSwap",
-    sides: tuple[int, ...] = (48, 72),
-    seed: int = 0,
+    folder: Path, per_class: dict[str, int], method: str = "FaceSwap", sides: tuple[int, ...] = (48, 72), seed: int = 0
 ) -> pd.DataFrame:
     """Write face crops of noise and their manifest; fakes carry a reddish patch, so that a network can learn."""
     rng = np.random.default_rng(seed)
-    rows = []
+    rows, videos = [], []
     for split, count in per_class.items():
         for label in (0, 1):
             for index in range(count):
@@ -35,13 +31,17 @@ def write_faces(
                 cv2.imwrite(str(path), face.clip(0, 255).astype(np.uint8))
                 rows.append(
                     {
-                        "face_id": f"{video}/0000", "video_id": video, "method": name, "label": label, "split": split,
-                        "target": f"{index:03d}", "source": "" if label == 0 else f"{index + 1:03d}", "frame": 0,
-                        "side": side, "path": path.relative_to(folder).as_posix(),
-                        "box_left": 0.0, "box_top": 0.0, "box_right": float(side), "box_bottom": float(side),
-                        "crop_left": 0, "crop_top": 0, "frame_width": side, "frame_height": side,
-                        "probability": 1.0, "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+                        "face_id": f"{video}/0000", "video_id": video, "frame": 0, "side": side,
+                        "path": path.relative_to(folder).as_posix(), "box_left": 0.0, "box_top": 0.0,
+                        "box_right": float(side), "box_bottom": float(side), "crop_left": 0, "crop_top": 0,
+                        "frame_width": side, "frame_height": side, "probability": 1.0,
+                        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
                     }
                 )  # fmt: skip
+                people = {"target": f"{split}{index:03d}", "source": f"{split}{index + 1:03d}" if label else ""}
+                videos.append(
+                    {"video_id": video, "path": path, "split": split, **people, "cluster": f"{split}{index // 2}"}
+                )
     write_manifest(rows, folder / "faces.parquet")
+    write_videos(video_table(videos), folder / "videos.csv")
     return read_manifest(folder)

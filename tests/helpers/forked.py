@@ -20,17 +20,12 @@ from hydra.core.global_hydra import GlobalHydra
 
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(
-    [
-        "sr_deepfake.attacks.super_resolution",
-        "sr_deepfake.app.build",
-        "sr_deepfake.app.evaluation",
-        "pytest",
-    ]
+    ["sr_deepfake.attacks.super_resolution", "sr_deepfake.app.build", "sr_deepfake.app.evaluation", "pytest"]
 )
 
 TINY = [
     "data=ffpp",
-    "data.crops=.",
+    "data.source.crops=.",
     "model=timm",
     "model.backbone=test_resnet",
     "model.pretrained=false",
@@ -86,9 +81,7 @@ class Process:
 
     count = 0
 
-    def __init__(
-        self, program: str, *arguments: str, cwd: Path, before: Callable[[], object] = nothing
-    ) -> None:
+    def __init__(self, program: str, *arguments: str, cwd: Path, before: Callable[[], object] = nothing) -> None:
         Process.count += 1
         self.file = cwd / f"shown-{Process.count}.txt"
         self.file.touch()
@@ -107,9 +100,7 @@ class Process:
         return self.file.read_text()
 
 
-def run(
-    program: str, *arguments: str, cwd: Path, status: int = 0, before: Callable[[], object] = nothing
-) -> str:
+def run(program: str, *arguments: str, cwd: Path, status: int = 0, before: Callable[[], object] = nothing) -> str:
     """Run a program to its end and return what it printed."""
     process = Process(program, *arguments, cwd=cwd, before=before)
     ended = process.wait()

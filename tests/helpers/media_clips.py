@@ -58,8 +58,7 @@ def make_clip(
         container.metadata.update(metadata or {})
         audio: Any = (
             container.add_stream(
-                sound if isinstance(sound, str) else "libopus" if path.suffix == ".webm" else "aac",
-                rate=48000,
+                sound if isinstance(sound, str) else "libopus" if path.suffix == ".webm" else "aac", rate=48000
             )
             if sound
             else None

@@ -1,102 +1,90 @@
 """Folders of results for tests of the report, as `evaluate` writes them."""
 
+import functools
 import json
 from pathlib import Path
 
 from scored_faces import predictions
 
-from sr_deepfake.experiment.results import Result, write_metrics
+from sr_deepfake.experiment.provenance import write_provenance
+from sr_deepfake.experiment.results import AttackInfo, Result, RunInfo, read_result, write_metrics
 from sr_deepfake.metrics.predictions import write_predictions
 from sr_deepfake.metrics.setups import run_metrics
-from sr_deepfake.reporting.collect import collect
+from sr_deepfake.metrics.thresholds import choose_threshold
+from sr_deepfake.system.files import digest
 
 CAPTION = "Illustration only: generated people."
 
 
-def write_results(
-    outputs,
-    model="resnet50",
-    forgery="FaceSwap",
-    attack="sr-edsr-x2",
-    data="sample",
-    trained_on=None,
-    trained_data=None,
-    protocol="quick",
-    faces=None,
-    config=None,
-    overrides=(),
-    started="2026-01-01T00:00:00+00:00",
-    fingerprint="0123456789",
-    digits="abcdef",
-    test_faces="none",
-    resamples=20,
-    program="train",
-    choices=None,
-    defence=None,
-    recipe="0",
-    seed=0,
-    frames=None,
-    crops=None,
-    validation=None,
-):
-    """Write a folder of results and return it."""
-    table = predictions() if faces is None else faces
-    detector = f"{model}-{trained_on or forgery}-{fingerprint}"
-    folder = outputs / "results" / f"{detector}-{attack}-{digits}"
-    run = {
-        "model": model, "forgery": forgery, "trained_on": trained_on or forgery,
-        "trained_data": trained_data or data, "attack": attack,
-        "data": data,
-        "protocol": protocol, "detector": f"outputs/detectors/{detector}", "recipe": recipe, "seed": seed,
-        "illustration": CAPTION if data == "sample" else "", "test_faces": test_faces, "frames": frames,
-        "defence": defence or "none", "defence_attack": defence.split(" ")[0] if defence else None,
-        "limit_test_batches": 1.0,
-    } | attack_parts(attack)  # fmt: skip
-    write_predictions(folder / "predictions.parquet", table)
-    write_metrics(
-        folder / "metrics.json", {"run": run, **run_metrics(table, resamples, validation=validation)}
+def attack_of(name: str) -> AttackInfo:
+    """An attack of a name such as "sr-edsr-x2", "bicubic-x2", "jpeg-q15", "none"."""
+    if name == "none":
+        return AttackInfo()
+    kind, _, strength = name.rpartition("-")
+    scale = int(strength[1:]) if strength.startswith("x") else 1
+    network = kind.removeprefix("sr-") if scale > 1 else ""
+    return AttackInfo(
+        name=name,
+        kind=kind or name,
+        strength=strength if kind else "",
+        network=network,
+        scale=scale,
+        digest=digest(name)[:16],
     )
-    provenance = {
-        "program": program, "overrides": list(overrides), "job": f"python -m sr_deepfake.{program}", "started": started,
-        "config": config or {}, "choices": choices or {"attack": "sr", "sr_model": "edsr"},
-        "data": {"name": data, **(crops or {})},
+
+
+def run_info(model="resnet50", forgery="FaceSwap", attack="sr-edsr-x2", **values) -> RunInfo:
+    """What results of a detector that was trained and tested on a method are of."""
+    trained_on = values.pop("trained_on", forgery)
+    data = values.pop("data", "sample")
+    defaults = {
+        "trained_data": data, "trained_faces": 100, "test_faces": "faces", "val_faces": "validation", "seed": 0,
+        "detector": f"{model}-{trained_on}-0123456789", "recipe": f"{model}-{trained_on}", "weights": "w", "protocol": "quick",
+        "device": "cpu", "illustration": CAPTION if data == "sample" else "",
     }  # fmt: skip
-    (folder / "provenance.json").write_text(json.dumps(provenance))
+    if values.get("defence"):
+        defaults["defence_attack"] = values["defence"].split(" ")[0]
+    named = {"model": model, "forgery": forgery, "trained_on": trained_on, "attack": attack_of(attack), "data": data}
+    return RunInfo(**named | defaults | values)
+
+
+@functools.lru_cache(maxsize=64)
+def _metrics(key, resamples, threshold):
+    faces = _TABLES[key]
+    return run_metrics(faces, choose_threshold(faces, None) if threshold else (), resamples)
+
+
+_TABLES = {}
+
+
+def write_results(
+    outputs, faces=None, started="2026-01-01T00:00:00+00:00", overrides=(), config=None, choices=None, program="train",
+    resamples=20, threshold=True, digits="", **run,
+) -> Path:  # fmt: skip
+    """Write a folder of results, and return it."""
+    table = predictions() if faces is None else faces
+    info = run_info(**run)
+    folder = Path(outputs) / "results" / f"{info.folder_name}{digits}"
+    write_predictions(folder / "predictions.parquet", table)
+    key = digest(table.to_json())  # the same faces are in many tests
+    _TABLES[key] = table
+    write_metrics(folder, info, _metrics(key, resamples, threshold))
+    provenance = {
+        "program": program, "overrides": list(overrides), "started": started, "config": config or {},
+        "job": f"python -m sr_deepfake.{program} {' '.join(overrides)}".strip(),
+        "choices": choices or {"attack": "sr", "sr_model": "edsr"}, "data": {"name": info.data}, "versions": {"torch": "2"},
+    }  # fmt: skip
+    write_provenance(folder, provenance)
     return folder
 
 
-def attack_parts(attack):
-    """What `evaluate` says of an attack beside its name."""
-    network, _, scale = attack.removeprefix("sr-").partition("-x")
-    if scale.isdigit():
-        kind, strength, scale = attack.rpartition("-x")[0], f"x{scale}", scale
-        return {
-            "attack_kind": kind,
-            "attack_strength": strength,
-            "network": network,
-            "scale": int(float(scale)),
-        }
-    kind, _, strength = attack.rpartition("-")
-    return {
-        "attack_kind": kind or attack,
-        "attack_strength": strength if kind else "",
-        "network": None,
-        "scale": 1,
-    }
+def result_of(outputs, **options) -> Result:
+    """Results that were written to a folder and read."""
+    return read_result(write_results(outputs, **options))
 
 
-def result_of(model, method, attack, faces, network=None, scale=1, defence=None):
-    """Results of a detector that was trained and tested on a method, for what looks at predictions alone."""
-    run = {
-        "model": model, "forgery": method, "trained_on": method, "trained_data": "", "data": "", "attack": attack,
-        "network": network, "scale": scale,
-        "defence": defence or "none", "defence_attack": defence.split(" ")[0] if defence else None,
-    }  # fmt: skip
-    return Result(Path("results"), run, {"both": {}}, {}, faces)
-
-
-def read(outputs):
-    """The results of an outputs folder, all of which have to be readable."""
-    collected = collect([outputs])
-    assert not collected.unread
-    return collected.results
+def changed_metrics(folder: Path, change) -> None:
+    """Change the content of `metrics.json`."""
+    content = json.loads((folder / "metrics.json").read_text())
+    change(content)
+    (folder / "metrics.json").write_text(json.dumps(content))

@@ -37,9 +37,7 @@ def tiny_detector(seed=0, **options):
     return Detector("test_resnet", image_size=48, optimizer=optimizer, scheduler=scheduler, **options)
 
 
-def tiny_trainer(
-    folder=None, callbacks=(), patience=5, checkpoint=ModelCheckpoint, stopping=EarlyStopping, **options
-):
+def tiny_trainer(folder=None, callbacks=(), patience=5, checkpoint=ModelCheckpoint, stopping=EarlyStopping, **options):
     """A trainer that keeps `best.ckpt` and `last.ckpt` in a folder; None: it keeps nothing."""
     keeping = []
     if folder is not None:
@@ -58,10 +56,7 @@ def fit(folder, data, detector=None, **options):
     trainer = tiny_trainer(folder, **options)
     last = folder / "last.ckpt"
     trainer.fit(
-        detector or tiny_detector(),
-        datamodule=data,
-        ckpt_path=last if last.exists() else None,
-        weights_only=True,
+        detector or tiny_detector(), datamodule=data, ckpt_path=last if last.exists() else None, weights_only=True
     )
     return trainer
 
@@ -71,6 +66,4 @@ def weights(folder, name="best.ckpt"):
 
 
 def same(one, other):
-    return one.keys() == other.keys() and all(
-        torch.equal(tensor, other[name]) for name, tensor in one.items()
-    )
+    return one.keys() == other.keys() and all(torch.equal(tensor, other[name]) for name, tensor in one.items())

@@ -7,13 +7,19 @@ import torch
 
 from sr_deepfake.detectors import Detector
 from sr_deepfake.detectors.callbacks import BEST
-from sr_deepfake.detectors.registry import Recipe, claim, finish
+from sr_deepfake.detectors.recipe import Recipe
+from sr_deepfake.detectors.registry import claim, finish
 
 
 def stored_detector(root: Path, seed: int = 0) -> Path:
     """Write it below a folder, and return its own."""
     torch.manual_seed(seed)
-    recipe = Recipe("tiny", "FaceSwap", {"name": "quick"}, {"weights": "random"})
+    recipe = Recipe(
+        model="tiny",
+        forgery="FaceSwap",
+        protocol={"name": "quick"},
+        training={"model": {"weights": "random"}, "seeds": [0, 0]},
+    )
     folder = root / recipe.name
     with claim(folder, recipe):
         trainer = lightning.Trainer(accelerator="cpu", logger=False, enable_checkpointing=False)

@@ -19,9 +19,7 @@ def frames_of(path: Path) -> list[np.ndarray]:
         return [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
 
 
-def encode(
-    path: Path, frames: list[np.ndarray], options: dict[str, str] | None = None, codec: str = "libx264"
-) -> Path:
+def encode(path: Path, frames: list[np.ndarray], options: dict[str, str] | None = None, codec: str = "libx264") -> Path:
     with av.open(str(path), "w", options=options or {}) as container:
         stream = container.add_stream(codec, rate=25)
         stream.height, stream.width = frames[0].shape[:2]
@@ -73,15 +71,10 @@ def damage(folder: Path, person: Path) -> dict[str, str]:
         "cut_without_index": (index_last[:half], "truncated"),
         "only_head": (index_last[:20], "unreadable"),
         "noise_inside": (
-            index_first[:start]
-            + np.random.default_rng(0).bytes(half // 2)
-            + index_first[start + half // 2 :],
+            index_first[:start] + np.random.default_rng(0).bytes(half // 2) + index_first[start + half // 2 :],
             "unreadable",
         ),
-        "zeros_inside": (
-            index_first[:start] + bytes(half // 2) + index_first[start + half // 2 :],
-            "unreadable",
-        ),
+        "zeros_inside": (index_first[:start] + bytes(half // 2) + index_first[start + half // 2 :], "unreadable"),
     }
     for name, (content, reason) in contents.items():
         (folder / f"{name}.mp4").write_bytes(content)

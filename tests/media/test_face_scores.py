@@ -15,9 +15,7 @@ def score(faces, attacked=False):
 
 def faces(count, seed=0):
     random = np.random.default_rng(seed)
-    return [
-        random.integers(0, 256, (side, side, 3), dtype=np.uint8) // 2 + 40 for side in [24, 48, 72] * count
-    ][:count]
+    return [random.integers(0, 256, (side, side, 3), dtype=np.uint8) // 2 + 40 for side in [24, 48, 72] * count][:count]
 
 
 def tensor(face):

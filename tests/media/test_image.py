@@ -103,14 +103,10 @@ def test_dozens_of_faces():
 
 def test_without_a_face_nothing_changes(finder):
     picture = np.full((60, 80, 3), 120, np.uint8)
-    np.testing.assert_array_equal(
-        attack_image(picture, SuperResolutionAttack(Interpolation(scale=2)), finder), picture
-    )
+    np.testing.assert_array_equal(attack_image(picture, SuperResolutionAttack(Interpolation(scale=2)), finder), picture)
 
 
-@pytest.mark.parametrize(
-    "wrong", [np.zeros((9, 9, 3)), np.zeros((9, 9), np.uint8), np.zeros((9, 9, 4), np.uint8)]
-)
+@pytest.mark.parametrize("wrong", [np.zeros((9, 9, 3)), np.zeros((9, 9), np.uint8), np.zeros((9, 9, 4), np.uint8)])
 def test_other_arrays_are_errors(wrong):
     with pytest.raises(ValueError, match="uint8 array"):
         attack_image(wrong, torch.nn.Identity())

@@ -161,10 +161,7 @@ def test_previews_and_scores(tmp_path, attacker, photo):
     (tmp_path / "b.mp4").write_bytes(CLIP.read_bytes())
     scorer = FaceScorer(lambda faces, attacked: faces.mean((1, 2, 3)))
     outcomes = attack_files(
-        jobs_of(tmp_path, "a.png", "b.mp4"),
-        attacker(scorer=scorer, preview=True),
-        tmp_path / "r.csv",
-        show=False,
+        jobs_of(tmp_path, "a.png", "b.mp4"), attacker(scorer=scorer, preview=True), tmp_path / "r.csv", show=False
     )
     written = ["a.png", "a.png.preview.png", "b.mp4", "b.mp4.preview.mp4"]
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == written

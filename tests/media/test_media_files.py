@@ -10,15 +10,7 @@ from sr_deepfake.system.errors import UserError
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    for name in (
-        "in/b.JPG",
-        "in/a.png",
-        "in/sub/c.mp4",
-        "in/sub/d.txt",
-        "in/.hidden.png",
-        "in/.git/e.png",
-        "f.png",
-    ):
+    for name in ("in/b.JPG", "in/a.png", "in/sub/c.mp4", "in/sub/d.txt", "in/.hidden.png", "in/.git/e.png", "f.png"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(name)
     return tmp_path
@@ -30,11 +22,7 @@ def targets(wish, output, **options):
 
 
 def test_a_folder_keeps_its_folders(folder):
-    assert targets("in", "out") == {
-        "in/a.png": "out/a.png",
-        "in/b.JPG": "out/b.JPG",
-        "in/sub/c.mp4": "out/sub/c.mp4",
-    }
+    assert targets("in", "out") == {"in/a.png": "out/a.png", "in/b.JPG": "out/b.JPG", "in/sub/c.mp4": "out/sub/c.mp4"}
     assert find_files("in").left_alone == 1
 
 
@@ -67,10 +55,7 @@ def test_lists_of_names(folder):
 
 
 def test_a_missing_file_is_found_out_when_it_is_read(folder):
-    assert targets(["nowhere.png", "f.png"], "out") == {
-        "nowhere.png": "out/nowhere.png",
-        "f.png": "out/f.png",
-    }
+    assert targets(["nowhere.png", "f.png"], "out") == {"nowhere.png": "out/nowhere.png", "f.png": "out/f.png"}
 
 
 @pytest.mark.parametrize(
@@ -109,9 +94,7 @@ def test_no_output_takes_another_inputs_place(folder):
     (folder / "o").mkdir()
     (folder / "o/f.png").write_text("another")
     for overwrite in (False, True):
-        with pytest.raises(
-            UserError, match=r"the output o/f\.png is the input o/f\.png; name another output$"
-        ):
+        with pytest.raises(UserError, match=r"the output o/f\.png is the input o/f\.png; name another output$"):
             targets(["f.png", "*/f.png"], "o", overwrite=overwrite)
 
 

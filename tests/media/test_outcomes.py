@@ -21,10 +21,7 @@ SCORED = FaceScores(3, 0.9, 0.99, 0.4, 0.75, 0.971, 37.85)
             r"in/a\n.png: 3 faces in 30 frames, 2 too small, left alone, fake 0.900 -> 0.400, SSIM 0.971, PSNR 37.9 dB",
         ),
         (Outcome(JOB, "no face", 0, 0, 1), r"in/a\n.png: no face"),
-        (
-            Outcome(JOB, "there already"),
-            r"in/a\n.png: out/a\n.png is there already (overwrite=true makes it anew)",
-        ),
+        (Outcome(JOB, "there already"), r"in/a\n.png: out/a\n.png is there already (overwrite=true makes it anew)"),
         (Outcome(JOB, "failed", fault=r"in/a\n.png: damaged"), r"error: in/a\n.png: damaged"),
         (
             Outcome(JOB, "attacked", 2, 0, 2, fault="x: damaged", note="left out: data"),
@@ -40,9 +37,7 @@ def test_the_report_has_a_row_a_file(tmp_path):
     strange = Job(Path('a\udcff,\n".png'), Path("b.png"))
     outcomes = [Outcome(JOB, "attacked", 3, 2, 30, SCORED), Outcome(strange, "failed", fault="x")]
     write_report(tmp_path / "deep" / "report.csv", outcomes)
-    with open(
-        tmp_path / "deep" / "report.csv", newline="", encoding="utf-8", errors="surrogateescape"
-    ) as file:
+    with open(tmp_path / "deep" / "report.csv", newline="", encoding="utf-8", errors="surrogateescape") as file:
         first, second = csv.DictReader(file)
     assert first["input"] == "in/a\n.png"
     assert [float(first[name]) for name in ("fake_clean", "fake_clean_max", "fake_attacked", "fake_attacked_max")] == [
@@ -58,21 +53,14 @@ def test_the_report_has_a_row_a_file(tmp_path):
 def test_a_report_takes_nothing_elses_place(tmp_path):
     check_report(tmp_path / "report.csv")
     (tmp_path / "report.csv").write_text("mine")
-    with pytest.raises(
-        UserError,
-        match=r"report\.csv exists and was not written by this program; name another",
-    ):
+    with pytest.raises(UserError, match=r"report\.csv exists and was not written by this program; name another"):
         check_report(tmp_path / "report.csv")
     with pytest.raises(UserError, match="Is a directory; name another"):
         check_report(tmp_path)
 
 
 def test_the_sums_and_the_list_of_faults(capsys):
-    fine = [
-        Outcome(JOB, "attacked", 3, 1, 1),
-        Outcome(JOB, "no face", 0, 0, 1),
-        Outcome(JOB, "there already"),
-    ]
+    fine = [Outcome(JOB, "attacked", 3, 1, 1), Outcome(JOB, "no face", 0, 0, 1), Outcome(JOB, "there already")]
     conclude(fine, left_alone=2)
     assert capsys.readouterr().out == (
         "1 file attacked (3 faces); 1 without a face; 1 there already (overwrite=true makes them anew); "

@@ -36,9 +36,7 @@ def test_other_kinds_are_refused_by_name(tmp_path, picture, suffix, mode, words)
 
 def test_a_tiff_of_separate_planes_is_refused(tmp_path, picture):
     tifffile = pytest.importorskip("tifffile")
-    tifffile.imwrite(
-        tmp_path / "a.tiff", picture.transpose(2, 0, 1), photometric="rgb", planarconfig="separate"
-    )
+    tifffile.imwrite(tmp_path / "a.tiff", picture.transpose(2, 0, 1), photometric="rgb", planarconfig="separate")
     with pytest.raises(UserError, match="separate planes"):
         read_photo_file(tmp_path / "a.tiff")
 
@@ -105,9 +103,7 @@ def test_what_cannot_be_read_is_told_with_its_name(tmp_path, picture):
 
 def test_a_decompression_bomb_is_refused_before_it_is_decoded(tmp_path):
     def chunk(name: bytes, content: bytes) -> bytes:
-        return (
-            len(content).to_bytes(4, "big") + name + content + zlib.crc32(name + content).to_bytes(4, "big")
-        )
+        return len(content).to_bytes(4, "big") + name + content + zlib.crc32(name + content).to_bytes(4, "big")
 
     side = 50_000
     header = side.to_bytes(4, "big") * 2 + bytes([8, 2, 0, 0, 0])

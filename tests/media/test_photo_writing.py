@@ -66,14 +66,7 @@ ALL = {"exif": (6, "maker", "2020:01:01 00:00:00", "N"), "icc": ICC, "xmp": XMP,
 
 
 @pytest.mark.parametrize(
-    ("suffix", "mode"),
-    [
-        ("jpg", "RGB"),
-        ("png", "RGBA"),
-        ("png", "P"),
-        ("webp", "RGB"),
-        ("tiff", "RGB"),
-    ],
+    ("suffix", "mode"), [("jpg", "RGB"), ("png", "RGBA"), ("png", "P"), ("webp", "RGB"), ("tiff", "RGB")]
 )
 def test_what_stands_beside_the_pixels_is_kept(tmp_path, picture, suffix, mode):
     path = write_photo(tmp_path / f"a.{suffix}", mode, picture, orientation=6)
@@ -107,9 +100,7 @@ def test_another_format_keeps_what_it_can(tmp_path, picture, source, target):
 
 @pytest.mark.parametrize(("subsampling", "number"), [("4:4:4", 0), ("4:2:2", 1), ("4:2:0", 2)])
 @pytest.mark.parametrize("progressive", [True, False])
-def test_jpeg_keeps_its_chroma_and_is_not_coarser_than_95(
-    tmp_path, picture, subsampling, number, progressive
-):
+def test_jpeg_keeps_its_chroma_and_is_not_coarser_than_95(tmp_path, picture, subsampling, number, progressive):
     for quality in (60, 95, 100):
         image = Image.fromarray(picture)
         options = {"quality": quality, "subsampling": subsampling, "progressive": progressive}
@@ -139,10 +130,7 @@ def with_thumbnail(picture) -> bytes:
         return (
             len(entries).to_bytes(2, "little")
             + b"".join(
-                tag.to_bytes(2, "little")
-                + b"\x04\x00"
-                + (1).to_bytes(4, "little")
-                + value.to_bytes(4, "little")
+                tag.to_bytes(2, "little") + b"\x04\x00" + (1).to_bytes(4, "little") + value.to_bytes(4, "little")
                 for tag, value in entries
             )
             + after.to_bytes(4, "little")
@@ -174,9 +162,7 @@ def test_what_would_show_the_old_face_is_dropped_and_said(tmp_path, picture):
 
 
 def test_further_pictures_of_a_jpeg_are_dropped_and_said(tmp_path, picture):
-    Image.fromarray(picture).save(
-        tmp_path / "a.jpg", "MPO", save_all=True, append_images=[Image.fromarray(picture)]
-    )
+    Image.fromarray(picture).save(tmp_path / "a.jpg", "MPO", save_all=True, append_images=[Image.fromarray(picture)])
     photo = read_photo_file(tmp_path / "a.jpg")
     assert photo.dropped == ["further pictures in the file (a gain map or depth map)"]
     write_photo_file(photo, tmp_path / "out.jpg")

@@ -1,100 +1,229 @@
-import copy
-import pickle
+from fractions import Fraction
 
 import numpy as np
+import pandas as pd
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.metrics import average_precision_score, roc_auc_score
-from torchmetrics.classification import BinaryStatScores
+from scipy.special import expit
+from sklearn import metrics as sk
+from sklearn.calibration import calibration_curve
 
 from sr_deepfake.metrics.classification import (
-    EqualErrorRate,
-    FalseNegativeRate,
-    FalsePositiveRate,
-    detector_metrics,
+    METRICS,
+    RATES,
+    classification_metrics,
+    rank,
+    reliability,
+    roc_curve,
+    weighted_metrics,
+    weighted_rates,
 )
-from sr_deepfake.metrics.functional import classification_metrics
-
-RATES = [(FalseNegativeRate, "fnr"), (FalsePositiveRate, "fpr"), (EqualErrorRate, "eer")]
 
 
-@pytest.fixture
-def faces():
-    torch.manual_seed(0)
-    return torch.rand(97, dtype=torch.float64), torch.randint(0, 2, (97,))
+def equal_error_rate(scores, labels):
+    """The crossing of FNR = FPR with the straight lines between operating points, in exact fractions."""
+    fakes, pristine = ([s for s, own in zip(scores, labels, strict=True) if own == label] for label in (1, 0))
+    before = (Fraction(1), Fraction(0))  # nothing is called fake
+    for threshold in sorted({*fakes, *pristine}, reverse=True):
+        missed = Fraction(sum(score < threshold for score in fakes), len(fakes))
+        alarms = Fraction(sum(score >= threshold for score in pristine), len(pristine))
+        if missed <= alarms:
+            (x0, y0), (x1, y1) = before[::-1], (alarms, missed)
+            # x = y on the line through both points
+            return float((x0 * y1 - y0 * x1) / ((x0 - x1) - (y0 - y1)))
+        before = (missed, alarms)
+    raise AssertionError("the last point has FNR 0 and FPR 1")
 
 
-def derived(scores, labels):
-    return classification_metrics(scores.numpy(), labels.numpy())
+def calibration_error(scores, labels):
+    total = 0.0
+    for low in range(15):
+        inside = np.minimum((scores * 15).astype(int), 14) == low
+        if inside.any():
+            total += inside.sum() * abs(scores[inside].mean() - labels[inside].mean())
+    return total / len(scores)
 
 
-def test_the_rates_count_as_torchmetrics_does():
-    assert issubclass(FalseNegativeRate, BinaryStatScores)
-    assert issubclass(FalsePositiveRate, BinaryStatScores)
+def reference(scores, labels):
+    """scikit-learn's numbers, NaN where it calls them undefined."""
+    scores, labels = np.asarray(scores, dtype=np.float64), np.asarray(labels)
+    guesses, both = scores > 0.5, 0 < labels.sum() < len(labels)
+    recall, specificity = (sk.recall_score(labels, guesses, pos_label=own, zero_division=np.nan) for own in (1, 0))
+    curve = sk.roc_curve(labels, scores, drop_intermediate=False) if both else None
+    return {
+        "fnr": 1 - recall,
+        "fpr": 1 - specificity,
+        "recall": recall,
+        "precision": sk.precision_score(labels, guesses, zero_division=np.nan),
+        "accuracy": sk.accuracy_score(labels, guesses),
+        "balanced_accuracy": sk.balanced_accuracy_score(labels, guesses) if both else np.nan,
+        "auc": sk.roc_auc_score(labels, scores) if both else np.nan,
+        "eer": equal_error_rate(scores, labels) if both else np.nan,
+        "ap": sk.average_precision_score(labels, scores) if both else np.nan,
+        "tpr_at_1": curve[1][curve[0] <= 0.01].max() if curve else np.nan,
+        "tpr_at_5": curve[1][curve[0] <= 0.05].max() if curve else np.nan,
+        "ece": calibration_error(scores, labels),
+        "brier": np.mean((scores - labels) ** 2),
+    }
 
 
-@pytest.mark.parametrize(("rate_class", "name"), RATES)
-def test_several_updates_equal_one_and_processes_merge_to_the_whole(faces, rate_class, name):
-    scores, labels = faces
-    whole, first, second = rate_class(), rate_class(), rate_class()
-    for score, label in zip(scores.split(13), labels.split(13), strict=True):
-        whole.update(score, label)
-    first.update(scores[:40], labels[:40])
-    second.update(scores[40:], labels[40:])
-    first.merge_state(second)
-    expected = pytest.approx(derived(scores, labels)[name], abs=1e-6)
-    assert whole.compute().item() == expected
-    assert first.compute().item() == expected
+def assert_agrees(scores, labels):
+    ours, theirs = classification_metrics(scores, labels), reference(scores, labels)
+    assert ours.keys() == theirs.keys()
+    for name, value in theirs.items():
+        np.testing.assert_allclose(ours[name], value, rtol=0, atol=1e-9, equal_nan=True, err_msg=name)
+
+
+@pytest.mark.parametrize("count", [2, 37, 5_003])
+def test_agrees_with_scikit_learn_on_random_scores(count):
+    random = np.random.default_rng(count)
+    labels = random.integers(0, 2, count)
+    labels[:2] = (0, 1)
+    assert_agrees(np.clip(0.2 * labels + random.random(count), 0, 1), labels)
+
+
+def test_agrees_where_float32_would_round():
+    random = np.random.default_rng(0)
+    assert_agrees(0.5 + 1e-12 * random.random(3_001), random.integers(0, 2, 3_001))  # one number in float32
+
+
+@pytest.mark.parametrize(
+    ("scores", "labels"),
+    [
+        ([0.1, 0.9, 0.4], [1, 1, 1]),
+        ([0.1, 0.9, 0.4], [0, 0, 0]),
+        ([0.5] * 6, [0, 1, 0, 1, 1, 1]),
+        ([0.7] * 6, [0, 1, 0, 1, 1, 1]),
+        ([0.0, 1.0, 0.0, 1.0], [0, 1, 1, 0]),
+        ([0.9, 0.8, 0.1, 0.2], [1, 1, 0, 0]),
+        ([0.9, 0.8, 0.1, 0.2], [0, 0, 1, 1]),
+        ([0.3, 0.2], [1, 0]),
+        ([0.5000000001], [1]),
+        ([0.5], [0]),
+    ],
+    ids=["fakes only", "pristine only", "ties at the threshold", "ties above", "certain", "perfect", "reversed",
+         "none called fake", "one face", "one face at the threshold"],
+)  # fmt: skip
+def test_agrees_with_scikit_learn_on_edge_cases(scores, labels):
+    assert_agrees(scores, labels)
+
+
+TIES = st.sampled_from([0.0, 0.25, 0.5, 0.5 + 2**-40, 0.75, 1.0])
 
 
 @settings(max_examples=50, deadline=None)
-@given(st.lists(st.tuples(st.floats(0, 1), st.integers(0, 1)), min_size=2, max_size=40), st.integers(1, 7))
-def test_the_logged_figures_are_those_that_results_derive(faces, size):
-    scores = torch.tensor([score for score, _ in faces], dtype=torch.float64)
-    labels = torch.tensor([label for _, label in faces])
-    if labels.unique().numel() < 2:
-        return
-    metrics = detector_metrics("test/both/")
-    for score, label in zip(scores.split(size), labels.split(size), strict=True):
-        metrics.update(score, label)
-    expected = derived(scores, labels)
-    found = {name.removeprefix("test/both/"): value.item() for name, value in metrics.compute().items()}
-    assert found.keys() == expected.keys()
-    assert found == pytest.approx(expected, abs=1e-6, nan_ok=True)
+@given(st.lists(st.tuples(TIES, st.integers(0, 1)), min_size=1))
+def test_agrees_with_scikit_learn_on_many_ties(faces):
+    assert_agrees(*map(list, zip(*faces, strict=True)))
 
 
-def test_many_faces_with_equal_scores_too():
+@pytest.mark.parametrize(
+    ("scores", "labels", "expected"),
+    [
+        ([0.9, 0.8, 0.1, 0.2], [1, 1, 0, 0], 0.0),
+        ([0.9, 0.8, 0.1, 0.2], [0, 0, 1, 1], 1.0),
+        ([0.5] * 6, [0, 1, 0, 1, 1, 1], 0.5),
+        ([0.9, 0.7, 0.5, 0.3, 0.8, 0.2, 0.1], [1, 1, 1, 1, 0, 0, 0], 1 / 3),  # crosses on a level stretch
+        ([0.9, 0.5, 0.5, 0.1], [1, 1, 0, 0], 0.25),  # crosses in the middle of a tie
+    ],
+)
+def test_equal_error_rates_that_can_be_worked_out_by_hand(scores, labels, expected):
+    assert classification_metrics(scores, labels)["eer"] == pytest.approx(expected, abs=1e-12)
+
+
+def test_saturated_probabilities_are_ranked_by_their_logits():
+    """A detector with logits × 20 + 60 has probabilities that are all 1 in float64; its ranking is untouched."""
     random = np.random.default_rng(0)
-    labels = torch.from_numpy(random.integers(0, 2, 8400))
-    scores = torch.from_numpy((random.random(8400) * 0.7 + labels.numpy() * 0.3).round(2))
-    metrics = detector_metrics("")
-    metrics.update(scores, labels)
-    found = {name: value.item() for name, value in metrics.compute().items()}
-    assert found == pytest.approx(derived(scores, labels), abs=1e-6)
-    assert found["auc"] == pytest.approx(roc_auc_score(labels, scores), abs=1e-6)
-    assert found["ap"] == pytest.approx(average_precision_score(labels, scores), abs=1e-6)
+    labels = np.repeat([0, 1], 200)
+    logits = random.normal(labels * 2.3, 1)
+    large = 20 * logits + 60
+    plain = classification_metrics(expit(logits), labels, logits)
+    saturated = classification_metrics(expit(large), labels, large)
+    for name in ("auc", "ap", "eer", "tpr_at_1", "tpr_at_5"):
+        assert saturated[name] == plain[name]
+    assert plain["auc"] == pytest.approx(sk.roc_auc_score(labels, logits))
+    # The threshold stays one of probabilities.
+    assert saturated["fpr"] == np.mean(large[labels == 0] > 0)
 
 
-@pytest.mark.parametrize("rate_class", [FalseNegativeRate, FalsePositiveRate])
-def test_a_rate_of_a_class_without_a_face_is_undefined(rate_class):
-    rate = rate_class()
-    rate.update(torch.tensor([0.4, 0.6]), torch.full((2,), int(rate_class is FalsePositiveRate)))
-    assert rate.compute().isnan()
+def test_columns_of_a_table_are_taken():
+    table = pd.DataFrame({"score": [0.9, 0.2], "label": [1, 0]})
+    assert classification_metrics(table["score"], table["label"])["auc"] == 1.0
 
 
-def test_the_threshold_is_kept_by_copies_and_pickles():
-    rate = FalseNegativeRate(threshold=0.3)
-    for other in (rate, copy.deepcopy(rate), pickle.loads(pickle.dumps(rate))):  # noqa: S301 - made here
-        other.update(torch.tensor([0.4, 0.2]), torch.tensor([1, 1]))
-        assert other.compute() == 0.5
+@pytest.mark.parametrize(
+    ("scores", "labels", "message"),
+    [
+        ([1.5, 0.2], [1, 0], "in \\[0, 1\\]"),
+        ([float("nan"), 0.2], [1, 0], "NaN"),
+        ([0.1, 0.2], [1, 2], "labels must be 1"),
+        ([0.1, 0.2], [1], "2 scores, 1 labels"),
+        ([], [], "no scores"),
+    ],
+)
+def test_invalid_scores_and_labels_are_refused(scores, labels, message):
+    with pytest.raises(ValueError, match=message):
+        classification_metrics(scores, labels)
 
 
-def test_reset_forgets(faces):
-    scores, labels = faces
-    metrics = detector_metrics("val/")
-    metrics.update(scores, 1 - labels)
-    metrics.reset()
-    metrics.update(scores, labels)
-    assert metrics.compute()["val/auc"].item() == pytest.approx(derived(scores, labels)["auc"], abs=1e-6)
+@pytest.mark.parametrize("decimals", [1, 15])  # many ties, none
+def test_weights_count_as_repeated_faces_do(decimals):
+    random = np.random.default_rng(decimals)
+    labels = random.integers(0, 2, 120)
+    scores = np.clip(0.2 * labels + random.random(120), 0, 1).round(decimals)
+    weights = random.integers(0, 4, (20, 120))
+    ours = weighted_metrics(rank(scores, labels), weights.astype(float))
+    for row, copies in enumerate(weights):
+        expected = reference(scores.repeat(copies), labels.repeat(copies))
+        for name, value in expected.items():
+            assert ours[name][row] == pytest.approx(value, abs=1e-9), name
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.tuples(TIES, st.integers(0, 1), st.integers(0, 3)), min_size=1, max_size=12))
+def test_faces_of_no_weight_are_as_if_they_were_not_there(faces):
+    scores, labels, weights = map(np.array, zip((0.25, 1, 1), *faces, strict=True))
+    ours = weighted_metrics(rank(scores, labels), weights[None].astype(float))
+    for name, value in reference(scores.repeat(weights), labels.repeat(weights)).items():
+        np.testing.assert_allclose(ours[name], [value], rtol=0, atol=1e-9, err_msg=name)
+
+
+def test_faces_of_a_unit_share_its_weight():
+    random = np.random.default_rng(0)
+    labels, scores, units = np.repeat([0, 1], 30), random.random(60), np.arange(60) // 5
+    weights = random.integers(0, 3, (7, 12)).astype(float)
+    by_unit = weighted_metrics(rank(scores, labels, units), weights)
+    by_face = weighted_metrics(rank(scores, labels), weights[:, units])
+    for name in METRICS:
+        np.testing.assert_allclose(by_unit[name], by_face[name], atol=1e-12)
+
+
+def test_rates_at_a_threshold_are_those_of_a_count():
+    scores, labels = np.array([0.5, 0.2, 0.4, 0.3]), np.array([1, 1, 0, 0])
+    rates = weighted_rates(rank(scores, labels, threshold=0.3), np.ones((1, 4)))
+    assert {name: float(values[0]) for name, values in rates.items()} == dict(
+        zip(RATES, (0.5, 0.5, 0.5, 0.5, 0.5, 0.5), strict=True)
+    )
+
+
+def test_the_roc_curve_is_scikit_learns_without_its_straight_stretches():
+    random = np.random.default_rng(0)
+    labels, scores = random.integers(0, 2, 300), random.random(300).round(1)
+    fpr, tpr = roc_curve(scores, labels)
+    theirs = sk.roc_curve(labels, scores, drop_intermediate=False)
+    assert {*zip(fpr, tpr, strict=True)} <= {*zip(theirs[0], theirs[1], strict=True)}
+    assert np.trapezoid(tpr, fpr) == pytest.approx(sk.roc_auc_score(labels, scores), abs=1e-12)
+    assert [array.tolist() for array in roc_curve([0.4, 0.3, 0.2, 0.1], [1, 1, 0, 0])] == [[0, 0, 1], [0, 1, 1]]
+    assert len(roc_curve([0.2, 0.3], [1, 1])[0]) == 0
+
+
+def test_the_reliability_diagram_is_scikit_learns():
+    random = np.random.default_rng(0)
+    scores = random.random(500)
+    labels = (random.random(500) < scores).astype(int)
+    mean, share, count = reliability(scores, labels)
+    expected_share, expected_mean = calibration_curve(labels, scores, n_bins=15)
+    np.testing.assert_allclose(mean, expected_mean)
+    np.testing.assert_allclose(share, expected_share)
+    assert count.sum() == 500

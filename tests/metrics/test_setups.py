@@ -1,160 +1,221 @@
-import math
+import warnings
 
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.metrics import average_precision_score, roc_auc_score
+from scipy import stats
+from scored_faces import completed, predictions, random_predictions
 
-from sr_deepfake.metrics.functional import classification_metrics
-from sr_deepfake.metrics.setups import run_metrics, setup_scores
+from sr_deepfake.metrics.changes import change_tests
+from sr_deepfake.metrics.classification import METRICS, classification_metrics
+from sr_deepfake.metrics.clusters import Clusters
+from sr_deepfake.metrics.predictions import SETUPS, SIMILARITY, setup_scores
+from sr_deepfake.metrics.setups import run_metrics
+from sr_deepfake.metrics.significance import auc_test, sign_flip_test
+from sr_deepfake.metrics.thresholds import choose_threshold
+
+RESAMPLES, SEED, THRESHOLD = 40, 5, 0.4
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def table():
-    random = np.random.default_rng(0)
-    count = 60
-    label = random.integers(0, 2, count)
-    return pd.DataFrame(
-        {
-            "face_id": [f"face{index}" for index in range(count)],
-            "video_id": [f"video{index // 10}" for index in range(count)],
-            "method": np.where(label == 1, "FaceSwap", "pristine"),
-            "label": label,
-            "side": 168,
-            "score": random.random(count),
-            "score_attacked": random.random(count),
-            "ssim": random.random(count),
-            "psnr": random.uniform(30, 45, count),
-            "ssim_224": random.random(count),
-            "psnr_224": random.uniform(30, 45, count),
-            "psnr_224_wrapped": random.uniform(30, 45, count),
-        }
-    )
+    return random_predictions()
 
 
-def test_each_setup_is_a_plain_loop_over_the_faces(table):
-    metrics = run_metrics(table)
-    for setup in ("clean", "both", "fake"):
-        scores, fakes, missed, accused = [], 0, 0, 0
-        for row in table.itertuples():
-            attacked = setup == "both" or (setup == "fake" and row.label == 1)
-            score = row.score_attacked if attacked else row.score
-            scores.append(score)
-            fakes += row.label
-            missed += row.label == 1 and score <= 0.5
-            accused += row.label == 0 and score > 0.5
-        found, pristine = fakes - missed, len(table) - fakes
-        assert setup_scores(table, setup).tolist() == scores
-        assert metrics[setup] == pytest.approx(
-            {
-                "fnr": missed / fakes,
-                "fpr": accused / pristine,
-                "recall": found / fakes,
-                "precision": found / (found + accused),
-                "auc": roc_auc_score(table["label"], scores),
-                "accuracy": (found + pristine - accused) / len(table),
-                "eer": classification_metrics(scores, table["label"])["eer"],
-                "ap": average_precision_score(table["label"], scores),
-            },
-            abs=1e-12,
-        )
+@pytest.fixture(scope="module")
+def metrics(table):
+    chosen = choose_threshold(table).model_copy(update={"value": THRESHOLD})
+    return run_metrics(table, chosen, RESAMPLES, SEED)
 
 
-def test_attacking_fakes_only_leaves_the_fpr_as_it_was(table):
-    metrics = run_metrics(table)
-    assert metrics["fake"]["fpr"] == metrics["clean"]["fpr"]
-    assert metrics["fake"]["fnr"] == metrics["both"]["fnr"]
+def figures(faces, video="video_id"):
+    """Every figure of a table of faces, by the plainest means: (setup, metric) → number."""
+    found = {}
+    means = ["score", "score_attacked", "logit", "logit_attacked"]
+    videos = faces.groupby([video, "label"])[means].mean().reset_index()
+    for prefix, rows in (("", faces), ("video/", videos)):
+        for setup in SETUPS:
+            scores, logits = (setup_scores(rows, setup, column) for column in ("score", "logit"))
+            for metric, value in classification_metrics(scores, rows["label"], logits).items():
+                found[prefix + setup, metric] = value
+    for setup in SETUPS:  # a threshold of 0.4 is one of 0.5 for scores that are moved
+        moved = np.clip(setup_scores(faces, setup) + 0.5 - THRESHOLD, 0, 1)
+        metrics = classification_metrics(moved, faces["label"])
+        names = ("fnr", "fpr", "recall", "precision", "accuracy", "balanced_accuracy")
+        found |= {(f"threshold/{setup}", name): metrics[name] for name in names}
+    found_clean = faces[(faces["label"] == 1) & (faces["score"] > 0.5)]
+    found["both", "attack_success"] = (found_clean["score_attacked"] <= 0.5).mean()
+    change = (faces["score_attacked"] - faces["score"]).to_numpy()
+    for name, label in (("pristine", 0), ("fake", 1)):
+        part = faces[faces["label"] == label]
+        for measure in SIMILARITY:
+            found[f"similarity/{name}", measure] = part[measure][np.isfinite(part[measure])].mean()
+        found[f"similarity/{name}", "identical"] = np.isinf(part["psnr"]).mean()
+    for measure in ("ssim", "psnr", "ssim_224"):
+        finite = np.isfinite(faces[measure])
+        pearson = stats.pearsonr(faces[measure][finite], change[finite])
+        found["correlation", f"{measure}_pearson"] = pearson.statistic
+        spearman = stats.spearmanr(faces[measure].clip(upper=1e3), change)
+        found["correlation", f"{measure}_spearman"] = spearman.statistic
+    return found
 
 
-def test_similarity_is_the_mean_of_each_class_and_counts_identical_faces(table):
-    fakes = table.index[table["label"] == 1]
-    table.loc[fakes[:3], "psnr"] = np.inf
-    similarity = run_metrics(table)["similarity"]
-    assert similarity["fake"] == {
-        "ssim": pytest.approx(table.loc[fakes, "ssim"].mean()),
-        "psnr": pytest.approx(table.loc[fakes[3:], "psnr"].mean()),
-        **{
-            name: pytest.approx(table.loc[fakes, name].mean())
-            for name in ("ssim_224", "psnr_224", "psnr_224_wrapped")
-        },
-        "identical": 3,
-    }
-    assert similarity["pristine"]["identical"] == 0
-
-
-def test_counts(table):
-    fakes = int(table["label"].sum())
-    assert run_metrics(table)["faces"] == {"faces": 60, "pristine": 60 - fakes, "fake": fakes, "videos": 6}
-
-
-def test_faces_that_were_not_attacked_have_a_clean_row_only(table):
-    table[["score_attacked", "ssim", "psnr", "ssim_224", "psnr_224", "psnr_224_wrapped"]] = np.nan
-    metrics = run_metrics(table)
-    assert metrics["clean"]["auc"] == pytest.approx(roc_auc_score(table["label"], table["score"]))
-    for name in ("both", "fake", "changes", "similarity", "mcnemar", "correlation"):
-        assert metrics[name] is None
-    assert metrics["video"] | {"clean": None} == dict.fromkeys(("clean", "both", "fake", "changes"))
-    assert list(metrics["intervals"]) == ["clean", "video"]
-    assert list(metrics["intervals"]["video"]) == ["clean"]
-
-
-def test_changes_are_attacked_less_clean(table):
-    metrics = run_metrics(table, resamples=10)
-    for part in (metrics, metrics["video"]):
-        for setup in ("both", "fake"):
-            for name, change in part["changes"][setup].items():
-                assert change == part[setup][name] - part["clean"][name]
-    assert metrics["changes"]["fake"]["fpr"] == 0
-
-
-def test_videos_have_the_metrics_of_their_mean_scores(table):
-    metrics = run_metrics(table, resamples=10)
-    means = table.groupby(["video_id", "label"])[["score", "score_attacked"]].mean().reset_index()
-    for setup in ("clean", "both", "fake"):
-        assert metrics["video"][setup] == pytest.approx(
-            classification_metrics(setup_scores(means, setup), means["label"]), abs=1e-12
-        )
-
-
-def leaves(tree, path=()):
-    """Every value of nested dictionaries, lists included."""
-    for name, value in tree.items():
-        if isinstance(value, dict):
-            yield from leaves(value, (*path, name))
+def test_every_figure_is_that_of_a_plain_loop(table, metrics):
+    expected = figures(table)
+    found = {(setup, name) for setup, own in metrics.figures.items() for name in own}
+    assert found == expected.keys()
+    for (setup, name), value in expected.items():
+        assert metrics.value(setup, name) == pytest.approx(value, abs=1e-9), (setup, name)
+        clean = expected.get((setup.replace("both", "clean").replace("fake", "clean"), name))
+        if setup.rpartition("/")[2] in ("both", "fake") and clean is not None and (setup[-4:], name) != ("fake", "fpr"):
+            assert metrics.figure(setup, name).change == pytest.approx(value - clean, abs=1e-9)
         else:
-            yield (*path, name), value
+            assert metrics.figure(setup, name).change is None
 
 
-def test_every_figure_has_an_interval_under_its_own_name(table):
-    metrics = run_metrics(table, resamples=200)
-    values = dict(leaves(metrics))
-    intervals = dict(leaves(metrics["intervals"]))
-    assert set(intervals) < set(values)
-    for path in set(values) - set(intervals):
-        assert (
-            path[0] in ("intervals", "faces", "bootstrap", "mcnemar", "calibration", "threshold", "attack_success")
-            or path[-1] in ("faces", "infinite", "identical", "pearson_p", "spearman", "spearman_p")
-        ), path  # fmt: skip
-    for path, (low, high) in intervals.items():
-        assert low <= high
-        assert low - 0.2 < values[path] < high + 0.2 or path[0] == "similarity"
+def test_every_interval_is_that_of_a_loop_over_resampled_tables(table, metrics):
+    clusters = Clusters.of(table)
+    rows = []
+    for weights in np.concatenate(list(clusters.draw(RESAMPLES, SEED))).astype(int):
+        copies = [
+            table[clusters.units == unit].assign(copy=lambda t, n=n: t["video_id"] + f" {n}")
+            for unit, times in enumerate(weights)
+            for n in range(times)
+        ]
+        rows.append(figures(pd.concat(copies), "copy"))
+    expected = {key: np.nanquantile([row[key] for row in rows], [0.025, 0.975]) for key in rows[0]}
+    for (setup, name), ends in expected.items():
+        figure = metrics.figure(setup, name)
+        if figure.value not in (0, 1):
+            assert figure.interval == pytest.approx(tuple(ends), abs=1e-9), (setup, name)
+        clean = setup.replace("both", "clean").replace("fake", "clean")
+        if figure.change:
+            moved = np.nanquantile([row[setup, name] - row[clean, name] for row in rows], [0.025, 0.975])
+            assert figure.change_interval == pytest.approx(tuple(moved), abs=1e-9), (setup, name)
+    # Thresholds, low FPRs, calibration and the success of the attack have intervals, too.
+    for setup, name in (("threshold/both", "fnr"), ("both", "tpr_at_1"), ("clean", "ece"), ("fake", "brier"),
+                        ("both", "attack_success")):  # fmt: skip
+        assert metrics.figure(setup, name).interval is not None
 
 
-def test_the_same_seed_gives_the_same_intervals(table):
-    first, again, other = (run_metrics(table, resamples=100, seed=seed) for seed in (1, 1, 2))
-    assert first["intervals"] == again["intervals"]
-    assert first["intervals"] != other["intervals"]
-    assert first["bootstrap"] == {"resamples": 100, "level": 0.95, "seed": 1}
+def test_flipped_decisions_and_p_values_are_those_of_a_loop(table, metrics):
+    clusters = Clusters.of(table)
+    turned, p_values = change_tests([table], clusters)
+    for rate, label in (("fnr", 1), ("fpr", 0)):
+        own = table[table["label"] == label]
+        wrong = {name: (own[name] > 0.5) != (label == 1) for name in ("score", "score_attacked")}
+        worsened, improved = (wrong["score_attacked"] & ~wrong["score"], wrong["score"] & ~wrong["score_attacked"])
+        assert turned[rate].model_dump() == {"worsened": worsened.sum(), "improved": improved.sum()}
+        p = sign_flip_test(worsened, improved, pd.factorize(own["cluster"])[0])
+        assert p_values["both", rate] == pytest.approx(p)
+        assert metrics.figure("both", rate).p == pytest.approx(p)
+    logits = [setup_scores(table, setup, "logit") for setup in ("clean", "both")]
+    assert metrics.figure("both", "auc").p == auc_test(*logits, table["label"], clusters.units)
 
 
-def test_one_class_only_is_undefined(table):
-    metrics = run_metrics(table[table["label"] == 1])
-    assert math.isnan(metrics["clean"]["fpr"])
-    assert math.isnan(metrics["similarity"]["pristine"]["psnr"])
+def test_counts_and_provenance_of_the_intervals(table, metrics):
+    assert metrics.counts.model_dump() == {
+        "faces": 150, "pristine": (table["label"] == 0).sum(), "fake": (table["label"] == 1).sum(),
+        "videos": table["video_id"].nunique(), "clusters": 24, "clusters_pristine": metrics.counts.clusters_pristine,
+        "clusters_fake": metrics.counts.clusters_fake,
+    }  # fmt: skip
+    assert metrics.bootstrap.model_dump() == {
+        "resamples": RESAMPLES, "level": 0.95, "seed": SEED, "unit": "cluster", "seeds": 1,
+    }  # fmt: skip
+    again = run_metrics(table, resamples=RESAMPLES, seed=SEED)
+    assert again.figure("both", "auc") == metrics.figure("both", "auc")
+    assert run_metrics(table, resamples=RESAMPLES, seed=6).figure("both", "auc") != metrics.figure("both", "auc")
+
+
+def test_differences_are_paired(table):
+    """An attack that moves no score has a change of no width but for what few clusters leave open."""
+    found = run_metrics(table.assign(score_attacked=table["score"], logit_attacked=table["logit"]), resamples=RESAMPLES)
+    low, high = found.figure("both", "auc").interval
+    assert high - low > 0.02
+    change = found.figure("both", "fnr")
+    assert change.change == 0
+    assert change.change_low < 0 < change.change_high
+
+
+@pytest.mark.parametrize(("fnr", "rate"), [((0.0, 0.0), "fnr"), ((1.0, 1.0), "fnr")])
+def test_no_error_in_few_clusters_is_not_certainty(fnr, rate):
+    """24 clusters without an error: up to 14.2 %."""
+    found = run_metrics(predictions(fnr=fnr, count=96), resamples=RESAMPLES)
+    assert found.counts.clusters_fake == 24
+    bound = stats.binomtest(0, 24).proportion_ci(0.95, method="exact").high
+    expected = (0.0, bound) if fnr[0] == 0 else (1 - bound, 1.0)
+    assert found.figure("clean", rate).interval == pytest.approx(expected)
+    low, high = found.figure("both", rate).change_interval
+    assert low < high
+
+
+def test_one_cluster_of_a_class_gives_no_interval_for_what_depends_on_it(table):
+    kept = table[(table["label"] == 0) | (table["cluster"] == table["cluster"].iloc[-1])]
+    found = run_metrics(kept.assign(label=kept["label"]), resamples=RESAMPLES)
+    for name in ("fnr", "recall", "precision", "auc", "accuracy", "eer", "ap"):
+        assert found.figure("both", name).interval is None
+    assert found.figure("both", "fpr").interval is not None
+    assert found.figure("similarity/fake", "ssim").interval is None
+    assert found.figure("similarity/pristine", "ssim").interval is not None
+
+
+@pytest.mark.parametrize("label", [0, 1])
+def test_one_class_alone_has_its_own_figures_and_no_warning(table, label):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = run_metrics(table[table["label"] == label], resamples=RESAMPLES)
+    defined = {"fpr"} if label == 0 else {"fnr", "recall"}
+    for name in ("fnr", "fpr", "recall", "auc"):
+        assert (found.value("clean", name) is not None) == (name in defined)
+    assert found.figure("both", "fpr" if label == 0 else "fnr").p is not None
+    assert found.figure("both", "fnr" if label == 0 else "fpr").p is None
+
+
+def test_faces_that_were_not_attacked_have_clean_figures_only(table):
+    clean = table.assign(**dict.fromkeys(("score_attacked", "logit_attacked", *SIMILARITY), np.nan))
+    found = run_metrics(clean, resamples=RESAMPLES)
+    assert set(found.figures) == {"clean", "video/clean"}
+    assert (found.is_attacked, found.turned) == (False, {})
+
+
+def test_several_seeds_are_averaged_and_both_seeds_and_clusters_are_drawn(table):
+    """Two trainings that differ widely: the interval of their mean is wider than that of either."""
+    worse = table.assign(score=table["score"] * 0.7, score_attacked=table["score_attacked"] * 0.7)
+    worse = completed(worse.drop(columns=["logit", "logit_attacked"]))
+    singles = [run_metrics(each, resamples=400) for each in (table, worse)]
+    both = run_metrics([table, worse], resamples=400)
+    assert both.bootstrap.seeds == 2
+    mean = np.mean([each.value("clean", "fnr") for each in singles])
+    assert both.value("clean", "fnr") == pytest.approx(mean)
+    widths = [np.diff(each.figure("clean", "fnr").interval)[0] for each in (*singles, both)]
+    assert widths[2] > 1.2 * max(widths[:2])
+    total = {name: sum(getattr(each.turned["fnr"], name) for each in singles) for name in ("worsened", "improved")}
+    assert both.turned["fnr"].model_dump() == total
+    with pytest.raises(ValueError, match="of the same faces"):
+        run_metrics([table, worse.iloc[::-1]])
+
+
+def test_the_frame_has_a_row_for_each_figure(metrics):
+    frame = metrics.frame()
+    assert list(frame.columns) == [
+        "setup",
+        "metric",
+        "value",
+        "low",
+        "high",
+        "change",
+        "change_low",
+        "change_high",
+        "p",
+    ]
+    row = frame[(frame["setup"] == "both") & (frame["metric"] == "fnr")].iloc[0]
+    assert (row["value"], row["p"]) == (metrics.value("both", "fnr"), metrics.figure("both", "fnr").p)
+    assert set(METRICS) <= set(frame["metric"])
+    assert metrics == type(metrics).model_validate_json(metrics.model_dump_json())
 
 
 def test_no_faces_and_unknown_setups_are_refused(table):
-    with pytest.raises(ValueError, match="no scores"):
+    with pytest.raises(ValueError, match=r"0 faces|no scores"):
         run_metrics(table.iloc[:0])
     with pytest.raises(ValueError, match="clean, both, fake"):
         setup_scores(table, "pristine")

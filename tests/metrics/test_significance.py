@@ -1,124 +1,89 @@
 import itertools
 
 import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
+from sklearn.metrics import roc_auc_score
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
 
-from sr_deepfake.metrics.significance import clustered_mcnemar, decision_changes, holm, mcnemar_exact
+from sr_deepfake.metrics.significance import auc_test, holm, sign_flip_test
 
 
-@pytest.mark.parametrize(("worse", "better"), itertools.product([0, 1, 2, 5, 17, 140], repeat=2))
-def test_mcnemar_agrees_with_statsmodels(worse, better):
-    expected = 1.0 if worse + better == 0 else mcnemar([[3, worse], [better, 4]], exact=True).pvalue
-    assert mcnemar_exact(worse, better) == pytest.approx(expected, abs=1e-12)
+@pytest.mark.parametrize(("worsened", "improved"), itertools.product([0, 1, 5, 17, 140], repeat=2))
+def test_with_one_face_a_cluster_it_is_mcnemars_exact_test(worsened, improved):
+    faces = np.repeat([[1, 0], [0, 1], [0, 0]], (worsened, improved, 5), axis=0)
+    expected = mcnemar([[3, worsened], [improved, 4]], exact=True).pvalue if worsened + improved else 1.0
+    p = sign_flip_test(faces[:, 0], faces[:, 1], np.arange(len(faces)))
+    assert p == pytest.approx(expected, abs=1e-12)
 
 
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), min_size=1, max_size=9))
-def test_clustered_mcnemar_is_all_choices_of_signs(videos):
-    worse, better = (np.array(column) for column in zip(*videos, strict=True))
-    surplus = worse - better
-    signs = np.array(list(itertools.product([-1, 1], repeat=len(surplus))))
-    share = np.mean(np.abs(signs @ surplus) >= abs(surplus.sum()))
-    assert clustered_mcnemar(worse, better) == pytest.approx(share, abs=1e-12)
+def test_it_is_the_share_of_all_choices_of_signs(clusters):
+    worsened, improved = (np.array(column) for column in zip(*clusters, strict=True))
+    signs = np.array(list(itertools.product([-1, 1], repeat=len(clusters))))
+    share = np.mean(np.abs(signs @ (worsened - improved)) >= abs((worsened - improved).sum()))
+    assert sign_flip_test(worsened, improved, np.arange(len(clusters))) == pytest.approx(share, abs=1e-12)
 
 
-def test_clustered_mcnemar_agrees_with_scipy_s_permutation_test():
+def test_many_clusters_of_many_sizes_are_near_the_normal_distribution():
     random = np.random.default_rng(0)
-    worse, better = random.integers(0, 6, 11), random.integers(0, 4, 11)
-    expected = stats.permutation_test(
-        (worse - better,), np.sum, permutation_type="samples", n_resamples=np.inf
-    ).pvalue
-    assert clustered_mcnemar(worse, better) == pytest.approx(expected, abs=1e-12)
-
-
-@pytest.mark.parametrize(("worse", "better"), [(0, 0), (9, 2), (3, 3), (0, 40)])
-def test_with_one_face_a_video_both_tests_are_one(worse, better):
-    sides = np.repeat([[1, 0], [0, 1], [0, 0]], (worse, better, 5), axis=0)
-    assert clustered_mcnemar(sides[:, 0], sides[:, 1]) == pytest.approx(
-        mcnemar_exact(worse, better), abs=1e-12
-    )
-
-
-def test_many_videos_of_many_sizes_are_near_the_normal_distribution():
-    random = np.random.default_rng(0)
-    worse, better = random.integers(0, 11, 400), random.integers(0, 11, 400)
-    surplus = worse - better
-    deviation = np.sqrt((surplus**2).sum())
-    expected = 2 * stats.norm.sf((abs(surplus.sum()) - 1) / deviation)  # totals lie two apart
+    worsened, improved = random.integers(0, 11, 400), random.integers(0, 11, 400)
+    surplus = worsened - improved
+    expected = 2 * stats.norm.sf((abs(surplus.sum()) - 1) / np.sqrt((surplus**2).sum()))  # totals are two apart
     assert 0.05 < expected < 0.95
-    assert clustered_mcnemar(worse, better) == pytest.approx(expected, abs=0.002)
+    assert sign_flip_test(worsened, improved, np.arange(400)) == pytest.approx(expected, abs=0.002)
 
 
-def test_under_no_effect_frames_reject_too_often_and_videos_do_not():
-    """Frames of a video change together: 20 videos of 10 frames, each of which turns as a whole or not."""
+def test_under_no_effect_faces_reject_too_often_and_clusters_do_not():
+    """Faces of a cluster change together: 20 clusters of 10 faces, each of which flips as a whole or not."""
     random = np.random.default_rng(0)
-    frames = videos = 0
-    for _ in range(400):
-        turned = 10 * random.integers(-1, 2, 20)
-        worse, better = np.maximum(turned, 0), np.maximum(-turned, 0)
-        frames += mcnemar_exact(worse.sum(), better.sum()) < 0.05
-        videos += clustered_mcnemar(worse, better) < 0.05
-    assert frames / 400 > 0.3
-    assert videos / 400 <= 0.05
+    rejected = {"faces": 0, "clusters": 0}
+    for _ in range(300):
+        flipped = np.repeat(random.integers(-1, 2, 20), 10)
+        for unit, groups in (("faces", np.arange(200)), ("clusters", np.arange(200) // 10)):
+            rejected[unit] += sign_flip_test(flipped > 0, flipped < 0, groups) < 0.05
+    assert rejected["faces"] / 300 > 0.3
+    assert rejected["clusters"] / 300 <= 0.05
+
+
+def test_faces_of_no_cluster_are_not_tested():
+    assert sign_flip_test([5, 1], [0, 0], [-1, 0]) == 1.0
+    assert np.isnan(sign_flip_test([1], [0], [-1]))
+
+
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_the_test_of_the_auc_is_all_swaps_of_clean_and_attacked(seeds):
+    random = np.random.default_rng(seeds)
+    label, group = np.repeat([0, 1], 20), np.tile(np.arange(5), 8)
+    clean = random.normal(label, 1, (seeds, 40)).round(1)  # with ties
+    attacked = (clean - 0.4 * label + random.normal(0, 0.3, (seeds, 40))).round(1)
+
+    def change(swapped):
+        inside = np.isin(group, np.flatnonzero(swapped))
+        before, after = np.where(inside, attacked, clean), np.where(inside, clean, attacked)
+        pairs = zip(before, after, strict=True)
+        return sum(roc_auc_score(label, b) - roc_auc_score(label, a) for b, a in pairs)
+
+    every = [abs(change(swapped)) for swapped in itertools.product([0, 1], repeat=5)]
+    expected = np.mean(np.array(every) >= abs(change([0] * 5)) - 1e-9)
+    assert auc_test(clean, attacked, label, group, swaps=19_999) == pytest.approx(expected, abs=0.015)
+
+
+def test_one_class_has_no_auc_to_test():
+    assert np.isnan(auc_test([1, 2], [2, 3], [1, 1], [0, 1]))
 
 
 @settings(max_examples=15, deadline=None)  # statsmodels takes a while
 @given(st.lists(st.one_of(st.floats(0, 1), st.sampled_from([0.01, 0.04, 1.0])), min_size=1, max_size=40))
 def test_holm_agrees_with_statsmodels(p_values):
-    np.testing.assert_allclose(
-        holm(p_values), multipletests(p_values, method="holm")[1], rtol=1e-9, atol=1e-300
-    )
+    np.testing.assert_allclose(holm(p_values), multipletests(p_values, method="holm")[1], rtol=1e-9, atol=1e-300)
 
 
 def test_holm_does_not_count_what_was_not_tested():
-    np.testing.assert_allclose(
-        holm([0.01, None, 0.04, float("nan"), 0.03]), [0.03, np.nan, 0.06, np.nan, 0.06]
-    )
-    assert holm([]).tolist() == []
-
-
-@pytest.mark.parametrize("value", [-0.1, 1.1, np.inf])
-def test_holm_refuses_what_is_no_p_value(value):
+    np.testing.assert_allclose(holm([0.01, None, 0.04, float("nan"), 0.03]), [0.03, np.nan, 0.06, np.nan, 0.06])
     with pytest.raises(ValueError, match=r"in \[0, 1\]"):
-        holm([0.5, value])
-
-
-def test_changes_of_decisions_are_a_plain_loop():
-    random = np.random.default_rng(0)
-    label = np.repeat([0, 1], 60)
-    table = pd.DataFrame(
-        {
-            "video_id": [f"{one}/{random.integers(12)}" for one in label],
-            "label": label,
-            "score": random.random(120).round(1),  # some at the threshold
-            "score_attacked": random.random(120).round(1),
-        }
-    )
-    tests = decision_changes(table)
-    means = table.groupby(["video_id", "label"])[["score", "score_attacked"]].mean().reset_index()
-    for rate, fake in (("fnr", True), ("fpr", False)):
-        for level, rows in (("faces", table), ("videos", means)):
-            worse, better = {}, {}
-            for row in rows[rows["label"] == int(fake)].itertuples():
-                before, after = (row.score > 0.5) == fake, (row.score_attacked > 0.5) == fake
-                worse[row.video_id] = worse.get(row.video_id, 0) + (before and not after)
-                better[row.video_id] = better.get(row.video_id, 0) + (after and not before)
-            down, up = sum(worse.values()), sum(better.values())
-            expected = {"right_to_wrong": down, "wrong_to_right": up, "p": mcnemar_exact(down, up)}
-            if level == "faces":
-                expected["p_clustered"] = clustered_mcnemar(list(worse.values()), list(better.values()))
-            assert tests[rate][level] == pytest.approx(expected)
-
-
-def test_a_class_without_faces_is_not_tested():
-    table = pd.DataFrame({"video_id": ["a"], "label": [1], "score": [0.9], "score_attacked": [0.1]})
-    tests = decision_changes(table)
-    assert tests["fnr"]["faces"] == {"right_to_wrong": 1, "wrong_to_right": 0, "p": 1.0, "p_clustered": 1.0}
-    assert np.isnan([tests["fpr"]["faces"]["p"], tests["fpr"]["faces"]["p_clustered"]]).all()
-    assert np.isnan(tests["fpr"]["videos"]["p"])
+        holm([0.5, 1.1])

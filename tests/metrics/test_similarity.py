@@ -75,9 +75,7 @@ def test_measures_are_symmetric_and_per_face(first, second):
     for measure in (ssim, psnr, psnr_wrapped):
         both = measure(a, b)
         torch.testing.assert_close(both, measure(b, a), rtol=0, atol=1e-12)
-        torch.testing.assert_close(
-            both, torch.cat([measure(a[:1], b[:1]), measure(a[1:], b[1:])]), rtol=0, atol=1e-12
-        )
+        torch.testing.assert_close(both, torch.cat([measure(a[:1], b[:1]), measure(a[1:], b[1:])]), rtol=0, atol=1e-12)
         assert not both.isnan().any()
     assert (ssim(a, b) <= 1 + 1e-12).all()
 

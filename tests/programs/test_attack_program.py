@@ -17,7 +17,6 @@ from scenes import two_people
 from stored_detector import stored_detector
 
 from sr_deepfake.app.configuration import CONF
-from sr_deepfake.app.overrides import find_mistake, with_default_data
 from sr_deepfake.attacks.super_resolution import SuperResolutionAttack
 from sr_deepfake.data.sample.people import ASSETS
 from sr_deepfake.media import attack_image
@@ -49,21 +48,7 @@ def test_every_network_composes_and_the_defaults_are_the_papers():
     for file in sorted((CONF / "sr_model").glob("*.yaml")):
         assert OmegaConf.to_container(compose(f"sr_model={file.stem}").sr_model, resolve=True)
     cfg = compose()
-    assert (cfg.attack.scale, cfg.attack.convention, cfg.sr_model.blocks, cfg.faces.feather) == (
-        2,
-        "rgb",
-        16,
-        0,
-    )
-
-
-def test_mistakes_are_answered_with_the_nearest_choice(monkeypatch):
-    assert find_mistake("attack", ["faces.feather=3", "faces.every=2", "input=a", "attack=jpeg"]) is None
-    assert "Did you mean 'faces.min_side'?" in find_mistake("attack", ["faces.minside=3"])
-    assert "Did you mean 'bicubic'?" in find_mistake("attack", ["attack=bicubc"])
-    monkeypatch.setenv("SR_DEEPFAKE_DATA", "ffpp")
-    assert with_default_data(["input=a"], "attack") == ["input=a"]
-    assert with_default_data(["input=a"], "evaluate") == ["input=a", "data=ffpp"]
+    assert (cfg.attack.scale, cfg.attack.convention, cfg.sr_model.blocks, cfg.faces.feather) == (2, "rgb", 16, 0)
 
 
 def test_help_answers_without_torch(tmp_path):
@@ -98,14 +83,7 @@ def test_other_attacks_and_options(folder):
     shown = run("attack", "input=in/two.png", "output=a.png", *chain, "faces.min_side=120", *CPU, cwd=folder)
     assert "in/two.png: 1 face, 1 too small, left alone" in shown
     shown = run(
-        "attack",
-        "input=in/two.png",
-        "output=b.jpg",
-        "attack=none",
-        "photo.max_pixels=1000",
-        *CPU,
-        cwd=folder,
-        status=1,
+        "attack", "input=in/two.png", "output=b.jpg", "attack=none", "photo.max_pixels=1000", *CPU, cwd=folder, status=1
     )
     assert "126,000 pixels; at most 1,000 are read (photo.max_pixels=N raises the limit)" in shown
     assert not (folder / "b.jpg").exists()
@@ -127,15 +105,12 @@ def test_faults_end_with_the_list_and_status_1(folder):
         ([], "error: no input is named"),
         (["input=in", "output=in"], "is the input in/two.png; name another output, or say overwrite=true"),
         (["input=in", "output=out", "detector=nowhere"], "detector=nowhere: there is no trained detector"),
-        (
-            ["input=in", "output=out", "faces.thresholds=7"],
-            "error: the options of the faces: thresholds must be",
-        ),
+        (["input=in", "output=out", "faces.thresholds=7"], "error: options of the faces: thresholds must be"),
         (["input=in", "output=out", "video.crf=99"], "error: video.crf=99"),
         (["input=in", "output=out", "photo.quality=0"], "error: photo.quality=0: it goes from 1 to 100"),
     ],
 )
-def test_mistakes_are_told_before_the_work(folder, arguments, message):
+def test_mistakes_are_reported_before_the_work(folder, arguments, message):
     shown = run("attack", *arguments, "attack=bicubic", *CPU, cwd=folder, status=1)
     assert message in shown
     assert "Traceback" not in shown
@@ -173,9 +148,7 @@ def interrupted() -> None:
 
 
 def test_ctrl_c_leaves_nothing_half_written(folder):
-    shown = run(
-        "attack", "input=in", "output=out", "attack=bicubic", *CPU, cwd=folder, status=130, before=interrupted
-    )
+    shown = run("attack", "input=in", "output=out", "attack=bicubic", *CPU, cwd=folder, status=130, before=interrupted)
     assert "Interrupted." in shown
     assert "Traceback" not in shown
     assert [path for path in (folder / "out").rglob("*") if path.name.startswith(".")] == []

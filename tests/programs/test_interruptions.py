@@ -20,18 +20,14 @@ def place(crops: Path, name: str) -> Path:
 
 
 def here(arguments: list[str]) -> list[str]:
-    return [argument.replace("data.crops=.", "data.crops=crops") for argument in arguments]
+    return [argument.replace("data.source.crops=.", "data.source.crops=crops") for argument in arguments]
 
 
 def written(folder: Path) -> dict[str, bytes]:
     """All that has to be the same."""
     files = [
         file
-        for pattern in (
-            "results/*/metrics.json",
-            "results/*/predictions.parquet",
-            "detectors/*/finished.json",
-        )
+        for pattern in ("results/*/metrics.json", "results/*/predictions.parquet", "detectors/*/finished.json")
         for file in folder.glob(f"outputs/{pattern}")
     ]
     return {str(file.relative_to(folder)): file.read_bytes() for file in sorted(files)}
@@ -84,7 +80,7 @@ def killed_in_step(step: int) -> Callable[[], object]:
 
 # One after the other, each in the run that goes on where the last one was killed.
 KILLS = [
-    killed_at("status/*.json", when="after"),
+    killed_at("job.json", when="after"),
     killed_at("recipe.json"),
     killed_in_step(2),
     killed_at("best.ckpt"),
@@ -99,7 +95,7 @@ KILLS = [
     killed_at("predictions.parquet"),
     killed_at("metrics.json"),
     killed_at("metrics.json", when="after"),
-    killed_at("status/*.json", 2),
+    killed_at("job.json", 2),
 ]
 
 
@@ -123,18 +119,14 @@ def test_an_attacked_evaluation_killed_with_force_is_whole_later(crops):
     run("train", *here(RUN), cwd=folder)
     before = written(folder)
     kill = killed_at("predictions.parquet", when="after")
-    assert (
-        Process("train", *here(RUN), "evaluate.force=true", cwd=folder, before=kill).wait() == -signal.SIGKILL
-    )
-    assert not list(
-        folder.glob("outputs/results/*/metrics.json")
-    )  # nobody takes new predictions for old metrics
+    assert Process("train", *here(RUN), "evaluate.force=true", cwd=folder, before=kill).wait() == -signal.SIGKILL
+    assert not list(folder.glob("outputs/results/*/metrics.json"))  # nobody takes new predictions for old metrics
     run("train", *here(RUN), cwd=folder)
     assert written(folder) == before
 
 
 def test_two_sweeps_side_by_side_train_no_detector_twice(crops):
-    """The second waits for each run_ that the first does, and then finds it done."""
+    """The second waits for each run that the first does, and then finds it done."""
     alone, shared = place(crops, "alone"), place(crops, "shared")
     sweep = ["-m", *here(TINY), "forgery=FaceSwap", "seed=0,1", "attack=none,bicubic"]
     run("train", *sweep, cwd=alone)
@@ -148,28 +140,19 @@ def test_two_sweeps_side_by_side_train_no_detector_twice(crops):
     assert "4 done" in run("status", cwd=shared)
 
 
-def test_a_changed_configuration_trains_anew_and_overwrites_nothing(crops):
+def test_a_changed_configuration_trains_another_detector_and_overwrites_nothing(crops):
     run("train", *RUN, cwd=crops)
     before = written(crops)
-    changes = (
-        "protocol.optimizer.lr=1e-3",
-        "attack.scale=3",
-        "seed=1",
-        "trainer.precision=bf16-mixed",
-    )
+    changes = ("protocol.optimizer.lr=1e-3", "attack.scale=3", "seed=1", "trainer.precision=bf16-mixed")
     for change in changes:
         arguments = [argument for argument in RUN if not argument.startswith(change.split("=")[0])]
         run("train", *arguments, change, cwd=crops)
         after = written(crops)
-        assert len([name for name in after if name.endswith("metrics.json") and name not in before]) == 1, (
-            change
-        )
+        assert len([name for name in after if name.endswith("metrics.json") and name not in before]) == 1, change
         assert {name: after[name] for name in before} == before
         before = after
     options = ["detector=outputs/detectors/*", "data=ffpp", "data.crops=.", "attack=bicubic", "trainer=cpu"]
-    shown = run(
-        "evaluate", *options, "trainer.precision=bf16-mixed", "data.workers=0", "logger=none", cwd=crops
-    )
+    shown = run("evaluate", *options, "trainer.precision=bf16-mixed", "data.workers=0", "logger=none", cwd=crops)
     assert shown.count("Already done") == 4  # scores are float32 whatever the trainer says
     assert written(crops) == before
 
@@ -200,9 +183,7 @@ def test_a_run_is_repeated_from_its_results_or_its_detector(crops):
         source = os.path.relpath(folder, repeated)
         run("train", f"from_run={source}", "data.crops=crops", "train.force=true", cwd=repeated)
         assert written(repeated) == before
-    assert "seed=6" in run(
-        "train", f"from_run={source}", "data.crops=crops", "seed=6", "--cfg", "hydra", cwd=repeated
-    )
+    assert "seed=6" in run("train", f"from_run={source}", "data.crops=crops", "seed=6", "--cfg", "hydra", cwd=repeated)
     shown = run("evaluate", f"from_run={source}", cwd=repeated, status=2)
     assert "python -m sr_deepfake.train from_run=" in shown
 

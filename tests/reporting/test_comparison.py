@@ -1,113 +1,156 @@
 import numpy as np
 import pytest
-from result_folders import read, write_results
-from scipy.stats import pearsonr
-from scored_faces import predictions
+from result_folders import write_results
+from scored_faces import completed, predictions, random_predictions
 
+from sr_deepfake.reporting.collect import collect
 from sr_deepfake.reporting.comparison import check_comparable, comparison_tables
-from sr_deepfake.reporting.grid import Wish, make_grid
+from sr_deepfake.reporting.grid import GridSelection, make_grid
+from sr_deepfake.reporting.published import METHODS, MODELS
 from sr_deepfake.system.errors import UserError
 
-
-def grid_of(outputs, **what):
-    write_results(outputs, **what)
-    return make_grid(read(outputs), Wish())
+PAPER = {"data": "ffpp", "protocol": "paper", "trained_faces": 14_400}
 
 
-@pytest.fixture
-def paper_grid(tmp_path):
-    faces = predictions((0.05, 0.125), (0, 0), ssim=0.9671, psnr=37.0)
-    return grid_of(tmp_path, data="ffpp", protocol="paper", faces=faces)
+def compared(outputs, force=False):
+    results = collect([outputs]).results
+    return comparison_tables(make_grid(results, GridSelection()), results, force)
 
 
-def test_the_published_figure_and_the_difference_stand_beside_ones_own(paper_grid):
-    first, second, _ = comparison_tables(paper_grid, force=False)
+def labels_of(outputs, **what):
+    write_results(outputs, **PAPER | what)
+    return check_comparable(make_grid(collect([outputs]).results, GridSelection()), force=False)
+
+
+def test_the_published_figure_and_the_difference_are_next_to_ones_own(tmp_path):
+    write_results(tmp_path, faces=predictions((0.05, 0.125), (0, 0), ssim=0.9671, psnr=37.0), **PAPER)
+    _, first, second, third = compared(tmp_path)
     rows = {tuple(row[:3]): row[3:] for row in first.rows}
     assert list(first.columns[3:9]) == ["FNR", "FNR paper", "FNR Δ", "FPR", "FPR paper", "FPR Δ"]
-    assert rows["Resnet50", "FaceSwap", "×"][:6] == ["5.0", "6.4", "-1.4", "0.0", "1.9", "-1.9"]
-    assert rows["Resnet50", "FaceSwap", "✓"][:3] == ["12.5", "21.1", "-8.6"]
+    assert rows["Resnet50", "FaceSwap", "×"][:6] == ["5.0", "6.4", "−1.4", "0.0", "1.9", "−1.9"]
+    assert rows["Resnet50", "FaceSwap", "✓"][:3] == ["12.5", "21.1", "−8.6"]
     assert len(first.rows) == 2  # what was run
     assert {tuple(row[:3]): row[3:] for row in second.rows}["Resnet50", "FaceSwap", "✓"][9:12] == [
         "100.0",
         "97.6",
         "+2.4",
     ]
-    assert not first.remarks
-    assert not first.title.startswith("NOT")
-
-
-def test_the_papers_figures_are_compared_with_those_at_224_px(paper_grid):
-    third = comparison_tables(paper_grid, force=False)[2]
-    rows = {row[0]: row[1:] for row in third.rows}
+    rows = {row[0]: [cell.split(" [")[0] for cell in row[1:]] for row in third.rows}
     #                            own size          SSIM at 224, paper's, difference; PSNR likewise
-    assert rows["FaceSwap"] == ["0.967", "37.0", "0.980", "0.967", "+0.013", "36.0", "39.7", "-3.7"]
-    assert list(rows) == ["Pristine", "FaceSwap"]
+    assert rows["FaceSwap"] == ["0.967", "37.0", "0.980", "0.967", "+0.013", "36.0", "39.7", "−3.7"]
 
 
 def test_other_data_are_refused_unless_forced_and_then_labelled(tmp_path):
-    grid = grid_of(tmp_path, data="sample")
+    write_results(tmp_path, data="sample")
     with pytest.raises(UserError, match=r"data=sample.*FaceForensics.*compare_force=true"):
-        comparison_tables(grid, force=False)
-    tables = comparison_tables(grid, force=True)
+        compared(tmp_path)
+    tables = compared(tmp_path, force=True)
     assert all(table.title.startswith("NOT COMPARABLE: ") for table in tables)
     assert all("the differences say nothing" in " ".join(table.remarks) for table in tables)
-    assert tables[0].latex().count("NOT COMPARABLE") == 1
 
 
-def test_another_attack_or_protocol_is_labelled(tmp_path):
-    grid = grid_of(tmp_path, data="ffpp", protocol="quick", attack="jpeg-q15")
-    labels = " ".join(check_comparable(grid, force=False))
+def test_another_number_of_faces_is_not_called_comparable(tmp_path):
+    whole = completed(predictions(count=1400))
+    assert labels_of(tmp_path / "papers", faces=whole) == []
+    (label,) = labels_of(tmp_path / "fewer")
+    assert (
+        label == "NOT COMPARABLE in number: the paper trains on 14,400 faces and tests on 2,800; these are 14,400 / 80."
+    )
+
+
+def test_another_attack_protocol_weights_or_compression_is_labelled(tmp_path):
+    labels = " ".join(labels_of(tmp_path / "a", protocol="quick", attack="jpeg-q15"))
     assert "jpeg-q15" in labels
     assert "protocol=quick" in labels
-
-
-def test_other_weights_and_compressions_are_named(tmp_path):
-    def labels(weights, compression):
-        config = {"sr_model": {"weights": weights}, "data": {"source": {"compression": compression}}}
-        folder = tmp_path / f"{weights}{compression}"
-        return check_comparable(grid_of(folder, data="ffpp", protocol="paper", config=config), force=False)
-
-    assert labels("official", "c23") == []
-    assert labels(None, "c23") == [
-        "EDSR has the weights of this package here, not its authors' (sr_model.weights=official)."
+    config = {"sr_model": {"weights": None}, "data": {"source": {"compression": "c40"}}}
+    labels = labels_of(tmp_path / "b", config=config)[1:]
+    assert labels == [
+        "EDSR has this package's weights here, not its authors' (sr_model.weights=official).",
+        "The videos are of compression c40, not c23.",
     ]
-    assert labels("official", "c40") == ["The videos are of compression c40, not c23."]
+    config = {"sr_model": {"weights": "official"}, "data": {"source": {"compression": "c23"}}}
+    assert labels_of(tmp_path / "c", config=config)[1:] == []
 
 
 @pytest.mark.parametrize(
     ("protocol", "options", "expected"),
     [
         ("paper", {"extraction": {"margin": 0.3, "frames": 10}},
-         "Other than protocol=paper: extraction.margin=0.3, not 0.1."),
+         ["Other than protocol=paper: extraction.margin=0.3, not 0.1."]),
         ("paper", {"extraction": {"square": "shorter"}, "protocol": {"resize": "authors"}},
-         "Other than protocol=paper: extraction.square=shorter, not longer; protocol.resize=authors, not bilinear."),
-        ("authors_code", {"extraction": {"square": "shorter"}, "protocol": {"resize": "authors"}}, None),
+         ["Other than protocol=paper: extraction.square=shorter, not longer; protocol.resize=authors, not bilinear."]),
+        ("authors_code", {"extraction": {"square": "shorter"}, "protocol": {"resize": "authors"}}, []),
         ("authors_code", {"protocol": {"resize": "bilinear"}},
-         "Other than protocol=authors_code: protocol.resize=bilinear, not authors."),
+         ["Other than protocol=authors_code: protocol.resize=bilinear, not authors."]),
     ],
 )  # fmt: skip
 def test_other_crops_and_another_resize_are_named(tmp_path, protocol, options, expected):
-    grid = grid_of(tmp_path, data="ffpp", protocol=protocol, config=options)
-    assert check_comparable(grid, force=False) == ([expected] if expected else [])
+    assert labels_of(tmp_path, protocol=protocol, config=options)[1:] == expected
 
 
-def test_the_correlation_is_compared_with_results_of_scale_4_alone(tmp_path, paper_grid):
-    """The published script took K = 4 for it (and 2 for everything else)."""
-    tables = comparison_tables(paper_grid, force=False)
-    assert [table.name for table in tables] == ["table_1_paper", "table_2_paper", "table_3_paper"]
-    assert "attack.scale=4" in " ".join(tables[2].remarks)
+def verdicts(outputs):
+    table = compared(outputs)[0]
+    assert list(table.columns) == ["The paper says", "Here", "Verdict"]
+    return {row[0].split(" (")[0]: row[1:] for row in table.rows}
 
-    faces = predictions((0.05, 0.125), (0, 0))
-    noise = np.random.default_rng(0).normal(size=(2, len(faces)))
-    faces["score_attacked"] = (faces["score"] + 0.01 * noise[0]).clip(0, 1)
-    faces["ssim_224"] = 0.9 + 0.01 * noise[0] + 0.002 * noise[1]
-    faces["ssim"] = 0.9 + 0.001 * noise[1]
-    grid = grid_of(tmp_path / "x4", data="ffpp", protocol="paper", attack="sr-edsr-x4", faces=faces)
-    table = comparison_tables(grid, force=False)[3]
-    row = dict(zip(table.columns, table.rows[0], strict=True))
-    moved = faces["score_attacked"] - faces["score"]
-    assert float(row["r, SSIM at 224 px"]) == pytest.approx(pearsonr(faces["ssim_224"], moved)[0], abs=6e-4)
-    assert float(row["r, SSIM"]) == pytest.approx(pearsonr(faces["ssim"], moved)[0], abs=6e-4)
-    assert row["|r| < 0.1 as published"] == "no"
-    low, high = map(float, row["95 % at 224 px"].split(" … "))
-    assert low <= float(row["r, SSIM at 224 px"]) <= high
+
+def write_grid(outputs, change, count=160):
+    """The whole grid; `change(method)` are the changes of FNR and FPR."""
+    for model in MODELS:
+        for method in METHODS:
+            fnr, fpr = change(method)
+            write_results(outputs, model=model, forgery=method, faces=predictions((0, fnr), (0, fpr), count), **PAPER)
+
+
+def test_the_papers_sentences_are_judged_by_intervals(tmp_path):
+    rises = {"Face2Face": (0.2, 0), "FaceSwap": (0.2, 0), "FaceShifter": (0.2, 0)}
+    write_grid(tmp_path, lambda method: rises.get(method, (0, 0.15)))
+    found = verdicts(tmp_path)
+    assert found["FNR rises by up to +18.7 points"][1] == "holds"
+    assert found["FPR rises by up to +14.4 points"][1] == "holds"
+    assert found["FNR rises most for Face2Face, FaceSwap, FaceShifter"][1] == "holds"
+    assert found["FPR rises most for Deepfakes, NeuralTextures"][1] == "holds"
+    assert found["SSIM is around 0.97"][1] == "does not hold"  # 0.98
+    assert found["Accuracy always falls"][1] == "holds"
+
+
+def test_sentences_that_these_results_contradict_do_not_hold(tmp_path):
+    write_grid(tmp_path, lambda method: (0.6, 0) if method == "Deepfakes" else (0, 0))
+    found = verdicts(tmp_path)
+    assert found["FNR rises by up to +18.7 points"] == [
+        "+60.0 [" + found["FNR rises by up to +18.7 points"][0][7:],
+        "does not hold",
+    ]
+    assert found["FNR rises most for Face2Face, FaceSwap, FaceShifter"][1] == "does not hold"
+
+
+def test_a_part_of_the_grid_cannot_judge_what_is_said_of_all_of_it(tmp_path):
+    write_results(tmp_path, faces=predictions((0, 0.2), (0, 0.1), 80), **PAPER)
+    found = verdicts(tmp_path)
+    assert {verdict for sentence, (_, verdict) in found.items() if "SSIM is" not in sentence} == {"cannot be said"}
+
+
+@pytest.mark.parametrize(
+    ("strength", "count", "verdict"), [(0, 4000, "holds"), (0, 120, "cannot be said"), (1, 400, "does not hold")]
+)
+def test_the_correlation_is_that_of_the_published_script_and_needs_the_whole_interval(
+    tmp_path, strength, count, verdict
+):
+    """Faces that were resized to 224 px first and attacked there with K = 4."""
+    faces = random_predictions(count, count // 4)
+    noise = np.random.default_rng(0).normal(size=(2, count))
+    moved = 0.05 * (strength * noise[0] + noise[1])
+    faces = completed(
+        faces.drop(columns=["logit", "logit_attacked"]).assign(
+            score=0.5, score_attacked=(0.5 + moved).clip(0.01, 0.99), ssim=0.9 + 0.01 * noise[0]
+        )
+    )
+    write_results(tmp_path, faces=predictions(), **PAPER)
+    assert verdicts(tmp_path)["|r| of SSIM and change of score is below 0.1"] == [
+        "no results of experiment=correlation", "cannot be said",
+    ]  # fmt: skip
+    options = PAPER | {"protocol": "authors_code"}
+    write_results(tmp_path, attack="sr-edsr-x4", test_side=224, faces=faces, resamples=200, **options)
+    here, found = verdicts(tmp_path)["|r| of SSIM and change of score is below 0.1"]
+    assert found == verdict
+    assert here.startswith("r: resnet50 on FaceSwap ")

@@ -1,111 +1,77 @@
-from dataclasses import replace
-
 import numpy as np
-import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from result_folders import CAPTION
+from page_reports import reported, write_evidence
+from PIL import Image
+from result_folders import CAPTION, write_results
 
-from sr_deepfake.reporting.examples import (
-    AMPLIFIED,
-    FALSE_ALARM,
-    KINDS,
-    MISSED,
-    Example,
-    amplified,
-    example_sheet,
-    heated,
-    turned_faces,
-)
+from sr_deepfake.reporting.examples import AMPLIFIED, WIDTH, amplified, example_sheet, examples_of, overlay
+from sr_deepfake.reporting.report import read_evidence
 
 
-def table(rows):
-    columns = ["face_id", "video_id", "label", "score", "score_attacked"]
-    return pd.DataFrame(rows, columns=columns).assign(ssim=0.97)
+@pytest.fixture
+def folder(tmp_path):
+    made = write_results(tmp_path)
+    write_evidence(made, ("missed", "missed", "false alarm"), side=48)
+    return made
 
 
-FACES = table(
-    [
-        ("a", "1", 1, 0.9, 0.4),  # missed: 0.5
-        ("b", "1", 1, 0.95, 0.3),  # missed: 0.65, of the same video
-        ("c", "2", 1, 0.7, 0.1),  # missed: 0.6
-        ("d", "3", 1, 0.99, 0.51),  # found still
-        ("e", "4", 1, 0.4, 0.1),  # missed all along
-        ("f", "5", 0, 0.5, 0.9),  # alarm: 0.4
-        ("g", "6", 0, 0.2, 0.8),  # alarm: 0.6
-        ("h", "7", 0, 0.6, 0.9),  # an alarm all along
-        ("i", "8", 0, 0.1, 0.5),  # none
-    ]
-)
+def test_examples_are_the_pictures_that_the_test_kept(folder, tmp_path):
+    (entry,) = reported(tmp_path).grid.attacked
+    found = examples_of(entry, read_evidence(folder), 1)
+    assert [example.face.kind for example in found] == ["missed", "false alarm"]
+    kept = {
+        name: np.asarray(Image.open(folder / "evidence" / f"0-{name}.png")) for name in ("clean", "attacked", "heat")
+    }
+    pictures = found[0].pictures
+    np.testing.assert_array_equal(pictures["clean"], kept["clean"])
+    np.testing.assert_array_equal(pictures["difference"], amplified(kept["clean"], kept["attacked"]))
+    np.testing.assert_array_equal(pictures["heat"], overlay(kept["clean"], kept["heat"] / 255))
+    assert found[0].change == pytest.approx(0.6)
 
 
-def test_faces_that_moved_furthest_come_first_one_a_video():
-    assert [face.face_id for face in turned_faces(FACES, MISSED, 9)] == ["b", "c"]
-    assert [face.face_id for face in turned_faces(FACES, FALSE_ALARM, 9)] == ["g", "f"]
-    (face,) = turned_faces(FACES, MISSED, 1)
-    assert (face.kind, face.score, face.score_attacked, face.ssim) == (MISSED, 0.95, 0.3, 0.97)
+def test_without_explanations_heat_maps_are_left_out(folder, tmp_path):
+    report = reported(tmp_path, explain=False)
+    assert all(set(example.pictures) == {"clean", "attacked", "difference"} for example in report.examples)
+    assert "bands" not in {table.name for table in report.tables}
+    assert not {"bands", "spectrum"} & {figure.name for figure in report.figures}
+    assert reported(tmp_path, examples=0).examples == []
 
 
-scores = st.floats(0, 1)
-
-
-@given(st.lists(st.tuples(st.integers(0, 1), scores, scores), max_size=30), st.sampled_from(list(KINDS)))
-def test_all_of_them_were_right_and_turned_wrong(faces, kind):
-    rows = [(f"{n:02d}", str(n), label, clean, attacked) for n, (label, clean, attacked) in enumerate(faces)]
-    found = turned_faces(table(rows), kind, 99)
-    expected = [
-        name
-        for name, _, label, clean, attacked in rows
-        if label == KINDS[kind] and (clean > 0.5) == (label == 1) and (attacked > 0.5) != (label == 1)
-    ]
-    assert sorted(face.face_id for face in found) == expected
-    moved = [abs(face.score_attacked - face.score) for face in found]
-    assert moved == sorted(moved, reverse=True)
+@pytest.mark.parametrize("damage", ["index", "picture", "size"])
+def test_damaged_evidence_is_a_note_and_no_error(folder, tmp_path, damage):
+    if damage == "index":
+        (folder / "evidence" / "index.json").write_text('{"flipped": [{"clean": "../../x.png"}]}')
+    elif damage == "picture":
+        (folder / "evidence" / "0-clean.png").write_bytes(b"no picture")
+    else:
+        Image.new("RGB", (9, 9)).save(folder / "evidence" / "0-clean.png")
+    report = reported(tmp_path)
+    (note,) = [note for note in report.notes if note.startswith("resnet50 on FaceSwap: ")]
+    assert "evidence" in note
+    assert report.examples == []
 
 
 def test_the_difference_is_amplified_around_grey_and_clipped():
-    clean = np.array([[[10, 100, 250]]], np.uint8)
-    attacked = np.array([[[11, 90, 0]]], np.uint8)
+    clean, attacked = np.array([[[10, 100, 250]]], np.uint8), np.array([[[11, 90, 0]]], np.uint8)
     assert amplified(clean, attacked).tolist() == [[[128 + AMPLIFIED, 128 - 10 * AMPLIFIED, 0]]]
 
 
-def example(kind, red):
-    clean = np.zeros((48, 48, 3), np.uint8)
-    clean[:, :, 0] = red
-    attacked = clean + 4
-    return Example(
-        "result", "swin", "FaceSwap", kind, "f", 0.9, 0.2, clean, attacked, amplified(clean, attacked)
-    )
+def test_heat_makes_a_grey_face_brighter_and_yellower():
+    picture = np.full((2, 2, 3), 90, np.uint8)
+    shown = overlay(picture, np.array([[0.0, 0.3], [0.7, 1.0]]))
+    assert shown[0, 0].tolist() == [90, 90, 90]
+    assert shown[1, 1, 0] > shown[1, 0, 0] > shown[0, 1, 0]
+    assert shown[1, 1, 2] < shown[1, 1, 1]
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_sheet_has_each_example_three_times_and_the_caption(kind):
-    three = [example(kind, red) for red in (60, 120, 180)]
-    plain, captioned = example_sheet(three), example_sheet(three, CAPTION)
-    assert captioned.size[0] == plain.size[0]
-    assert captioned.size[1] > plain.size[1]
-    pixels = np.asarray(captioned)
-    for red in (60, 120, 180):
-        clean, attacked = ((pixels == colour).all(axis=2) for colour in ((red, 0, 0), (red + 4, 4, 4)))
-        assert clean.sum() == attacked.sum() == 240 * 240
-    grey = 128 + 4 * AMPLIFIED
-    assert (pixels == (grey, grey, grey)).all(axis=2).sum() >= 3 * 240 * 240
-
-
-def test_heat_is_bright_where_the_map_is_and_grey_elsewhere():
-    picture = np.full((2, 2, 3), (200, 100, 50), np.uint8)
-    shown = heated(picture, np.array([[0.0, 0.0], [0.0, 1.0]]))
-    grey = round(0.299 * 200 + 0.587 * 100 + 0.114 * 50)
-    assert shown[0].tolist() == [[grey] * 3] * 2
-    assert shown[1, 1].astype(int).sum() > 550  # the light end of the colours
-
-
-def test_a_sheet_with_heat_has_five_pictures_of_an_example_in_a_row():
-    plain = example(MISSED, 60)
-    looked = replace(plain, heat=plain.clean + 90, heat_attacked=plain.clean + 120)
-    sheet = np.asarray(example_sheet([looked, plain]))
-    assert sheet.shape[1] == np.asarray(example_sheet([plain])).shape[1]
-    for added, times in ((0, 2), (90, 1), (120, 1)):
-        found = (sheet == (60 + added, added, added)).all(axis=2).sum()
-        assert found == times * 290 * 290
+def test_a_sheet_has_a_row_a_face_with_all_its_pictures(folder, tmp_path):
+    (entry,) = reported(tmp_path).grid.attacked
+    two = examples_of(entry, read_evidence(folder), 2)[:2]
+    sheet = example_sheet(two, CAPTION)
+    assert sheet.width == WIDTH
+    one = example_sheet(two[:1], CAPTION)
+    side = (WIDTH - 12) // 5 - 12
+    assert sheet.height - one.height == 2 * 30 + 8 + side + 12
+    first = np.asarray(sheet)[12 + 30 + 12 + 64 :, 12 : 12 + side][:side]
+    expected = np.asarray(Image.fromarray(two[0].pictures["clean"]).resize((side, side), Image.Resampling.LANCZOS))
+    np.testing.assert_array_equal(first, expected)

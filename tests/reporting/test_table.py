@@ -16,9 +16,9 @@ TABLE = ReportTable(
     columns=["Model", "Forgery Method", "SR", "FNR ↓", "AUC ↑"],
     rows=[
         ["a_b", "FaceSwap", "×", "5.5", "99.2"],
-        ["a_b", "FaceSwap", "✓", "6.9***", None],
+        ["a_b", "FaceSwap", "✓", "6.9***", "–"],
         ["a_b", "Deepfakes", "×", "", "1.0"],
-        ["{swin}\\#1", "Deepfakes", "×", None, None],
+        ["{swin}\\#1", "Deepfakes", "×", "–", "–"],
     ],
     caption="Rates in %, p < 0.05.",
     text_columns=3,
@@ -45,7 +45,7 @@ def test_repeated_names_are_shown_once_and_missing_figures_as_a_dash():
 def test_csv_has_every_cell():
     read = list(csv.reader(io.StringIO(TABLE.csv())))
     assert read[0] == TABLE.columns
-    assert read[1:] == [["" if cell is None else cell for cell in row] for row in TABLE.rows]
+    assert read[1:] == [["" if cell == "–" else cell for cell in row] for row in TABLE.rows]
 
 
 def test_markdown_has_one_line_a_row_and_numbers_to_the_right():
@@ -82,24 +82,26 @@ def test_latex_has_balanced_columns_and_braces_and_escapes():
     assert text.count(r"\begin{") == text.count(r"\end{") == 2
 
 
+def test_intervals_and_signs_are_readable_in_latex():
+    """`correlation_paper.tex` printed every interval as `+0.01 ? +0.05`."""
+    table = ReportTable("t", "T", ["Here"], [["−5.0 [−6.9, +0.1]"], ["r: +0.01 [−0.02, +0.05]"]])
+    assert rows_of(table.latex())[1:] == [r"$-$5.0 [$-$6.9, +0.1] \\", r"r: +0.01 [$-$0.02, +0.05] \\"]
+    assert "?" not in table.latex()
+
+
 @given(st.text(max_size=40))
 def test_no_name_breaks_latex_markdown_or_csv(name):
     table = ReportTable("t", name, ["A", "B"], [[name, "1"]], caption=name, remarks=[name])
     rows = rows_of(table.latex())
     assert len(rows) == 2
     assert len(re.findall(r"(?<!\\)&", rows[1])) == 1
-    bare = re.sub(
-        r"\\[{}]", "", "".join(line for line in table.latex().splitlines() if not line.startswith("%"))
-    )
+    bare = re.sub(r"\\[{}]", "", "".join(line for line in table.latex().splitlines() if not line.startswith("%")))
     depth = 0
     for sign in bare:
         depth += {"{": 1, "}": -1}.get(sign, 0)
         assert depth >= 0
     assert depth == 0
-    assert list(csv.reader(io.StringIO(table.csv(), newline="")))[1] == [
-        re.sub(r"[\r\n]+", " ", name),
-        "1",
-    ]
+    assert list(csv.reader(io.StringIO(table.csv(), newline="")))[1] == [re.sub(r"[\r\n]+", " ", name), "1"]
     markdown = [line for line in table.markdown().splitlines() if line.startswith("| ")]
     assert "| 1 |" in table.markdown()
     assert len(markdown) >= 2

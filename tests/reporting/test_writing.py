@@ -1,127 +1,94 @@
 """A report from results to files: what is in it, what it says about what is not."""
 
-import io
-
-import numpy as np
+import pandas as pd
 import pytest
+from page_reports import reported, small, write_evidence
 from result_folders import CAPTION, write_results
-from scored_faces import predictions
 
-from sr_deepfake.reporting.building import illustration_of, make_figures, make_tables, notes_of
-from sr_deepfake.reporting.collect import collect
-from sr_deepfake.reporting.examples import FALSE_ALARM, MISSED, Example
-from sr_deepfake.reporting.grid import Wish, make_grid
-from sr_deepfake.reporting.report import Missing, Report
-from sr_deepfake.reporting.writing import print_report, write_examples, write_figures, write_tables
+from sr_deepfake.reporting.grid import GridSelection
+from sr_deepfake.reporting.writing import write_report
 from sr_deepfake.system.errors import UserError
 
-FILL = "python -m sr_deepfake.train model=resnet50"
 
-
-def report_of(outputs, compare=False, force=False, **wish):
-    collected = collect([outputs])
-    grid = make_grid(collected.results, Wish(**wish))
-    illustration = illustration_of(grid, collected.results)
-    tables = make_tables(grid, [], illustration, compare, force)
-    figures, notes = make_figures(grid, collected.results, [])
-    return Report(
-        collected.results,
-        grid,
-        tables,
-        figures,
-        examples=[],
-        notes=[*notes_of(grid, collected), *notes],
-        missing=Missing("1 of 5 detectors of the grid are shown; the others are made by:", FILL),
-        illustration=illustration,
-    )
+def files(folder):
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
 
 
 def test_every_table_is_written_in_three_forms_and_every_figure_in_two(tmp_path):
-    write_results(tmp_path)
-    report = report_of(tmp_path)
-    tables, figures = write_tables(tmp_path / "out", report), write_figures(tmp_path / "out", report)
-    names = ["table_1", "table_2", "table_3", "changes", "table_1_intervals", "table_2_intervals"]
-    names.append("thresholds")
-    assert [table.name for table in report.tables] == names
-    assert {file.name for file in tables} == {
-        f"{name}.{form}" for name in names for form in ("md", "tex", "csv")
-    }
-    assert {file.suffix for file in figures} == {".png", ".svg"}
-    assert sorted(file for file in (tmp_path / "out").rglob("*") if file.is_file()) == sorted(
-        tables + figures
-    )
-    assert all(CAPTION in file.read_text() for file in tables if file.suffix in (".md", ".tex"))
-    assert all(CAPTION in file.read_text() for file in figures if file.suffix == ".svg")
+    report = small(tmp_path / "outputs")
+    counts = write_report(tmp_path / "out", report)
+    found = files(tmp_path / "out")
+    names = [table.name for table in report.tables]
+    assert names[:4] == ["table_1", "table_2", "table_3", "changes"]
+    expected = [f"tables/{name}.{form}" for name in names for form in ("md", "tex", "csv")]
+    expected += [f"figures/{figure.name}.{form}" for figure in report.figures for form in ("png", "svg")]
+    expected += ["examples/false_alarm_resnet50.png", "examples/missed_resnet50.png"]
+    assert found == sorted([*expected, "index.html", "figures.csv", ".report"])
+    assert counts == {"tables": 3 * len(names), "figures": 2 * len(report.figures), "examples": 2}
+    captioned = [tmp_path / "out" / name for name in found if name.endswith((".md", ".tex", ".svg"))]
+    assert all(CAPTION in path.read_text() for path in captioned)
+    frame = pd.read_csv(tmp_path / "out" / "figures.csv")
+    assert {"model", "method", "setup", "metric", "value", "low", "high", "change", "p"} <= set(frame.columns)
+
+
+def test_a_report_is_replaced_whole(tmp_path):
+    """`report compare=paper`, then `report`; `explain=false` after `explain=true`: earlier files were left standing."""
+    write_evidence(write_results(tmp_path / "outputs"))
+    out = tmp_path / "out"
+    write_report(out, reported(tmp_path / "outputs", compare=True, compare_force=True))
+    (out / "notes.txt").write_text("mine")
+    before = files(out)
+    write_report(out, reported(tmp_path / "outputs", explain=False, examples=0))
+    gone = set(before) - set(files(out))
+    assert {"tables/table_1_paper.csv", "figures/spectrum.png", "examples/missed_resnet50.png"} <= gone
+    assert (out / "notes.txt").read_text() == "mine"
+    assert not (out / ".new").exists()
+
+
+def test_an_error_leaves_the_earlier_report(tmp_path, monkeypatch):
+    write_results(tmp_path / "outputs")
+    report = reported(tmp_path / "outputs")
+    write_report(tmp_path / "out", report)
+    before = {name: (tmp_path / "out" / name).read_bytes() for name in files(tmp_path / "out")}
+    monkeypatch.setattr("sr_deepfake.reporting.writing.write_page", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        write_report(tmp_path / "out", report)
+    assert {name: (tmp_path / "out" / name).read_bytes() for name in files(tmp_path / "out")} == before
+
+
+def test_files_of_somebody_else_are_not_replaced(tmp_path):
+    write_results(tmp_path / "outputs")
+    (tmp_path / "out" / "tables").mkdir(parents=True)
+    with pytest.raises(UserError, match="tables exists and was not written by this program; name another folder"):
+        write_report(tmp_path / "out", reported(tmp_path / "outputs"))
 
 
 def test_only_data_that_say_so_are_illustrations(tmp_path):
     write_results(tmp_path, data="ffpp")
-    report = report_of(tmp_path)
-    assert report.illustration is None
+    report = reported(tmp_path)
+    assert report.grid.illustration == ""
     assert not any("Illustration" in table.markdown() for table in report.tables)
-
-
-def test_without_provenance_the_sample_is_an_illustration_all_the_same(tmp_path):
-    (write_results(tmp_path) / "provenance.json").unlink()
-    assert report_of(tmp_path).illustration.startswith("Illustration only")
 
 
 def test_a_comparison_is_refused_before_anything_is_drawn(tmp_path):
     write_results(tmp_path)
     with pytest.raises(UserError, match="compare_force=true"):
-        report_of(tmp_path, compare=True)
-    names = [table.name for table in report_of(tmp_path, compare=True, force=True).tables]
-    assert names[-3:] == ["table_1_paper", "table_2_paper", "table_3_paper"]
+        reported(tmp_path, compare=True)
+    names = [table.name for table in reported(tmp_path, compare=True, compare_force=True).tables]
+    assert names[:4] == ["verdicts_paper", "table_1_paper", "table_2_paper", "table_3_paper"]
 
 
-def test_notes_tell_what_is_left_out(tmp_path):
+def test_notes_say_what_is_left_out(tmp_path):
     write_results(tmp_path)
     write_results(tmp_path, forgery="Deepfakes")
     write_results(tmp_path, attack="jpeg-q15")
-    write_results(tmp_path, digits="older0", started="2025-01-01")
-    write_results(tmp_path, data="ffpp", protocol="paper", digits="other0")
-    broken = write_results(tmp_path, "swin")
+    older = write_results(tmp_path, weights="older", started="2025-01-01")
+    write_results(tmp_path, data="ffpp", protocol="paper")
+    broken = write_results(tmp_path, model="swin")
     (broken / "metrics.json").unlink()
-    notes = "\n".join(report_of(tmp_path, data="sample").notes)
+    report = reported(tmp_path, requested=GridSelection(data="sample"))
+    notes = "\n".join(report.notes)
     assert "1 results of data=ffpp protocol=paper" in notes
     assert "other attacks too: jpeg-q15" in notes
-    assert "older0" in notes
-    assert f"{broken} cannot be shown: unfinished" in notes
-    assert "Training curves are not shown" in notes
-
-
-def test_what_is_printed_has_the_main_tables_the_commands_and_the_caption(tmp_path):
-    write_results(tmp_path)
-    shown = io.StringIO()
-    print_report(report_of(tmp_path), shown)
-    text = shown.getvalue()
-    for words in ("Table 1", "Table 2", "Table 3", "Change under", FILL, CAPTION, "1 of 5 detectors"):
-        assert words in text
-    assert "intervals" not in text.splitlines()[0]
-    assert text.count(FILL) == 1
-    assert max(map(len, text.splitlines())) < 1000
-
-
-def test_a_terminal_without_unicode_loses_no_figure(tmp_path):
-    write_results(tmp_path, faces=predictions((0.125, 0.5)))
-    raw = io.BytesIO()
-    terminal = io.TextIOWrapper(raw, encoding="ascii", write_through=True)
-    print_report(report_of(tmp_path), terminal)
-    assert b"12.5" in raw.getvalue()
-
-
-def test_examples_are_a_picture_for_each_model_and_kind(tmp_path):
-    write_results(tmp_path)
-    report = report_of(tmp_path)
-    face = np.full((24, 24, 3), 9, np.uint8)
-    examples = [
-        Example("result", model, "FaceSwap", kind, "f", 0.9, 0.1, face, face, face)
-        for model in ("swin", "my/net")
-        for kind in (MISSED, FALSE_ALARM)
-    ]
-    files = write_examples(tmp_path / "out", Report(**{**vars(report), "examples": examples}))
-    assert [file.name for file in files] == [
-        "missed_swin.png", "false_alarm_swin.png", "missed_my_net.png", "false_alarm_my_net.png",
-    ]  # fmt: skip
-    assert sorted((tmp_path / "out" / "examples").iterdir()) == sorted(files)
-    assert write_examples(tmp_path / "none", report) == []
+    assert older.name in notes
+    assert [(unread.folder, unread.reason[:10]) for unread in report.unread] == [(broken, "unfinished")]

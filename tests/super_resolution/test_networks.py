@@ -1,12 +1,10 @@
 import copy
 import logging
 import pickle
+from types import SimpleNamespace
 
-import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 from safetensors.torch import save_file
 from spandrel import ModelLoader
 from spandrel.architectures.Compact import Compact
@@ -19,13 +17,7 @@ from torch import nn
 
 from sr_deepfake.attacks.super_resolution import SuperResolutionAttack
 from sr_deepfake.super_resolution.edsr import basicsr_state, edsr_network
-from sr_deepfake.super_resolution.networks import (
-    Called,
-    Padded,
-    from_checkpoint,
-    last_convolutions,
-    takes_batches,
-)
+from sr_deepfake.super_resolution.networks import SpandrelNetwork, from_checkpoint, last_convolutions, takes_batches
 from sr_deepfake.system.errors import UserError
 
 NETWORKS = {
@@ -63,9 +55,9 @@ def test_it_computes_what_spandrel_computes(checkpoint, height, width):
     with torch.no_grad():
         ours = network(images.contiguous(memory_format=torch.channels_last))
     assert ours.shape == (2, 3, height * scale, width * scale)
-    if height == 16:  # sizes that suit the networks; spandrel pads the others in another way
-        expected = torch.cat([theirs(image) for image in images.split(1)])
-        torch.testing.assert_close(ours.clamp(0, 1), expected, rtol=0, atol=1e-5)
+    expected = torch.cat([theirs(image) for image in images.split(1)])
+    torch.testing.assert_close(ours, expected, rtol=0, atol=1e-5)
+    assert not ours.is_inference()
 
 
 def test_no_picture_depends_on_its_neighbours_or_is_changed(checkpoint):
@@ -90,7 +82,8 @@ def test_it_is_frozen_and_the_picture_stays_in_float32(checkpoint):
     assert not fast.is_inference()
     assert fast.dtype == torch.float32
     assert not torch.equal(fast, exact)
-    on_the_grid = fast.bfloat16().float() == fast  # a picture that bf16 rounded would be
+    inside = fast[(fast > 0) & (fast < 1)]
+    on_the_grid = inside.bfloat16().float() == inside  # a picture that bf16 rounded would be
     assert on_the_grid.float().mean() < 0.1
     assert torch.equal(copy.deepcopy(network)(images), exact)
 
@@ -101,40 +94,44 @@ def test_it_works_as_an_attack(tmp_path):
     assert SuperResolutionAttack(network, scale=3)(faces).shape == faces.shape
 
 
+class Described(SimpleNamespace):
+    """A network as spandrel would describe it."""
+
+    def __call__(self, images):
+        return self.called(images)
+
+
+def described(called, bears=True):
+    return SpandrelNetwork(
+        Described(
+            called=called,
+            model=nn.Identity(),
+            architecture=SimpleNamespace(id="Any"),
+            scale=1,
+            supports_bfloat16=bears,
+            supports_half=False,
+        )
+    )
+
+
 def test_batches_go_through_at_once_where_no_picture_looks_at_another(checkpoint):
     network = from_checkpoint(checkpoint[0])
-    assert network.network._at_once is ("seemore" not in network.name)
+    assert network.in_batches is ("seemore" not in network.name)
 
 
 def test_a_network_that_mixes_pictures_is_found_out():
-    class Mixing(nn.Module):
-        def forward(self, images):
-            return images + 0.01 * images.mean(0, keepdim=True)
-
-    class OneAlone(nn.Module):
-        def forward(self, images):
-            return images.view(1, 3, 16, 16)
-
-    called = [
-        Called(network, lambda network, images: network(images), True, True)
-        for network in (Mixing(), OneAlone())
-    ]
-    assert [takes_batches(Padded(network, 1)) for network in called] == [False, False]
-    assert [network._at_once for network in called] == [False, False]
-    assert takes_batches(Padded(Called(nn.Identity(), lambda network, images: images, True, True), 1))
+    assert takes_batches(described(lambda images: images * 2))
+    assert not takes_batches(described(lambda images: images + 0.01 * images.mean(0, keepdim=True)))
+    assert not takes_batches(described(lambda images: images.view(1, 3, 16, 16)))
 
 
 def test_any_layout_that_is_read_safely(tmp_path, caplog):
     state = NETWORKS["compact"]().state_dict()
     save_file(state, tmp_path / "a.safetensors")
-    torch.save(
-        {"state_dict": {f"module.{name}": tensor for name, tensor in state.items()}}, tmp_path / "b.ckpt"
-    )
+    torch.save({"state_dict": {f"module.{name}": tensor for name, tensor in state.items()}}, tmp_path / "b.ckpt")
     images = torch.rand(1, 3, 8, 8)
     with torch.no_grad(), caplog.at_level(logging.INFO):
-        first, second = (
-            from_checkpoint(str(tmp_path / name))(images) for name in ("a.safetensors", "b.ckpt")
-        )
+        first, second = (from_checkpoint(str(tmp_path / name))(images) for name in ("a.safetensors", "b.ckpt"))
     assert torch.equal(first, second)
     assert "Compact, which enlarges 3 times" in caplog.text
 
@@ -144,19 +141,18 @@ def refusal(path):
         from_checkpoint(str(path))
     message = str(caught.value)
     assert "\n" not in message
-    assert str(path) in message
-    assert "sr_model.weights=FILE" in message
+    assert message.startswith(f"sr_model.weights={path}: ")
     return message
 
 
 def test_networks_that_do_not_fit_are_refused(tmp_path):
     path = tmp_path / "weights.pth"
     saved(DnCNN(in_nc=3, out_nc=3, nc=8, nb=4), path)
-    assert "DnCNN, does not enlarge pictures (purpose Restoration, 1x)" in refusal(path)
+    assert "DnCNN, does not enlarge pictures (Restoration, 1x)" in refusal(path)
     saved(Compact(num_feat=8, num_conv=2, upscale=1), path)
     assert "does not enlarge pictures" in refusal(path)
     saved(Compact(num_in_ch=1, num_out_ch=1, num_feat=8, num_conv=2, upscale=2), path)
-    assert "makes 1 channels of 1, not RGB of RGB" in refusal(path)
+    assert "makes no RGB of RGB (SR, channels (1, 1))" in refusal(path)
     torch.save(basicsr_state(edsr_network(blocks=1, features=4)), path)
     assert "spandrel does not know the network" in refusal(path)
 
@@ -170,7 +166,7 @@ def test_damaged_files_are_refused(tmp_path):
     torch.save(state, path)
     assert "holds NaN" in refusal(path)
     path.write_bytes(path.read_bytes()[:-100])
-    assert "is not a weights file" in refusal(path)
+    assert "this PyTorch file is damaged" in refusal(path)
 
 
 class Code:
@@ -186,7 +182,7 @@ class Code:
 def test_code_in_a_file_is_never_run(tmp_path, suffix):
     marker, path = tmp_path / "was_run", tmp_path / f"evil{suffix}"
     torch.save({"params": NETWORKS["compact"]().state_dict(), "code": Code(marker)}, path)
-    assert "holds code or Python objects" in refusal(path)
+    assert "holds code" in refusal(path)
     path.write_bytes(pickle.dumps(Code(marker)))
     refusal(path)
     assert not marker.exists()
@@ -195,13 +191,13 @@ def test_code_in_a_file_is_never_run(tmp_path, suffix):
 def test_without_a_file_the_option_is_named(tmp_path):
     with pytest.raises(UserError, match=r"sr_model=spandrel.*sr_model\.weights=FILE"):
         from_checkpoint()
-    with pytest.raises(UserError, match=r"no weights file at .*nothing\.pth"):
+    with pytest.raises(UserError, match=r"sr_model\.weights=.*nothing\.pth: the file cannot be read"):
         from_checkpoint(str(tmp_path / "nothing.pth"))
 
 
 @pytest.mark.parametrize(("bears", "expected"), [(True, torch.bfloat16), (False, torch.float32)])
 def test_a_number_format_that_a_network_does_not_bear_is_not_used(bears, expected):
-    network = Called(nn.Conv2d(3, 3, 1), lambda network, images: network(images), bears, False)
+    network = described(nn.Conv2d(3, 3, 1), bears)
     images = torch.rand(2, 3, 4, 4)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         assert network(images).dtype == expected
@@ -222,56 +218,3 @@ def test_the_last_layers_are_those_that_run_last():
             return self.colours(self.last(self.first(self.colours(images))))
 
     assert last_convolutions(Backwards()) == ["last", "colours"]
-
-
-class Nearest(nn.Module):
-    """Enlarges by repetition and notes the sides that it was given."""
-
-    def __init__(self, scale):
-        super().__init__()
-        self.scale = scale
-        self.seen = None
-
-    def forward(self, images):
-        self.seen = images
-        return images.repeat_interleave(self.scale, 2).repeat_interleave(self.scale, 3)
-
-
-@given(
-    height=st.integers(1, 40),
-    width=st.integers(1, 40),
-    scale=st.integers(2, 4),
-    multiple=st.integers(1, 16),
-    minimum=st.integers(1, 24),
-    square=st.booleans(),
-)
-def test_the_network_gets_what_suits_it_and_the_picture_comes_back_whole(
-    height, width, scale, multiple, minimum, square
-):
-    inner = Nearest(scale)
-    images = torch.rand(2, 3, height, width)
-    result = Padded(inner, scale, multiple, minimum, square)(images)
-    assert torch.equal(result, Nearest(scale)(images))
-    sides = inner.seen.shape[-2:]
-    assert all(side % multiple == 0 and side >= minimum for side in sides)
-    assert not square or sides[0] == sides[1]
-    assert square or all(
-        side - given < max(multiple, minimum - given + multiple)
-        for side, given in zip(sides, (height, width), strict=True)
-    )
-
-
-@pytest.mark.parametrize(("height", "width"), [(1, 1), (3, 5), (16, 2)])
-def test_it_continues_by_the_mirror_image(height, width):
-    inner = Nearest(2)
-    images = torch.rand(1, 3, height, width)
-    Padded(inner, 2, multiple=16)(images)
-    expected = np.pad(images[0], ((0, 0), (0, -height % 16), (0, -width % 16)), mode="symmetric")
-    np.testing.assert_array_equal(inner.seen[0], expected)
-
-
-def test_sizes_that_suit_are_passed_on_untouched():
-    inner = Nearest(2)
-    images = torch.rand(1, 3, 8, 16)
-    Padded(inner, 2, multiple=8)(images)
-    assert inner.seen is images

@@ -14,9 +14,7 @@ from sr_deepfake.system.errors import MissingWeightsError, UserError
 
 
 def gfpgan():
-    return GFPGAN(
-        out_size=512, channel_multiplier=2, input_is_latent=True, different_w=True, narrow=1, sft_half=True
-    )
+    return GFPGAN(out_size=512, channel_multiplier=2, input_is_latent=True, different_w=True, narrow=1, sft_half=True)
 
 
 def codeformer():
@@ -39,9 +37,7 @@ def test_it_calls_the_network_as_its_own_program_does(name, tmp_path):
     network = restoration_network(saved(theirs, tmp_path / "weights.pth"))
     assert network.name == name
     assert not any(
-        tensor.requires_grad or module.training
-        for module in network.modules()
-        for tensor in module.parameters()
+        tensor.requires_grad or module.training for module in network.modules() for tensor in module.parameters()
     )
     faces = torch.rand(1 if name == "codeformer" else 2, 3, SIDE, SIDE)
     options = {"randomize_noise": False} if name == "gfpgan" else {}
@@ -57,16 +53,14 @@ def test_files_that_restore_no_faces_are_refused(tmp_path):
     with pytest.raises(UserError, match=r"Compact, enlarges pictures: sr_model=spandrel"):
         restoration_network(path)
     path = saved(DnCNN(in_nc=3, out_nc=3, nc=8, nb=4), tmp_path / "denoise.pth")
-    with pytest.raises(
-        UserError, match=r"DnCNN, restores no faces; name another file with sr_model\.weights=FILE"
-    ):
+    with pytest.raises(UserError, match=r"sr_model\.weights=.*DnCNN, restores no faces"):
         restoration_network(path)
 
 
 def test_without_a_file_the_option_is_named(tmp_path):
     with pytest.raises(MissingWeightsError, match=r"attack=restoration .*sr_model\.weights=FILE"):
         restoration_network()
-    with pytest.raises(UserError, match="no weights file at"):
+    with pytest.raises(UserError, match=r"nothing\.pth: the file cannot be read"):
         restoration_network(str(tmp_path / "nothing.pth"))
 
 

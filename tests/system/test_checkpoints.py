@@ -9,11 +9,7 @@ from sr_deepfake.system.checkpoints import load_pytorch, spellings, unwrapped
 def test_a_file_of_an_averaged_and_compiled_network_is_read(tmp_path):
     network = torch.nn.Linear(2, 3)
     averaged = AveragedModel(torch.nn.Sequential(network))
-    content = {
-        "params": {"old": torch.zeros(1)},
-        "params_ema": averaged.state_dict(),
-        "psnr": np.float64(31.2),
-    }
+    content = {"params": {"old": torch.zeros(1)}, "params_ema": averaged.state_dict(), "psnr": np.float64(31.2)}
     torch.save(content, tmp_path / "net.pth")
     read = unwrapped(load_pytorch(tmp_path / "net.pth"))
     assert set(read) == {"module.0.weight", "module.0.bias"}  # without n_averaged, which is no weight

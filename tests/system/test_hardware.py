@@ -6,14 +6,7 @@ import torch
 
 from sr_deepfake.system import hardware
 from sr_deepfake.system.errors import UserError
-from sr_deepfake.system.hardware import (
-    cpu_has_bf16,
-    exact_float32,
-    fast_dtype,
-    precision,
-    torch_device,
-    unusable_gpu,
-)
+from sr_deepfake.system.hardware import cpu_has_bf16, exact_float32, fast_dtype, precision, torch_device, unusable_gpu
 
 
 @pytest.fixture(autouse=True)
@@ -65,15 +58,11 @@ def test_what_the_driver_says_is_the_reason(nvidia, monkeypatch):
 
     monkeypatch.setattr(torch.version, "cuda", "13.0")
     monkeypatch.setattr(torch.cuda, "init", init)
-    assert unusable_gpu(nvidia).startswith(
-        "The NVIDIA driver on your system is too old (found version 10020) (torch"
-    )
+    assert unusable_gpu(nvidia).startswith("The NVIDIA driver on your system is too old (found version 10020) (torch")
 
 
 @pytest.mark.parametrize("hidden", ["", "-1"])
-def test_a_device_that_is_hidden_or_absent_or_of_use_is_nothing_to_tell(
-    nvidia, tmp_path, monkeypatch, hidden
-):
+def test_a_device_that_is_hidden_or_absent_or_of_use_is_nothing_to_tell(nvidia, tmp_path, monkeypatch, hidden):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", hidden)
     assert unusable_gpu(nvidia) is None
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
@@ -93,9 +82,7 @@ def test_it_is_a_warning_where_the_best_device_is_taken_and_part_of_the_error_wh
     hardware._tell_unusable_gpu.cache_clear()
     assert [record.levelname for record in caplog.records] == ["WARNING"]
     assert "torch cannot use it, and the CPU is taken: torch" in caplog.text
-    with pytest.raises(
-        UserError, match=r"prepare\.device=gpu, but .* built without CUDA.* Use prepare\.device=auto"
-    ):
+    with pytest.raises(UserError, match=r"prepare\.device=gpu, but .* built without CUDA.* Use prepare\.device=auto"):
         torch_device("gpu", "prepare.device")
 
 

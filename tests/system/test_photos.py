@@ -14,9 +14,7 @@ from sr_deepfake.system.photos import PHOTO_SUFFIXES, is_photo, open_photo
 def picture(height: int = 40, width: int = 60) -> np.ndarray:
     """A smooth picture whose quarters differ, so that compression keeps it and a turn shows."""
     rows, columns = np.mgrid[0:height, 0:width]
-    return np.stack([rows * 255 / height, columns * 255 / width, 255 - rows * 255 / height], 2).astype(
-        np.uint8
-    )
+    return np.stack([rows * 255 / height, columns * 255 / width, 255 - rows * 255 / height], 2).astype(np.uint8)
 
 
 def save(path: Path, image: np.ndarray, **options) -> Path:
@@ -49,9 +47,7 @@ def test_other_kinds_of_pixels_become_rgb(tmp_path, mode):
 
 def cut(path: Path) -> None:
     buffer = io.BytesIO()
-    Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)).save(
-        buffer, path.suffix[1:]
-    )
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)).save(buffer, path.suffix[1:])
     path.write_bytes(buffer.getvalue()[: len(buffer.getvalue()) // 2])
 
 

@@ -3,13 +3,13 @@
 import json
 import os
 import socket
-import threading
 
 import pandas as pd
 import pytest
 from forked import TINY, run
 from wandb_file import read_run
 
+from sr_deepfake.experiment.results import read_result
 from sr_deepfake.tracking.loggers import figures_of, wandb_logger
 
 LOGGED = [*TINY, "forgery=FaceSwap"]
@@ -28,9 +28,12 @@ def without_account(home):
 
 def with_account(address):
     def prepare():
+        from sr_deepfake.tracking import loggers
+
         os.environ.pop("WANDB_MODE", None)
         os.environ["WANDB_API_KEY"] = "0" * 40
         os.environ["WANDB_BASE_URL"] = address
+        loggers.PATIENCE |= {"init_timeout": 2}
 
     return prepare
 
@@ -41,21 +44,12 @@ def logged(folder):
 
 def test_a_run_of_wandb_holds_every_figure_and_file(crops):
     steps = ["protocol.batch_size=2", "protocol.epochs=3"]  # the learning rate is logged at every tenth
-    run(
-        "train",
-        *LOGGED,
-        *steps,
-        "attack=bicubic",
-        "logger=wandb",
-        "logger.checkpoint=true",
-        cwd=crops,
-    )
+    run("train", *LOGGED, *steps, "attack=bicubic", "logger=wandb", "logger.checkpoint=true", cwd=crops)
     (job,) = logged(crops)
     (out,) = (crops / "outputs" / "results").iterdir()
-    stored = json.loads((out / "metrics.json").read_text())
-    metrics = figures_of(stored)
-    assert 25 < len(metrics) <= 3 * 8 + 4 + 4 + 2 + 1  # what is undefined is left out
-    assert {"test/both/fnr", "test/fake/fpr", "test/clean/auc", "test/similarity/fake/ssim"} <= metrics.keys()
+    metrics = figures_of(read_result(out).metrics)
+    assert 25 < len(metrics) <= 40  # what is undefined is left out
+    assert {"test/both/fnr", "test/fake/fpr", "test/clean/auc", "test/changes/both/fnr"} <= metrics.keys()
     of_tables = ("ncols", "nrows", "size")  # what W&B itself keeps of a table
     figures = [
         name
@@ -70,12 +64,12 @@ def test_a_run_of_wandb_holds_every_figure_and_file(crops):
         assert len(job.history[name]) == 3  # epochs
     assert any(name.startswith("lr-") for name in job.history)
     assert job.config["protocol"]["epochs"] == 3
-    assert job.config["forgery_method"]["name"] == "FaceSwap"
+    assert job.config["forgery"] == "FaceSwap"
     assert job.name == "test_resnet-FaceSwap-bicubic-x2"
     assert {"test_resnet", "FaceSwap", "bicubic-x2", "ffpp"} <= set(job.tags)
     assert job.job_type == "train"
     assert job.group == ""
-    assert job.artifacts["predictions"] == ["metrics.json", "predictions.parquet", "provenance.json"]
+    assert {"metrics.json", "predictions.parquet", "provenance.json"} <= set(job.artifacts["predictions"])
     assert job.artifacts["model"] == ["best.ckpt"]
     assert job.exit_code == 0
     (table,) = job.history["test/scores"]
@@ -91,41 +85,28 @@ def test_a_run_of_wandb_holds_every_figure_and_file(crops):
 def test_the_jobs_of_a_sweep_are_runs_of_one_group(crops):
     run("train", "-m", *LOGGED, "attack=none,bicubic", "logger=wandb", cwd=crops)
     jobs = logged(crops)
-    assert sorted(job.name for job in jobs) == [
-        "test_resnet-FaceSwap-bicubic-x2",
-        "test_resnet-FaceSwap-none",
-    ]
+    assert sorted(job.name for job in jobs) == ["test_resnet-FaceSwap-bicubic-x2", "test_resnet-FaceSwap-none"]
     (sweep,) = (crops / "outputs" / "sweeps" / "train").iterdir()
     assert {job.group for job in jobs} == {sweep.name}
 
 
-def test_without_an_account_the_run_stays_here_and_says_how_to_send_it(crops, tmp_path):
+def test_without_an_account_it_says_what_to_do_before_any_training(crops, tmp_path):
     home = tmp_path / "home"
     home.mkdir()
-    shown = run("train", *LOGGED, "attack=none", "logger=wandb", cwd=crops, before=without_account(home))
-    assert "W&B has no API key" in shown
-    assert "wandb sync " in shown
-    assert len(logged(crops)) == 1
+    before = without_account(home)
+    shown = run("train", *LOGGED, "attack=none", "logger=wandb", cwd=crops, before=before, status=1)
+    assert "logger=wandb: W&B has no API key (`wandb login` stores one); WANDB_MODE=offline keeps the run" in shown
+    assert not list(crops.glob("outputs/detectors/*"))
 
 
-def test_a_service_that_is_out_of_reach_stops_nothing(crops):
+def test_a_service_that_is_out_of_reach_is_said_before_any_training(crops):
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
-        address = f"http://127.0.0.1:{closed.getsockname()[1]}"
-    shown = run("train", *LOGGED, "attack=none", "logger=wandb", cwd=crops, before=with_account(address))
-    assert f"W&B does not answer at {address}" in shown
-    assert len(logged(crops)) == 1
-
-
-def test_a_service_that_never_answers_stops_nothing(crops):
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        held = []
-        threading.Thread(target=lambda: held.append(silent.accept()), daemon=True).start()
-        address = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        shown = run("train", *LOGGED, "attack=none", "logger=wandb", cwd=crops, before=with_account(address))
-        assert f"W&B does not answer at {address}" in shown
-        assert len(logged(crops)) == 1
-        assert held
+        before = with_account(f"http://127.0.0.1:{closed.getsockname()[1]}")
+    shown = run("train", *LOGGED, "attack=none", "logger=wandb", cwd=crops, before=before, status=1)
+    assert "logger=wandb: W&B refused the run" in shown
+    assert "WANDB_MODE=offline" in shown
+    assert not list(crops.glob("outputs/detectors/*"))
 
 
 def test_a_disabled_wandb_writes_nothing(crops):
@@ -143,9 +124,8 @@ def test_tensorboard_gets_the_same_figures(crops):
     (folder,) = crops.glob("outputs/runs/train/*/tensorboard")
     events = accumulator.EventAccumulator(str(folder)).Reload()
     (out,) = (crops / "outputs" / "results").iterdir()
-    metrics = json.loads((out / "metrics.json").read_text())
     (point,) = events.Scalars("test/clean/auc")
-    assert point.value == pytest.approx(metrics["clean"]["auc"])
+    assert point.value == pytest.approx(figures_of(read_result(out).metrics)["test/clean/auc"])
     assert len(events.Scalars("val/loss")) == 2
 
 
@@ -156,8 +136,8 @@ def test_mlflow_gets_the_same_figures(crops):
     client = mlflow.MlflowClient(f"sqlite:///{crops}/outputs/mlflow.db")
     (job,) = client.search_runs([client.get_experiment_by_name("sr_deepfake").experiment_id])
     (out,) = (crops / "outputs" / "results").iterdir()
-    metrics = json.loads((out / "metrics.json").read_text())
-    assert job.data.metrics["test/clean/auc"] == pytest.approx(metrics["clean"]["auc"])
+    expected = figures_of(read_result(out).metrics)["test/clean/auc"]
+    assert job.data.metrics["test/clean/auc"] == pytest.approx(expected)
     assert job.data.params["protocol/epochs"] == "2"
     assert job.info.run_name == "test_resnet-FaceSwap-none"
 

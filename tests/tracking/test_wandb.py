@@ -4,41 +4,36 @@ import time
 import numpy as np
 import pytest
 import wandb
+from page_reports import write_evidence
+from result_folders import write_results
 from scored_faces import predictions
 from sklearn.metrics import roc_auc_score
 from wandb_file import read_run
 
-from sr_deepfake.reporting.examples import FALSE_ALARM, MISSED, Example
+from sr_deepfake.experiment.results import read_result
 from sr_deepfake.tracking.wandb import artifact_name, log_results, roc_curves
 
 
-def example(kind, side=24):
-    clean = np.full((side, side, 3), 90, np.uint8)
-    return Example(
-        "result", "swin", "FaceSwap", kind, "FaceSwap/0/<b>", 0.9, 0.1, clean, clean + 3, clean + 6
-    )
-
-
 def test_pictures_tables_and_files_are_in_the_run(tmp_path):
-    (tmp_path / "files").mkdir()
-    (tmp_path / "files" / "metrics.json").write_text("{}")
-    faces = predictions()
+    folder = write_results(tmp_path)
+    write_evidence(folder, side=24)
+    result = read_result(folder)
     with wandb.init(mode="offline", dir=tmp_path, project="test") as run:
-        log_results(run, faces, [example(MISSED), example(FALSE_ALARM)], {"predictions": tmp_path / "files"})
+        log_results(run, result)
     (file,) = tmp_path.glob("wandb/offline-run-*/*.wandb")
     deadline = time.monotonic() + 20  # W&B's service writes on its own, at the latest when the run has ended
     told = {"test/examples/missed", "test/examples/false_alarm", "test/scores"}
     while not told <= (logged := read_run(file)).history.keys() or "predictions" not in logged.artifacts:
         assert time.monotonic() < deadline, sorted(logged.history)
         time.sleep(0.2)
-    for kind in ("missed", "false_alarm"):
+    for kind, caption in (("missed", "clean 0.90, attacked 0.30"), ("false_alarm", "clean 0.10, attacked 0.70")):
         (pictures,) = logged.history[f"test/examples/{kind}"]
-        assert (pictures["width"], pictures["height"], pictures["count"]) == (72, 24, 1)
-        assert pictures["captions"] == ["FaceSwap/0/<b>: clean 0.90, attacked 0.10"]
-    assert logged.artifacts["predictions"] == ["metrics.json"]
+        assert (pictures["width"], pictures["height"], pictures["count"]) == (48, 24, 1)
+        assert pictures["captions"] == [f"{kind.replace('_', ' ')}/000{int(kind != 'missed')}: {caption}"]
+    assert {"metrics.json", "predictions.parquet"} <= set(logged.artifacts["predictions"])
     (table,) = logged.history["test/scores"]
     (stored,) = tmp_path.glob(f"**/{table['path']}")
-    assert len(json.loads(stored.read_text())["data"]) == len(faces)
+    assert len(json.loads(stored.read_text())["data"]) == len(result.predictions)
 
 
 @pytest.mark.parametrize("setup", ["clean", "both"])

@@ -68,7 +68,5 @@ def square_crop(
     crop_left = round((left + right - side) / 2)
     crop_top = round((top + bottom - side) / 2)
     return Crop(
-        left=min(max(crop_left, 0), frame_width - side),
-        top=min(max(crop_top, 0), frame_height - side),
-        side=side,
+        left=min(max(crop_left, 0), frame_width - side), top=min(max(crop_top, 0), frame_height - side), side=side
     )

@@ -97,9 +97,7 @@ class FaceDetector:
         if len(thresholds) != 3 or not all(0 <= t <= 1 for t in thresholds):
             raise ValueError(f"thresholds must be three probabilities in [0, 1], not {thresholds!r}")
         if not min_face >= WINDOW:
-            raise ValueError(
-                f"min_face must be at least {WINDOW} px (the network's window), not {min_face!r}"
-            )
+            raise ValueError(f"min_face must be at least {WINDOW} px (the network's window), not {min_face!r}")
         self.thresholds = tuple(thresholds)
         self.min_face = float(min_face)
         self.share = share
@@ -267,9 +265,7 @@ class FaceDetector:
             regression, probability = outputs[0], outputs[-1][:, 1]
             passed = probability > self.thresholds[stage]
             boxes = np.concatenate([boxes, probability[:, None], regression], axis=1)[passed]
-            candidates = [
-                self._settle(boxes[owner[passed] == i], last=stage == 2) for i in range(len(integrals))
-            ]
+            candidates = [self._settle(boxes[owner[passed] == i], last=stage == 2) for i in range(len(integrals))]
         return candidates
 
     @staticmethod

@@ -119,9 +119,7 @@ def _faces(
         detail = f"{video.mask}: {error}; without this file the largest face is taken"
         raise SourceError("mask unreadable", detail) from error
     chosen: list[tuple[Detection | None, str]] = [(None, "no mask")] * len(drawn.images)
-    for i, (image, mask) in enumerate(
-        zip(drawn.images, masks, strict=False)
-    ):  # a mask may be the shorter one
+    for i, (image, mask) in enumerate(zip(drawn.images, masks, strict=False)):  # a mask may be the shorter one
         height, width = image.shape[:2]
         fitting = cv2.resize(mask, (width, height), interpolation=cv2.INTER_NEAREST).astype(np.uint8)
         chosen[i] = manipulated_face(detector.all([image])[0], fitting)

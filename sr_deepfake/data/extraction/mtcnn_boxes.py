@@ -115,9 +115,7 @@ def suppress_contained(boxes: Boxes, overlap: float) -> Boxes:
     return boxes[kept]
 
 
-def window_around(
-    box: Sequence[float], size: float, height: int, width: int
-) -> tuple[int, int, int, int] | None:
+def window_around(box: Sequence[float], size: float, height: int, width: int) -> tuple[int, int, int, int] | None:
     """A window of a size around a box, moved into the frame; None where the box is outside of it.
 
     Args:
@@ -133,8 +131,7 @@ def window_around(
     if right <= 0 or bottom <= 0 or left >= width or top >= height:
         return None
     (first, last), (upper, lower) = (
-        _stretch((low + high) / 2, size, length)
-        for low, high, length in ((left, right, width), (top, bottom, height))
+        _stretch((low + high) / 2, size, length) for low, high, length in ((left, right, width), (top, bottom, height))
     )
     return first, upper, last, lower
 

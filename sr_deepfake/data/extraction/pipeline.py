@@ -13,25 +13,18 @@ import torch
 from sr_deepfake.data.extraction.cropping import square_crop
 from sr_deepfake.data.extraction.face_search import Look, look_for_faces
 from sr_deepfake.data.extraction.records import (
-    GIVEN_UP,
+    CRASHED,
     Record,
     is_current,
     new_record,
     publish,
     read_record,
-    run_folder,
     skip,
     video_folder,
 )
 from sr_deepfake.data.extraction.settings import ExtractionSettings, write_settings
-from sr_deepfake.data.extraction.summary import (
-    ExtractionError,
-    ExtractionSummary,
-    OutputFolderError,
-    assemble,
-)
+from sr_deepfake.data.extraction.summary import ExtractionError, ExtractionSummary, OutputFolderError, assemble
 from sr_deepfake.data.extraction.workers import parse_shard, run_in_processes
-from sr_deepfake.data.leaks import picture_print
 from sr_deepfake.data.manifest import Video
 from sr_deepfake.system.console import track
 from sr_deepfake.system.errors import SourceError, UserError, choose
@@ -49,33 +42,27 @@ def extract_faces(
     workers: int | None = None,
     shard: tuple[int, int] = (0, 1),
     progress: bool = True,
-    own: bool = False,
     device: str = "cpu",
-    disjoint: bool = True,
 ) -> ExtractionSummary:
     """Extract a face of some frames of each video: the one that its mask covers, or without a mask the largest.
 
-    Each video gives a folder `<out>/<method>/<stem>/` with its crops `<frame>.png` and a record
-    `video.json`. A video whose record is there is not repeated, unless its file or the settings have
-    changed. From all records in `out` with the same settings, also those of other runs, the manifest
-    `faces.parquet` and the list `skipped.csv` are made. Several runs may work in the same folder at once.
+    Each video gives a folder `<out>/<video_id>/` with its crops `<frame>.png` and a record `video.json`. A video that has a
+    record is not repeated, unless its file or the settings have changed. From all records in `out` with the same settings,
+    also those of other runs, the manifest `faces.parquet` and the list `skipped.csv` are made. Several runs may work in the
+    same folder at once.
 
     Args:
-        videos: from `list_videos`. Missing and damaged ones are skipped and counted.
+        videos: missing and damaged ones are skipped and counted.
         out: the output folder.
         settings: see `ExtractionSettings`; the paper's by default.
         workers: processes; None: one a core. 0: none, in this process, which a crash in a codec ends.
         shard: (i, n) to take every n-th video from the i-th on, for n machines with a common folder.
         progress: show a progress bar, or log lines where there is no terminal.
-        own: the files are the user's own, photos or videos: the manifest holds theirs only, and each record the prints
-            of its pictures (`phash`, see `leaks`).
-        disjoint: nobody may be in two splits (official lists of some data sets have people in two).
         device: what the face detector runs on: "auto" (a GPU where there is one), "cpu" or "gpu".
 
     Raises:
-        ExtractionError: when no face is found at all, or `out` holds faces that were extracted with other
-            split files.
-        OutputFolderError: when `out` cannot be written to.
+        ExtractionError: no face is found at all.
+        OutputFolderError: `out` cannot be written to.
     """
     settings = settings or ExtractionSettings()
     out = Path(out).expanduser()
@@ -85,33 +72,27 @@ def extract_faces(
     if workers < 0:
         raise UserError(f"The number of workers must be 0 or more, not {workers}: prepare.workers=…")
     kind = torch_device(choose(device, ["auto", "cpu", "gpu"], "prepare.device"), "prepare.device").type
-    everything = list(videos)
-    videos = everything[index::count]
+    videos = list(videos)[index::count]
     try:
-        with run_folder(out) as partial:
-            todo = [video for video in videos if not _finished(video, out, settings)]
-            log.info("%d videos, %d of them already done.", len(videos), len(videos) - len(todo))
-            job = functools.partial(
-                _extract_one, out=out, partial=partial, settings=settings, prints=own, device=kind
-            )
-            outcomes = (
-                _in_this_process(job, todo)
-                if workers == 0
-                else run_in_processes(job, todo, workers, _limit, timeout=settings.timeout)
-            )
-            for video, trouble in track(outcomes, len(todo), "Extracting faces", "videos", progress):
-                if trouble:
-                    log.warning("%s is skipped: %s.", video.path, trouble)
-                    record = new_record(video, settings.fingerprint)
-                    publish(skip(record, video, GIVEN_UP, trouble), {}, video_folder(out, video), partial)
-        extracted = {video.video_id for video in todo}
-        only = everything if own else None
-        summary = assemble(out, videos, settings.fingerprint, extracted, only, disjoint)
+        todo = [video for video in videos if not _finished(video, out, settings)]
+        log.info("%d videos, %d of them already done.", len(videos), len(videos) - len(todo))
+        job = functools.partial(_extract_one, out=out, settings=settings, device=kind)
+        outcomes = (
+            _in_this_process(job, todo)
+            if workers == 0
+            else run_in_processes(job, todo, workers, _limit, timeout=settings.timeout)
+        )
+        for video, trouble in track(outcomes, len(todo), "Extracting faces", "videos", progress):
+            if trouble:
+                log.warning("%s is skipped: %s.", video.path, trouble)
+                record = new_record(video, settings.fingerprint)
+                publish(skip(record, video, CRASHED, trouble), {}, video_folder(out, video))
+        out.mkdir(parents=True, exist_ok=True)
+        summary = assemble(out, videos, settings.fingerprint, {video.video_id for video in todo})
         write_settings(out, settings)
     except OSError as error:
         raise OutputFolderError(
-            f"Extracting faces into {out} failed: {error}. Mend it and run the same command again: "
-            "it goes on where it ended."
+            f"Extracting faces into {out} failed: {error}. Once that is fixed, the same command goes on where it ended."
         ) from error
     if videos and not summary.faces and count == 1:
         raise ExtractionError(f"Not one face was extracted.\n{summary.render()}")
@@ -141,9 +122,7 @@ def _in_this_process(job: "functools.partial[None]", videos: list[Video]) -> Ite
         cv2.setNumThreads(cv2_threads)
 
 
-def _extract_one(
-    video: Video, out: Path, partial: Path, settings: ExtractionSettings, prints: bool, device: str
-) -> None:
+def _extract_one(video: Video, out: Path, settings: ExtractionSettings, device: str) -> None:
     if _finished(video, out, settings):
         return  # by another run, since this one began
     record = new_record(video, settings.fingerprint)
@@ -164,21 +143,10 @@ def _extract_one(
             first = record["frames_skipped"][0]
             detail = f"in any of {len(looked_at)} frames" if settings.crop else first["detail"]
             record = skip(record, video, first["reason"], detail)
-        if prints:
-            record["phash"] = {
-                str(look.frame): picture_print(look.image) for look in looked_at if look.face is not None
-            }
-    if not _finished(video, out, settings):
-        publish(record, crops, video_folder(out, video), partial)
+    publish(record, crops, video_folder(out, video))
 
 
-def _add_face(
-    record: Record,
-    crops: dict[str, bytes],
-    video: Video,
-    look: Look,
-    settings: ExtractionSettings,
-) -> None:
+def _add_face(record: Record, crops: dict[str, bytes], video: Video, look: Look, settings: ExtractionSettings) -> None:
     """Add a frame's crop to `crops` and its row to the record, or the reason why there is none."""
     frame, image, detection = look.frame, look.image, look.face
     height, width = image.shape[:2]
@@ -198,7 +166,7 @@ def _add_face(
     record["faces"].append(
         {
             "face_id": f"{video.video_id}/{frame:04d}",
-            **record["video"],
+            "video_id": video.video_id,
             "frame": frame,
             "side": crop.side,
             "path": f"{video.video_id}/{name}",

@@ -10,7 +10,7 @@ from sr_deepfake.data.extraction.cropping import SQUARES
 from sr_deepfake.system.errors import UserError, choose
 from sr_deepfake.system.files import write_json
 
-RECIPE = 3  # raised whenever the same settings would give other crops
+RECIPE = 4  # raised whenever the same settings would give other crops
 SETTINGS = "extraction.json"  # beside the manifest
 # The least values; a face is looked for from 12 px on, the window of the detector's first network.
 _LEAST = {"frames": 1, "min_frames": 1, "margin": 0, "multiple": 1, "min_face": 12, "seed": 0, "timeout": 1}
@@ -57,11 +57,7 @@ class ExtractionSettings:
             if name == "timeout" and value is None:
                 continue
             whole = name in ("frames", "min_frames", "multiple", "seed")
-            if (
-                not isinstance(value, int if whole else int | float)
-                or isinstance(value, bool)
-                or not value >= least
-            ):
+            if not isinstance(value, int if whole else int | float) or isinstance(value, bool) or not value >= least:
                 kind = "whole number" if whole else "number"
                 raise UserError(f"extraction.{name}={value}: it is a {kind} of at least {least}")
         choose(self.square, SQUARES, "extraction.square")
@@ -69,16 +65,14 @@ class ExtractionSettings:
         thresholds = [given] * 3 if isinstance(given, (int, float)) else list(given)
         numbers = all(isinstance(one, int | float) and 0 <= one <= 1 for one in thresholds)
         if len(thresholds) != 3 or not numbers:
-            raise UserError(
-                f"extraction.thresholds={given}: it is a probability in [0, 1], or three, as [0.6,0.7,0.7]"
-            )
+            raise UserError(f"extraction.thresholds={given}: it is a probability in [0, 1], or three, as [0.6,0.7,0.7]")
         object.__setattr__(self, "thresholds", tuple(float(threshold) for threshold in thresholds))
         object.__setattr__(self, "min_face", float(self.min_face))
 
     @property
     def suffix(self) -> str:
-        """End of a folder's name, so that faces that are cut on the shorter side have a folder of their own."""
-        return "" if self.square == "longer" else f"-{self.square}"
+        """Part of a folder's name, so that faces that are cut on the shorter side have a folder of their own."""
+        return "" if self.square == "longer" else self.square
 
     @property
     def fingerprint(self) -> str:

@@ -1,19 +1,18 @@
 """Results of an extraction: the manifest, the list of skipped videos and frames, the closing summary."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from filelock import FileLock
 
-from sr_deepfake.data.extraction.records import PARTIAL, RECORD_NAME, Record, read_record
-from sr_deepfake.data.manifest import FORGERY_METHODS, MANIFEST, PRISTINE, SPLITS, Video, write_manifest
+from sr_deepfake.data.extraction.records import RECORD, Record, read_record
+from sr_deepfake.data.manifest import MANIFEST, Video, write_manifest
 from sr_deepfake.system.errors import UserError
 from sr_deepfake.system.files import write_csv
 
-SKIPPED_NAME = "skipped.csv"
-_METHOD_ORDER = {name: i for i, name in enumerate((PRISTINE, *FORGERY_METHODS))}
+SKIPPED = "skipped.csv"
 
 
 class ExtractionError(UserError, RuntimeError):
@@ -67,20 +66,13 @@ class ExtractionSummary:
                 "in manipulated_sequences/<method>/masks/videos; with them, run this again."
             )
         if self.skipped or self.frames_skipped:
-            lines.append(f"What was skipped, one a line: {self.folder / SKIPPED_NAME}")
+            lines.append(f"What was skipped, one a line: {self.folder / SKIPPED}")
         return "\n".join(lines)
 
     __str__ = render
 
 
-def assemble(
-    out: Path,
-    videos: Sequence[Video],
-    settings: str,
-    extracted: set[str],
-    only: Sequence[Video] | None = None,
-    disjoint: bool = True,
-) -> ExtractionSummary:
+def assemble(out: Path, videos: Sequence[Video], settings: str, extracted: set[str]) -> ExtractionSummary:
     """Write `faces.parquet` and `skipped.csv` from all records in a folder, and sum up some videos.
 
     Args:
@@ -88,34 +80,28 @@ def assemble(
         videos: those of this run.
         settings: fingerprint; records of other settings are left out.
         extracted: ids of the videos that this run worked on.
-        disjoint: nobody may be in two splits.
-        only: records of other videos than these, or of another split, are left out; None: none are.
 
     Raises:
-        ExtractionError: when a video of this run has no record, or an identity is in two splits.
+        ExtractionError: a video of this run has no record.
     """
-    with FileLock(out / PARTIAL / "manifest.lock"):
-        records = {record["video"]["video_id"]: record for record in _records(out, settings)}
-        if only is not None:
-            known = {video.video_id: video for video in only}
-            records = {name: record for name, record in records.items() if _is_of(record, known.get(name))}
+    with FileLock(out / ".manifest.lock"):
+        records = {record["video_id"]: record for record in _records(out, settings)}
         lost = [video.video_id for video in videos if video.video_id not in records]
         if lost:
             raise ExtractionError(
-                f"The faces of {len(lost)} videos ({lost[0]}, …) have gone from {out} since they "
-                "were extracted. Is another run with other settings writing to it? Give each its own folder."
+                f"The faces of {len(lost)} videos ({lost[0]}, …) have gone from {out} since they were extracted. Is another "
+                "run with other settings writing to it? Give each its own folder (data.crops=)."
             )
-        if disjoint:
-            _check_splits(out, list(records.values()))
-        faces = [face for record in records.values() for face in record["faces"]]
-        faces.sort(key=lambda face: (*_order(face), face["frame"]))
+        faces = [face for _, record in sorted(records.items()) for face in record["faces"]]
         if faces:
             write_manifest(faces, out / MANIFEST)
-        _write_skipped(list(records.values()), out / SKIPPED_NAME)
+        else:
+            (out / MANIFEST).unlink(missing_ok=True)  # of other settings, whose crops are gone
+        _write_skipped(records, out / SKIPPED)
 
     own = [records[video.video_id] for video in videos]
     given = [record for record in own if record["skip"] is None]
-    new = sum(record["video"]["video_id"] in extracted for record in given)
+    new = sum(record["video_id"] in extracted for record in given)
     return ExtractionSummary(
         videos=len(own),
         extracted=new,
@@ -126,50 +112,27 @@ def assemble(
         folder=out,
         manifest_faces=len(faces),
         ambiguous=tuple(
-            record["video"]["video_id"]
+            record["video_id"]
             for record in given
-            if record["video"]["label"] and record["several_faces"] and record["mask_size"] is None
+            if record["fake"] and record["several_faces"] and record["mask_size"] is None
         ),
     )
 
 
-def _records(out: Path, settings: str) -> list[Record]:
-    paths = [path for path in out.glob(f"*/*/{RECORD_NAME}") if path.parent.parent.name != PARTIAL]
-    records = (read_record(path.parent) for path in sorted(paths))
-    return [record for record in records if record is not None and record.get("settings") == settings]
+def _records(out: Path, settings: str) -> Iterator[Record]:
+    for path in sorted(out.glob(f"*/*/{RECORD}")):
+        record = read_record(path.parent)
+        if record is not None and record.get("settings") == settings:
+            yield record
 
 
-def _is_of(record: Record, video: Video | None) -> bool:
-    return video is not None and all(getattr(video, name) == fact for name, fact in record["video"].items())
-
-
-def _order(row: Record) -> tuple[int, int, str, str]:
-    method = row["method"]
-    return SPLITS.index(row["split"]), _METHOD_ORDER.get(method, len(_METHOD_ORDER)), method, row["video_id"]
-
-
-def _check_splits(out: Path, records: list[Record]) -> None:
-    split_of: dict[str, str] = {}
-    for video in (record["video"] for record in records):
-        for identity in filter(None, (video["target"], video["source"])):
-            if split_of.setdefault(identity, video["split"]) != video["split"]:
-                raise ExtractionError(
-                    f"{out} holds faces extracted with other split files: identity {identity} is in both "
-                    f"{split_of[identity]} and {video['split']}. Use another output folder, "
-                    "or delete this one."
-                )
-
-
-def _write_skipped(records: list[Record], path: Path) -> None:
+def _write_skipped(records: Mapping[str, Record], path: Path) -> None:
     rows = [
-        (record["video"]["video_id"], record["video"]["split"], part["frame"], part["reason"], part["detail"])
-        for record in sorted(records, key=lambda record: _order(record["video"]))
-        for part in (
-            *([] if record["skip"] is None else [{"frame": "", **record["skip"]}]),
-            *record["frames_skipped"],
-        )
+        (name, part["frame"], part["reason"], part["detail"])
+        for name, record in sorted(records.items())
+        for part in (*([] if record["skip"] is None else [{"frame": "", **record["skip"]}]), *record["frames_skipped"])
     ]
-    write_csv(path, ["video_id", "split", "frame", "reason", "detail"], rows)
+    write_csv(path, ["video_id", "frame", "reason", "detail"], rows)
 
 
 def counts_in_words(reasons: dict[str, int]) -> str:

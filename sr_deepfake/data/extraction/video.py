@@ -97,12 +97,7 @@ def draw_frame_indices(name: str, n_frames: int, count: int, seed: int = 0, draw
 
 
 def read_frames(
-    path: Path | str,
-    count: int = 10,
-    min_frames: int = 2,
-    seed: int = 0,
-    drawn: int = 0,
-    n_frames: int | None = None,
+    path: Path | str, count: int = 10, min_frames: int = 2, seed: int = 0, drawn: int = 0, n_frames: int | None = None
 ) -> DrawnFrames:
     """Draw and decode frames of a video file, on one thread.
 
@@ -132,9 +127,7 @@ def read_frames(
     n_frames = n_frames or _declared_frames(path) or _decode(path, []).decoded
     while True:
         if n_frames < min_frames:
-            raise SourceError(
-                "too short", f"{n_frames} frame{'s' * (n_frames != 1)}, at least {min_frames} wanted"
-            )
+            raise SourceError("too short", f"{n_frames} frame{'s' * (n_frames != 1)}, at least {min_frames} wanted")
         order = draw_frame_indices(path.stem, n_frames, count, seed, drawn)
         indices = sorted(order)
         pass_ = _decode(path, indices) if indices else _Pass([])
@@ -177,9 +170,7 @@ def _read_pictures(folder: Path, count: int, min_frames: int, seed: int, drawn: 
     if not pictures:
         raise SourceError("unreadable", "a folder without pictures")
     if len(pictures) < min_frames:
-        raise SourceError(
-            "too short", f"{len(pictures)} pictures in the folder, at least {min_frames} wanted"
-        )
+        raise SourceError("too short", f"{len(pictures)} pictures in the folder, at least {min_frames} wanted")
     order = draw_frame_indices(folder.name, len(pictures), count, seed, drawn)
     indices = sorted(order)
     return DrawnFrames(indices, [read_photo(pictures[i]).images[0] for i in indices], len(pictures), order)
@@ -269,9 +260,7 @@ def _frames(container: "av.container.InputContainer", result: _Pass) -> Iterator
     except av.error.FFmpegError as error:
         if cut:
             raise SourceError("truncated", f"the file ends after {result.decoded} frames") from error
-        raise SourceError(
-            "unreadable", f"damaged after {result.decoded} frames: {_message(error)}"
-        ) from error
+        raise SourceError("unreadable", f"damaged after {result.decoded} frames: {_message(error)}") from error
 
 
 def _cut_short(path: Path) -> bool:

@@ -51,9 +51,7 @@ def run_in_processes(
     unset = [name for name in THREADS if name not in os.environ]
     os.environ.update(dict.fromkeys(unset, "1"))  # the processes inherit it
     try:
-        running: dict[Future[None], Item] = {
-            pool.schedule(function, (item,), timeout=timeout): item for item in items
-        }
+        running: dict[Future[None], Item] = {pool.schedule(function, (item,), timeout=timeout): item for item in items}
         again: set[Item] = set()
         while running:
             for future in wait(running, return_when=FIRST_COMPLETED).done:
@@ -118,7 +116,5 @@ def parse_shard(shard: object, shards: object = 1) -> tuple[int, int]:
         return 0, 1
     match = re.fullmatch(r"(\d+)/(\d+)", f"{shard}/{shards}" if isinstance(shard, int) else str(shard))
     if match is None or not int(match[1]) < int(match[2]):
-        raise UserError(
-            f"prepare.shard={shard} is no part of a whole: write 0/4, 1/4, 2/4 or 3/4 for a quarter each."
-        )
+        raise UserError(f"prepare.shard={shard} is no part of a whole: write 0/4, 1/4, 2/4 or 3/4 for a quarter each.")
     return int(match[1]), int(match[2])

@@ -51,10 +51,7 @@ def sample_folder(cache: Path) -> Path:
 
 
 def build_sample(
-    root: Path,
-    methods: Sequence[str] = FORGERY_METHODS,
-    workers: int | None = None,
-    progress: bool = False,
+    root: Path, methods: Sequence[str] = FORGERY_METHODS, workers: int | None = None, progress: bool = False
 ) -> Path:
     """Make the pristine clips and those of some forgery methods, as far as they are not there yet.
 

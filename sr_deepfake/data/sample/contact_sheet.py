@@ -34,8 +34,7 @@ def contact_sheet(pairs: Sequence[Pair]) -> Frames:
         ours, theirs = (identity_table().landmarks_of(name) for name in (target, source))
         made = [forge(method, frames, ours, others, theirs) for method in FORGERIES]
         tiles = [
-            cv2.resize(clip[FRAME], (TILE, TILE), interpolation=cv2.INTER_AREA)
-            for clip in (others, frames, *made)
+            cv2.resize(clip[FRAME], (TILE, TILE), interpolation=cv2.INTER_AREA) for clip in (others, frames, *made)
         ]
         rows.append(np.concatenate([_label(f"{target}_{source}"), *tiles], axis=1))
     return np.concatenate(rows)

@@ -59,11 +59,7 @@ class _Clip:
 
 
 def forge(
-    method: str,
-    target_frames: Frames,
-    target_landmarks: Points,
-    source_frames: Frames,
-    source_landmarks: Points,
+    method: str, target_frames: Frames, target_landmarks: Points, source_frames: Frames, source_landmarks: Points
 ) -> Frames:
     """Forge a clip.
 
@@ -95,9 +91,7 @@ BOTTLENECK = 208  # side of the aligned crop
 EXTENT = 1.35  # of the crop, in face sizes
 
 
-def deepfakes(
-    frame: Image, points: Points, source: Image, source_points: Points, clip: _Clip
-) -> tuple[Image, Mask]:
+def deepfakes(frame: Image, points: Points, source: Image, source_points: Points, clip: _Clip) -> tuple[Image, Mask]:
     """Swap the identity through an aligned crop of 208 × 208 pixels.
 
     The source's face is laid out like the target's, reduced to the bottleneck and smoothed a little, as an
@@ -105,9 +99,7 @@ def deepfakes(
     """
     matrix = crop_matrix(points, BOTTLENECK, EXTENT)
     laid_out = transfer_expression(points, source_points, brows=0.5)
-    face = render_crop(
-        source, with_ring(source_points), with_ring(laid_out), clip.triangles, matrix, BOTTLENECK
-    )
+    face = render_crop(source, with_ring(source_points), with_ring(laid_out), clip.triangles, matrix, BOTTLENECK)
     face = np.asarray(cv2.GaussianBlur(face, (0, 0), 0.3), dtype=np.float32)
     like = into_crop(frame, matrix, BOTTLENECK)
     face = match_colour(face, like, core_mask(transform(points, matrix), BOTTLENECK))
@@ -118,9 +110,7 @@ def deepfakes(
 TEXTURE = 128  # side of the crop in which the face is rendered
 
 
-def face2face(
-    frame: Image, points: Points, source: Image, source_points: Points, clip: _Clip
-) -> tuple[Image, Mask]:
+def face2face(frame: Image, points: Points, source: Image, source_points: Points, clip: _Clip) -> tuple[Image, Mask]:
     """Warp mouth, eyes and brows of the target to the source's expression.
 
     The face is rendered as a mesh in a texture of 128 × 128 pixels and laid over the frame. Where the source
@@ -135,14 +125,10 @@ def face2face(
     return out_of_crop(face, matrix, clip.side), mask
 
 
-def faceswap(
-    frame: Image, points: Points, source: Image, source_points: Points, clip: _Clip
-) -> tuple[Image, Mask]:
+def faceswap(frame: Image, points: Points, source: Image, source_points: Points, clip: _Clip) -> tuple[Image, Mask]:
     """Render the source's face as a mesh on the target's, adjust its brightness, and blend along a narrow seam."""
     laid_out = transfer_expression(points, source_points, brows=0.5)
-    face = warp_face(
-        source, with_ring(source_points), with_ring(laid_out), clip.triangles, clip.side, cv2.INTER_LINEAR
-    )
+    face = warp_face(source, with_ring(source_points), with_ring(laid_out), clip.triangles, clip.side, cv2.INTER_LINEAR)
     mask = soft_mask(face_polygon(laid_out, 0.9, top=0.25), clip.side, feather=0.035 * face_size(points))
     return _gain(face, frame, core_mask(points, clip.side)), mask
 
@@ -159,9 +145,7 @@ SHADING = 0.75  # how much of the target's shading the face takes over
 LIMIT = 0.08  # how far the Poisson equation may change a colour, in [0, 1]
 
 
-def faceshifter(
-    frame: Image, points: Points, source: Image, source_points: Points, clip: _Clip
-) -> tuple[Image, Mask]:
+def faceshifter(frame: Image, points: Points, source: Image, source_points: Points, clip: _Clip) -> tuple[Image, Mask]:
     """Swap the identity with little loss of detail and blend in the gradient domain.
 
     The source's face is rendered in an aligned crop of 128 × 128 pixels. Its colours are matched, it takes over
@@ -170,9 +154,7 @@ def faceshifter(
     """
     matrix = crop_matrix(points, GENERATOR)
     laid_out = transfer_expression(points, source_points)
-    face = render_crop(
-        source, with_ring(source_points), with_ring(laid_out), clip.triangles, matrix, GENERATOR
-    )
+    face = render_crop(source, with_ring(source_points), with_ring(laid_out), clip.triangles, matrix, GENERATOR)
     like = into_crop(frame, matrix, GENERATOR)
     core = core_mask(transform(points, matrix), GENERATOR)
     face = match_colour(face, like, core)

@@ -15,14 +15,8 @@ _GROUPS: dict[str, tuple[int, ...]] = {
         *(152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109),
     ),
     # Both from the right corner over the upper lip to the left corner and back along the lower lip.
-    "outer_lips": (
-        *(61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291),
-        *(375, 321, 405, 314, 17, 84, 181, 91, 146),
-    ),
-    "inner_lips": (
-        *(78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308),
-        *(324, 318, 402, 317, 14, 87, 178, 88, 95),
-    ),
+    "outer_lips": (*(61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291), *(375, 321, 405, 314, 17, 84, 181, 91, 146)),
+    "inner_lips": (*(78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308), *(324, 318, 402, 317, 14, 87, 178, 88, 95)),
     # From the corner that is further left in the picture over the upper lid and back along the lower lid.
     "right_eye": (33, 246, 161, 160, 159, 158, 157, 173, 133, 155, 154, 153, 145, 144, 163, 7),
     "left_eye": (362, 398, 384, 385, 386, 387, 388, 466, 263, 249, 390, 373, 374, 380, 381, 382),
@@ -170,12 +164,7 @@ def piecewise_affine_map(
 
 
 def warp_face(
-    image: Image,
-    source: Points,
-    target: Points,
-    triangles: Triangles,
-    side: int,
-    interpolation: int = cv2.INTER_LINEAR,
+    image: Image, source: Points, target: Points, triangles: Triangles, side: int, interpolation: int = cv2.INTER_LINEAR
 ) -> Image:
     """Show the face in `image` with its landmarks moved from `source` to `target`.
 
@@ -191,9 +180,7 @@ def warp_face(
         float32, `side×side` or `side×side×C`; outside the mesh the image's border, repeated.
     """
     map_, _ = piecewise_affine_map(source, target, triangles, side)
-    return np.asarray(
-        cv2.remap(image, map_[..., 0], map_[..., 1], interpolation, borderMode=cv2.BORDER_REPLICATE)
-    )
+    return np.asarray(cv2.remap(image, map_[..., 0], map_[..., 1], interpolation, borderMode=cv2.BORDER_REPLICATE))
 
 
 def crop_matrix(points: Points, side: int, extent: float = 1.5) -> Matrix:
@@ -217,9 +204,7 @@ def transform(points: Points, matrix: Matrix) -> Points:
     return points @ matrix[:, :2].T + matrix[:, 2]
 
 
-def render_crop(
-    image: Image, source: Points, target: Points, triangles: Triangles, matrix: Matrix, side: int
-) -> Image:
+def render_crop(image: Image, source: Points, target: Points, triangles: Triangles, matrix: Matrix, side: int) -> Image:
     """Warp a face as `warp_face` does, seen in the crop that `matrix` describes.
 
     It is sampled at twice the crop's resolution and averaged, so that a coarse crop has no jagged edges.
@@ -250,9 +235,7 @@ def into_crop(image: Image, matrix: Matrix, side: int) -> Image:
 def out_of_crop(crop: Image, matrix: Matrix, side: int, interpolation: int = cv2.INTER_LINEAR) -> Image:
     """Put a crop back into a frame of `side` pixels; beyond the crop its border is repeated."""
     flags = interpolation | cv2.WARP_INVERSE_MAP
-    return np.asarray(
-        cv2.warpAffine(crop, matrix, (side, side), flags=flags, borderMode=cv2.BORDER_REPLICATE)
-    )
+    return np.asarray(cv2.warpAffine(crop, matrix, (side, side), flags=flags, borderMode=cv2.BORDER_REPLICATE))
 
 
 def _scaled(matrix: Matrix, factor: float) -> Matrix:

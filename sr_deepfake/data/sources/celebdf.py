@@ -1,68 +1,68 @@
-"""Celeb-DF, version 1 and 2.
+"""Celeb-DF, version 1 or 2 (Li et al., 2020).
 
-    <root>/Celeb-real/idA_NNNN.mp4  <root>/YouTube-real/NNNNN.mp4  <root>/Celeb-synthesis/idA_idB_NNNN.mp4
+    <root>/Celeb-real/idA_NNNN.mp4
+    <root>/YouTube-real/NNNNN.mp4        (or Youtube-real)
+    <root>/Celeb-synthesis/idA_idB_NNNN.mp4
     <root>/List_of_testing_videos.txt    lines LABEL PATH, where 1 is real and 0 is fake
 
-with a folder `videos/` in between, sometimes (Li et al., 2020). idA is the target's identity. The official list says
-which videos are for the test; people in it are in other videos too. Of the others a tenth of the identities is for
-validation.
+with a folder `videos/` in between, sometimes. idA is the target's identity. The official list names the test videos; people in
+it are in other videos too. Of the other identities a tenth is for validation.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
+import pandas as pd
+
 from sr_deepfake.data.extraction.video import is_video
-from sr_deepfake.data.manifest import PRISTINE, SPLITS, Video
-from sr_deepfake.data.sources.layouts import not_found
+from sr_deepfake.data.manifest import PRISTINE, DataNotFoundError, video_table
 from sr_deepfake.data.sources.splits import share_of
-from sr_deepfake.data.sources.video_data_set import VideoDataSet
 from sr_deepfake.system.errors import UserError
 from sr_deepfake.system.files import encoding_of
 
 SYNTHESIS = "Celeb-synthesis"
 TEST_LIST = "List_of_testing_videos.txt"
 VALIDATION = 0.1  # of the identities that the official list leaves for training
-_REAL = ("Celeb-real", "YouTube-real", "Youtube-real")
+_REAL = ("celeb-real", "youtube-real")
 
 
-class CelebDF(VideoDataSet):
-    """Celeb-DF; see `VideoDataSet` for the arguments."""
+def videos(root: Path) -> pd.DataFrame:
+    """List all videos; those of the official list are the test set.
 
-    name = "celebdf"
-    title = "Celeb-DF"
-    methods = (SYNTHESIS,)
-    disjoint = False
+    Raises:
+        UserError: there is no video, or no list.
+    """
+    # By their names in small letters: YouTube-real and Youtube-real are one folder on a disk that ignores case.
+    folders = {path.name.lower(): path for path in sorted(root.iterdir()) if path.is_dir()}
+    found = {name: list(_clips(folders[name])) for name in (*_REAL, SYNTHESIS.lower()) if name in folders}
+    if not any(found.values()):
+        raise DataNotFoundError(f"{root} has no video in Celeb-real/, YouTube-real/ or Celeb-synthesis/ (data.root=)")
+    if not (root / TEST_LIST).is_file():
+        raise DataNotFoundError(f"{root / TEST_LIST} is missing, which says what the test set is")
+    test = _test_list(root / TEST_LIST)
+    rows: list[dict[str, object]] = []
+    for folder, path in ((folder, path) for folder, paths in found.items() for path in paths):
+        fake = folder == SYNTHESIS.lower()
+        people = [part for part in path.stem.split("_") if part.startswith("id")] or [path.stem]
+        split = "val" if share_of(people[0]) < VALIDATION else "train"
+        name = path.stem if fake else f"{folders[folder].name}-{path.stem}"
+        rows.append(
+            {
+                "video_id": f"{SYNTHESIS if fake else PRISTINE}/{name}", "path": path, "target": people[0],
+                "source": people[1] if fake and len(people) > 1 else "",
+                "split": "test" if f"{folder}/{path.name}".lower() in test else split,
+            }
+        )  # fmt: skip
+    return video_table(rows)
 
-    def videos(self, root: Path, methods: Sequence[str]) -> list[Video]:
-        """List all videos; those of the official list are the test set."""
-        found = {folder: _clips(root / folder) for folder in (*_REAL, SYNTHESIS)}
-        if not any(found.values()):
-            raise not_found(root, self.name, "not one video is there")
-        if not (root / TEST_LIST).is_file():
-            raise not_found(root, self.name, f"{TEST_LIST} is missing, which says what the test set is")
-        test = _test_list(root / TEST_LIST)
-        videos = []
-        for folder, paths in found.items():
-            fake = folder == SYNTHESIS
-            for path in paths:
-                parts = path.stem.split("_")
-                own = [part for part in parts if part.startswith("id")] or [path.stem]
-                split = "test" if f"{folder}/{path.name}".lower() in test else None
-                split = split or ("val" if share_of(own[0]) < VALIDATION else "train")
-                method = SYNTHESIS if fake else PRISTINE
-                source = own[1] if fake and len(own) > 1 else ""
-                stem = path.stem if fake else f"{folder}-{path.stem}"
-                videos.append(Video(f"{method}/{stem}", method, int(fake), split, own[0], source, path))
-        return sorted(videos, key=lambda video: (SPLITS.index(video.split), video.label, video.video_id))
 
-
-def _clips(folder: Path) -> list[Path]:
-    paths = (path for place in (folder, folder / "videos") for path in place.glob("*"))
-    return sorted(path for path in paths if is_video(path))
+def _clips(folder: Path) -> Iterator[Path]:
+    for place in (folder, folder / "videos"):
+        yield from sorted(path for path in place.glob("*") if is_video(path))
 
 
 def _test_list(path: Path) -> set[str]:
-    """Names of the test videos, folder and file, in small letters."""
+    """Folder and file of the test videos, in small letters."""
     names = set()
     for number, line in enumerate(path.read_text(encoding=encoding_of(path)).splitlines(), 1):
         if not line.strip():
@@ -70,6 +70,6 @@ def _test_list(path: Path) -> set[str]:
         label, _, name = line.strip().partition(" ")
         parts = name.strip().replace("\\", "/").split("/")
         if label not in ("0", "1") or len(parts) < 2:
-            raise UserError(f"{path}, line {number}: {line!r} is no LABEL FOLDER/NAME.mp4")
+            raise UserError(f"{path}, line {number}: expected LABEL FOLDER/NAME.mp4, not {line!r}")
         names.add(f"{parts[0]}/{parts[-1]}".lower())
     return names

@@ -4,7 +4,7 @@
 
 Labels that end in `real` are pristine faces; any other is a forgery method of that name. Paths may be those of another
 machine, or hold backslashes: they are looked for below the root. Faces are taken as they are, frames evenly, and get
-a second name beside the manifest (a copy on another file system).
+a second name next to the manifest (a copy on another file system).
 """
 
 import hashlib
@@ -23,15 +23,28 @@ from PIL import Image
 
 from sr_deepfake.data.extraction.settings import ExtractionSettings
 from sr_deepfake.data.extraction.summary import counts_in_words
-from sr_deepfake.data.manifest import MANIFEST, PRISTINE, SPLITS, FaceSet, read_manifest, write_manifest
-from sr_deepfake.data.sources.layouts import not_found
+from sr_deepfake.data.manifest import (
+    MANIFEST,
+    PRISTINE,
+    VIDEOS,
+    DataNotFoundError,
+    FaceSet,
+    read_manifest,
+    video_table,
+    write_manifest,
+    write_videos,
+)
 from sr_deepfake.system.console import track
 from sr_deepfake.system.errors import UserError, choose
 from sr_deepfake.system.files import encoding_of, replacing, safe_name, write_json
 
 log = logging.getLogger(__name__)
 
-_MADE = "deepfakebench.json"  # beside the manifest
+ORIGIN = "data_set.json"  # next to the manifest: what it was made of
+# Names of videos that tell people, of FaceForensics++, Celeb-DF and DeepFakeDetection.
+_NAMES = [
+    re.compile(each) for each in (r"(\d{3})(?:_(\d{3}))?$", r"(id\d+)(?:_(id\d+))?_\d+$", r"(\d\d)(?:_(\d\d))?__")
+]
 _SKIPPED = ("missing", "not square", "unreadable")
 
 
@@ -57,6 +70,25 @@ class BenchSummary:
         return "\n".join([f"Faces: {total:,}", *lines, skipped, f"Manifest: {self.folder / MANIFEST}"])
 
 
+@dataclass(frozen=True)
+class _Entry:
+    """A video of a list."""
+
+    label: str
+    split: str
+    video: str
+    frames: Sequence[str]
+
+    @property
+    def method(self) -> str:
+        return PRISTINE if is_real(self.label) else self.label
+
+    @property
+    def video_id(self) -> str:
+        # Pristine videos of several data sets may have one name.
+        return f"{self.method}/{_safe(f'{self.label}-{self.video}' if is_real(self.label) else self.video)}"
+
+
 class DeepfakeBench:
     """Faces that DeepfakeBench prepared.
 
@@ -64,151 +96,138 @@ class DeepfakeBench:
         root: folder that the pictures are in, at any depth that their paths tell.
         lists: its JSON file, or several, or a folder of them; None: those in the root.
         compression: level that is taken where a list has several.
-        crops: where the manifest is kept.
+        crops: where the manifest is kept; None: in a folder for each root, below `<outputs>/faces`.
+        outputs: where every run writes.
         settings: `frames` a video are taken.
-        workers: not used: nothing is searched.
+        workers: not used: no face is looked for.
         device: not used.
     """
 
     name = "deepfakebench"
+    margin = None  # that of the aligned faces is not ours
+    illustration = ""
 
     def __init__(
         self,
         root: str | None,
         lists: str | Sequence[str] | None = None,
         compression: str = "c23",
-        crops: str = "outputs/faces/deepfakebench",
+        crops: str | None = None,
+        outputs: str = "outputs",
         settings: ExtractionSettings | None = None,
         workers: int | None = None,
         device: str = "cpu",
     ) -> None:
-        self.root = root
+        if root is None and crops is None:
+            raise UserError("data=deepfakebench needs data.root=/path/to/datasets/rgb")
+        self.root = None if root is None else Path(root).expanduser().absolute()
         self.lists = lists
         self.compression = compression
-        self.crops = Path(crops).expanduser()
+        name = "" if self.root is None else safe_name(self.root.name, str(self.root.resolve()))
+        folder = crops or Path(outputs) / "faces" / f"{self.name}-{compression}-{name}"
+        self.crops = Path(folder).expanduser()
         self.frames = (settings or ExtractionSettings()).frames
 
     @property
     def methods(self) -> list[str]:
         """The forgery methods that the lists name, or those of the faces that were prepared."""
-        if self.root is None and (self.crops / MANIFEST).is_file():
-            rows = read_manifest(self.crops / MANIFEST)
-            return sorted(set(rows["method"]) - {PRISTINE})
-        found = {label for label, *_ in self._videos(self._root()) if not is_real(label)}
-        return sorted(found)
+        if self.root is None:
+            return sorted(set(read_manifest(self.crops)["method"]) - {PRISTINE})
+        return sorted({entry.method for entry in self._entries()} - {PRISTINE})
 
     def prepare(
         self, methods: Sequence[str] | None = None, shard: tuple[int, int] = (0, 1), progress: bool = True
     ) -> BenchSummary:
         """Write the manifest of the pristine faces and those of `methods` (default: all)."""
-        root = self._root()
-        known = self.methods
-        for method in methods or ():
-            choose(method, known, "forgery method")
-        videos = self._videos(root)
+        entries = self._entries()
+        known = sorted({entry.method for entry in entries} - {PRISTINE})
+        chosen = {PRISTINE, *(choose(method, known, "forgery") for method in methods or known)}
         skipped: Counter[str] = Counter()
-        rows: dict[str, dict[str, object]] = {}
-        finder = _Finder(root)
-        for label, split, video, frames in track(videos, len(videos), "Reading faces", "videos", progress):
-            method = PRISTINE if is_real(label) else label
-            if method != PRISTINE and methods and method not in methods:
-                continue
-            for number in _evenly(len(frames), self.frames):
-                row = _row(
-                    finder,
-                    method,
-                    split,
-                    f"{label}-{video}" if method == PRISTINE else video,
-                    number,
-                    frames[number],
-                )
+        faces: dict[str, dict[str, object]] = {}
+        finder = _Finder(self._root())
+        wanted = [entry for entry in entries if entry.method in chosen]
+        for entry in track(wanted, len(wanted), "Reading faces", "videos", progress):
+            for number in _evenly(len(entry.frames), self.frames):
+                row = _row(finder, entry, number)
                 if isinstance(row, str):
                     skipped[row] += 1
-                elif row["face_id"] not in rows:
-                    rows[str(row["face_id"])] = row | {"path": self._keep(row)}
-        if not rows:
-            raise not_found(
-                root, self.name, f"not one of the pictures of {len(videos):,} listed videos is there"
+                elif row["face_id"] not in faces:
+                    faces[str(row["face_id"])] = row | {"path": self._keep(row)}
+        if not faces:
+            raise DataNotFoundError(
+                f"not one of the pictures of {len(entries):,} listed videos is below data.root={self.root}"
             )
-        ordered = sorted(
-            rows.values(), key=lambda row: (SPLITS.index(str(row["split"])), row["label"], row["face_id"])
-        )
-        write_manifest(ordered, self.crops / MANIFEST)
-        write_json(self.crops / _MADE, self._made(methods))
-        return BenchSummary(
-            self.crops, Counter((str(row["split"]), str(row["method"])) for row in ordered), skipped
-        )
+        table = video_table(_row_of_video(entry) for entry in wanted)
+        write_videos(table.drop_duplicates("video_id"), self.crops / VIDEOS)
+        write_manifest([faces[name] for name in sorted(faces)], self.crops / MANIFEST)
+        write_json(self.crops / ORIGIN, self._origin(methods))
+        rows = read_manifest(self.crops)
+        counts = {(str(split), str(method)): len(found) for (split, method), found in rows.groupby(["split", "method"])}
+        return BenchSummary(self.crops, counts, skipped)
 
     def _keep(self, row: Mapping[str, object]) -> str:
-        """Put a face beside the manifest (as a second name of the file, where that can be), and return its place."""
-        place = f"{row['face_id']}.png"
-        kept = self.crops / place
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(kept) as beside:
+        """Put a face next to the manifest (as a second name of the file, where that can be), and return its path there."""
+        name = f"{row['face_id']}.png"
+        kept = self.crops / name
+        with replacing(kept) as temporary:
             try:
-                os.link(str(row["path"]), beside)
+                os.link(str(row["path"]), temporary)
             except OSError:  # another file system
-                shutil.copyfile(str(row["path"]), beside)
-        return place
+                shutil.copyfile(str(row["path"]), temporary)
+        return name
 
     def faces(self, methods: Sequence[str]) -> FaceSet:
-        """The faces that `prepare` found, found now if they are not there, or were found in other lists."""
-        if self.root is not None and self._stored() not in (self._made(None), self._made(methods)):
+        """The faces that `prepare` found, found now if they were not, or were found in other lists."""
+        if self.root is not None and self._stored() not in (self._origin(None), self._origin(methods)):
             log.info("%s", self.prepare(progress=False).render())
-        return FaceSet(self.name, self.crops, read_manifest(self.crops / MANIFEST))
+        return FaceSet(self.name, self.crops, read_manifest(self.crops), self.margin)
 
-    def _made(self, methods: Sequence[str] | None) -> dict[str, Any]:
+    def _origin(self, methods: Sequence[str] | None) -> dict[str, Any]:
         """What the manifest is made of."""
-        root = self._root()
-        lists = {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in self._files(root)}
-        facts = {"root": str(root), "compression": self.compression, "frames": self.frames, "lists": lists}
+        lists = {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in self._files()}
+        facts = {"root": str(self._root()), "compression": self.compression, "frames": self.frames, "lists": lists}
         return facts | {"methods": sorted(methods) if methods else None}
 
     def _stored(self) -> Any:
         try:
-            return json.loads((self.crops / _MADE).read_text(encoding="utf-8"))
+            return json.loads((self.crops / ORIGIN).read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return None
 
     def _root(self) -> Path:
-        if self.root is None:
-            raise UserError(
-                "data=deepfakebench needs to know where the faces are: data.root=/path/to/datasets/rgb"
-            )
-        root = Path(self.root).expanduser().absolute()
-        if not root.is_dir():
-            raise not_found(root, self.name, "the folder does not exist")
-        return root
+        if self.root is None or not self.root.is_dir():
+            raise DataNotFoundError(f"data.root={self.root}: there is no such folder")
+        return self.root
 
-    def _files(self, root: Path) -> list[Path]:
+    def _files(self) -> list[Path]:
+        root = self._root()
         given = [self.lists] if isinstance(self.lists, str) else list(self.lists or [str(root)])
         files: list[Path] = []
         for name in given:
             path = Path(name).expanduser()
             files += sorted(path.glob("*.json")) if path.is_dir() else [path]
         if not files:
-            raise not_found(root, self.name, "there is no JSON in it (data.lists=FILE names it)")
+            raise DataNotFoundError(f"{root} has no JSON in it; data.lists=FILE names DeepfakeBench's list")
         return files
 
-    def _videos(self, root: Path) -> list[tuple[str, str, str, list[str]]]:
-        """Label, split, video and frames of everything that the lists hold.
+    def _entries(self) -> list[_Entry]:
+        """Everything that the lists hold.
 
-        A video that stands in several splits, as in the lists of Celeb-DF and of DeepFakeDetection, is one of the test.
+        A video that is in several splits, as in the lists of Celeb-DF and of DeepFakeDetection, is one of the test.
         """
-        found: dict[tuple[str, str], tuple[str, list[str]]] = {}
-        for file in self._files(root):
+        found: dict[str, _Entry] = {}
+        for file in self._files():
             try:
                 content = json.loads(file.read_text(encoding=encoding_of(file)))
                 for label, splits in (pair for labels in content.values() for pair in labels.items()):
                     for split in ("test", "val", "train"):
                         for name, facts in self._of_level(file, splits.get(split, {})).items():
                             frames = [str(frame) for frame in facts["frames"]]
-                            found.setdefault((_safe(str(label)), str(name)), (split, frames))
+                            entry = _Entry(_safe(str(label)), split, str(name), frames)
+                            found.setdefault(entry.video_id, entry)
             except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-                raise UserError(
-                    f"{file} is no list of DeepfakeBench ({type(error).__name__}: {error})"
-                ) from error
-        return [(label, split, name, frames) for (label, name), (split, frames) in found.items()]
+                raise UserError(f"{file} is no list of DeepfakeBench ({type(error).__name__}: {error})") from error
+        return list(found.values())
 
     def _of_level(self, file: Path, videos: Mapping[str, Any]) -> Mapping[str, Any]:
         if isinstance(videos.get("frames"), list):  # facts of one video, where videos belong (in DFDC.json)
@@ -216,9 +235,7 @@ class DeepfakeBench:
         if all("frames" in facts for facts in videos.values()):
             return videos
         if self.compression not in videos:
-            raise UserError(
-                f"{file} has the compressions {', '.join(videos)}, not data.compression={self.compression}"
-            )
+            raise UserError(f"{file} has the compressions {', '.join(videos)}, not data.compression={self.compression}")
         found: Mapping[str, Any] = videos[self.compression]
         return found
 
@@ -230,6 +247,24 @@ def is_real(label: str) -> bool:
     (True, True, False)
     """
     return label.lower().endswith("real")
+
+
+def people_of(name: str) -> tuple[str, ...]:
+    """Target and source of a video of FaceForensics++, Celeb-DF or DeepFakeDetection; other names are their own identity.
+
+    >>> people_of("000_003"), people_of("id0_id1_0001"), people_of("01_02__walking__ABC"), people_of("aabbcc")
+    (('000', '003'), ('id0', 'id1'), ('01', '02'), ('aabbcc',))
+    """
+    for pattern in _NAMES:
+        if match := pattern.match(name):
+            return tuple(filter(None, match.groups()))
+    return (name,)
+
+
+def _row_of_video(entry: _Entry) -> dict[str, object]:
+    target, *source = map(_safe, people_of(entry.video))
+    facts = {"method": entry.method, "split": entry.split, "target": target, "source": "".join(source[:1])}
+    return {"video_id": entry.video_id, "path": "", **facts}
 
 
 class _Finder:
@@ -263,11 +298,9 @@ def _safe(name: str) -> str:
     return name if re.fullmatch(r"[\w-][\w.-]*|", name) else safe_name(name)
 
 
-def _row(
-    finder: _Finder, method: str, split: str, video: str, number: int, name: str
-) -> dict[str, object] | str:
+def _row(finder: _Finder, entry: _Entry, number: int) -> dict[str, object] | str:
     """The manifest's row of a face, or why there is none."""
-    path = finder.find(name)
+    path = finder.find(entry.frames[number])
     if path is None:
         return _SKIPPED[0]
     try:
@@ -278,12 +311,9 @@ def _row(
         return _SKIPPED[2]
     if width != height:
         return _SKIPPED[1]
-    video_id = f"{method}/{_safe(video)}"
-    target, _, source = video.partition("_")
     return {
-        "face_id": f"{video_id}/{number:04d}", "video_id": video_id, "method": method, "label": int(method != PRISTINE),
-        "split": split, "target": _safe(target), "source": _safe(source), "frame": number,
-        "side": width, "path": str(path), "box_left": 0.0, "box_top": 0.0, "box_right": float(width),
-        "box_bottom": float(height), "crop_left": 0, "crop_top": 0, "frame_width": width, "frame_height": height,
-        "probability": float("nan"), "sha256": hashlib.sha256(content).hexdigest(),
+        "face_id": f"{entry.video_id}/{number:04d}", "video_id": entry.video_id, "frame": number, "side": width,
+        "path": str(path), "box_left": 0.0, "box_top": 0.0, "box_right": float(width), "box_bottom": float(height),
+        "crop_left": 0, "crop_top": 0, "frame_width": width, "frame_height": height, "probability": float("nan"),
+        "sha256": hashlib.sha256(content).hexdigest(),
     }  # fmt: skip

@@ -10,14 +10,14 @@ parts is for validation; where there is no test folder, a tenth is the test set.
 
 import csv
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from sr_deepfake.data.manifest import PRISTINE, SPLITS, Video
-from sr_deepfake.data.sources.layouts import not_found
+import pandas as pd
+
+from sr_deepfake.data.manifest import PRISTINE, DataNotFoundError, video_table
 from sr_deepfake.data.sources.splits import share_of
-from sr_deepfake.data.sources.video_data_set import VideoDataSet
 from sr_deepfake.system.errors import UserError
 from sr_deepfake.system.files import encoding_of, safe_name
 
@@ -27,48 +27,42 @@ SHARE = 0.1  # of the originals, for validation, and for the test where there is
 Entry = tuple[Path, bool, str, str]  # the file, whether it is a fake, its group, its set ("train" or "test")
 
 
-class DFDC(VideoDataSet):
-    """The Deepfake Detection Challenge; see `VideoDataSet` for the arguments."""
+def videos(root: Path) -> pd.DataFrame:
+    """List the videos that the lists name.
 
-    name = "dfdc"
-    title = "DFDC"
-    methods = (METHOD,)
-
-    def videos(self, root: Path, methods: Sequence[str]) -> list[Video]:
-        """List the videos that the lists name."""
-        listed = _preview(root) if (root / "dataset.json").is_file() else _challenge(root)
-        entries = list({entry[0]: entry for entry in listed}.values())  # a video may be in two lists
-        if not entries:
-            raise not_found(root, self.name, "no list of videos is there")
-        if not any(path.is_file() for path, *_ in entries):
-            raise not_found(root, self.name, f"not one of {len(entries):,} listed videos is there")
-        tested = any(part == "test" for *_, part in entries)
-        videos = []
-        for path, fake, group, part in entries:
-            share = share_of(group)
-            rest = "train" if tested or share >= 2 * SHARE else "test"
-            split = "test" if part == "test" else "val" if share < SHARE else rest
-            method = METHOD if fake else PRISTINE
-            name = safe_name(path.stem, path.relative_to(root).as_posix())
-            videos.append(Video(f"{method}/{name}", method, int(fake), split, group, "", path))
-        return sorted(videos, key=lambda video: (SPLITS.index(video.split), video.label, video.video_id))
+    Raises:
+        UserError: there is no list, not one listed video, or a list makes no sense.
+    """
+    listed = _preview(root) if (root / "dataset.json").is_file() else _challenge(root)
+    entries = list({entry[0]: entry for entry in listed}.values())  # a video may be in two lists
+    if not any(path.is_file() for path, *_ in entries):
+        raise DataNotFoundError(
+            f"{root}: not one of {len(entries):,} listed videos is there. data.root= names the folder with "
+            "dfdc_train_part_NN/, a test folder, or dataset.json"
+        )
+    tested = any(part == "test" for *_, part in entries)
+    rows: list[dict[str, object]] = []
+    for path, fake, group, part in entries:
+        share = share_of(group)
+        rest = "train" if tested or share >= 2 * SHARE else "test"
+        name = safe_name(path.stem, path.relative_to(root).as_posix())
+        rows.append(
+            {
+                "video_id": f"{METHOD if fake else PRISTINE}/{name}", "path": path, "target": group,
+                "split": "test" if part == "test" else "val" if share < SHARE else rest,
+            }
+        )  # fmt: skip
+    return video_table(rows)
 
 
 def _preview(root: Path) -> Iterator[Entry]:
     for name, facts in _json(root / "dataset.json").items():
         part = "test" if str(facts.get("set")) == "test" else "train"
-        yield (
-            root / name,
-            _is_fake(root / "dataset.json", name, facts),
-            f"target-{facts.get('target_id')}",
-            part,
-        )
+        yield (root / name, _is_fake(root / "dataset.json", name, facts), f"target-{facts.get('target_id')}", part)
 
 
 def _challenge(root: Path) -> Iterator[Entry]:
-    for file in sorted(
-        {*root.glob("metadata.json"), *root.glob("*/metadata.json"), *root.glob("*/*/metadata.json")}
-    ):
+    for file in sorted({*root.glob("metadata.json"), *root.glob("*/metadata.json"), *root.glob("*/*/metadata.json")}):
         for name, facts in _json(file).items():
             part = "test" if "is_fake" in facts else "train"
             group = str(facts.get("original") or name)
@@ -85,7 +79,7 @@ def _challenge(root: Path) -> Iterator[Entry]:
 def _is_fake(file: Path, name: str, facts: Mapping[str, Any]) -> bool:
     label = str(facts.get("label", facts.get("is_fake"))).strip().lower().removesuffix(".0")
     if Path(name).is_absolute() or ".." in Path(name).parts:
-        raise UserError(f"{file} names {name!r}, which is not a file beside it")
+        raise UserError(f"{file} names {name!r}, which is outside its folder")
     if label not in ("fake", "real", "0", "1", "true", "false"):
         raise UserError(f"{file}: {name} has the label {label!r}, which is neither FAKE nor REAL")
     return label in ("fake", "1", "true")

@@ -2,16 +2,18 @@
 
 import hashlib
 import itertools
+import logging
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
+import pandas as pd
 
 from sr_deepfake.data.manifest import SPLITS
 from sr_deepfake.system.errors import UserError
+
+log = logging.getLogger(__name__)
 
 
 def identities_of(name: str, pattern: re.Pattern[str] | None) -> tuple[str, ...]:
@@ -40,30 +42,6 @@ def identities_of(name: str, pattern: re.Pattern[str] | None) -> tuple[str, ...]
     return tuple(dict.fromkeys(identity for identity in found if identity))
 
 
-def group_identities(identities: Sequence[tuple[str, ...]]) -> list[str]:
-    """Name the group of each file; files that share an identity, also by way of others, are one group.
-
-    Args:
-        identities: those of each file, at least one each.
-
-    Returns:
-        For each file, the first of its group's identities in alphabetical order.
-
-    >>> group_identities([("a",), ("c", "b"), ("b",), ("a", "d")])
-    ['a', 'b', 'b', 'a']
-    """
-    names = sorted({identity for own in identities for identity in own})
-    number = {name: index for index, name in enumerate(names)}
-    links = [(number[a], number[b]) for own in identities for a, b in itertools.pairwise(own)]
-    rows, columns = np.array(links, dtype=np.int64).reshape(-1, 2).T
-    graph = coo_array((np.ones(len(links)), (rows, columns)), shape=(len(names), len(names)))
-    _, component = connected_components(graph, directed=False)
-    first: dict[int, str] = {}
-    for name, place in zip(names, component.tolist(), strict=True):
-        first.setdefault(place, name)
-    return [first[int(component[number[own[0]]])] for own in identities]
-
-
 def check_fractions(fractions: Sequence[float]) -> tuple[float, ...]:
     """Return the fractions of the three splits.
 
@@ -82,9 +60,39 @@ def check_fractions(fractions: Sequence[float]) -> tuple[float, ...]:
     return found
 
 
-def split_groups(
-    classes: Mapping[str, set[int]], fractions: Sequence[float], seed: int = 0
-) -> dict[str, str]:
+def draw_splits(videos: pd.DataFrame, fractions: Sequence[float], seed: int = 0) -> pd.DataFrame:
+    """Put the videos that have no split into one, a cluster as a whole.
+
+    Where some videos are given as the test set, the others are divided between train and val. Where all are of one class,
+    they are a test set.
+
+    Args:
+        videos: the table of videos; `split` is empty where it is to be drawn.
+        fractions: of train, val and test.
+        seed: another number gives another split.
+
+    Returns:
+        The table with all splits.
+
+    Raises:
+        UserError: a split would lack a class.
+    """
+    undrawn = videos[videos["split"] == ""]
+    if undrawn.empty:
+        return videos
+    if len(undrawn) == len(videos) and len(set(undrawn["label"])) == 1:
+        log.warning("All files are of one class: they are a test set.")
+        return videos.assign(split="test")
+    shares = list(check_fractions(fractions))
+    if (videos["split"] == "test").any() and shares[0] + shares[1]:
+        shares = [shares[0] / (shares[0] + shares[1]), shares[1] / (shares[0] + shares[1]), 0.0]
+    classes = undrawn.groupby("cluster")["label"].agg(set)
+    split_of = split_groups({str(group): set(labels) for group, labels in classes.items()}, shares, seed)
+    drawn = videos["cluster"].map(split_of)
+    return videos.assign(split=videos["split"].where(videos["split"] != "", drawn))
+
+
+def split_groups(classes: Mapping[str, set[int]], fractions: Sequence[float], seed: int = 0) -> dict[str, str]:
     """Put each group into a split.
 
     A hash of the seed and the group's name decides, so a group stays where it is when others are added. Only where a
@@ -102,7 +110,7 @@ def split_groups(
     {'a': 'test', 'b': 'test', 'c': 'train', 'd': 'val'}
     """
     upper = np.cumsum(check_fractions(fractions)).round(9)  # so that a last split of 0 is empty
-    place = {group: _place(seed, group) for group in classes}
+    place = {group: share_of(group, seed) for group in classes}
     found = {group: int(np.searchsorted(upper, place[group], side="right")) for group in classes}
     count = Counter((found[group], label) for group, labels in classes.items() for label in labels)
     for split, label in itertools.product(range(len(SPLITS)), (0, 1)):
@@ -124,16 +132,11 @@ def split_groups(
 
 
 def share_of(group: str, seed: int = 0) -> float:
-    """A number in [0, 1) that depends on a group's name alone: groups below 0.1 are a tenth of all.
+    """A number in [0, 1) that depends on a group's name and the seed alone: groups below 0.1 are a tenth of all.
 
     >>> 0 <= share_of("id3") < 1, share_of("id3") == share_of("id3")
     (True, True)
     """
-    return _place(seed, group)
-
-
-def _place(seed: int, group: str) -> float:
-    """A number in [0, 1) for a group."""
     digest = hashlib.sha256(f"{seed}/{group}".encode(errors="surrogateescape")).digest()
     return int.from_bytes(digest[:6], "big") / 2**48
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from sr_deepfake.detectors.external.base import ExternalDetector, Opened
-from sr_deepfake.detectors.external.files import digest_of, need
+from sr_deepfake.detectors.external.detector import Opened
 from sr_deepfake.system.errors import UserError
+from sr_deepfake.system.files import file_digest
 
 # Words of labels, as people write them.
 FAKE = {
@@ -22,100 +22,60 @@ REAL = {
 _WEIGHTS = ("*.safetensors", "*.bin")
 
 
-class HuggingFaceDetector(ExternalDetector):
-    """An image classifier of two classes (or one logit) of the library transformers.
+def open_huggingface(path: str, size: int | None = None, download: bool = False) -> Opened:
+    """Open an image classifier of two classes (or one logit) of the library transformers.
 
     Its input's side, mean and standard deviation come from `preprocessor_config.json`; which label is *fake* from
     `id2label`.
 
     Args:
         path: folder of `save_pretrained`, or a name on the hub such as "owner/model".
+        size: not used.
         download: fetch it from the hub where it is not in the hub's cache.
-        **options: see `ExternalDetector`.
     """
-
-    def __init__(self, path: str, download: bool = False, **options: Any) -> None:
-        self.download = download
-        super().__init__(path, **options)
-
-    def open(self, path: str) -> Opened:
-        """Open the folder, or the hub's copy of it."""
-        folder = self._folder(path)
-        try:
-            from transformers import AutoModelForImageClassification
-        except ImportError as error:
-            raise need("transformers", error) from None
-        config = _json(folder / "config.json")
-        if _names_code(config):
-            raise UserError(
-                f"{folder}: its config.json names code of its own, which is not run; model=python can"
-            )
-        try:
-            model = AutoModelForImageClassification.from_pretrained(
-                str(folder), local_files_only=True, trust_remote_code=False, attn_implementation="eager"
-            )
-        except (OSError, ValueError, RuntimeError, KeyError) as error:
-            reason = str(error).strip().split("\n")[0]
-            raise UserError(f"{folder} holds no image classifier of transformers ({reason})") from error
-        facts = {**_input(folder, config)}
-        labels = {int(number): str(name) for number, name in model.config.id2label.items()}
-        if len(labels) > 2:
-            raise UserError(
-                f"{folder} has {len(labels)} classes ({_listed(labels)}); a detector tells fake from real"
-            )
-        found = fake_label(labels)
-        if found is not None:
-            facts["fake_index"] = found
-        elif len(labels) == 2 and self.fake_index_typed is None:
-            raise UserError(
-                f"{folder}: its labels ({_listed(labels)}) do not say which one is fake: model.fake_index=0 or 1"
-            )
-        files = [folder / "config.json", *sorted(file for kind in _WEIGHTS for file in folder.glob(kind))]
-        return Opened(_Logits(model), digest_of(files), facts, "preprocessor_config.json, id2label")
-
-    def _folder(self, path: str) -> Path:
-        folder = Path(path).expanduser()
-        if (folder / "config.json").is_file():
-            return folder
-        if folder.is_dir():
-            raise UserError(f"model.path={path}: the folder has no config.json, which save_pretrained writes")
-        if not re.fullmatch(r"[\w.-]+/[\w.-]+", path):
-            raise UserError(f"model.path={path} is no folder, nor a name on the hub such as owner/model")
-        import huggingface_hub
-
-        try:
-            found = huggingface_hub.snapshot_download(
-                path, local_files_only=not self.download, allow_patterns=["*.json", *_WEIGHTS]
-            )
-        except Exception as error:  # the hub's own classes, and those of the network
-            reason = str(error).strip().split("\n")[0]
-            what = (
-                f"cannot be fetched ({reason})"
-                if self.download
-                else "is not in the hub's cache here; model.download=true fetches it"
-            )
-            raise UserError(f"model.path={path} {what}") from error
-        return Path(found)
+    folder = _folder(path, download)
+    try:
+        from transformers import AutoModelForImageClassification
+    except ImportError as error:
+        raise UserError(f"model=huggingface requires transformers ({error}): pip install transformers") from None
+    config = _json(folder / "config.json")
+    if _names_code(config):
+        raise UserError(f"{folder}: its config.json names code of its own, which is not run; model=python can run it")
+    try:
+        model = AutoModelForImageClassification.from_pretrained(
+            str(folder), local_files_only=True, trust_remote_code=False, attn_implementation="eager"
+        )
+    except (OSError, ValueError, RuntimeError, KeyError) as error:
+        reason = str(error).strip().split("\n")[0]
+        raise UserError(f"{folder} holds no image classifier of transformers ({reason})") from error
+    labels = {int(number): str(name) for number, name in model.config.id2label.items()}
+    facts = _input(folder, config)
+    listed = ", ".join(f"{number}: {name!r}" for number, name in sorted(labels.items()))
+    if len(labels) > 2:
+        raise UserError(f"{folder} has {len(labels)} classes ({listed}); a detector tells fake from real")
+    found, unclear = fake_label(labels), ""
+    if found is not None:
+        facts["fake_index"] = found
+    elif len(labels) == 2:
+        unclear = f"its labels ({listed}) do not say which one is fake"
+    files = [folder / "config.json", *sorted(file for kind in _WEIGHTS for file in folder.glob(kind))]
+    return Opened(_Logits(model), file_digest(*files), facts, "preprocessor_config.json, id2label", unclear=unclear)
 
 
 def fake_label(labels: dict[int, str]) -> int | None:
-    """Which of two labels is *fake*, by their words; None where they do not tell.
+    """Which of two labels is *fake*, by their words; None where they do not say.
 
     >>> fake_label({0: "Realism", 1: "Deepfake"}), fake_label({0: "ai_generated", 1: "human"})
     (1, 0)
     >>> fake_label({0: "LABEL_0", 1: "LABEL_1"}) is None
     True
     """
-    if len(labels) != 2:
-        return None
     words = {number: set(re.split(r"[^a-z]+", name.lower())) for number, name in labels.items()}
     fake = [number for number, found in words.items() if found & FAKE and not found & REAL]
     real = [number for number, found in words.items() if found & REAL and not found & FAKE]
     if len(fake) == 1 and len(real) <= 1 and fake != real:
         return fake[0]
-    if len(real) == 1 and not fake:
-        return 1 - real[0]
-    return None
+    return 1 - real[0] if len(real) == 1 and not fake else None
 
 
 class _Logits(nn.Module):
@@ -128,26 +88,48 @@ class _Logits(nn.Module):
         return logits
 
 
+def _folder(path: str, download: bool) -> Path:
+    folder = Path(path).expanduser()
+    if (folder / "config.json").is_file():
+        return folder
+    if folder.is_dir():
+        raise UserError(f"model.path={path}: the folder has no config.json, which save_pretrained writes")
+    if not re.fullmatch(r"[\w.-]+/[\w.-]+", path):
+        raise UserError(f"model.path={path} is neither a folder nor a name on the hub such as owner/model")
+    import huggingface_hub
+
+    try:
+        return Path(
+            huggingface_hub.snapshot_download(path, local_files_only=not download, allow_patterns=["*.json", *_WEIGHTS])
+        )
+    except Exception as error:  # the hub's own classes, and those of the network
+        reason = str(error).strip().split("\n")[0]
+        what = (
+            f"cannot be fetched ({reason})" if download else "is not in the hub's cache; model.download=true fetches it"
+        )
+        raise UserError(f"model.path={path} {what}") from error
+
+
 def _input(folder: Path, config: dict[str, Any]) -> dict[str, Any]:
-    """Side, mean and standard deviation that the preprocessor's file tells, for pixels in [0, 1]."""
+    """Side, mean and standard deviation of the preprocessor's file, for pixels in [0, 1]."""
     file = folder / "preprocessor_config.json"
-    told = _json(file) if file.is_file() else {}
+    found = _json(file) if file.is_file() else {}
     facts: dict[str, Any] = {}
     # A part that is cut out of a larger picture is what the network gets.
-    cut = told.get("crop_size") if told.get("do_center_crop") else None
-    side = _side(cut) or _side(told.get("size")) or _side(config.get("image_size"))
+    cut = found.get("crop_size") if found.get("do_center_crop") else None
+    side = _side(cut) or _side(found.get("size")) or _side(config.get("image_size"))
     if side:
         facts["size"] = side
-    if told.get("do_normalize", True) and {"image_mean", "image_std"} <= told.keys():
-        facts |= {"mean": _three(told["image_mean"]), "std": _three(told["image_std"])}
-    if told.get("do_rescale") is False:
+    if found.get("do_normalize", True) and {"image_mean", "image_std"} <= found.keys():
+        facts |= {"mean": _three(found["image_mean"]), "std": _three(found["image_std"])}
+    if found.get("do_rescale") is False:
         facts["range"] = 255
-    factor = told.get("rescale_factor")
+    factor = found.get("rescale_factor")
     if facts.get("range") != 255 and isinstance(factor, int | float) and abs(factor * 255 - 1) > 1e-3:
         raise UserError(
-            f"{file}: rescale_factor is {factor}, not 1/255; such a range is not known: model=python can"
+            f"{file}: rescale_factor is {factor}, not 1/255; such a range is not supported: use model=python"
         )
-    if told.get("do_flip_channel_order"):
+    if found.get("do_flip_channel_order"):
         facts["channels"] = "bgr"
     return facts
 
@@ -179,7 +161,3 @@ def _json(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise UserError(f"{path} holds no settings")
     return content
-
-
-def _listed(labels: dict[int, str]) -> str:
-    return ", ".join(f"{number}: {name!r}" for number, name in sorted(labels.items()))

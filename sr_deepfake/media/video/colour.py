@@ -56,9 +56,7 @@ class Colour:
         red, blue = _RED_AND_BLUE[self.matrix]
         largest = 2**self.bits - 1
         step = 2 ** (self.bits - 8)
-        black, luma_span, chroma_span = (
-            (0, largest, largest) if self.full else (16 * step, 219 * step, 224 * step)
-        )
+        black, luma_span, chroma_span = (0, largest, largest) if self.full else (16 * step, 219 * step, 224 * step)
         unit = levels / np.float32(255)
         luma = unit @ np.array([red, 1 - red - blue, blue], np.float32)
         cb = (unit[..., 2] - luma) * np.float32(chroma_span / (2 * (1 - blue))) + 128 * step

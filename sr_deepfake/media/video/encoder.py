@@ -52,9 +52,7 @@ class Encoding:
     def __post_init__(self) -> None:
         largest = 63 if "vp9" in self.codec else 51
         if isinstance(self.crf, bool) or not isinstance(self.crf, int) or not 0 <= self.crf <= largest:
-            raise UserError(
-                f"video.crf={self.crf!r} is no whole number from 0 (lossless) to {largest} (worst)"
-            )
+            raise UserError(f"video.crf={self.crf!r} is no whole number from 0 (lossless) to {largest} (worst)")
         choose(self.preset, PRESETS, "video.preset")
 
     def settings(self, codec: str) -> dict[str, str]:
@@ -85,9 +83,7 @@ def muxer_of(path: Path) -> str:
         'matroska'
     """
     if path.suffix.lower() not in _MUXERS:
-        raise UserError(
-            f"{path.suffix!r} is no container that videos are written in; {', '.join(sorted(_MUXERS))} are"
-        )
+        raise UserError(f"{path.suffix!r} is no container that videos are written in; {', '.join(sorted(_MUXERS))} are")
     return _MUXERS[path.suffix.lower()]
 
 
@@ -140,9 +136,7 @@ def _obstacle(codec: str, muxer: str, frame: "av.VideoFrame") -> str:
             return f"the container {muxer} does not hold what {codec} writes"
     width, height, name = frame.width, frame.height, frame.format.name
     chroma = frame.format.components[1] if frame.format.name.startswith("yuv") else None
-    odd = chroma is not None and (
-        width % (-(-width // chroma.width)) or height % (-(-height // chroma.height))
-    )
+    odd = chroma is not None and (width % (-(-width // chroma.width)) or height % (-(-height // chroma.height)))
     if name not in {known.name for known in formats} or (odd and codec.startswith("libx26")):
         return f"{codec} cannot encode {name} at {width}×{height} px"
     return ""

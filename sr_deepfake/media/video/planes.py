@@ -55,11 +55,7 @@ def working_format(name: str) -> str:
 
 
 def paste_faces(
-    frame: "av.VideoFrame",
-    crops: Sequence[Crop],
-    before: Sequence[Picture],
-    after: Sequence[Picture],
-    feather: int = 0,
+    frame: "av.VideoFrame", crops: Sequence[Crop], before: Sequence[Picture], after: Sequence[Picture], feather: int = 0
 ) -> None:
     """Put attacked faces into a frame, in place, one after the other; the frame must be writable.
 

@@ -64,9 +64,7 @@ class VideoWriter:
         self._reader = reader
         self._muxer = muxer_of(target)
         with self._writing():
-            self._container = av.open(
-                str(path), "w", format=self._muxer, container_options=self._options(target)
-            )
+            self._container = av.open(str(path), "w", format=self._muxer, container_options=self._options(target))
         self._finished = False
         try:
             with self._writing():
@@ -74,9 +72,7 @@ class VideoWriter:
                 self._copies = self._add_copies()
                 self._container.start_encoding()
             if unknown := set(encoding.options) & set(self._stream.codec_context.options):
-                raise UserError(
-                    f"video.options: {self._stream.codec_context.name} has no option {min(unknown)}"
-                )
+                raise UserError(f"video.options: {self._stream.codec_context.name} has no option {min(unknown)}")
         except BaseException:
             self._abandon()
             raise
@@ -131,10 +127,7 @@ class VideoWriter:
             for name, words in _DESCRIPTIONS.items()
             if before.side_data.get(name) is not None and kept.get(name) is None
         ]
-        if any(
-            name.lower() == "alpha_mode" and value == "1"
-            for name, value in self._reader.stream.metadata.items()
-        ):
+        if any(name.lower() == "alpha_mode" and value == "1" for name, value in self._reader.stream.metadata.items()):
             self.left_out.append("transparency")
 
     def _options(self, target: Path) -> dict[str, str]:

@@ -6,7 +6,8 @@ from matplotlib.lines import Line2D
 
 from sr_deepfake.reporting.figures.style import COLOURS, ReportFigure, drawn
 from sr_deepfake.reporting.grid import Entry, ReportGrid
-from sr_deepfake.reporting.numbers import UNDEFINED, mark, model_name
+from sr_deepfake.reporting.numbers import UNDEFINED, stars
+from sr_deepfake.reporting.published import model_name
 
 RATES = ("fnr", "fpr")
 CLEAN, ATTACKED = COLOURS[0], COLOURS[1]
@@ -21,7 +22,7 @@ def change_figure(grid: ReportGrid) -> ReportFigure | None:
         name="changes",
         title="FNR and FPR, clean and attacked",
         caption=f"Circle: clean. Diamond: all faces attacked by {grid.attack}. Stars: a significant change, * p < "
-        f"0.05, ** p < 0.01, *** p < 0.001 (McNemar test by video, corrected by Holm).",
+        f"0.05, ** p < 0.01, *** p < 0.001 (randomisation test by cluster, corrected by Holm's method). Bars: 95 % intervals.",
         figure=drawn(lambda figure: _draw(figure, grid), height=0.75 + 0.155 * rows),
     )
 
@@ -35,7 +36,7 @@ def _draw(figure: Figure, grid: ReportGrid) -> None:
         row += 1
         for entry in (entry for entry in grid.shown if entry.model == model):
             ticks.append(row)
-            labels.append(entry.forgery)
+            labels.append(entry.method)
             for panel, rate in zip(panels, RATES, strict=True):
                 _dumbbell(panel, row, entry, rate)
             row += 1
@@ -50,9 +51,9 @@ def _draw(figure: Figure, grid: ReportGrid) -> None:
         panel.tick_params(axis="y", length=0)
         panel.spines["left"].set_visible(False)
     panels[0].set_yticks(ticks, labels)
-    for place_, name in headings:  # in line with the methods' names, at the figure's left edge
+    for row_, name in headings:  # aligned with the methods' names, at the figure's left edge
         panels[0].annotate(
-            name, (0, place_), xycoords=("axes fraction", "data"), xytext=(-4, 0), textcoords="offset points",
+            name, (0, row_), xycoords=("axes fraction", "data"), xytext=(-4, 0), textcoords="offset points",
             ha="right", va="center", fontweight="bold",
         )  # fmt: skip
     handles = [
@@ -63,18 +64,19 @@ def _draw(figure: Figure, grid: ReportGrid) -> None:
 
 
 def _dumbbell(panel: Axes, row: int, entry: Entry, rate: str) -> None:
-    clean = None if entry.clean is None else entry.clean.metrics["clean"][rate]
-    attacked = None if entry.attacked is None else entry.attacked.metrics["both"][rate]
-    if clean is None:
+    clean, attacked = entry.figure("clean", rate), entry.figure("both", rate)
+    if clean.value is None:
         panel.annotate(UNDEFINED, (0.02, row), xycoords=("axes fraction", "data"), va="center", color="0.4")
         return
-    if attacked is not None:
-        panel.plot([clean * 100, attacked * 100], [row, row], color="0.6", linewidth=1.4, zorder=1)
-        panel.plot(attacked * 100, row, marker="D", markersize=3.2, color=ATTACKED, zorder=3)
-        panel.annotate(
-            mark(entry.p_values.get(rate, 1.0)), (max(clean, attacked) * 100, row), xytext=(5, -1.5),
-            textcoords="offset points", va="center",
-        )  # fmt: skip
+    for figure, offset, colour in ((clean, -0.16, CLEAN), (attacked, 0.16, ATTACKED)):
+        if figure.interval is not None:
+            ends = [end * 100 for end in figure.interval]
+            panel.plot(ends, [row + offset] * 2, color=colour, linewidth=0.7, alpha=0.6, zorder=1)
+    if attacked.value is not None:
+        panel.plot([clean.value * 100, attacked.value * 100], [row, row], color="0.6", linewidth=1.4, zorder=1)
+        panel.plot(attacked.value * 100, row, marker="D", markersize=3.2, color=ATTACKED, zorder=3)
+        right = max(clean.value, attacked.value, *(attacked.interval or (0.0,)))
+        panel.annotate(stars(attacked.p), (right * 100, row), xytext=(3, -1.5), textcoords="offset points", va="center")
     panel.plot(
-        clean * 100, row, marker="o", markersize=4.6, markerfacecolor="white", markeredgecolor=CLEAN, zorder=2
+        clean.value * 100, row, marker="o", markersize=4.6, markerfacecolor="white", markeredgecolor=CLEAN, zorder=2
     )

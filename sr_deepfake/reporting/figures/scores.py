@@ -9,11 +9,11 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from sr_deepfake.experiment.results import Result
-from sr_deepfake.metrics.correlation import changes
-from sr_deepfake.metrics.functional import THRESHOLD
+from sr_deepfake.metrics.classification import THRESHOLD
 from sr_deepfake.reporting.figures.style import COLOURS, PAGE, ReportFigure, drawn
 from sr_deepfake.reporting.grid import ReportGrid
-from sr_deepfake.reporting.numbers import UNDEFINED, model_name
+from sr_deepfake.reporting.numbers import show
+from sr_deepfake.reporting.published import model_name
 
 BINS = 20
 CLASSES = ((1, 1, COLOURS[1]), (0, -1, COLOURS[0]))  # label, direction, colour
@@ -46,16 +46,12 @@ def grid_of_panels(grid: ReportGrid, fill: Any, legend: Any, xlabel: str, ylabel
     """
 
     def draw(figure: Figure) -> None:
-        panels: Any = figure.subplots(
-            len(grid.models), len(grid.methods), sharex=True, sharey=True, squeeze=False
-        )
+        panels: Any = figure.subplots(len(grid.models), len(grid.methods), sharex=True, sharey=True, squeeze=False)
         for entry, panel in zip(grid.entries, panels.flat, strict=True):
-            if entry.attacked is None:
-                panel.text(
-                    0.5, 0.5, "missing", transform=panel.transAxes, ha="center", va="center", color="0.4"
-                )
+            if not entry.is_attacked or entry.result is None:
+                panel.text(0.5, 0.5, "missing", transform=panel.transAxes, ha="center", va="center", color="0.4")
             else:
-                fill(panel, entry.attacked)
+                fill(panel, entry.result)
         for panel, method in zip(panels[0], grid.methods, strict=True):
             panel.set_title(method)
         for panel, model in zip(panels[:, 0], grid.models, strict=True):
@@ -75,8 +71,7 @@ def _scores(axes: Axes, result: Result) -> None:
         if faces.empty:
             continue
         clean, attacked = (
-            direction * 100 * np.histogram(faces[name], edges)[0] / len(faces)
-            for name in ("score", "score_attacked")
+            direction * 100 * np.histogram(faces[name], edges)[0] / len(faces) for name in ("score", "score_attacked")
         )
         axes.stairs(clean, edges, fill=True, color=colour, alpha=0.35, linewidth=0)
         axes.stairs(attacked, edges, color=colour, linestyle="--", linewidth=0.9)
@@ -110,28 +105,21 @@ def similarity_figure(grid: ReportGrid) -> ReportFigure | None:
     return ReportFigure(
         name="ssim",
         title="SSIM and the change of score",
-        caption="Each point is a face: how alike it is to itself attacked, and attacked less clean score. r: Pearson's "
-        f"correlation over all faces, with its 95 % interval over videos. At most {POINTS} faces of a class are drawn.",
+        caption="Each point is a face: SSIM of clean and attacked, and attacked less clean score. r: Pearson's "
+        f"correlation over all faces, with its 95 % interval. At most {POINTS} faces of a class are drawn.",
         figure=grid_of_panels(grid, _points, _points_legend, xlabel="SSIM", ylabel="change of score"),
     )
 
 
 def _points(axes: Axes, result: Result) -> None:
-    moved = changes(result.predictions)["score"]
+    moved = (result.predictions["score_attacked"] - result.predictions["score"]).to_numpy()
     labels, ssim = result.predictions["label"].to_numpy(), result.predictions["ssim"].to_numpy()
     axes.axhline(0, color="0.7", linewidth=0.6, zorder=0)
     for label, _, colour, marker in POINT_CLASSES:
         chosen = np.flatnonzero(labels == label)
         chosen = chosen[:: max(1, -(-len(chosen) // POINTS))]
         axes.scatter(
-            ssim[chosen],
-            moved[chosen],
-            s=4,
-            c=colour,
-            marker=marker,
-            alpha=0.5,
-            linewidths=0,
-            rasterized=True,
+            ssim[chosen], moved[chosen], s=4, c=colour, marker=marker, alpha=0.5, linewidths=0, rasterized=True
         )  # points as a picture: thousands of them would make the SVG heavy
     axes.set_ylim(-1.05, 1.9)
     axes.set_yticks([-1, 0, 1])
@@ -141,12 +129,8 @@ def _points(axes: Axes, result: Result) -> None:
 
 def _correlation(result: Result) -> str:
     """Pearson's r with its interval."""
-    r = result.metrics["correlation"]["pooled"]["ssim"]["score"]["pearson"]
-    if r is None:
-        return f"r {UNDEFINED}"
-    around = result.interval("correlation", "pooled", "ssim", "score", "pearson")
-    words = f"r = {r:+.2f}"
-    return words if around is None else f"{words}\n[{around[0]:+.2f}, {around[1]:+.2f}]"
+    figure = result.metrics.figure("correlation", "ssim_pearson")
+    return f"r = {show(figure.value, 'r', figure.interval)}".replace(" [", "\n[")
 
 
 def _points_legend(figure: Figure) -> None:

@@ -9,39 +9,43 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from sr_deepfake.data.manifest import PRISTINE
+from sr_deepfake.experiment.evidence import Evidence, Spectrum
 from sr_deepfake.metrics.spectrum import ring_centres
-from sr_deepfake.reporting.explanations import BAND_NAMES, BandChange, Explanations, Spectrum
 from sr_deepfake.reporting.figures.style import COLOURS, HATCHES, PAGE, ReportFigure, drawn
-from sr_deepfake.reporting.grid import ReportGrid
-from sr_deepfake.reporting.numbers import model_name
+from sr_deepfake.reporting.grid import Entry, ReportGrid
+from sr_deepfake.reporting.published import model_name
 
 _SETUPS = {"clean": ("clean", "-", COLOURS[0]), "attacked": ("attacked", "--", COLOURS[1])}
 _SETUPS |= {"control": ("without the network", ":", COLOURS[2])}
-_CLASSES = {"fakes": "Fakes", "pristine": "Pristine faces"}
+_CLASSES = {"fake": "Fakes", "pristine": "Pristine faces"}
+# In cycles per pixel, as `metrics.spectrum.BANDS`.
+BAND_NAMES = ("below 1/16", "1/16 to 1/8", "1/8 to 1/4", "above 1/4")
+
+Found = Sequence[tuple[Entry, Evidence]]  # of each detector
 
 
-def spectrum_figure(found: Explanations, grid: ReportGrid) -> ReportFigure | None:
-    """The spectra; None where there are none."""
-    if not found.spectra:
+def spectrum_figure(found: Found, grid: ReportGrid) -> ReportFigure | None:
+    """Spectra of pristine faces and of each method's fakes; None where no test kept any."""
+    spectra = {spectrum.kind: spectrum for _, evidence in reversed(found) for spectrum in evidence.spectra}
+    if not spectra or PRISTINE not in spectra:
         return None
-    columns = min(3, len(found.spectra))
-    rows = -(-len(found.spectra) // columns)
-    faces = ", ".join(f"{spectrum.faces} {spectrum.kind}" for spectrum in found.spectra)
+    shown = [spectra.pop(PRISTINE), *spectra.values()]
+    columns = min(3, len(shown))
+    rows = -(-len(shown) // columns)
+    faces = ", ".join(f"{spectrum.faces} {spectrum.kind}" for spectrum in shown)
     return ReportFigure(
         name="spectrum",
         title="Spectra of the faces",
-        caption="Power of each frequency, averaged over directions, against that of clean faces of the first panel "
-        f"({found.spectra[0].kind}: 0 dB). "
+        caption="Power of each frequency, averaged over directions, relative to that of clean pristine faces (0 dB). "
         f"Attack: {grid.attack}. Dotted: scaled down and up without its network. Faces: {faces}.",
-        figure=drawn(lambda figure: _spectra(figure, found.spectra, columns), 0.45 + 1.55 * rows, PAGE),
+        figure=drawn(lambda figure: _spectra(figure, shown, columns), 0.45 + 1.55 * rows, PAGE),
     )
 
 
 def _spectra(figure: Figure, spectra: Sequence[Spectrum], columns: int) -> None:
     panels: list[Axes] = list(
-        np.ravel(
-            figure.subplots(-(-len(spectra) // columns), columns, sharex=True, sharey=True, squeeze=False)
-        )
+        np.ravel(figure.subplots(-(-len(spectra) // columns), columns, sharex=True, sharey=True, squeeze=False))
     )
     reference = np.log10(spectra[0].power["clean"])
     for place, (panel, spectrum) in enumerate(itertools.zip_longest(panels, spectra)):
@@ -51,12 +55,11 @@ def _spectra(figure: Figure, spectra: Sequence[Spectrum], columns: int) -> None:
         panel.axhline(0, color="0.8", linewidth=0.6, zorder=0)
         for setup, (_, line, colour) in _SETUPS.items():
             if setup in spectrum.power:
-                panel.plot(
-                    ring_centres(), 10 * (np.log10(spectrum.power[setup]) - reference), line, color=colour
-                )
+                decibels = 10 * (np.log10(spectrum.power[setup]) - reference)
+                panel.plot(ring_centres(), decibels, line, color=colour)
         panel.set_title(spectrum.kind)
         panel.set_xlim(0, 0.5)
-        if place + columns >= len(spectra):  # nothing stands below
+        if place + columns >= len(spectra):  # the last of its column
             panel.set_xlabel("Cycles per pixel")
             panel.tick_params(labelbottom=True)
         if place % columns == 0:
@@ -66,11 +69,12 @@ def _spectra(figure: Figure, spectra: Sequence[Spectrum], columns: int) -> None:
     figure.legend(handles=handles, loc="outside upper center", ncols=3, frameon=False)
 
 
-def band_figure(found: Explanations, grid: ReportGrid) -> ReportFigure | None:
-    """What each band moves; None where no detector was looked into."""
-    if not found.changes:
+def band_figure(found: Found, grid: ReportGrid) -> ReportFigure | None:
+    """What each band of frequencies moves; None where no test looked."""
+    shown = [(entry, evidence) for entry, evidence in found if evidence.bands]
+    if not shown:
         return None
-    models = {change.model for change in found.changes}
+    models = {entry.model for entry, _ in shown}
     return ReportFigure(
         name="bands",
         title="Which frequencies of the attack move the detectors",
@@ -78,29 +82,28 @@ def band_figure(found: Explanations, grid: ReportGrid) -> ReportFigure | None:
         f"(cycles per pixel), and by the whole attack (diamond: {grid.attack}). To the left fakes get missed, to the "
         "right pristine faces raise alarms. A detector is not linear: bands need not add up to the whole.",
         figure=drawn(
-            lambda figure: _bands(figure, found.changes),
-            height=0.95 + 0.155 * (len(found.changes) + len(models)),
-            width=PAGE,
+            lambda figure: _bands(figure, shown), height=0.95 + 0.155 * (len(shown) + len(models)), width=PAGE
         ),
     )
 
 
-def _bands(figure: Figure, changes: Sequence[BandChange]) -> None:
+def _bands(figure: Figure, shown: Found) -> None:
     panels: list[Axes] = list(figure.subplots(1, 2, sharey=True))
     ticks, labels, row = [], [], 0
-    for model in dict.fromkeys(change.model for change in changes):
+    for model in dict.fromkeys(entry.model for entry, _ in shown):
         panels[0].annotate(
             model_name(model), (0, row), xycoords=("axes fraction", "data"), xytext=(-4, 0),
             textcoords="offset points", ha="right", va="center", fontweight="bold",
         )  # fmt: skip
         row += 1
-        for change in (change for change in changes if change.model == model):
-            ticks.append(row)
-            labels.append(change.forgery)
-            for panel, moved in zip(panels, (change.fakes, change.pristine), strict=True):
-                if moved is not None:
-                    _stacked(panel, row, moved)
-            row += 1
+        for entry, evidence in shown:
+            if entry.model == model:
+                ticks.append(row)
+                labels.append(entry.method)
+                for panel, name in zip(panels, _CLASSES, strict=True):
+                    if name in evidence.bands:
+                        _stacked(panel, row, evidence.bands[name])
+                row += 1
     for panel, title in zip(panels, _CLASSES.values(), strict=True):
         panel.set(title=title, xlabel="Change of the logit")
         panel.axvline(0, color="0.3", linewidth=0.6, zorder=0)

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from sr_deepfake.experiment.results import Result
 from sr_deepfake.reporting.figures.style import COLOURS, LINES, MARKERS, PAGE, ReportFigure, drawn
-from sr_deepfake.reporting.grid import ReportGrid, is_plain
+from sr_deepfake.reporting.grid import ReportGrid, newest_first
 
 RATES = ("fnr", "fpr")
 _COLUMNS = 4  # of panels
@@ -30,7 +30,7 @@ def strength_figure(results: Sequence[Result], grid: ReportGrid) -> ReportFigure
         The figure; None where no attack has two strengths.
     """
     found = strengths(
-        [result for result in results if is_plain(result) and result.fits(grid.data, grid.protocol)]
+        [result for result in results if result.run.is_plain and result.run.fits(grid.data, grid.protocol)]
     )
     if not found:
         return None
@@ -40,7 +40,7 @@ def strength_figure(results: Sequence[Result], grid: ReportGrid) -> ReportFigure
         name="strength",
         title="Strength of the attack",
         caption="Rates under attacks of one kind, from the mildest to the strongest by SSIM; means over the detectors "
-        f"that met all strengths (so many: {counts}). All faces attacked.",
+        f"that met all strengths ({counts}). All faces attacked.",
         figure=drawn(lambda figure: _draw(figure, found), height=0.55 + 1.75 * rows, width=PAGE),
     )
 
@@ -51,17 +51,13 @@ def strengths(results: Sequence[Result]) -> dict[str, Strengths]:
     The labels of a kind are in the order of their mean SSIM, the highest (the mildest attack) first.
     """
     kinds: dict[str, dict[str, dict[str, Result]]] = defaultdict(lambda: defaultdict(dict))
-    for result in sorted(
-        results, key=lambda result: (result.started, result.name)
-    ):  # of several, the newest stays
+    for result in sorted(results, key=newest_first):
         if result.is_attacked:
-            kinds[kind_of(result)][result.attack][result.detector] = result
+            kinds[result.run.attack.kind][result.run.attack.name].setdefault(result.run.detector, result)
     found: dict[str, Strengths] = {}
     for kind, by_label in sorted(kinds.items()):
-        # Of all the detectors, those that met most strengths; then the strengths that all of these met.
-        most = max(
-            sum(detector in met for met in by_label.values()) for met in by_label.values() for detector in met
-        )
+        # The detectors that met most strengths; then the strengths that all of these met.
+        most = max(sum(detector in met for met in by_label.values()) for met in by_label.values() for detector in met)
         chosen = {
             detector
             for met in by_label.values()
@@ -76,11 +72,6 @@ def strengths(results: Sequence[Result]) -> dict[str, Strengths]:
         if len(labels) > 1:
             found[kind] = dict(sorted(labels.items(), key=lambda item: -_mean_ssim(item[1])))
     return found
-
-
-def kind_of(result: Result) -> str:
-    """Name of an attack without its strength: "jpeg" of "jpeg-q35", "sr-edsr" of "sr-edsr-x2-1bc95232"."""
-    return result.kind
 
 
 def _mean_ssim(results: Sequence[Result]) -> float:
@@ -105,8 +96,8 @@ def _draw(figure: Figure, found: dict[str, Strengths]) -> None:
 def _panel(axes: Axes, kind: str, parts: Strengths) -> None:
     places = np.arange(len(parts) + 1)
     for number, rate in enumerate(RATES):
-        clean = _mean([result.metrics["clean"][rate] for results in parts.values() for result in results])
-        attacked = [_mean([result.metrics["both"][rate] for result in results]) for results in parts.values()]
+        clean = _mean([result.metrics.value("clean", rate) for results in parts.values() for result in results])
+        attacked = [_mean([result.metrics.value("both", rate) for result in results]) for results in parts.values()]
         axes.plot(
             places,
             [clean, *attacked],
@@ -116,7 +107,7 @@ def _panel(axes: Axes, kind: str, parts: Strengths) -> None:
             label=rate.upper(),
         )
     axes.set_title(kind)
-    axes.set_xticks(places, ["clean", *(results[0].strength or name for name, results in parts.items())])
+    axes.set_xticks(places, ["clean", *(results[0].run.attack.strength or name for name, results in parts.items())])
 
 
 def _mean(fractions: Sequence[float | None]) -> float:

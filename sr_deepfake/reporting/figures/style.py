@@ -70,7 +70,7 @@ def save_figure(figure: Figure, path: Path, caption: str | None = None) -> list[
     Args:
         figure: from `drawn`.
         path: without an ending.
-        caption: stands at the lower edge, so that it goes wherever the figure goes.
+        caption: at the lower edge, so that it goes wherever the figure goes.
 
     Returns:
         The two files.
@@ -106,9 +106,7 @@ def _captioned(figure: Figure, caption: str | None) -> Iterator[None]:
     share = room / (height + room)
     figure.set_size_inches(width, height + room)
     engine.set(rect=(0, share, 1, 1 - share))  # type: ignore[call-arg]  # constrained layout's
-    text = figure.text(
-        0.5, 0.25 * SMALLEST / 72 / (height + room), words, ha="center", va="bottom", fontstyle="italic"
-    )
+    text = figure.text(0.5, 0.25 * SMALLEST / 72 / (height + room), words, ha="center", va="bottom", fontstyle="italic")
     try:
         yield
     finally:
@@ -133,12 +131,17 @@ class ReportFigure:
     caption: str
     figure: Figure
 
+    @property
+    def is_wide(self) -> bool:
+        """Whether it is drawn for a paper's page, not for a column."""
+        return bool(self.figure.get_figwidth() > 1.2 * COLUMN)
+
     def write(self, folder: Path, illustration: str | None = None) -> tuple[Path, Path]:
         """Write `<name>.png` and `<name>.svg`, whose text stays text; the same figure gives the same bytes.
 
         Args:
             folder: where to; made if need be.
-            illustration: the caption that says that figures are illustrations; stands at the lower edge.
+            illustration: the sentence that says that figures are illustrations; at the lower edge.
 
         Returns:
             The two files, the PNG first.

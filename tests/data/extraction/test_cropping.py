@@ -10,9 +10,7 @@ frames = st.integers(24, 2160)
 
 
 @given(positions, positions, sizes, sizes, frames, frames, st.sampled_from([0.0, 0.1, 0.3]))
-def test_crop_is_a_square_multiple_inside_the_frame(
-    left, top, width, height, frame_height, frame_width, margin
-):
+def test_crop_is_a_square_multiple_inside_the_frame(left, top, width, height, frame_height, frame_width, margin):
     crop = square_crop((left, top, left + width, top + height), frame_height, frame_width, margin)
     assert crop is not None
     assert crop.side % 24 == 0
@@ -22,9 +20,7 @@ def test_crop_is_a_square_multiple_inside_the_frame(
 
 
 @given(positions, positions, sizes, sizes, frames, frames)
-def test_crop_holds_the_centre_of_a_face_that_is_in_the_frame(
-    left, top, width, height, frame_height, frame_width
-):
+def test_crop_holds_the_centre_of_a_face_that_is_in_the_frame(left, top, width, height, frame_height, frame_width):
     x, y = left + width / 2, top + height / 2
     crop = square_crop((left, top, left + width, top + height), frame_height, frame_width)
     if 0 <= x <= frame_width and 0 <= y <= frame_height:

@@ -84,17 +84,11 @@ def test_all_faces_are_facenet_pytorchs(thresholds):
             assert faces == []
             continue
         np.testing.assert_allclose([face.box for face in faces], boxes.astype(float), atol=0.01)
-        np.testing.assert_allclose(
-            [face.probability for face in faces], probabilities.astype(float), atol=1e-4
-        )
+        np.testing.assert_allclose([face.probability for face in faces], probabilities.astype(float), atol=1e-4)
 
 
 def test_all_faces_of_frames_of_several_sizes(detector):
-    frames = [
-        scene((0, 40, 20, 400)),
-        np.zeros((8, 300, 3), np.uint8),
-        scene((4, 20, 20, 200), (5, 300, 100, 340)),
-    ]
+    frames = [scene((0, 40, 20, 400)), np.zeros((8, 300, 3), np.uint8), scene((4, 20, 20, 200), (5, 300, 100, 340))]
     found = detector.all(frames)
     assert [len(faces) for faces in found] == [1, 0, 2]
     alone = detector.all(frames[2:])[0]
@@ -154,17 +148,13 @@ def test_no_face(detector):
     assert detector.largest([np.zeros((200, 300, 3), np.uint8), noise]) == [None, None]
 
 
-@pytest.mark.parametrize(
-    "frame", [np.zeros((50, 50)), np.zeros((50, 50, 3)), np.zeros((50, 50, 4), np.uint8)]
-)
+@pytest.mark.parametrize("frame", [np.zeros((50, 50)), np.zeros((50, 50, 3)), np.zeros((50, 50, 4), np.uint8)])
 def test_other_arrays_are_errors(detector, frame):
     with pytest.raises(ValueError, match="uint8 arrays"):
         detector.largest([frame])
 
 
-@pytest.mark.parametrize(
-    "wrong", [{"thresholds": (0.8, 0.8)}, {"thresholds": (0.8, 0.8, 8)}, {"min_face": 5}]
-)
+@pytest.mark.parametrize("wrong", [{"thresholds": (0.8, 0.8)}, {"thresholds": (0.8, 0.8, 8)}, {"min_face": 5}])
 def test_senseless_settings_are_errors(wrong):
     with pytest.raises(ValueError, match="must be"):
         FaceDetector(**wrong)

@@ -12,8 +12,8 @@ from sr_deepfake.data.extraction.face_detection import Detection, FaceDetector
 from sr_deepfake.data.extraction.face_search import manipulated_face
 from sr_deepfake.data.extraction.pipeline import extract_faces
 from sr_deepfake.data.extraction.settings import ExtractionSettings
-from sr_deepfake.data.manifest import FORGERY_METHODS, Video, read_manifest
-from sr_deepfake.data.sources.ffpp import PACKAGED_SPLITS, find_splits, list_videos
+from sr_deepfake.data.manifest import FORGERY_METHODS, Video, videos_of
+from sr_deepfake.data.sources import ffpp
 
 SETTINGS = ExtractionSettings(frames=4)
 COUNT = 12  # frames of a video
@@ -34,9 +34,7 @@ def mask_of(place: tuple[int, int, int] | None) -> np.ndarray:
     mask = np.zeros((300, 500, 3), np.uint8)
     if place:
         left, top, side = place
-        cv2.ellipse(
-            mask, (left + side // 2, top + side // 2), (side // 5, side // 4), 0, 0, 360, (255,) * 3, -1
-        )
+        cv2.ellipse(mask, (left + side // 2, top + side // 2), (side // 5, side // 4), 0, 0, 360, (255,) * 3, -1)
     return mask
 
 
@@ -44,10 +42,7 @@ def mask_of(place: tuple[int, int, int] | None) -> np.ndarray:
 def people(tmp_path_factory) -> Path:
     """A tree with one video of two people, in the layout of FaceForensics++; no mask."""
     root = tmp_path_factory.mktemp("people")
-    for folder, name in (
-        ("original_sequences/youtube", "071"),
-        ("manipulated_sequences/FaceSwap", "071_054"),
-    ):
+    for folder, name in (("original_sequences/youtube", "071"), ("manipulated_sequences/FaceSwap", "071_054")):
         path = root / folder / "c23" / "videos" / f"{name}.mp4"
         path.parent.mkdir(parents=True)
         encode(path, [two_people()] * COUNT)
@@ -55,12 +50,11 @@ def people(tmp_path_factory) -> Path:
 
 
 def fake_of(root: Path) -> Video:
-    listed = list_videos(root, find_splits(root), ["FaceSwap"], pristine=False)
-    return next(video for video in listed if video.path.exists())
+    return next(video for video in videos_of(ffpp.videos(root)) if video.fake and video.path.exists())
 
 
 def centres(out: Path) -> list[int]:
-    faces = read_manifest(out)
+    faces = pd.read_parquet(out / "faces.parquet")
     return sorted(int(left + side / 2) for left, side in zip(faces["crop_left"], faces["side"], strict=True))
 
 
@@ -68,7 +62,7 @@ def middle(place: tuple[int, int, int]) -> int:
     return place[0] + place[2] // 2
 
 
-def test_without_a_mask_the_largest_face_is_taken_and_the_video_is_told(people, tmp_path):
+def test_without_a_mask_the_largest_face_is_taken_and_the_video_is_named(people, tmp_path):
     summary = extract_faces([fake_of(people)], tmp_path, SETTINGS, workers=0, progress=False)
     assert centres(tmp_path) == pytest.approx([middle(LARGE)] * 4, abs=20)
     assert summary.ambiguous == ("FaceSwap/071_054",)
@@ -76,10 +70,9 @@ def test_without_a_mask_the_largest_face_is_taken_and_the_video_is_told(people, 
     assert "manipulated_sequences/<method>/masks/videos" in summary.render()
 
 
-def test_pristine_videos_and_those_of_one_person_are_not_told(people, tmp_path):
-    listed = list_videos(people, find_splits(people), ["FaceSwap"])
-    pristine = next(video for video in listed if video.path.exists() and not video.label)
-    one = Video("FaceSwap/000_003", "FaceSwap", 1, "train", "000", "003", clips()[0])
+def test_pristine_videos_and_those_of_one_person_are_not(people, tmp_path):
+    pristine = next(video for video in videos_of(ffpp.videos(people)) if video.path.exists() and not video.fake)
+    one = Video("FaceSwap/000_003", clips()[0], fake=True)
     summary = extract_faces([pristine, one], tmp_path, SETTINGS, workers=0, progress=False)
     assert (summary.extracted, summary.ambiguous) == (2, ())
     assert "several" not in summary.render()
@@ -97,7 +90,7 @@ def test_with_a_mask_the_face_under_it_is_taken(people, tmp_path):
         summary = extract_faces([fake_of(people)], out, SETTINGS, workers=0, progress=False)
         assert summary.extracted == 1  # again, since there was no mask before
         assert centres(out) == pytest.approx([middle(SMALL)] * 4, abs=20)
-        assert set(read_manifest(out)["frame"]) <= set(range(0, COUNT - 2, 2))
+        assert set(pd.read_parquet(out / "faces.parquet")["frame"]) <= set(range(0, COUNT - 2, 2))
         assert summary.ambiguous == ()
         skipped = pd.read_csv(out / "skipped.csv")
         assert set(skipped["reason"][skipped["frame"] % 2 == 1]) <= {"the mask is empty", "no mask"}
@@ -112,7 +105,7 @@ def test_with_a_mask_the_face_under_it_is_taken(people, tmp_path):
 
 
 def _one() -> list[Video]:
-    return [Video("FaceSwap/000_003", "FaceSwap", 1, "train", "000", "003", clips()[0])]
+    return [Video("FaceSwap/000_003", clips()[0], fake=True)]
 
 
 def test_every_official_method_has_its_masks_looked_for(tmp_path):
@@ -123,9 +116,8 @@ def test_every_official_method_has_its_masks_looked_for(tmp_path):
         mask = tmp_path / "manipulated_sequences" / method / "masks" / "videos" / "071_054.mp4"
         mask.parent.mkdir(parents=True)
         mask.touch()
-    listed = list_videos(tmp_path, find_splits(tmp_path, PACKAGED_SPLITS))
-    masked = {video.video_id: video.mask for video in listed if video.mask}
-    assert set(masked) == {f"{method}/071_054" for method in FORGERY_METHODS}
+    masked = {video.video_id for video in videos_of(ffpp.videos(tmp_path)) if video.mask}
+    assert masked == {f"{method}/071_054" for method in FORGERY_METHODS}
 
 
 boxes = st.tuples(*[st.integers(0, 60)] * 2, *[st.integers(5, 40)] * 2).map(

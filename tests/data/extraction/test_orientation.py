@@ -27,10 +27,7 @@ def test_pixels_are_turned_as_pillow_turns_them(number, height, width):
 
 
 @given(
-    number=ALL,
-    height=st.integers(24, 40),
-    width=st.integers(24, 40),
-    place=st.tuples(st.floats(0, 1), st.floats(0, 1)),
+    number=ALL, height=st.integers(24, 40), width=st.integers(24, 40), place=st.tuples(st.floats(0, 1), st.floats(0, 1))
 )
 def test_a_square_of_the_upright_picture_is_found_in_the_stored_one(number, height, width, place):
     orientation = OF_EXIF[number]
@@ -47,9 +44,7 @@ def test_words_tell_the_turns_and_the_mirror(number):
     stored = np.arange(6).reshape(2, 3)
     start = stored[:, ::-1] if orientation.mirrored else stored
     np.testing.assert_array_equal(orientation.upright(stored), np.rot90(start, orientation.turns))
-    assert str(orientation) == f"turned by {90 * orientation.turns}°" + (
-        " and mirrored" * orientation.mirrored
-    )
+    assert str(orientation) == f"turned by {90 * orientation.turns}°" + (" and mirrored" * orientation.mirrored)
 
 
 def test_a_frame_is_freed_at_once():

@@ -19,11 +19,13 @@ from video_files import clips, damage, encode, frames_of
 from sr_deepfake.data.extraction import face_search
 from sr_deepfake.data.extraction import pipeline as extraction
 from sr_deepfake.data.extraction.pipeline import extract_faces
-from sr_deepfake.data.extraction.settings import ExtractionSettings
+from sr_deepfake.data.extraction.settings import ExtractionSettings, check_settings
 from sr_deepfake.data.extraction.summary import ExtractionError, ExtractionSummary, OutputFolderError
 from sr_deepfake.data.extraction.video import draw_frame_indices
-from sr_deepfake.data.manifest import SCHEMA, SPLITS, Video, read_manifest
-from sr_deepfake.data.sources.ffpp import PACKAGED_SPLITS, FaceForensics, find_splits, list_videos
+from sr_deepfake.data.manifest import SCHEMA, SPLITS, Video
+from sr_deepfake.data.manifest import videos_of as videos_in
+from sr_deepfake.data.sources import ffpp
+from sr_deepfake.data.sources.ffpp import PACKAGED_SPLITS
 from sr_deepfake.system.errors import UserError
 
 SETTINGS = ExtractionSettings(frames=3)
@@ -45,9 +47,7 @@ def make_tree(root: Path, methods: tuple[str, ...] = ("FaceSwap",), pairs: int =
         for a, b in content:
             names = [("original_sequences/youtube", name) for name in (a, b)]
             names += [
-                (f"manipulated_sequences/{method}", f"{x}_{y}")
-                for method in methods
-                for x, y in ((a, b), (b, a))
+                (f"manipulated_sequences/{method}", f"{x}_{y}") for method in methods for x, y in ((a, b), (b, a))
             ]
             for sequence, name in names:
                 path = root / sequence / "c23" / "videos" / f"{name}.mp4"
@@ -59,18 +59,21 @@ def make_tree(root: Path, methods: tuple[str, ...] = ("FaceSwap",), pairs: int =
 
 
 def videos_of(root: Path, methods: tuple[str, ...] = ("FaceSwap",)) -> list[Video]:
-    return list_videos(root, find_splits(root), methods, "c23")
+    table = ffpp.videos(root)
+    return videos_in(table[table["method"].isin(("pristine", *methods))])
+
+
+def faces_in(out: Path) -> pd.DataFrame:
+    return pd.read_parquet(out / "faces.parquet")
 
 
 def extract(root: Path, out: Path, workers: int = 0, **options) -> ExtractionSummary:
-    return extract_faces(
-        videos_of(root), out, options.pop("settings", SETTINGS), workers, progress=False, **options
-    )
+    return extract_faces(videos_of(root), out, options.pop("settings", SETTINGS), workers, progress=False, **options)
 
 
 def contents(out: Path) -> dict[str, bytes]:
     """All files that a run leaves."""
-    files = (path for path in out.rglob("*") if path.is_file() and ".partial" not in path.parts)
+    files = (path for path in out.rglob("*") if path.is_file() and path.suffix != ".lock")
     return {path.relative_to(out).as_posix(): path.read_bytes() for path in files}
 
 
@@ -87,7 +90,7 @@ def undisturbed(tree, tmp_path_factory) -> Path:
 
 
 def test_manifest_tells_what_the_crops_are(tree, undisturbed):
-    faces = read_manifest(undisturbed)
+    faces = faces_in(undisturbed)
     assert len(faces) == 12 * 3
     assert list(faces.columns) == SCHEMA.names
     sources = {video.video_id: video for video in videos_of(tree)}
@@ -96,8 +99,6 @@ def test_manifest_tells_what_the_crops_are(tree, undisturbed):
         assert hashlib.sha256(png).hexdigest() == row.sha256
         assert row.path == f"{row.face_id}.png" == f"{row.video_id}/{row.frame:04d}.png"
         video = sources[row.video_id]
-        assert (row.method, row.label, row.split) == (video.method, video.label, video.split)
-        assert (row.target, row.source) == (video.target, video.source)
         frame = frames_of(video.path)[row.frame]
         assert (row.frame_height, row.frame_width) == frame.shape[:2]
         assert row.side % 24 == 0
@@ -106,14 +107,6 @@ def test_manifest_tells_what_the_crops_are(tree, undisturbed):
         np.testing.assert_array_equal(image[:, :, ::-1], crop)  # lossless, RGB, not resampled
         assert row.crop_left < (row.box_left + row.box_right) / 2 < row.crop_left + row.side
         assert row.probability > 0.8
-
-
-def test_order_of_the_manifest(undisturbed):
-    faces = read_manifest(undisturbed)
-    keys = list(
-        zip(faces["split"].map(SPLITS.index), faces["label"], faces["video_id"], faces["frame"], strict=True)
-    )
-    assert keys == sorted(keys)
 
 
 def test_a_finished_video_is_not_repeated(tree, tmp_path, monkeypatch):
@@ -137,7 +130,7 @@ def test_other_settings_or_another_source_are_extracted_again(tree, tmp_path):
     extract(root, out)
     again = extract(root, out, settings=ExtractionSettings(frames=2))
     assert (again.extracted, again.faces) == (12, 24)
-    assert len(read_manifest(out)) == 24
+    assert len(faces_in(out)) == 24
     assert len(list(out.rglob("*.png"))) == 24
 
     video = videos_of(root)[0]
@@ -166,11 +159,10 @@ def test_runs_for_different_methods_extend_the_manifest(tmp_path):
     root = make_tree(tmp_path / "tree", ("FaceSwap", "Deepfakes"))
     for method in ("FaceSwap", "Deepfakes"):
         extract_faces(videos_of(root, (method,)), tmp_path / "out", SETTINGS, workers=0, progress=False)
-    extract_faces(
-        videos_of(root, ("FaceSwap", "Deepfakes")), tmp_path / "both", SETTINGS, workers=0, progress=False
-    )
+    extract_faces(videos_of(root, ("FaceSwap", "Deepfakes")), tmp_path / "both", SETTINGS, workers=0, progress=False)
     assert contents(tmp_path / "out") == contents(tmp_path / "both")
-    assert set(read_manifest(tmp_path / "out")["method"]) == {"pristine", "FaceSwap", "Deepfakes"}
+    methods = faces_in(tmp_path / "out")["video_id"].str.split("/").str[0]
+    assert set(methods) == {"pristine", "FaceSwap", "Deepfakes"}
 
 
 def test_shards_together_make_the_whole(tree, undisturbed, tmp_path):
@@ -195,44 +187,21 @@ def test_two_runs_at_once_in_one_folder(tree, undisturbed, tmp_path):
         thread.join()
     assert not errors
     assert contents(tmp_path) == contents(undisturbed)
-    assert [path.name for path in (tmp_path / ".partial").iterdir() if path.is_dir()] == []
-
-
-def test_faces_of_other_splits_are_not_mixed_in(tree, tmp_path):
-    extract(tree, tmp_path)
-    other = [
-        Video(
-            v.video_id,
-            v.method,
-            v.label,
-            {"train": "test", "test": "train"}.get(v.split, v.split),
-            v.target,
-            "",
-            v.path,
-        )
-        for v in videos_of(tree)
-        if v.method == "pristine"
-    ]
-    with pytest.raises(ExtractionError, match="other split files: identity"):
-        extract_faces(other, tmp_path, SETTINGS, workers=0, progress=False)
 
 
 def test_damaged_videos_are_skipped_and_listed(tmp_path):
     good, folder = clips()[1], tmp_path / "damaged"
     reasons = damage(folder, clips()[0])
     shutil.copy(good, folder / "good.mp4")
-    videos = [
-        Video(f"FaceSwap/{name}", "FaceSwap", 1, "train", "000", "003", folder / f"{name}.mp4")
-        for name in ["good", *reasons]
-    ]
+    videos = [Video(f"FaceSwap/{name}", folder / f"{name}.mp4", fake=True) for name in ["good", *reasons]]
     summary = extract_faces(videos, tmp_path / "out", ExtractionSettings(), workers=0, progress=False)
     assert (summary.videos, summary.extracted, summary.faces) == (len(reasons) + 1, 1, 10)
     assert sum(summary.skipped.values()) == len(reasons) >= 10
     assert summary.frames_skipped == {"no face": 40}  # all frames of the black one
-    assert set(read_manifest(tmp_path / "out")["video_id"]) == {"FaceSwap/good"}
+    assert set(faces_in(tmp_path / "out")["video_id"]) == {"FaceSwap/good"}
 
     table = pd.read_csv(tmp_path / "out" / "skipped.csv", keep_default_na=False)
-    assert list(table.columns) == ["video_id", "split", "frame", "reason", "detail"]
+    assert list(table.columns) == ["video_id", "frame", "reason", "detail"]
     listed = table[table["frame"] == ""]
     assert dict(zip(listed["video_id"], listed["reason"], strict=True)) == {
         f"FaceSwap/{name}": reason for name, reason in reasons.items()
@@ -248,18 +217,12 @@ def test_damaged_videos_are_skipped_and_listed(tmp_path):
 def test_a_repaired_video_is_tried_again_and_a_broken_one_is_not(tmp_path, monkeypatch):
     shutil.copy(clips()[0], tmp_path / "000.mp4")
     (tmp_path / "001.mp4").write_text("broken")
-    videos = [
-        Video(f"pristine/{name}", "pristine", 0, "train", name, "", tmp_path / f"{name}.mp4")
-        for name in ("000", "001", "002")
-    ]
+    videos = [Video(f"pristine/{name}", tmp_path / f"{name}.mp4") for name in ("000", "001", "002")]
     out = tmp_path / "out"
     assert extract_faces(videos, out, SETTINGS, 0, progress=False).skipped == {"unreadable": 1, "missing": 1}
     with monkeypatch.context() as patch:
         patch.setattr(face_search, "read_frames", lambda *_: pytest.fail("read again"))
-        assert extract_faces(videos, out, SETTINGS, 0, progress=False).skipped == {
-            "unreadable": 1,
-            "missing": 1,
-        }
+        assert extract_faces(videos, out, SETTINGS, 0, progress=False).skipped == {"unreadable": 1, "missing": 1}
     shutil.copy(clips()[1], tmp_path / "001.mp4")
     shutil.copy(clips()[2], tmp_path / "002.mp4")
     summary = extract_faces(videos, out, SETTINGS, 0, progress=False)
@@ -278,7 +241,7 @@ def test_the_official_lists_on_a_tree_of_a_few_videos(tree, undisturbed, tmp_pat
 
 
 def test_missing_videos_only_is_an_error_that_says_why(tmp_path):
-    videos = [Video("pristine/000", "pristine", 0, "train", "000", "", tmp_path / "000.mp4")]
+    videos = [Video("pristine/000", tmp_path / "000.mp4")]
     with pytest.raises(ExtractionError, match=r"Not one face(.|\n)*1 missing") as error:
         extract_faces(videos, tmp_path / "out", SETTINGS, workers=0, progress=False)
     assert isinstance(error.value, UserError)
@@ -286,7 +249,7 @@ def test_missing_videos_only_is_an_error_that_says_why(tmp_path):
 
 def test_an_output_folder_that_cannot_be_is_an_error_that_names_it(tree, tmp_path):
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(OutputFolderError, match=r"Extracting faces into .*file.*same command again"):
+    with pytest.raises(OutputFolderError, match=r"Extracting faces into .*file.*same command goes on"):
         extract(tree, tmp_path / "file" / "out")
 
 
@@ -320,14 +283,12 @@ def test_a_frame_without_a_face_is_drawn_again_until_there_are_enough_or_none_is
     order = draw_frame_indices("000", 40, 40)
     faces = order[3::3][:with_face]  # the first draw of ten has three of them
     interrupted_clip(tmp_path / "000.mp4", faces)
-    video = Video("pristine/000", "pristine", 0, "train", "000", "", tmp_path / "000.mp4")
+    video = Video("pristine/000", tmp_path / "000.mp4")
     for settings in (ExtractionSettings(), ExtractionSettings(frames=2)):
         out = tmp_path / f"out{settings.frames}"
         extract_faces([video], out, settings, workers=0, progress=False)
-        assert read_manifest(out)["frame"].tolist() == sorted(faces[: settings.frames])
-        looked_at = (
-            order[: order.index(faces[settings.frames - 1]) + 1] if with_face >= settings.frames else order
-        )
+        assert faces_in(out)["frame"].tolist() == sorted(faces[: settings.frames])
+        looked_at = order[: order.index(faces[settings.frames - 1]) + 1] if with_face >= settings.frames else order
         skipped = pd.read_csv(out / "skipped.csv")
         assert sorted(skipped["frame"]) == sorted(set(looked_at) - set(faces))
 
@@ -335,7 +296,7 @@ def test_a_frame_without_a_face_is_drawn_again_until_there_are_enough_or_none_is
 def test_at_most_so_many_frames_are_looked_at(tmp_path, monkeypatch):
     monkeypatch.setattr(face_search, "MOST_DRAWN", 25)
     interrupted_clip(tmp_path / "000.mp4", draw_frame_indices("000", 40, 40)[25:])
-    video = Video("pristine/000", "pristine", 0, "train", "000", "", tmp_path / "000.mp4")
+    video = Video("pristine/000", tmp_path / "000.mp4")
     with pytest.raises(ExtractionError, match="no face"):
         extract_faces([video], tmp_path / "out", ExtractionSettings(), workers=0, progress=False)
     assert len(pd.read_csv(tmp_path / "out" / "skipped.csv")) == 1 + 25
@@ -344,23 +305,21 @@ def test_at_most_so_many_frames_are_looked_at(tmp_path, monkeypatch):
 def test_a_crop_on_the_shorter_side_is_smaller(tree, tmp_path):
     longer = extract(tree, tmp_path / "longer")
     shorter = extract(tree, tmp_path / "shorter", settings=ExtractionSettings(frames=3, square="shorter"))
-    sides = [read_manifest(summary.folder).set_index("face_id")["side"] for summary in (longer, shorter)]
+    sides = [faces_in(summary.folder).set_index("face_id")["side"] for summary in (longer, shorter)]
     assert (sides[1] <= sides[0]).all()
     assert (sides[1] < sides[0]).any()
 
 
 def test_other_settings_than_the_faces_were_found_with_are_refused(tree, tmp_path):
     extract(tree, tmp_path)
-    faces = FaceForensics(None, crops=str(tmp_path), settings=SETTINGS)
-    assert len(faces.faces(["FaceSwap"]).rows) > 0
-    for options, told in (
+    check_settings(tmp_path, SETTINGS)
+    for options, message in (
         ({"margin": 0.9}, r"extraction\.margin=0\.1, not 0\.9"),
         ({"frames": 10, "thresholds": 0.6}, r"extraction\.frames=3, not 10; extraction\.thresholds"),
     ):
-        other = replace(SETTINGS, **options)
-        with pytest.raises(UserError, match=rf"{told}.*sr_deepfake\.prepare"):
-            FaceForensics(None, crops=str(tmp_path), settings=other).faces(["FaceSwap"])
-    assert FaceForensics(None, crops=str(tmp_path), settings=replace(SETTINGS, timeout=1)).faces(["FaceSwap"])
+        with pytest.raises(UserError, match=rf"{message}.*sr_deepfake\.prepare"):
+            check_settings(tmp_path, replace(SETTINGS, **options))
+    check_settings(tmp_path, replace(SETTINGS, timeout=1))
 
 
 RUN = """
@@ -368,11 +327,13 @@ import sys
 from pathlib import Path
 from sr_deepfake.data.extraction.pipeline import extract_faces
 from sr_deepfake.data.extraction.settings import ExtractionSettings
-from sr_deepfake.data.sources.ffpp import find_splits, list_videos
+from sr_deepfake.data.manifest import videos_of
+from sr_deepfake.data.sources import ffpp
 
 if __name__ == "__main__":
     root, out = map(Path, sys.argv[1:])
-    videos = list_videos(root, find_splits(root), ["FaceSwap"], "c23")
+    table = ffpp.videos(root)
+    videos = videos_of(table[table["method"].isin(["pristine", "FaceSwap"])])
     print(extract_faces(videos, out, ExtractionSettings(frames=10), workers=2, progress=False).render())
 """
 
@@ -398,15 +359,10 @@ def test_killed_twice_in_the_middle_and_run_again(tmp_path):
     assert not (out / "faces.parquet").exists()
     kept = {path: path.stat().st_mtime_ns for path in out.glob("*/*/video.json")}
     last = subprocess.run(
-        [sys.executable, str(script), str(root), str(out)],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=True,
+        [sys.executable, str(script), str(root), str(out)], env=environment, capture_output=True, text=True, check=True
     )
     assert "240 from 24 of 24 videos" in last.stdout
     assert {path: path.stat().st_mtime_ns for path in kept} == kept
-    assert [path.name for path in (out / ".partial").iterdir() if path.is_dir()] == []
 
     extract_faces(videos_of(root), whole, ExtractionSettings(frames=10), workers=0, progress=False)
     assert contents(out) == contents(whole)

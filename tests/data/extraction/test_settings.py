@@ -30,9 +30,7 @@ def test_the_fingerprint_is_that_of_all_settings_but_the_timeout():
 def test_each_other_setting_is_named(tmp_path, name):
     write_settings(tmp_path, ExtractionSettings())
     check_settings(tmp_path, ExtractionSettings(timeout=5, dataset="ffpp-c23"))
-    with pytest.raises(
-        UserError, match=rf"found with extraction\.{name}=[^;]*\. `python -m sr_deepfake\.prepare`"
-    ):
+    with pytest.raises(UserError, match=rf"found with extraction\.{name}=[^;]*\. `python -m sr_deepfake\.prepare`"):
         check_settings(tmp_path, replace(ExtractionSettings(), **{name: OTHER[name]}))
 
 

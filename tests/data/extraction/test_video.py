@@ -81,9 +81,7 @@ def test_believes_the_frames_rather_than_a_declared_number(tmp_path, monkeypatch
         result = decode(path, [])
         packets_and_more.append(result.packets)
         visible = [i for i in wanted if i < 15]
-        return video._Pass(
-            images=decode(path, visible).images if visible else [], decoded=15, packets=result.packets
-        )
+        return video._Pass(images=decode(path, visible).images if visible else [], decoded=15, packets=result.packets)
 
     monkeypatch.setattr(video, "_decode", hiding)
     drawn = read_frames(path, count=20)

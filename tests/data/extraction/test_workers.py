@@ -29,9 +29,7 @@ def write(path: Path) -> None:
         path.with_name("tried").touch()
         os.kill(os.getpid(), signal.SIGKILL)
     if path.name == "hangs":
-        signal.pthread_sigmask(
-            signal.SIG_BLOCK, [signal.SIGTERM]
-        )  # as a decoder in native code does not hear it
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])  # as a decoder in native code does not hear it
         time.sleep(300)
     if path.name == "fails":
         raise OSError(28, "No space left on device")

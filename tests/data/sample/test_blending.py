@@ -1,14 +1,7 @@
 import cv2
 import numpy as np
 
-from sr_deepfake.data.sample.blending import (
-    BORDER,
-    composite,
-    core_mask,
-    face_polygon,
-    match_colour,
-    soft_mask,
-)
+from sr_deepfake.data.sample.blending import BORDER, composite, core_mask, face_polygon, match_colour, soft_mask
 from sr_deepfake.data.sample.people import identity_table
 
 

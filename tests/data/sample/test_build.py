@@ -1,6 +1,7 @@
 import json
 import multiprocessing
 import os
+from pathlib import Path
 
 import av
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from sr_deepfake.data.sample import build as building
 from sr_deepfake.data.sample.build import SAMPLE_VERSION, _build, build_sample, sample_folder
 from sr_deepfake.data.sample.people import draw_pairs, identity_table
-from sr_deepfake.data.sources.ffpp import find_splits, list_videos
+from sr_deepfake.data.sources import ffpp
 from sr_deepfake.system.errors import UserError
 
 PAIRS = {"train": draw_pairs()["train"][:1], "val": [], "test": draw_pairs()["test"][:1]}
@@ -46,9 +47,10 @@ def test_layout_and_names_are_those_of_faceforensics(built):
 
 
 def test_the_reader_of_faceforensics_finds_every_video(built):
-    videos = list_videos(built, find_splits(built), METHODS)
-    assert len(videos) == 8
-    assert all(video.path.is_file() for video in videos)
+    table = ffpp.videos(built)
+    found = table[table["method"].isin(["pristine", *METHODS])]["path"]
+    assert len(found) == 8
+    assert all(Path(path).is_file() for path in found)
 
 
 def test_the_same_bytes_from_two_processes(built, tmp_path):
@@ -63,13 +65,7 @@ def test_pristine_and_forged_videos_are_encoded_alike(built):
             codec = stream.codec_context
             packets = [packet for packet in container.demux(stream) if packet.size]
             return (
-                (
-                    codec.name,
-                    codec.profile,
-                    codec.pix_fmt,
-                    stream.average_rate,
-                    stream.time_base,
-                ),
+                (codec.name, codec.profile, codec.pix_fmt, stream.average_rate, stream.time_base),
                 (codec.width, codec.height, stream.frames, stream.duration, len(container.streams)),
                 (dict(container.metadata), dict(stream.metadata), container.format.name),
                 [(packet.pts, packet.dts, packet.is_keyframe) for packet in packets if packet.is_keyframe],
@@ -151,9 +147,7 @@ def test_a_complete_sample_may_be_read_only(built):
 
 
 def test_an_unknown_method_names_the_valid_ones(tmp_path):
-    with pytest.raises(
-        UserError, match=r"Did you mean 'FaceSwap'\? .*Deepfakes, Face2Face, FaceSwap"
-    ) as error:
+    with pytest.raises(UserError, match=r"is not a choice\. Choices: .*Deepfakes, Face2Face, FaceSwap") as error:
         build_sample(tmp_path / "root", ["Faceswop"])
     assert "NeuralTextures" in str(error.value)
     assert not (tmp_path / "root").exists()

@@ -9,8 +9,7 @@ def test_one_row_a_pair_and_seven_columns_of_pictures():
     image = sheet.contact_sheet(draw_pairs()["val"][:1])
     assert image.shape == (sheet.MARGIN + sheet.TILE, sheet.MARGIN + 7 * sheet.TILE, 3)
     tiles = [
-        image[sheet.MARGIN :, sheet.MARGIN + k * sheet.TILE : sheet.MARGIN + (k + 1) * sheet.TILE]
-        for k in range(7)
+        image[sheet.MARGIN :, sheet.MARGIN + k * sheet.TILE : sheet.MARGIN + (k + 1) * sheet.TILE] for k in range(7)
     ]
     target = tiles[1].astype(float)
     distances = [np.abs(tile - target).mean() for tile in tiles]

@@ -16,9 +16,7 @@ def pair():
     """Frames and landmarks of a target and a source whose faces come near the frame's edge."""
     table = identity_table()
     target, source = draw_pairs()["test"][0]
-    return tuple(
-        part[FRAMES] for name in (target, source) for part in (read_identity(name), table.landmarks_of(name))
-    )
+    return tuple(part[FRAMES] for name in (target, source) for part in (read_identity(name), table.landmarks_of(name)))
 
 
 def test_there_is_one_for_every_method_of_the_data_set():
@@ -86,9 +84,7 @@ def test_neural_textures_leaves_the_eyes_alone(pair):
     made = forge("NeuralTextures", *pair)
     for eye in (LEFT_EYE, RIGHT_EYE):
         x, y = np.round(points[0, eye].mean(axis=0)).astype(int)
-        np.testing.assert_array_equal(
-            made[0, y - 4 : y + 4, x - 8 : x + 8], target[0, y - 4 : y + 4, x - 8 : x + 8]
-        )
+        np.testing.assert_array_equal(made[0, y - 4 : y + 4, x - 8 : x + 8], target[0, y - 4 : y + 4, x - 8 : x + 8])
     x, y = np.round(points[0, INNER_LIPS].mean(axis=0)).astype(int)
     assert (made[0, y - 4 : y + 4, x - 8 : x + 8] != target[0, y - 4 : y + 4, x - 8 : x + 8]).mean() > 0.5
 

@@ -51,9 +51,7 @@ def test_assets_are_small_and_say_where_they_are_from():
     assert (ASSETS / "landmarks.npz").stat().st_size < 600_000
     assert sum(path.stat().st_size for path in ASSETS.rglob("*.*")) < 6_000_000
     text = (ASSETS / "README.md").read_text(encoding="utf-8")
-    assert all(
-        re.search(word, text) for word in ("random-face", "Apache-2.0", "StyleGAN2", "FFHQ", "MediaPipe")
-    )
+    assert all(re.search(word, text) for word in ("random-face", "Apache-2.0", "StyleGAN2", "FFHQ", "MediaPipe"))
 
 
 VAL = [("011", "062"), ("019", "055"), ("039", "084"), ("045", "063"), ("065", "071"), ("076", "085")]

@@ -6,11 +6,16 @@ from exported import faces
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sr_deepfake.detectors.external.huggingface import FAKE, REAL, HuggingFaceDetector, fake_label
+from sr_deepfake.detectors.external.detector import ExternalDetector
+from sr_deepfake.detectors.external.huggingface import FAKE, REAL, fake_label, open_huggingface
 from sr_deepfake.system.errors import UserError
 
 transformers = pytest.importorskip("transformers")
 LABELS = {0: "Real", 1: "Deepfake"}
+
+
+def detector_of(path, **options):
+    return ExternalDetector(open_huggingface, path, "net", **options)
 
 
 def saved(folder, labels=LABELS, swin=False, **preprocessor):
@@ -19,29 +24,22 @@ def saved(folder, labels=LABELS, swin=False, **preprocessor):
     options |= {"label2id": {name: number for number, name in labels.items()}}
     torch.manual_seed(1)
     if swin:
-        config = transformers.SwinConfig(
-            embed_dim=12, depths=[1, 1], num_heads=[1, 2], window_size=4, **options
-        )
+        config = transformers.SwinConfig(embed_dim=12, depths=[1, 1], num_heads=[1, 2], window_size=4, **options)
         model = transformers.SwinForImageClassification(config)
     else:
         config = transformers.ViTConfig(
-            hidden_size=16,
-            num_hidden_layers=1,
-            num_attention_heads=2,
-            intermediate_size=16,
-            patch_size=16,
-            **options,
+            hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16, patch_size=16, **options
         )
         model = transformers.ViTForImageClassification(config)
     with torch.no_grad():
         model.classifier.weight.mul_(30)
     model.save_pretrained(folder)
-    told = {
+    facts = {
         "size": {"height": 64, "width": 64},
         "image_mean": [0.4, 0.5, 0.6],
         "image_std": [0.2, 0.3, 0.4],
     } | preprocessor
-    (folder / "preprocessor_config.json").write_text(json.dumps(told))
+    (folder / "preprocessor_config.json").write_text(json.dumps(facts))
     return model.eval(), str(folder)
 
 
@@ -59,9 +57,9 @@ def expected(model, fake=1):
 def test_size_normalisation_and_labels_come_from_the_folder(tmp_path, swin, reversed_):
     labels = {0: "ai_generated", 1: "human"} if reversed_ else LABELS
     model, folder = saved(tmp_path, labels, swin)
-    detector = HuggingFaceDetector(folder, label="net")
-    assert detector.told["fake_index"].startswith("0" if reversed_ else "1")
-    assert detector.told["size"].startswith("64 (preprocessor_config.json")
+    detector = detector_of(folder)
+    assert detector.report["fake_index"].startswith("0" if reversed_ else "1")
+    assert detector.report["size"].startswith("64 (preprocessor_config.json")
     with torch.no_grad():
         torch.testing.assert_close(detector.score(faces()), expected(model, 1 - reversed_), atol=1e-4, rtol=0)
 
@@ -69,8 +67,8 @@ def test_size_normalisation_and_labels_come_from_the_folder(tmp_path, swin, reve
 def test_labels_that_do_not_tell_are_listed_and_can_be_told(tmp_path):
     model, folder = saved(tmp_path, {0: "LABEL_0", 1: "LABEL_1"})
     with pytest.raises(UserError, match=r"0: 'LABEL_0', 1: 'LABEL_1'.*model\.fake_index"):
-        HuggingFaceDetector(folder, label="net")
-    detector = HuggingFaceDetector(folder, label="net", fake_index=0)
+        detector_of(folder)
+    detector = detector_of(folder, fake_index=0)
     with torch.no_grad():
         torch.testing.assert_close(detector.score(faces()), expected(model, 0), atol=1e-4, rtol=0)
 
@@ -78,7 +76,7 @@ def test_labels_that_do_not_tell_are_listed_and_can_be_told(tmp_path):
 def test_seven_classes_are_refused_with_their_names(tmp_path):
     _, folder = saved(tmp_path, {number: f"emotion {number}" for number in range(7)})
     with pytest.raises(UserError, match=r"7 classes \(0: 'emotion 0', "):
-        HuggingFaceDetector(folder, label="net")
+        detector_of(folder)
 
 
 def test_nothing_is_fetched_without_being_asked_for(monkeypatch):
@@ -91,10 +89,10 @@ def test_nothing_is_fetched_without_being_asked_for(monkeypatch):
         raise OSError("not here")
 
     monkeypatch.setattr(huggingface_hub, "snapshot_download", offline)
-    with pytest.raises(UserError, match=r"not in the hub's cache here; model\.download=true fetches it"):
-        HuggingFaceDetector("owner/name", label="net")
+    with pytest.raises(UserError, match=r"not in the hub's cache; model\.download=true fetches it"):
+        detector_of("owner/name")
     with pytest.raises(UserError, match=r"cannot be fetched \(not here\)"):
-        HuggingFaceDetector("owner/name", label="net", download=True)
+        detector_of("owner/name", download=True)
     assert asked == [True, False]
 
 
@@ -111,11 +109,11 @@ def test_a_model_that_is_code_is_not_run(tmp_path, evil):
     config = json.loads((tmp_path / "config.json").read_text())
     (tmp_path / "config.json").write_text(json.dumps(config | evil))
     with pytest.raises(UserError, match="names code of its own, which is not run"):
-        HuggingFaceDetector(folder, label="net")
+        detector_of(folder)
 
 
 @pytest.mark.parametrize(
-    ("preprocessor", "told"),
+    ("preprocessor", "facts"),
     [
         ({"size": {"shortest_edge": 72}, "do_center_crop": True, "crop_size": {"height": 64}}, {"size": "64"}),
         ({"size": 64, "do_rescale": False}, {"range": "255", "size": "64"}),
@@ -124,21 +122,21 @@ def test_a_model_that_is_code_is_not_run(tmp_path, evil):
         ({"image_mean": 0.5, "image_std": 0.25}, {"mean": "[0.5, 0.5, 0.5]", "std": "[0.25, 0.25, 0.25]"}),
     ],
 )  # fmt: skip
-def test_forms_of_the_preprocessors_file(tmp_path, preprocessor, told):
+def test_forms_of_the_preprocessors_file(tmp_path, preprocessor, facts):
     _, folder = saved(tmp_path, **preprocessor)
-    detector = HuggingFaceDetector(folder, label="net")
-    for name, value in told.items():
-        assert detector.told[name].startswith(value)
+    detector = detector_of(folder)
+    for name, value in facts.items():
+        assert detector.report[name].startswith(value)
 
 
 def test_folders_that_are_none(tmp_path):
     with pytest.raises(UserError, match=r"no config\.json"):
-        HuggingFaceDetector(str(tmp_path), label="net")
-    with pytest.raises(UserError, match="no folder, nor a name on the hub"):
-        HuggingFaceDetector("not/there/at/all", label="net")
+        detector_of(str(tmp_path))
+    with pytest.raises(UserError, match="neither a folder nor a name on the hub"):
+        detector_of("not/there/at/all")
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(UserError, match="holds no image classifier"):
-        HuggingFaceDetector(str(tmp_path), label="net")
+        detector_of(str(tmp_path))
 
 
 @given(st.sampled_from(sorted(FAKE)), st.sampled_from(sorted(REAL)), st.booleans(), st.sampled_from("_ -"))
@@ -155,4 +153,4 @@ def test_words_that_do_not_tell(names):
 def test_another_range_is_refused(tmp_path):
     _, folder = saved(tmp_path, rescale_factor=1 / 127.5)
     with pytest.raises(UserError, match="rescale_factor"):
-        HuggingFaceDetector(folder, label="net")
+        detector_of(folder)

@@ -4,32 +4,36 @@ import torch
 from exported import SIDE, Net, faces, normalisation, ours, scores, to_onnx
 from onnx import TensorProto, helper
 
-from sr_deepfake.detectors.external.onnx import OnnxDetector
+from sr_deepfake.detectors.external.detector import ExternalDetector
+from sr_deepfake.detectors.external.onnx import open_onnx
 from sr_deepfake.system.errors import UserError
+
+
+def onnx_detector(path, **options):
+    return ExternalDetector(open_onnx, path, "net", **options)
 
 
 @pytest.mark.parametrize("last", [False, True], ids=["NCHW", "NHWC"])
 @pytest.mark.parametrize("free", [True, False], ids=["free batch", "batch of 4"])
 def test_a_graph_gives_the_scores_of_the_network_that_it_was_made_of(tmp_path, free, last):
     path = to_onnx(tmp_path / "net.onnx", free=free, last=last)
-    detector = OnnxDetector(path, "net", **normalisation())
+    detector = onnx_detector(path, **normalisation())
     for count in (1, 4, 7):
         torch.testing.assert_close(scores(detector, count), scores(ours(), count), atol=1e-5, rtol=0)
-    assert detector.told["size"] == f"{SIDE} (the graph)"
-    assert detector.told["output"] == "logit (the look of its numbers)"
-    assert detector.told["mean"].endswith("(model.mean)")
+    assert detector.report["size"] == f"{SIDE} (the graph)"
+    assert detector.report["output"] == "logit (from its numbers)"
+    assert detector.report["mean"].endswith("(model.mean)")
 
 
 @pytest.mark.parametrize(
-    ("outputs", "probability", "name"),
-    [(1, True, "probability"), (2, False, "logits2"), (2, True, "probability")],
+    ("outputs", "probability", "name"), [(1, True, "probability"), (2, False, "logits2"), (2, True, "probability")]
 )
-def test_every_kind_of_output_is_told_by_its_look(tmp_path, outputs, probability, name):
+def test_every_kind_of_output_is_reported_by_its_look(tmp_path, outputs, probability, name):
     path = to_onnx(tmp_path / "net.onnx", Net(outputs, probability))
-    detector = OnnxDetector(path, "net", **normalisation())
+    detector = onnx_detector(path, **normalisation())
     assert detector.output == name
     torch.testing.assert_close(scores(detector), scores(ours()), atol=1e-5, rtol=0)
-    swapped = OnnxDetector(path, "net", fake_index=0, **normalisation())
+    swapped = onnx_detector(path, fake_index=0, **normalisation())
     torch.testing.assert_close(scores(swapped), 1 - scores(ours()), atol=1e-5, rtol=0)
 
 
@@ -48,52 +52,50 @@ def graph(path, inputs, output=(1,), kind=TensorProto.FLOAT):
         helper.make_tensor("times", TensorProto.INT64, [2], [1, *output]),
     ]
     opset = [helper.make_opsetid("", 13)]
-    model = helper.make_model(
-        helper.make_graph(nodes, "g", tensors, [out], values), opset_imports=opset, ir_version=8
-    )
+    model = helper.make_model(helper.make_graph(nodes, "g", tensors, [out], values), opset_imports=opset, ir_version=8)
     onnx.save(model, str(path))
     return str(path)
 
 
 def test_a_graph_of_bytes_gets_bytes(tmp_path):
-    detector = OnnxDetector(
-        graph(tmp_path / "bytes.onnx", [[None, 3, 96, 96]], kind=TensorProto.UINT8), "x", output="logit"
+    detector = onnx_detector(
+        graph(tmp_path / "bytes.onnx", [[None, 3, 96, 96]], kind=TensorProto.UINT8), output="logit"
     )
-    assert detector.told["range"] == "255 (the graph)"
+    assert detector.report["range"] == "255 (the graph)"
     expected = (faces() * 255).mean((1, 2, 3)).double()
     torch.testing.assert_close(detector(faces()), expected, atol=1e-3, rtol=0)
 
 
 def test_a_graph_of_any_side_gets_faces_of_the_side_that_is_asked_for(tmp_path):
     path = graph(tmp_path / "any.onnx", [[None, 3, None, None]])
-    assert OnnxDetector(path, "x").told["size"] == "224 (assumed)"
-    assert OnnxDetector(path, "x", size=64).told["size"] == "64 (model.size)"
+    assert onnx_detector(path).report["size"] == "224 (assumed)"
+    assert onnx_detector(path, size=64).report["size"] == "64 (model.size)"
 
 
 @pytest.mark.parametrize(
-    ("make", "told"),
+    ("make", "message"),
     [
         (lambda path: graph(path, [[None, 3, 9, 9], [None, 3, 9, 9]]), r"has 2 inputs \(in0, in1\)"),
         (lambda path: graph(path, [[None, 3, 9, 9]], output=(7,)), "none of its outputs has one or two numbers"),
-        (lambda path: graph(path, [[None, 5, 9, 9]]), "no three channels"),
-        (lambda path: graph(path, [[None, 3, 9, 8]]), "faces are square"),
-        (lambda path: graph(path, [[None, 3, 9]]), "takes pictures"),
-        (lambda path: path.write_bytes(b"no graph") and str(path), "no ONNX graph"),
+        (lambda path: graph(path, [[None, 5, 9, 9]]), "takes square pictures"),
+        (lambda path: graph(path, [[None, 3, 9, 8]]), "takes square pictures"),
+        (lambda path: graph(path, [[None, 3, 9]]), "takes square pictures"),
+        (lambda path: path.write_bytes(b"no graph") and str(path), "is not an ONNX graph"),
     ],
     ids=["two inputs", "seven classes", "five channels", "not square", "no picture", "no graph"],
 )  # fmt: skip
-def test_what_is_no_detector_is_refused_in_one_line(tmp_path, make, told):
-    with pytest.raises(UserError, match=told) as error:
-        OnnxDetector(make(tmp_path / "net.onnx"), "net")
+def test_what_is_no_detector_is_refused_in_one_line(tmp_path, make, message):
+    with pytest.raises(UserError, match=message) as error:
+        onnx_detector(make(tmp_path / "net.onnx"))
     assert "\n" not in str(error.value)
 
 
 def test_another_file_or_another_reading_is_another_detector(tmp_path):
     one, other = to_onnx(tmp_path / "1.onnx"), to_onnx(tmp_path / "2.onnx", Net(2))
-    first = OnnxDetector(one, "net").identity
-    assert OnnxDetector(one, "net").identity == first
-    assert OnnxDetector(one, "net", channels="bgr").identity != first
-    assert OnnxDetector(other, "net").identity["digest"] != first["digest"]
+    first = onnx_detector(one).identity
+    assert onnx_detector(one).identity == first
+    assert onnx_detector(one, channels="bgr").identity != first
+    assert onnx_detector(other).identity["digest"] != first["digest"]
 
 
 def test_weights_in_a_file_beside_the_graph_belong_to_it(tmp_path):
@@ -105,8 +107,8 @@ def test_weights_in_a_file_beside_the_graph_belong_to_it(tmp_path):
         location="weights.bin",
         size_threshold=64,  # smaller ones are shapes, which the graph needs itself
     )
-    first = OnnxDetector(str(tmp_path / "net.onnx"), "net").identity["digest"]
+    first = onnx_detector(str(tmp_path / "net.onnx")).identity["digest"]
     content = bytearray((tmp_path / "weights.bin").read_bytes())
     content[:400] = bytes(400)
     (tmp_path / "weights.bin").write_bytes(content)
-    assert OnnxDetector(str(tmp_path / "net.onnx"), "net").identity["digest"] != first
+    assert onnx_detector(str(tmp_path / "net.onnx")).identity["digest"] != first

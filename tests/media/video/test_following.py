@@ -25,9 +25,7 @@ class Scripted:
     def around(self, frame, known):
         number = int(frame[0, 0, 0])
         self.searches.append(("around", number))
-        return [
-            each for each in self.faces[number] if any(abs(each.box[0] - old.box[0]) < 10 for old in known)
-        ]
+        return [each for each in self.faces[number] if any(abs(each.box[0] - old.box[0]) < 10 for old in known)]
 
 
 def frames_of(count, scene=100):

@@ -42,10 +42,7 @@ def test_samples_become_what_a_plain_loop_computes(pix_fmt, left, top):
         down, across = 60 // old.shape[0], 80 // old.shape[1]
         for row in range(old.shape[0]):
             for column in range(old.shape[1]):
-                rows, columns = (
-                    slice(row * down - top, (row + 1) * down - top),
-                    slice(column * across - left, None),
-                )
+                rows, columns = (slice(row * down - top, (row + 1) * down - top), slice(column * across - left, None))
                 columns = slice(columns.start, columns.start + across)
                 if rows.start >= 0 and columns.start >= 0 and rows.stop <= 24 and columns.stop <= 24:
                     # up to the rounding of the conversion to RGB, which is taken back

@@ -90,9 +90,7 @@ def test_a_real_detector_and_attack_give_what_they_give_on_the_crop(tmp_path):
     person = read_identity("030")[:3]
     pictures = [np.pad(frame, ((20, 36), (60, 100), (0, 0)), mode="edge") for frame in person]
     height, width = pictures[0].shape[:2]
-    source = make_clip(
-        tmp_path / "a.mkv", 3, height, width, pix_fmt="yuv444p", options={"qp": "0"}, pictures=pictures
-    )
+    source = make_clip(tmp_path / "a.mkv", 3, height, width, pix_fmt="yuv444p", options={"qp": "0"}, pictures=pictures)
     attack = SuperResolutionAttack(Interpolation(scale=2))
     finder = FaceFinder(FaceDetector())
     seen = []
@@ -101,9 +99,7 @@ def test_a_real_detector_and_attack_give_what_they_give_on_the_crop(tmp_path):
         watch=lambda *arguments: seen.append(arguments),
     )  # fmt: skip
     assert report.faces == 3
-    for old, new, (_, (crop,), _, (after,)) in zip(
-        frames_of(source), frames_of(tmp_path / "b.mkv"), seen, strict=True
-    ):
+    for old, new, (_, (crop,), _, (after,)) in zip(frames_of(source), frames_of(tmp_path / "b.mkv"), seen, strict=True):
         face = torch.from_numpy(cut(upright(old), crop)).permute(2, 0, 1)[None].float() / 255
         wanted = (attack(face)[0] * 255).round().permute(1, 2, 0).numpy()
         np.testing.assert_array_equal(after, wanted)
@@ -238,12 +234,7 @@ def test_ctrl_c_ends_all_threads_and_leaves_no_file(tmp_path):
 
     with pytest.raises(KeyboardInterrupt):
         attack_video(
-            source,
-            tmp_path / "b.mp4",
-            Fixed(Crop(0, 0, 24)),
-            darken,
-            VideoSettings(batch=4),
-            watch=interrupted,
+            source, tmp_path / "b.mp4", Fixed(Crop(0, 0, 24)), darken, VideoSettings(batch=4), watch=interrupted
         )
     assert threading.active_count() == before
     assert list(tmp_path.iterdir()) == [source]
@@ -275,9 +266,7 @@ def test_stages_overlap(tmp_path):
         return finder(frames)
 
     def attack(faces):
-        overlapped.append(
-            second.wait(timeout=60)
-        )  # the next frames are looked through while these are attacked
+        overlapped.append(second.wait(timeout=60))  # the next frames are looked through while these are attacked
         return darken(faces)
 
     attack_video(source, tmp_path / "b.mp4", find, attack, VideoSettings(batch=1))
@@ -290,7 +279,7 @@ def test_settings_that_make_no_sense_are_refused():
             VideoSettings(**arguments)
     with pytest.raises(UserError, match=r"video\.crf=52"):
         Encoding(crf=52)
-    with pytest.raises(UserError, match=r"video\.preset='slowly' is not a choice\. Did you mean 'slow'"):
+    with pytest.raises(UserError, match=r"video\.preset='slowly' is not a choice\. Choices: ultrafast"):
         Encoding(preset="slowly")
 
 

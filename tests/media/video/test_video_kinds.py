@@ -148,11 +148,7 @@ def test_times_of_a_variable_frame_rate_are_kept(tmp_path, name, unit):
 
 
 def test_metadata_chapters_and_a_phone_s_own_names_are_kept(tmp_path):
-    names = {
-        "title": "Über %s",
-        "com.apple.quicktime.model": "Phone 7",
-        "creation_time": "2020-01-02T03:04:05.000000Z",
-    }
+    names = {"title": "Über %s", "com.apple.quicktime.model": "Phone 7", "creation_time": "2020-01-02T03:04:05.000000Z"}
     source = make_clip(tmp_path / "a.mov", metadata=names, muxer={"movflags": "use_metadata_tags"})
     target, _ = attacked(source)
     with av.open(str(target)) as container:
@@ -190,18 +186,8 @@ def test_codec_quality_and_more_options_reach_the_encoder(tmp_path):
 @pytest.mark.parametrize(
     ("name", "clip", "encoding", "message"),
     [
-        (
-            "odd.avi",
-            {"codec": "mpeg4", "options": MPEG, "width": 159},
-            {},
-            "159×120 px; video.codec=libvpx-vp9",
-        ),
-        (
-            "deep.mkv",
-            {"codec": "ffv1", "pix_fmt": "yuv420p12le"},
-            {},
-            "yuv420p12le .*video.codec=ffv1 would do",
-        ),
+        ("odd.avi", {"codec": "mpeg4", "options": MPEG, "width": 159}, {}, "159×120 px; video.codec=libvpx-vp9"),
+        ("deep.mkv", {"codec": "ffv1", "pix_fmt": "yuv420p12le"}, {}, "yuv420p12le .*video.codec=ffv1 would do"),
         (
             "a.webm",
             {"codec": "libvpx-vp9", "options": VP9},
@@ -232,9 +218,7 @@ def test_two_recordings_that_were_joined_are_refused(tmp_path):
 def test_an_orientation_that_the_container_has_no_place_for_is_said(tmp_path):
     clip = make_clip(tmp_path / "turned.mp4", matrix=(0, 1, -1, 0))
     target = tmp_path / "a.avi"
-    report = attack_video(
-        clip, target, Fixed(CROP), darken, VideoSettings(Encoding(crf=30, preset="ultrafast"))
-    )
+    report = attack_video(clip, target, Fixed(CROP), darken, VideoSettings(Encoding(crf=30, preset="ultrafast")))
     assert report.left_out == ("the orientation (turned by 270°)",)
 
 
@@ -244,9 +228,7 @@ def test_pictures_that_show_the_old_face_are_left_out_and_said(tmp_path):
         streams = [container.add_stream("libx264", rate=25, width=160, height=120) for _ in range(2)]
         for index in range(12):
             for stream in streams:
-                frame = av.VideoFrame.from_ndarray(
-                    np.full((120, 160, 3), 10 * index, np.uint8), format="rgb24"
-                )
+                frame = av.VideoFrame.from_ndarray(np.full((120, 160, 3), 10 * index, np.uint8), format="rgb24")
                 frame.pts = index
                 container.mux(stream.encode(frame))
         for stream in streams:
@@ -262,9 +244,7 @@ def test_hdr_metadata_are_kept_or_said(tmp_path, codec):
     display = "G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,1)"
     options = {"x265-params": f"log-level=none:master-display={display}:max-cll=1000,400"}
     try:
-        clip = make_clip(
-            tmp_path / "hdr.mp4", codec="libx265", pix_fmt="yuv420p10le", options=options, colour=BT2020
-        )
+        clip = make_clip(tmp_path / "hdr.mp4", codec="libx265", pix_fmt="yuv420p10le", options=options, colour=BT2020)
     except (ValueError, av.error.FFmpegError) as error:
         pytest.skip(f"no libx265 here: {error}")
     hdr = ("MASTERING_DISPLAY_METADATA", "CONTENT_LIGHT_LEVEL")

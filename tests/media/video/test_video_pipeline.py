@@ -82,9 +82,7 @@ def squares(draw):
     found = []
     for _ in range(draw(st.integers(0, 4))):
         side = 24 * draw(st.integers(1, 6))
-        found.append(
-            Crop(draw(st.integers(0, FRAME_WIDTH - side)), draw(st.integers(0, FRAME_HEIGHT - side)), side)
-        )
+        found.append(Crop(draw(st.integers(0, FRAME_WIDTH - side)), draw(st.integers(0, FRAME_HEIGHT - side)), side))
     return found
 
 
@@ -118,9 +116,7 @@ def test_a_face_moves_evenly_and_grows_in_steps():
 
 def test_faces_of_one_frame_only_last_half_way():
     first, second = [Crop(0, 0, 48)], [Crop(200, 100, 72)]
-    assert [
-        between(first, second, place, FRAME_HEIGHT, FRAME_WIDTH) for place in (0.25, 0.49, 0.5, 0.75)
-    ] == [
+    assert [between(first, second, place, FRAME_HEIGHT, FRAME_WIDTH) for place in (0.25, 0.49, 0.5, 0.75)] == [
         first,
         first,
         second,
@@ -155,9 +151,7 @@ def items(count: int, packets_after: tuple[int, ...] = ()):
 def test_batches_keep_the_order_and_are_bounded(monkeypatch):
     batches = list(in_batches(items(7, (0, 3, 6)), 3))
     assert [sum(isinstance(item, FrameFaces) for item in batch) for batch in batches] == [3, 3, 1]
-    flat = [
-        item.index if isinstance(item, FrameFaces) else bytes(item) for batch in batches for item in batch
-    ]
+    flat = [item.index if isinstance(item, FrameFaces) else bytes(item) for batch in batches for item in batch]
     assert flat == [0, b"0", 1, 2, 3, b"3", 4, 5, 6, b"6"]
     monkeypatch.setattr(video_pipeline, "BATCH_PIXELS", 2 * HEIGHT * WIDTH)
     assert [len(batch) for batch in in_batches(items(5), 3)] == [2, 2, 1]

@@ -1,0 +1,244 @@
+"""A data set of videos or photos: a name, and a function that lists its files. Faces are found once, and kept."""
+
+import json
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from sr_deepfake.data.extraction.pipeline import extract_faces
+from sr_deepfake.data.extraction.settings import ExtractionSettings, check_settings
+from sr_deepfake.data.extraction.summary import ExtractionSummary
+from sr_deepfake.data.leaks import POLICIES, without_leaks
+from sr_deepfake.data.manifest import (
+    MANIFEST,
+    PRISTINE,
+    VIDEOS,
+    FaceSet,
+    read_manifest,
+    read_videos,
+    videos_of,
+    write_videos,
+)
+from sr_deepfake.data.sources.splits import check_fractions, draw_splits
+from sr_deepfake.system.errors import UserError, choose
+from sr_deepfake.system.files import safe_name, write_json
+
+log = logging.getLogger(__name__)
+
+ORIGIN = "data_set.json"  # next to the manifest: which data set it is of, and where that is
+
+
+class DataSet:
+    """A data set whose files a function lists.
+
+    Args:
+        name: as in `data=<name>`.
+        listing: `listing(root, **options)` → the table of its videos, see `video_table`; those without a split are drawn
+            into splits when faces are read.
+        root: folder (or file) that is listed; None: the faces that were found before.
+        methods: its forgery methods; None: those of the table.
+        crops: folder of the faces; None: one for each root, below `<outputs>/faces`.
+        outputs: where every run writes.
+        settings: of the face extraction; None: the defaults.
+        crop: find faces; false: take the middle of each picture, as large as the settings' `multiple` allows.
+        workers: processes that find faces; None: one a core.
+        device: that finds faces, "auto", "cpu" or "gpu".
+        fractions: of train, val and test, for videos without a split.
+        split_seed: of that draw.
+        leaks: what to do about people and equal pictures in two splits: "warn", "error", or "drop" (the copies in the
+            earlier split); None: nothing, the splits are official.
+        automatic: find faces when they are needed, without `prepare`.
+        make: `make(root, methods, workers, progress)` makes files that are missing; None: they are there.
+        illustration: sentence that tables and figures carry; "": none.
+        **options: of `listing`.
+
+    Raises:
+        UserError: an option makes no sense.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        listing: Callable[..., pd.DataFrame],
+        root: str | None,
+        methods: Sequence[str] | None = None,
+        crops: str | None = None,
+        outputs: str = "outputs",
+        settings: ExtractionSettings | None = None,
+        crop: bool = True,
+        workers: int | None = None,
+        device: str = "cpu",
+        fractions: Sequence[float] = (0.7, 0.15, 0.15),
+        split_seed: int = 0,
+        leaks: str | None = None,
+        automatic: bool = False,
+        make: Callable[..., None] | None = None,
+        illustration: str = "",
+        **options: Any,
+    ) -> None:
+        self.name = name
+        self.listing = listing
+        # Absolute, so that no file's name is taken for an option or a protocol.
+        self.root = None if root is None else Path(root).expanduser().absolute()
+        self._methods = methods
+        label = "-".join(filter(None, [name, str(options.get("compression") or "")]))
+        self.settings = replace(settings or ExtractionSettings(), crop=crop, dataset=label)
+        self.workers = workers
+        self.device = device
+        self.fractions, self.split_seed = check_fractions(fractions), split_seed
+        self.leaks = None if leaks is None else choose(leaks, POLICIES, "data.leaks")
+        self.automatic = automatic
+        self.make = make
+        self.illustration = illustration
+        self.options = options
+        self._kind = "-".join(filter(None, [label, "" if crop else "whole", self.settings.suffix]))
+        faces = Path(outputs).expanduser() / "faces"
+        if crops is not None:
+            self.crops = Path(crops).expanduser()
+        elif self.root is not None:
+            self.crops = faces / f"{self._kind}-{safe_name(self.root.name, str(self.root.resolve()))}"
+        else:
+            self.crops = self._only(faces)
+
+    def _only(self, faces: Path) -> Path:
+        """The folder of this data set's faces, where there is one alone."""
+        found = [
+            file.parent for file in sorted(faces.glob(f"*/{ORIGIN}")) if _origin(file.parent).get("kind") == self._kind
+        ]
+        if len(found) > 1:
+            roots = ", ".join(str(_origin(folder).get("root")) for folder in found)
+            raise UserError(
+                f"data={self.name}: there are faces of {len(found)} folders ({roots}); choose with data.root="
+            )
+        return found[0] if found else faces / self._kind
+
+    @property
+    def methods(self) -> Sequence[str]:
+        """Its forgery methods."""
+        if self._methods is not None:
+            return self._methods
+        return sorted(set(self.videos()["method"]) - {PRISTINE})
+
+    @property
+    def margin(self) -> float | None:
+        """Margin about the face's box, as a part of the box on each side; None where no face is looked for."""
+        return self.settings.margin if self.settings.crop else None
+
+    def videos(self) -> pd.DataFrame:
+        """The table of its videos, as the root has them now, or else as they were when faces were found.
+
+        Raises:
+            UserError: there is neither.
+        """
+        if self.root is not None and self.root.exists():
+            return self.listing(self.root, **self.options)
+        if (self.crops / VIDEOS).is_file():
+            return read_videos(self.crops / VIDEOS)
+        raise self._no_root()
+
+    def prepare(
+        self, methods: Sequence[str] | None = None, shard: tuple[int, int] = (0, 1), progress: bool = True
+    ) -> ExtractionSummary:
+        """Find the faces of the pristine videos and of those of `methods` (default: all), where that is not done yet.
+
+        Args:
+            methods: forgery methods.
+            shard: (i, n): every n-th video from the i-th on.
+            progress: show it.
+
+        Raises:
+            UserError: there is no root, no video or no face.
+        """
+        if self.root is not None and self.make is not None:
+            self.make(self.root, self.chosen(methods), self.workers, progress)
+        if self.root is None or not self.root.exists():
+            raise self._no_root()
+        table = self.listing(self.root, **self.options)
+        chosen = table[table["method"].isin([PRISTINE, *self.chosen(methods)])]
+        self.crops.mkdir(parents=True, exist_ok=True)
+        write_videos(table, self.crops / VIDEOS)
+        write_json(self.crops / ORIGIN, {"kind": self._kind, "root": str(self.root.resolve())})
+        return extract_faces(
+            videos_of(chosen), self.crops, self.settings, self.workers, shard, progress, device=self.device
+        )
+
+    def faces(self, methods: Sequence[str]) -> FaceSet:
+        """The faces of all videos that gave some, in their splits.
+
+        Args:
+            methods: that are needed; where faces are found automatically, those of these are.
+
+        Raises:
+            UserError: there are no faces, or they were found in another folder or with other settings.
+        """
+        self.chosen(methods)
+        if self._finds_faces:
+            self._check_origin()
+            summary = self.prepare(methods)
+            if summary.extracted:
+                log.info("%s", summary.render())
+        self.require_faces()
+        table = self.videos()
+        rows = read_manifest(self.crops, table)
+        with_faces = table[table["video_id"].isin(rows["video_id"])]
+        rows = read_manifest(self.crops, draw_splits(with_faces, self.fractions, self.split_seed))
+        if self.leaks is not None:
+            rows = without_leaks(rows, self.crops, self.leaks)
+        return FaceSet(self.name, self.crops, rows, self.margin)
+
+    def require_faces(self) -> None:
+        """See that faces were found, in this root and with these settings.
+
+        Raises:
+            UserError: they were not; the message names the command that finds them.
+        """
+        if self._finds_faces:
+            return
+        if not (self.crops / MANIFEST).is_file():
+            words = [f"data={self.name}", f"data.root={self.root or '/path/to/it'}"]
+            words += [f"data.{name}={value}" for name, value in self.options.items() if name == "compression"]
+            raise UserError(
+                f"there are no face crops: {self.crops / MANIFEST} is missing. Find them once with "
+                f"`python -m sr_deepfake.prepare {' '.join(words)}`, or name the folder that has them: data.crops=FOLDER"
+            )
+        self._check_origin()
+        check_settings(self.crops, self.settings)
+
+    def chosen(self, methods: Sequence[str] | None) -> Sequence[str]:
+        """The requested methods, or all.
+
+        Raises:
+            UserError: the data set does not have one.
+        """
+        known = self.methods
+        return [choose(method, known, f"data={self.name}: forgery") for method in methods or known]
+
+    @property
+    def _finds_faces(self) -> bool:
+        """Whether faces are found when they are needed."""
+        return self.automatic and self.root is not None and (self.make is not None or self.root.exists())
+
+    def _check_origin(self) -> None:
+        stored = _origin(self.crops).get("root")
+        if self.root is not None and stored is not None and stored != str(self.root.resolve()):
+            raise UserError(
+                f"the faces in {self.crops} were found in {stored}, not in data.root={self.root}; name another folder "
+                "with data.crops=, or leave data.root out to use them"
+            )
+
+    def _no_root(self) -> UserError:
+        if self.root is None:
+            return UserError(f"data={self.name} needs data.root=/path/to/it")
+        return UserError(f"data.root={self.root} does not exist")
+
+
+def _origin(folder: Path) -> dict[str, Any]:
+    try:
+        found = json.loads((folder / ORIGIN).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}

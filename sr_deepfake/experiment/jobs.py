@@ -1,0 +1,169 @@
+"""What became of each job: `job.json` in the folder that Hydra gives it."""
+
+import logging
+import os
+import socket
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from filelock import FileLock, Timeout
+from pydantic import ValidationError
+
+from sr_deepfake.experiment.provenance import METRICS
+from sr_deepfake.system.errors import MissingWeightsError, UserError, last_line
+from sr_deepfake.system.files import replacing
+from sr_deepfake.system.values import Frozen
+
+log = logging.getLogger(__name__)
+
+JOB = "job.json"
+_LOCK = ".job.lock"
+
+State = Literal["missing", "running", "done", "failed", "skipped", "interrupted"]
+
+
+class Job(Frozen):
+    """One job of a program, and what became of it.
+
+    Attributes:
+        program: as in `python -m sr_deepfake.<program>`.
+        overrides: of the command line.
+        state: "missing" (never started), "running", "done", "failed", "skipped" (weights are missing), "interrupted" (its
+            process is gone).
+        since: when it began, in seconds since 1970.
+        seconds: how long it took, once it ended.
+        pid: its process.
+        host: its machine.
+        error: why it failed, in one line.
+        results: folders of its results, relative to the outputs.
+    """
+
+    program: str
+    overrides: tuple[str, ...]
+    state: State = "missing"
+    since: float = 0.0
+    seconds: float = 0.0
+    pid: int = 0
+    host: str = ""
+    error: str = ""
+    results: tuple[str, ...] = ()
+
+    @property
+    def command(self) -> frozenset[str]:
+        """What distinguishes jobs (Hydra's sweeper writes True where `true` was typed)."""
+        words = (word.lower() if word.endswith(("=True", "=False")) else word for word in self.overrides)
+        return frozenset([self.program, *words])
+
+
+@dataclass
+class Outcome:
+    """Reported by a running job.
+
+    Attributes:
+        results: folders of its results.
+    """
+
+    results: list[Path] = field(default_factory=list)
+
+
+@contextmanager
+def running(
+    folder: Path,
+    job: Job,
+    outputs: Path,
+    as_user_error: Callable[[Exception], UserError | None],
+    skip_missing_weights: bool = False,
+) -> Iterator[Outcome]:
+    """Do a job and write how it ended. A job whose process is killed stays "running"; nobody holds its lock then.
+
+    Args:
+        folder: of the job.
+        job: what it is.
+        outputs: where every run writes.
+        as_user_error: error → the same as one that the user can fix, or None.
+        skip_missing_weights: a job whose SR network has no weights here is skipped, and is no error.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    started = job.model_copy(
+        update={"state": "running", "since": time.time(), "pid": os.getpid(), "host": socket.gethostname()}
+    )
+    with FileLock(folder / _LOCK):
+        _write(folder, started)
+        outcome = Outcome()
+        try:
+            yield outcome
+        except Exception as error:
+            known = as_user_error(error)
+            skipped = skip_missing_weights and isinstance(known, MissingWeightsError)
+            try:
+                _write(folder, _ended(started, "skipped" if skipped else "failed", last_line(known or error)))
+            except OSError as unwritable:  # a full disk, say: the first error is the one to report
+                log.error("%s could not be written: %s", folder / JOB, unwritable)
+            if not skipped:
+                raise
+            log.warning("Skipped, as evaluate.skip_missing_weights says: %s", known)
+            return
+        results = tuple(os.path.relpath(result, outputs) for result in outcome.results)
+        _write(folder, _ended(started, "done").model_copy(update={"results": results}))
+
+
+def read_jobs(outputs: Path) -> list[Job]:
+    """The newest job of each command below the outputs, the oldest first; one whose results are gone is left out."""
+    newest: dict[frozenset[str], Job] = {}
+    for path in [*outputs.glob(f"runs/*/*/{JOB}"), *outputs.glob(f"sweeps/*/*/*/{JOB}")]:
+        job = _read(path, outputs)
+        if job is not None and job.since >= newest.get(job.command, job).since:
+            newest[job.command] = job
+    return sorted(newest.values(), key=lambda job: job.since)
+
+
+def select_jobs(jobs: Sequence[Job], overrides: Sequence[str]) -> list[Job]:
+    """The jobs whose command has all of some overrides."""
+    return [job for job in jobs if set(overrides) <= set(job.overrides)]
+
+
+def _read(path: Path, outputs: Path) -> Job | None:
+    try:
+        job = Job.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError):
+        log.warning("%s is not the state of a job, and is ignored.", path)
+        return None
+    if job.state == "running" and not _is_alive(job, path.parent):
+        return job.model_copy(update={"state": "interrupted"})
+    if job.state == "done" and not all((outputs / result / METRICS).is_file() for result in job.results):
+        return None
+    return job
+
+
+def _is_alive(job: Job, folder: Path) -> bool:
+    if job.host == socket.gethostname() and not _is_process(job.pid):
+        return False  # at once, though a process that it started may still hold the lock for seconds
+    try:
+        with FileLock(folder / _LOCK).acquire(timeout=0):
+            return False
+    except (Timeout, PermissionError):  # outputs of somebody else cannot be locked, and are believed
+        return True
+
+
+def _is_process(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _ended(job: Job, state: State, error: str = "") -> Job:
+    seconds = round(time.time() - job.since, 1)
+    return job.model_copy(update={"state": state, "error": error, "seconds": seconds})
+
+
+def _write(folder: Path, job: Job) -> None:
+    with replacing(folder / JOB) as temporary:
+        temporary.write_text(job.model_dump_json(indent=1) + "\n", encoding="utf-8")

@@ -1,0 +1,38 @@
+"""A threshold that the clean validation faces of a detector's own forgery method choose, and that the attack meets."""
+
+import numpy as np
+import pandas as pd
+
+from sr_deepfake.metrics.figures import Threshold
+
+EQUAL = "equal error"
+
+
+def choose_threshold(validation: pd.DataFrame | None, fpr: float | None = None) -> Threshold:
+    """The threshold that a detector's clean validation scores suggest.
+
+    Args:
+        validation: `label` and `score` of the faces; None: there are none.
+        fpr: the requested false positive rate: the smallest threshold with at most this one is chosen. None: the
+            threshold where FNR and FPR are closest to each other.
+
+    Returns:
+        A face counts as fake above its `value`, which is halfway between two scores of faces; None without faces of both
+        classes.
+
+    Example:
+        >>> faces = pd.DataFrame({"label": [0, 0, 1, 1], "score": [0.1, 0.2, 0.4, 0.9]})
+        >>> round(choose_threshold(faces).value, 3), round(choose_threshold(faces, fpr=0.5).value, 3)
+        (0.3, 0.15)
+    """
+    rule = EQUAL if fpr is None else f"FPR {fpr:g}"
+    if validation is None or validation["label"].nunique() < 2:
+        return Threshold(value=None, rule=rule, faces=0)
+    label, score = validation["label"].to_numpy(), validation["score"].to_numpy(dtype=np.float64)
+    scores = np.unique(score)
+    candidates = np.concatenate([[scores[0] / 2], (scores[1:] + scores[:-1]) / 2, [(scores[-1] + 1) / 2]])
+    fakes, pristine = np.sort(score[label == 1]), np.sort(score[label == 0])
+    fnr = np.searchsorted(fakes, candidates, side="right") / len(fakes)
+    fp = 1 - np.searchsorted(pristine, candidates, side="right") / len(pristine)
+    chosen = candidates[fp <= fpr + 1e-12].min() if fpr is not None else candidates[np.abs(fnr - fp).argmin()]
+    return Threshold(value=float(chosen), rule=rule, faces=len(label))

@@ -1,0 +1,233 @@
+"""Tables and figures of the experiments that the paper left open, where their runs exist: a pivot and a plot each."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from sr_deepfake.experiment.results import UNDEFENDED, Result
+from sr_deepfake.metrics.setups import run_metrics
+from sr_deepfake.reporting.figures.style import COLOURS, GREYS, LINES, MARKERS, ReportFigure, drawn, file_name
+from sr_deepfake.reporting.grid import ReportGrid, newest_first
+from sr_deepfake.reporting.numbers import UNDEFINED, show
+from sr_deepfake.reporting.published import METHODS, model_name
+from sr_deepfake.reporting.table import ReportTable
+from sr_deepfake.reporting.tables import bootstrapped, caption
+
+Part = tuple[ReportTable, ReportFigure]
+METRICS = ("fnr", "fpr", "auc")
+BINS = 4  # quantiles of the face's side
+RESAMPLES = 500  # of each bin
+_SHORT = {"Deepfakes": "DF", "Face2Face": "F2F", "FaceSwap": "FS", "FaceShifter": "FSh", "NeuralTextures": "NT"}
+
+
+def experiment_parts(results: Sequence[Result], grid: ReportGrid) -> list[Part]:
+    """The experiments that some results of the grid's data set and protocol belong to.
+
+    Args:
+        results: all of them.
+        grid: of the report.
+    """
+    known = _newest([result for result in results if result.run.fits(grid.data, grid.protocol)])
+    attacked = [result for result in known if result.is_attacked and result.run.test_side is None]
+    parts = [_resolution(grid), _networks(attacked, grid), _defence(attacked, grid), *_transfer(attacked, grid)]
+    return [part for part in parts if part is not None]
+
+
+def _newest(results: Sequence[Result]) -> list[Result]:
+    """The newest of results that differ only in date and seed."""
+    found: dict[Any, Result] = {}
+    for result in sorted(results, key=newest_first):
+        run = result.run
+        found.setdefault((run.model, run.trained_on, run.forgery, run.attack.name, run.defence, run.test_side), result)
+    return sorted(found.values(), key=lambda result: result.name)
+
+
+def _row(result: Result) -> dict[str, Any]:
+    """The labels of a result, and its rates as fractions."""
+    run = result.run
+    row: dict[str, Any] = {
+        "Model": model_name(run.model), "Trained on": run.trained_on, "Tested on": run.forgery, "Defence": run.defence,
+        "Attack": run.attack.kind_and_strength, "Network": run.attack.network, "K": str(run.attack.scale), "result": result,
+        "In training": UNDEFINED if run.defence == UNDEFENDED else "yes" if run.defence_attack == run.attack.name else "no",
+        "SSIM": result.metrics.value("similarity/fake", "ssim"),
+    }  # fmt: skip
+    for metric in METRICS:
+        row |= {f"{metric} {setup}": result.metrics.value(setup, metric) for setup in ("clean", "both")}
+    return row
+
+
+def _summary(
+    name: str,
+    title: str,
+    frame: pd.DataFrame,
+    labels: list[str],
+    draw: Callable[[Figure, pd.DataFrame], None],
+    grid: ReportGrid,
+    remark: str,
+    height: float = 2.6,
+) -> Part:
+    rows = []
+    for _, row in frame.iterrows():
+        cells = []
+        for metric in METRICS:
+            clean, attacked = (row["result"].metrics.figure(setup, metric) for setup in ("clean", "both"))
+            cells += [
+                show(clean.value),
+                show(attacked.value),
+                show(attacked.change, "points", attacked.change_interval),
+            ]
+        rows.append([*(show(row[label], "") if label == "SSIM" else str(row[label]) for label in labels), *cells])
+    words = [f"{metric.upper()} {word}" for metric in METRICS for word in ("clean", "attacked", "change")]
+    table = ReportTable(
+        name=name,
+        title=title,
+        columns=[*labels, *words],
+        rows=rows,
+        caption=caption(grid, f"Rates in %, changes in points, all faces attacked. {bootstrapped(grid)}"),
+        text_columns=len(labels) - labels.count("SSIM"),
+        remarks=[remark] if remark else [],
+    )
+    numbers = frame.astype({f"{metric} {setup}": float for metric in METRICS for setup in ("clean", "both")})
+    return table, ReportFigure(name, title, remark, drawn(lambda figure: draw(figure, numbers), height=height))
+
+
+def _resolution(grid: ReportGrid) -> Part | None:
+    """Success by the face's side: all detectors of the grid together, in quantiles of the side."""
+    tables = [
+        result.predictions.assign(face_id=f"{number}/" + result.predictions["face_id"])
+        for number, result in enumerate(grid.results)
+    ]
+    faces = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame({"side": []})
+    if faces["side"].nunique() < 2:
+        return None
+    edges = np.unique(np.quantile(faces["side"], np.arange(1, BINS + 1) / BINS, method="inverted_cdf")).astype(int)
+    rows = []
+    for low, high in zip([0, *edges[:-1]], edges, strict=True):
+        chosen = faces[(faces["side"] > low) & (faces["side"] <= high)]
+        result = replace(grid.results[0], metrics=run_metrics(chosen, resamples=RESAMPLES))
+        side = f"≤ {high}" if not low else f"> {low}" if high == edges[-1] else f"{low + 1}–{high}"
+        counts = result.metrics.counts
+        rows.append({**_row(result), "Side (px)": side, "Pristine": str(counts.pristine), "Fake": str(counts.fake)})
+
+    def draw(figure: Figure, frame: pd.DataFrame) -> None:
+        for panel, metric in zip(figure.subplots(2, 1, sharex=True), ("fnr", "fpr"), strict=True):
+            for number, (setup, word) in enumerate((("clean", "clean"), ("both", "attacked"))):
+                panel.plot(
+                    frame["Side (px)"], frame[f"{metric} {setup}"] * 100, linestyle=LINES[number],
+                    marker=MARKERS[number], color=GREYS[number], label=word,
+                )  # fmt: skip
+            panel.set(ylabel=f"{metric.upper()} (%)", ylim=(0, None))
+        panel.set_xlabel("side of the face (px)")
+        figure.legend(*panel.get_legend_handles_labels(), loc="outside upper center", ncols=2, frameon=False)
+
+    title = f"Success of {grid.attack} by the face's side"
+    remark = "All detectors of the grid together; bins by quantiles of the side."
+    labels = ["Side (px)", "Pristine", "Fake"]
+    return _summary("resolution", title, pd.DataFrame(rows), labels, draw, grid, remark, height=3.0)
+
+
+def _networks(attacked: Sequence[Result], grid: ReportGrid) -> Part | None:
+    """Several networks, and interpolation in their place: FNR against SSIM."""
+    found = [result for result in attacked if result.run.is_plain and result.run.attack.network]
+    if len({result.run.attack.network for result in found}) < 2:
+        return None
+    frame = pd.DataFrame(map(_row, found)).sort_values(["Network", "K", "Model", "Tested on"])
+
+    def draw(figure: Figure, frame: pd.DataFrame) -> None:
+        axes = figure.subplots()
+        means = frame.astype({"SSIM": float}).groupby(["Network", "K"])[["SSIM", "fnr both"]].mean().reset_index()
+        for number, (network, points) in enumerate(means.groupby("Network")):
+            style: Any = {"linestyle": LINES[number % 4], "marker": MARKERS[number % 8], "color": GREYS[number % 4]}
+            axes.plot(points["SSIM"], points["fnr both"] * 100, label=str(network), **style)
+            for _, point in points.iterrows():
+                axes.annotate(
+                    f"×{point['K']}", (point["SSIM"], point["fnr both"] * 100), (2, 3), textcoords="offset points"
+                )
+        axes.axhline(frame["fnr clean"].mean() * 100, color="0.7", linewidth=0.8, label="clean", zorder=0)
+        axes.set(xlabel="SSIM of attacked fakes", ylabel="FNR (%)", ylim=(0, None))
+        figure.legend(loc="outside upper center", ncols=4, frameon=False)
+
+    remark = "The figure shows means over detectors. bicubic and lanczos are the controls: the same scaling without a network."
+    labels = ["Network", "K", "Model", "Tested on", "SSIM"]
+    return _summary(
+        "sr_models", "Networks and interpolation in the attack", frame, labels, draw, grid, remark, height=2.4
+    )
+
+
+def _defence(attacked: Sequence[Result], grid: ReportGrid) -> Part | None:
+    """Defended and undefended detectors, under attacks that were in the training and others."""
+    defended = [result for result in attacked if result.run.defence != UNDEFENDED]
+    pairs = {(result.run.model, result.run.trained_on) for result in defended}
+    attacks = {result.run.attack.name for result in defended}
+    found = [
+        result
+        for result in attacked
+        if (result.run.model, result.run.trained_on) in pairs
+        and result.run.trained_on == result.run.forgery
+        and result.run.attack.name in attacks
+    ]
+    if not defended:
+        return None
+    frame = pd.DataFrame(map(_row, found)).sort_values(["Model", "Tested on", "Attack", "Defence"])
+
+    def draw(figure: Figure, frame: pd.DataFrame) -> None:
+        for panel, metric in zip(figure.subplots(2, 1, sharex=True), ("fnr", "fpr"), strict=True):
+            wide = frame.pivot_table(index="Attack", columns="Defence", values=f"{metric} both") * 100
+            wide.insert(0, "clean, none", frame[frame["Defence"] == UNDEFENDED][f"{metric} clean"].mean() * 100)
+            wide.plot.bar(ax=panel, legend=False, rot=0, color=list(COLOURS), edgecolor="black", linewidth=0.5)
+            panel.set(ylabel=f"{metric.upper()} (%)", xlabel="")
+        figure.legend(*panel.get_legend_handles_labels(), loc="outside upper center", ncols=3, frameon=False)
+
+    remark = (
+        "Defence: what a training face is replaced by, and with which probability p. Validation faces, which choose the epoch, "
+        "are not attacked. In training: whether the defended detector was trained on this attack. The figure shows means."
+    )
+    labels = ["Model", "Tested on", "Defence", "Attack", "In training"]
+    return _summary(
+        "defence", "Attacked faces in the training as a defence", frame, labels, draw, grid, remark, height=2.8
+    )
+
+
+def _transfer(attacked: Sequence[Result], grid: ReportGrid) -> list[Part]:
+    """Detectors of one method on the fakes of another: for each model and attack a matrix of AUC and FNR."""
+    own = [r for r in attacked if r.run.defence == UNDEFENDED and not r.run.is_external and not r.run.crosses_data]
+    parts = []
+    for model, attack in dict.fromkeys((result.run.model, result.run.attack.name) for result in own):
+        found = [r for r in own if (r.run.model, r.run.attack.name) == (model, attack)]
+        if all(result.run.trained_on == result.run.forgery for result in found):
+            continue
+        found.sort(key=lambda result: (_order(result.run.trained_on), _order(result.run.forgery)))
+        frame = pd.DataFrame(map(_row, found))
+        title = f"Transfer between forgery methods: {model_name(model)}, attack {attack}"
+        remark = "A detector of one method (trained on) meets the fakes of another (tested on) among pristine faces."
+        name = file_name(f"transfer_{model}_{attack}")
+        parts.append(_summary(name, title, frame, ["Trained on", "Tested on"], _matrices, grid, remark, height=3.4))
+    return parts
+
+
+def _matrices(figure: Figure, frame: pd.DataFrame) -> None:
+    panels: Any = figure.subplots(2, 2, sharex=True, sharey=True)
+    order = [sorted(set(frame[name]), key=_order) for name in ("Trained on", "Tested on")]
+    for panel, (metric, setup) in zip(
+        panels.flat, ((m, s) for m in ("auc", "fnr") for s in ("clean", "both")), strict=True
+    ):
+        wide = frame.pivot_table(index="Trained on", columns="Tested on", values=f"{metric} {setup}", dropna=False)
+        values = wide.reindex(index=order[0], columns=order[1]).to_numpy(dtype=float) * 100
+        panel.imshow(values, cmap="Greys", vmin=0, vmax=130)  # the darkest grey still shows its frame
+        for (row, column), value in np.ndenumerate(values):
+            text = UNDEFINED if np.isnan(value) else f"{value:.0f}"
+            panel.text(column, row, text, ha="center", va="center", color="white" if value > 70 else "black")
+        panel.set_title(f"{metric.upper()}, {'clean' if setup == 'clean' else 'attacked'} (%)")
+        panel.set_xticks(range(len(order[1])), [_SHORT.get(method, method[:4]) for method in order[1]])
+        panel.set_yticks(range(len(order[0])), [_SHORT.get(method, method[:4]) for method in order[0]])
+        panel.tick_params(length=0)
+    figure.supxlabel("tested on")
+    figure.supylabel("trained on")
+
+
+def _order(method: str) -> tuple[int, str]:
+    return METHODS.index(method) if method in METHODS else len(METHODS), method

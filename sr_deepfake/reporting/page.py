@@ -1,0 +1,255 @@
+"""The report as one HTML page: a single file that opens without a network and asks for nothing beyond itself.
+
+Everything is in the file: style, script, figures and faces. A Content-Security-Policy forbids all else, down to any script or
+style but the page's own two, by their hashes. Names of runs, models and files go through Jinja2's autoescape and are text
+wherever they are shown.
+"""
+
+import base64
+import hashlib
+import io
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+from PIL import Image
+
+from sr_deepfake.experiment.results import UNDEFENDED, Result
+from sr_deepfake.metrics.figures import Figure
+from sr_deepfake.reporting.examples import AMPLIFIED, Picture
+from sr_deepfake.reporting.grid import Entry, ReportGrid
+from sr_deepfake.reporting.numbers import HEADINGS, UNDEFINED, show
+from sr_deepfake.reporting.report import Report
+from sr_deepfake.reporting.words import changed, clean_of, harm
+from sr_deepfake.system.files import replacing
+
+STEPS = 5  # of colour, to either side of no change
+_FULL = (
+    0.05  # a change as large as this has the strongest colour, so that a grid of small changes does not look alarming
+)
+VIEWS = {
+    ("fnr", "both"): "Missed fakes (FNR)",
+    ("fpr", "both"): "False alarms (FPR)",
+    ("auc", "both"): "AUC, all faces attacked",
+    ("auc", "fake"): "AUC, only fakes attacked",
+}
+TILES = {
+    "fnr": "Missed fakes (FNR), largest rise",
+    "fpr": "False alarms (FPR), largest rise",
+    "auc": "AUC, largest fall",
+}
+QUALITY = 80  # of WebP
+_TOP = 6  # examples that are shown first
+_SVG_LIMIT = 300_000  # bytes above which a figure's PNG is taken, if that is smaller
+_NUMBER = re.compile(r"[+\-−]?\d+(?:,\d{3})*(?:\.\d+)?")
+_PARTS = Path(__file__).parent
+
+
+def write_page(path: Path, report: Report, figures: Mapping[str, tuple[Path, Path]]) -> None:
+    """Write a report as one HTML page, whole or not at all.
+
+    Args:
+        path: the file.
+        report: what it shows.
+        figures: PNG and SVG of each figure, by its name.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    with replacing(path) as temporary:
+        # A file's name may hold bytes that are no text; they are shown as question marks.
+        temporary.write_bytes(render_page(report, figures).encode("utf-8", "replace"))
+
+
+def render_page(report: Report, figures: Mapping[str, tuple[Path, Path]]) -> str:
+    """Return the page's HTML."""
+    style, script = ((_PARTS / name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
+    environment = Environment(
+        loader=FileSystemLoader(_PARTS),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    moved = sorted((example.change for example in report.examples), reverse=True)[:_TOP]
+    return environment.get_template("page.html.j2").render(
+        report=report,
+        grid=report.grid,
+        views=[_view(report.grid, metric, setup, label) for (metric, setup), label in VIEWS.items()],
+        tiles=[tile for metric, label in TILES.items() if (tile := _tile(report.grid, metric, label))],
+        ids={result.folder: f"result-{index}" for index, result in enumerate(report.results, 1)},
+        top=moved[-1] if moved else 0.0,
+        detectors=list(dict.fromkeys(example.entry.name for example in report.examples)),
+        amplified=AMPLIFIED,
+        quality=QUALITY,
+        undefined=UNDEFINED,
+        headings=HEADINGS,
+        show=show,
+        webp=webp,
+        title=_title,
+        facts=_facts,
+        sort_value=sort_value,
+        picture=lambda figure: _picture(*figures[figure.name]),
+        to_json=lambda value: json.dumps(value, indent=2, ensure_ascii=False),
+        style=Markup(style),
+        script=Markup(script),
+        policy=_policy(style, script),
+    )
+
+
+def colour(figure: Figure, metric: str, full: float) -> str:
+    """The style sheet's class for a change, by how far it is from none: "worse1" to "worse5", "better1" to "better5", "same".
+
+    Args:
+        figure: with a change.
+        metric: of it.
+        full: the size of a change that has the strongest colour.
+
+    Example:
+        >>> [colour(Figure(change=change), "fnr", 0.10) for change in (-0.10, 0.0004, 0.011, 0.02, 0.10)]
+        ['better5', 'same', 'worse1', 'worse1', 'worse5']
+    """
+    size = harm(metric, figure)
+    if abs(size) < 0.0005:  # shown as 0.0
+        return "same"
+    # Less the last digits: 0.06 / 0.1 × 5 is a little above 3.
+    step = min(STEPS, int(-(-round(abs(size) / full * STEPS, 6) // 1)))
+    return f"{'worse' if size > 0 else 'better'}{step}"
+
+
+def sort_value(cell: str) -> float | None:
+    """The first number in a cell's text, by which a table is sorted; None where it has none.
+
+    Example:
+        >>> sort_value("−5.0 [−11.7, −1.7]"), sort_value("1,024"), sort_value("–")
+        (-5.0, 1024.0, None)
+    """
+    found = _NUMBER.search(cell)
+    return float(found[0].replace("−", "-").replace(",", "")) if found else None
+
+
+def webp(picture: Picture) -> str:
+    """A picture as a data URI."""
+    content = io.BytesIO()
+    Image.fromarray(picture).save(content, "WEBP", quality=QUALITY, method=4)
+    return _data_uri("image/webp", content.getvalue())
+
+
+def _view(grid: ReportGrid, metric: str, setup: str, label: str) -> dict[str, Any]:
+    """The heat map of one figure: for each model its squares, and the legend's colours."""
+    found = changed(grid, metric, setup)
+    full = max([_FULL, *(abs(figure.change or 0.0) for _, figure in found)])
+    rows = {
+        model: [_square(entry, metric, setup, full) for entry in grid.entries if entry.model == model]
+        for model in grid.models
+    }
+    sizes = [(step, f"{100 * full * step / STEPS:.1f}") for step in range(1, STEPS + 1)]
+    legend = [
+        *((f"better{step}", size) for step, size in reversed(sizes)),
+        ("same", "0"),
+        *((f"worse{step}", size) for step, size in sizes),
+    ]
+    return {"key": f"{metric} {setup}", "label": label, "rows": rows, "legend": legend}
+
+
+def _square(entry: Entry, metric: str, setup: str, full: float) -> dict[str, Any]:
+    figure = entry.figure(setup, metric)
+    if figure.change is None:
+        return {
+            "colour": "missing",
+            "change": "",
+            "detail": "undefined" if entry.is_attacked else "missing",
+            "interval": "",
+        }
+    return {
+        "colour": colour(figure, metric, full),
+        "change": show(figure.change, "points"),
+        "detail": f"{show(clean_of(figure))} → {show(figure.value)}",
+        "interval": show(figure.change, "points", figure.change_interval).partition(" ")[2],
+        "sure": figure.excludes_zero,
+        "folder": entry.result.folder if entry.result else None,
+    }
+
+
+def _tile(grid: ReportGrid, metric: str, label: str) -> dict[str, str] | None:
+    """The change of a figure that is worst for a detector."""
+    found = changed(grid, metric)
+    if not found:
+        return None
+    entry, figure = max(found, key=lambda pair: harm(metric, pair[1]))
+    if harm(metric, figure) <= 0:
+        return {"label": label, "value": "none", "detail": "No detector got worse.", "where": ""}
+    interval = show(figure.change, "points", figure.change_interval).partition(" ")[2]
+    detail = f"{show(clean_of(figure))} → {show(figure.value)} %{'; 95 % interval ' + interval if interval else ''}"
+    return {"label": label, "value": show(figure.change, "points"), "detail": detail, "where": entry.name}
+
+
+def _title(result: Result) -> str:
+    run = result.run
+    method = f"{run.forgery} (external)" if run.is_external else run.trained_on
+    if not run.is_external and run.forgery != run.trained_on:
+        method += f", tested on {run.forgery}"
+    defended = "" if run.defence == UNDEFENDED else f", defence {run.defence}"
+    return f"{run.model} on {method}{defended}, attack {run.attack.name}"
+
+
+def _facts(result: Result) -> dict[str, str]:
+    """The known facts of a run; unknown ones are left out."""
+    run, provenance, counts, drawn = (result.run, result.provenance, result.metrics.counts, result.metrics.bootstrap)
+    git = provenance.get("git") if isinstance(provenance.get("git"), Mapping) else {}
+    commit = str(git.get("commit", "")) + (", with uncommitted changes" if git.get("changed") else "")  # type: ignore[union-attr]
+    known: dict[str, Any] = {
+        "Faces": f"{counts.faces:,} of {counts.videos:,} videos in {counts.clusters:,} clusters: {counts.pristine:,} pristine, "
+        f"{counts.fake:,} fake",
+        "Data, protocol": f"{run.data}, {run.protocol}{' (illustration only)' if run.illustration else ''}",
+        "Results": result.folder,
+        "Detector": run.detector,
+        "Weights' hash": run.weights,
+        "Attack's fingerprint": run.attack.digest,
+        "Test faces' fingerprint": run.test_faces,
+        "Intervals": f"95 %, {drawn.resamples:,} resamples of {drawn.unit}s, seed {drawn.seed}",
+        "Threshold": None
+        if result.metrics.threshold.value is None
+        else f"{result.metrics.threshold.value:.3f} ({result.metrics.threshold.rule})",
+        "Git commit": commit,
+        "Started": result.started,
+        "Took": f"{provenance['seconds']:,} s" if isinstance(provenance.get("seconds"), int | float) else None,
+        "Device": provenance.get("device"),
+        "Platform": provenance.get("platform"),
+        "Python": provenance.get("python"),
+    }
+    return {name: str(value) for name, value in known.items() if value}
+
+
+def _picture(png: Path, svg: Path) -> str:
+    """A figure as a data URI: text stays text in an SVG, but thousands of points are cheaper as pixels."""
+    drawing, pixels = svg.read_bytes(), png.read_bytes()
+    if len(drawing) > max(_SVG_LIMIT, len(pixels)):
+        return _data_uri("image/png", pixels)
+    return _data_uri("image/svg+xml", drawing)
+
+
+def _data_uri(kind: str, content: bytes) -> str:
+    return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"
+
+
+def _policy(style: str, script: str) -> str:
+    """The Content-Security-Policy: nothing but pictures in the page itself, its one style and its one script."""
+    allowed = {
+        "default-src": "'none'",
+        "img-src": "data:",
+        "style-src": _hash(style),
+        "script-src": _hash(script),
+        "base-uri": "'none'",
+        "form-action": "'none'",
+    }
+    return "; ".join(f"{name} {source}" for name, source in allowed.items())
+
+
+def _hash(content: str) -> str:
+    digest = base64.b64encode(hashlib.sha256(content.encode("utf-8")).digest()).decode("ascii")
+    return f"'sha256-{digest}'"

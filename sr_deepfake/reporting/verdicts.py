@@ -1,0 +1,183 @@
+"""The paper's own sentences, judged by these results: holds, does not hold, cannot be said."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from sr_deepfake.experiment.results import Result
+from sr_deepfake.metrics.classification import THRESHOLD, Array
+from sr_deepfake.metrics.clusters import Clusters
+from sr_deepfake.metrics.intervals import percentile_interval
+from sr_deepfake.metrics.setups import RESAMPLES, SEED
+from sr_deepfake.reporting.grid import Entry, ReportGrid
+from sr_deepfake.reporting.numbers import UNDEFINED, show
+from sr_deepfake.reporting.published import CORRELATION, METHODS, MODELS, PRISTINE, published_similarity
+from sr_deepfake.reporting.table import ReportTable, Row
+from sr_deepfake.reporting.tables import caption, similarity_of
+
+HOLDS, FAILS, UNKNOWN = "holds", "does not hold", "cannot be said"
+CORRELATION_SIDE = 224  # px of the published correlation's faces
+# Section 5.1: the largest rises (with their detector, from tables 1 and 2), and the methods that rise most.
+LARGEST = {"fnr": (0.187, "Resnet50 on FaceShifter"), "fpr": (0.144, "XceptionNet on NeuralTextures")}
+MOST = {"fnr": ("Face2Face", "FaceSwap", "FaceShifter"), "fpr": ("Deepfakes", "NeuralTextures")}
+_LABEL = {"fnr": 1, "fpr": 0}
+_SSIM = (0.965, 0.975)  # what rounds to "around 0.97"
+
+
+def verdict_table(
+    grid: ReportGrid, correlated: Sequence[Result], labels: Sequence[str] = (), prefix: str = ""
+) -> ReportTable:
+    """One row a sentence of the paper: what these results say of it, with the interval that decides.
+
+    A sentence about the whole grid (three models, five methods) cannot be judged by a part of it.
+
+    Args:
+        grid: the user's own figures.
+        correlated: results of `experiment=correlation`.
+        labels: sentences about the comparison.
+        prefix: of the title.
+    """
+    rows: list[Row] = [
+        *(_largest(grid, metric) for metric in LARGEST),
+        *(_most(grid, metric) for metric in MOST),
+        *(_always_falls(grid, metric) for metric in ("accuracy", "auc")),
+        _similar(grid),
+        _uncorrelated(correlated),
+    ]
+    return ReportTable(
+        name="verdicts_paper",
+        title=f"{prefix}The paper's sentences",
+        columns=["The paper says", "Here", "Verdict"],
+        rows=rows,
+        caption=caption(grid, "Judged by 95 % intervals; changes are in points, all faces attacked."),
+        text_columns=3,
+        remarks=[
+            "A published number holds where it is within the interval; a sentence holds where the whole interval agrees, and "
+            "does not hold where the whole interval disagrees. The paper writes per cent where it means points. Exceptions in "
+            "its own tables: XceptionNet on NeuralTextures, whose FNR falls from 13.1 to 9.8, and whose accuracy (89.8 to "
+            "91.5) and AUC (95.9 to 96.5) rise where fakes alone are attacked.",
+            *labels,
+        ],
+    )
+
+
+def judge(interval: tuple[float, float] | None, low: float, high: float) -> str:
+    """Whether an interval is within a range (holds), outside it (does not hold), or neither (cannot be said).
+
+    Example:
+        >>> judge((0.01, 0.05), -0.1, 0.1), judge((0.2, 0.3), -0.1, 0.1), judge((0.05, 0.2), -0.1, 0.1)
+        ('holds', 'does not hold', 'cannot be said')
+    """
+    if interval is None:
+        return UNKNOWN
+    if low <= interval[0] and interval[1] <= high:
+        return HOLDS
+    return FAILS if interval[1] < low or interval[0] > high else UNKNOWN
+
+
+def _is_whole(grid: ReportGrid) -> bool:
+    found = {(entry.model, entry.method) for entry in grid.attacked}
+    return {(model, method) for model in MODELS for method in METHODS} <= found
+
+
+def _papers(grid: ReportGrid) -> list[Entry]:
+    return [entry for entry in grid.attacked if entry.method in METHODS]
+
+
+def _largest(grid: ReportGrid, metric: str) -> Row:
+    value, where = LARGEST[metric]
+    sentence = f"{metric.upper()} rises by up to {show(value, 'points')} points ({where})"
+    known = [entry for entry in _papers(grid) if entry.figure("both", metric).change is not None]
+    if not known:
+        return [sentence, UNDEFINED, UNKNOWN]
+    worst = max(known, key=lambda entry: entry.figure("both", metric).change or 0.0)
+    figure = worst.figure("both", metric)
+    here = f"{show(figure.change, 'points', figure.change_interval)} ({worst.name})"
+    around = figure.change_interval
+    verdict = UNKNOWN if around is None else HOLDS if around[0] <= value <= around[1] else FAILS
+    return [sentence, here, verdict if _is_whole(grid) else UNKNOWN]
+
+
+def _most(grid: ReportGrid, metric: str) -> Row:
+    """Whether the named methods rise more, in the mean over models, than the others do: the smallest against the largest."""
+    sentence = f"{metric.upper()} rises most for {', '.join(MOST[metric])}"
+    entries = _papers(grid)
+    changes = _resampled_changes(entries, metric)
+    if not _is_whole(grid) or changes is None:
+        return [sentence, UNDEFINED, UNKNOWN]
+    of_method = {
+        method: np.mean([values for entry, values in changes.items() if entry[1] == method], axis=0)
+        for method in METHODS
+    }
+    named = np.min([of_method[method] for method in MOST[metric]], axis=0)
+    others = np.max([of_method[method] for method in METHODS if method not in MOST[metric]], axis=0)
+    gap = named - others  # the first value is of the faces as they are
+    interval = percentile_interval(gap[1:])
+    here = f"least of these less most of the others: {show(float(gap[0]), 'points', interval)}"
+    return [sentence, here, judge(interval, 0, 1)]
+
+
+def _resampled_changes(entries: Sequence[Entry], metric: str) -> Mapping[tuple[str, str], Array] | None:
+    """Changes of a rate as they are and in each resample, drawn alike for all; None where clusters differ."""
+    found: dict[tuple[str, str], Array] = {}
+    names: list[str] | None = None
+    for entry in entries:
+        seeds = () if entry.result is None else entry.result.seeds or (entry.result,)
+        parts = []
+        for seed in seeds:
+            table = seed.predictions
+            own = sorted(table["cluster"].unique())
+            names = own if names is None else names
+            clusters = Clusters.of(table)
+            if own != names or clusters.way != "cluster":
+                return None
+            chosen = (table["label"] == _LABEL[metric]).to_numpy()
+            wrong = [(table[name] > THRESHOLD).to_numpy() != _LABEL[metric] for name in ("score", "score_attacked")]
+            change = wrong[1].astype(float) - wrong[0]
+            sums = np.stack([np.bincount(clusters.units, part, len(own)) for part in (chosen * change, chosen * 1.0)])
+            drawn = np.concatenate([np.ones((1, len(own))), *clusters.draw(RESAMPLES, SEED)])
+            total, count = np.einsum("rc,mc->mr", drawn, sums)
+            parts.append(total / count)
+        found[entry.model, entry.method] = np.mean(parts, axis=0)
+    return found
+
+
+def _always_falls(grid: ReportGrid, metric: str) -> Row:
+    sentence = f"{'AUC' if metric == 'auc' else 'Accuracy'} always falls"
+    figures = [(entry, entry.figure("both", metric)) for entry in _papers(grid)]
+    known = [(entry, figure) for entry, figure in figures if figure.change is not None]
+    if not known:
+        return [sentence, UNDEFINED, UNKNOWN]
+    least, figure = max(known, key=lambda pair: pair[1].change or 0.0)
+    verdicts = [judge(each.change_interval, -1, 0) for _, each in known]
+    verdict = FAILS if FAILS in verdicts else HOLDS if set(verdicts) == {HOLDS} and _is_whole(grid) else UNKNOWN
+    fell = sum(verdict == HOLDS for verdict in verdicts)
+    here = f"falls in {fell} of {len(known)}; least: {show(figure.change, 'points', figure.change_interval)} ({least.name})"
+    return [sentence, here, verdict]
+
+
+def _similar(grid: ReportGrid) -> Row:
+    published = [ssim for ssim, _ in published_similarity().values()]
+    sentence = f"SSIM is around 0.97 ({min(published):.3f} to {max(published):.3f})"
+    found = {name: figures["ssim_224"] for name, figures in similarity_of(grid).items() if "ssim_224" in figures}
+    verdicts = [judge(figure.interval, *_SSIM) for figure in found.values()]
+    if not found:
+        return [sentence, UNDEFINED, UNKNOWN]
+    here = "; ".join(f"{name} {show(figure.value, '', figure.interval)}" for name, figure in found.items())
+    whole = {PRISTINE, *METHODS} <= set(found)
+    verdict = FAILS if FAILS in verdicts else HOLDS if set(verdicts) == {HOLDS} and whole else UNKNOWN
+    return [sentence, f"at 224 px: {here}", verdict]
+
+
+def _uncorrelated(results: Sequence[Result]) -> Row:
+    sentence = f"|r| of SSIM and change of score is below {CORRELATION:g}"
+    if not results:
+        return [sentence, "no results of experiment=correlation", UNKNOWN]
+    figures = [(result, result.metrics.figure("correlation", "ssim_pearson")) for result in results]
+    verdicts = [judge(figure.interval, -CORRELATION, CORRELATION) for _, figure in figures]
+    verdict = FAILS if FAILS in verdicts else HOLDS if set(verdicts) == {HOLDS} else UNKNOWN
+    here = "; ".join(
+        f"{result.run.model} on {result.run.forgery} {show(figure.value, 'r', figure.interval)}"
+        for result, figure in figures
+    )
+    return [sentence, f"r: {here}", verdict]

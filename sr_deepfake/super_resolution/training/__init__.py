@@ -1,1 +1,0 @@
-"""Training a super-resolution network on photos."""

@@ -1,0 +1,239 @@
+"""A data set: its files are listed by a function, its faces are found once and kept."""
+
+import shutil
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+from video_files import clips, frames_of
+
+from sr_deepfake.data.extraction import face_search
+from sr_deepfake.data.extraction.settings import ExtractionSettings
+from sr_deepfake.data.manifest import VIDEOS, read_manifest
+from sr_deepfake.data.sources import folder, listing
+from sr_deepfake.data.sources.data_set import DataSet
+from sr_deepfake.system.errors import UserError
+
+SETTINGS = ExtractionSettings(frames=2)
+SPLITS = ("train", "val", "test")
+
+
+def photo(path: Path, image: np.ndarray) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    done, content = cv2.imencode(path.suffix, image[:, :, ::-1])
+    assert done
+    path.write_bytes(content.tobytes())
+
+
+def person(number: int) -> np.ndarray:
+    """One frame of a person, with a border that is not square."""
+    return cv2.copyMakeBorder(frames_of(clips()[number])[0], 10, 25, 40, 17, cv2.BORDER_REFLECT)
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory) -> Path:
+    """For each split and class a photo, and a clip in train."""
+    made = tmp_path_factory.mktemp("root")
+    for place, (split, kind) in enumerate((split, kind) for split in SPLITS for kind in ("real", "fake")):
+        photo(made / split / kind / "photo 1.png", person(place))
+    for place, kind in enumerate(("real", "fake")):
+        shutil.copy(clips()[10 + place], made / "train" / kind / "clip.mp4")
+    return made
+
+
+def source(root: Path | None, crops: Path | None, **options) -> DataSet:
+    options = {
+        "settings": SETTINGS,
+        "leaks": "warn",
+        "workers": 0,
+        "methods": ["fake"],
+        "listing": folder.videos,
+    } | options
+    return DataSet(
+        "folder", root=None if root is None else str(root), crops=None if crops is None else str(crops), **options
+    )
+
+
+def prepare(root: Path, crops: Path, **options):
+    return source(root, crops, **options).prepare(progress=False)
+
+
+@pytest.fixture(scope="module")
+def crops(root, tmp_path_factory) -> Path:
+    out = tmp_path_factory.mktemp("crops")
+    prepare(root, out)
+    return out
+
+
+@pytest.fixture
+def mine(root, crops, tmp_path):
+    """A copy of the folder and of its faces."""
+    copied, out = shutil.copytree(root, tmp_path / "root"), shutil.copytree(crops, tmp_path / "crops")
+    (out / "data_set.json").unlink()
+    prepare(copied, out)
+    return copied, out
+
+
+def test_photos_and_videos_give_square_crops(root, crops):
+    rows = read_manifest(crops)
+    assert rows.groupby(["split", "method"]).size().to_dict() == {
+        ("train", "pristine"): 3, ("train", "fake"): 3, ("val", "pristine"): 1, ("val", "fake"): 1,
+        ("test", "pristine"): 1, ("test", "fake"): 1,
+    }  # fmt: skip
+    files = pd.read_csv(crops / VIDEOS).set_index("video_id")["path"]
+    for row in rows.itertuples():
+        path = Path(files[row.video_id])
+        frame = frames_of(path)[row.frame] if path.suffix == ".mp4" else cv2.imread(str(path))[:, :, ::-1]
+        assert (row.frame_height, row.frame_width) == frame.shape[:2]
+        assert row.side % 24 == 0
+        crop = frame[row.crop_top : row.crop_top + row.side, row.crop_left : row.crop_left + row.side]
+        np.testing.assert_array_equal(cv2.imread(str(crops / row.path))[:, :, ::-1], crop)
+        assert row.crop_left < (row.box_left + row.box_right) / 2 < row.crop_left + row.side
+        assert row.probability > 0.8
+
+
+def test_pictures_can_be_taken_as_they_are(root, tmp_path):
+    assert prepare(root, tmp_path, crop=False).faces == 10
+    for row in read_manifest(tmp_path).itertuples():
+        assert row.side == min(row.frame_width, row.frame_height) // 24 * 24
+        assert abs(row.crop_left - (row.frame_width - row.side) / 2) <= 0.5
+        assert np.isnan(row.probability)
+    assert source(root, tmp_path, crop=False).faces(["fake"]).margin is None
+    assert source(root, None).margin == 0.1
+    assert source(root, None, crop=False).crops != source(root, None).crops
+
+
+def test_a_second_run_does_only_what_is_new(mine, monkeypatch):
+    root, out = mine
+    before = (out / "faces.parquet").read_bytes()
+    with monkeypatch.context() as patch:
+        for reader in ("read_photo", "read_frames"):
+            patch.setattr(face_search, reader, lambda *_: pytest.fail("a file was read again"))
+        assert prepare(root, out).reused == 8
+        assert (out / "faces.parquet").read_bytes() == before
+        # Another split is made when faces are read: nothing is extracted again.
+        shutil.move(root / "train" / "real" / "clip.mp4", root / "val" / "real" / "clip.mp4")
+        drawn = {row.video_id: row.split for row in source(root, out).faces(["fake"]).rows.itertuples()}
+    assert sum(split == "val" for split in drawn.values()) >= 2
+    photo(root / "val" / "real" / "new.jpg", person(20))
+    assert prepare(root, out).extracted >= 1
+    (root / "train" / "fake" / "clip.mp4").unlink()
+    assert len(source(root, out).faces(["fake"]).rows) == 9  # what is not in the folder any more is not used
+
+
+def test_another_seed_of_the_split_finds_no_face_again(tmp_path, monkeypatch):
+    root, out = tmp_path / "root", tmp_path / "out"
+    for number in range(8):
+        for kind in ("real", "fake"):
+            photo(root / kind / f"{number}.png", person(number))
+    before = source(root, out, automatic=True).faces(["fake"]).rows
+    monkeypatch.setattr(face_search, "read_photo", lambda *_: pytest.fail("a photo was read again"))
+    after = source(root, out, automatic=True, split_seed=1).faces(["fake"]).rows
+    again = source(root, out, automatic=True).faces(["fake"]).rows
+    assert set(before["face_id"]) == set(after["face_id"])
+    assert not before["split"].equals(after.set_index("face_id").loc[before["face_id"], "split"].reset_index(drop=True))
+    assert again.equals(before)
+
+
+def test_shards_make_the_same_manifest(root, crops, tmp_path):
+    for shard in (1, 0):
+        source(root, tmp_path).prepare(shard=(shard, 2), progress=False)
+    assert (tmp_path / "faces.parquet").read_bytes() == (crops / "faces.parquet").read_bytes()
+
+
+def test_what_is_skipped_is_listed_with_its_reason(mine):
+    root, out = mine
+    photo(root / "train" / "real" / "grey.png", np.full((90, 90, 3), 128, np.uint8))
+    (root / "val" / "fake" / "broken\n.jpg").write_text("no photo")
+    (root / "val" / "fake" / "empty.mp4").write_bytes(b"")
+    summary = prepare(root, out)
+    assert summary.skipped == {"no face": 1, "unreadable": 1, "empty file": 1}
+    skipped = pd.read_csv(out / "skipped.csv", keep_default_na=False).query("frame == ''")
+    assert sorted(skipped["reason"]) == ["empty file", "no face", "unreadable"]
+
+
+def test_settings_that_find_no_face_leave_none_of_others(mine):
+    """The old manifest under the new settings' name would name pictures that are gone."""
+    root, out = mine
+    with pytest.raises(UserError, match="Not one face was extracted"):
+        prepare(root, out, settings=ExtractionSettings(frames=2, min_face=5_000))
+    assert not (out / "faces.parquet").exists()
+    with pytest.raises(UserError, match="there are no face crops"):
+        source(root, out).faces(["fake"])
+
+
+def test_faces_of_another_folder_are_refused(mine, tmp_path):
+    root, out = mine
+    other = shutil.copytree(root, tmp_path / "other")
+    for automatic in (False, True):
+        with pytest.raises(UserError, match=r"were found in .*root, not in data\.root=.*other; name another folder"):
+            source(other, out, automatic=automatic).faces(["fake"])
+    assert source(root, None).crops != source(other, None).crops  # each has its own, where none is named
+
+
+def test_faces_outlive_their_folder(mine, tmp_path):
+    root, out = mine
+    made = source(root, out).faces(["fake"])
+    assert (made.name, made.folder) == ("folder", out)
+    shutil.rmtree(root)
+    for gone in (root, None):
+        pd.testing.assert_frame_equal(source(gone, out).faces(["fake"]).rows, made.rows, check_dtype=False)
+    with pytest.raises(UserError, match=r"data\.root=.*does not exist"):
+        prepare(root, out)
+
+
+def test_without_a_root_the_only_faces_are_found(root, tmp_path):
+    outputs = tmp_path / "outputs"
+    first = source(root, None, outputs=str(outputs))
+    first.prepare(progress=False)
+    assert source(None, None, outputs=str(outputs)).crops == first.crops
+    other = shutil.copytree(root, tmp_path / "other")
+    source(other, None, outputs=str(outputs)).prepare(progress=False)
+    with pytest.raises(UserError, match=r"faces of 2 folders .*choose with data\.root="):
+        source(None, None, outputs=str(outputs))
+
+
+def test_faces_of_other_settings_are_refused(mine):
+    root, out = mine
+    with pytest.raises(UserError, match=r"frames|settings"):
+        source(root, out, settings=ExtractionSettings(frames=5)).faces(["fake"])
+
+
+def test_missing_faces_name_the_command(tmp_path):
+    with pytest.raises(UserError, match=r"sr_deepfake\.prepare data=folder data\.root=/my/own data\.compression=c23"):
+        source(Path("/my/own"), tmp_path, compression="c23").faces(["fake"])
+    with pytest.raises(UserError, match=r"data=folder needs data\.root="):
+        source(None, tmp_path).prepare()
+    with pytest.raises(UserError, match=r"data=folder: forgery='FaceSwap' is not a choice\. Choices: fake"):
+        source(None, tmp_path).faces(["FaceSwap"])
+
+
+def test_leaks_are_dropped(mine):
+    root, out = mine
+    shutil.copy(root / "test" / "real" / "photo 1.png", root / "train" / "real" / "copy.png")
+    prepare(root, out)
+    rows = source(root, out, leaks="drop").faces(["fake"]).rows
+    assert not rows["video_id"].str.contains("copy").any()
+    with pytest.raises(UserError, match=r"data\.leaks=drop"):
+        source(root, out, leaks="error").faces(["fake"])
+
+
+def test_a_list_of_videos_is_a_data_set(root, tmp_path):
+    lines = [f"{split}/{kind}/photo 1.png,{kind},{split}" for split in SPLITS for kind in ("real", "fake")]
+    file = tmp_path / "videos.csv"
+    file.write_text("\n".join(["path,label,split", *lines]))
+    made = DataSet("csv", listing.videos, str(root), outputs=str(tmp_path), settings=SETTINGS, workers=0, automatic=True,
+                   list=str(file))  # fmt: skip
+    assert made.methods == ["fake"]
+    assert made.faces(["fake"]).rows.groupby(["split", "label"]).size().tolist() == [1] * 6
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [({"leaks": "keep"}, r"data\.leaks='keep' is not a choice"), ({"fractions": [1, 1, 1]}, r"data\.fractions")],
+)
+def test_options_out_of_range(tmp_path, options, message):
+    with pytest.raises(UserError, match=message):
+        source(tmp_path, tmp_path, **options)

@@ -1,0 +1,134 @@
+"""Celeb-DF, DFDC and DeepFakeDetection, each laid out small, as people have them."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from sr_deepfake.data.manifest import DataNotFoundError
+from sr_deepfake.data.sources import celebdf, dfd, dfdc
+from sr_deepfake.system.errors import UserError
+
+
+def put(root: Path, *names: str) -> Path:
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(b"video")
+    return root
+
+
+def splits_of(table):
+    return dict(zip(table["video_id"], table["split"], strict=True))
+
+
+@pytest.mark.parametrize(("between", "youtube"), [("", "YouTube-real"), ("videos/", "Youtube-real")])
+def test_celeb_df_takes_its_official_test_list(tmp_path, between, youtube):
+    put(tmp_path, *(f"{name}.mp4" for name in (
+        f"Celeb-real/{between}id0_0001", f"Celeb-real/{between}id1_0001", f"{youtube}/{between}00001",
+        f"Celeb-synthesis/{between}id0_id1_0001", f"Celeb-synthesis/{between}id1_id0_0001",
+    )))  # fmt: skip
+    (tmp_path / "List_of_testing_videos.txt").write_text(
+        f"1 Celeb-real/id0_0001.mp4\n0 Celeb-synthesis/id0_id1_0001.mp4\n1 {youtube.lower()}/00001.mp4\n",
+        encoding="utf-8-sig",
+    )
+    table = celebdf.videos(tmp_path)
+    assert len(table) == 5
+    assert {name for name, split in splits_of(table).items() if split == "test"} == {
+        "pristine/Celeb-real-id0_0001", f"pristine/{youtube}-00001", "Celeb-synthesis/id0_id1_0001",
+    }  # fmt: skip
+    row = table.set_index("video_id").loc["Celeb-synthesis/id0_id1_0001"]
+    assert row[["label", "target", "source", "cluster"]].tolist() == [1, "id0", "id1", "id0"]
+
+
+def test_celeb_df_on_a_disk_that_ignores_case_is_listed_once(tmp_path, monkeypatch):
+    put(tmp_path, "Youtube-real/00001.mp4", "List_of_testing_videos.txt")
+    (tmp_path / "List_of_testing_videos.txt").write_text("1 YouTube-real/00001.mp4\n")
+    folder = tmp_path / "YouTube-real"
+    folder.symlink_to(tmp_path / "Youtube-real")  # the other name finds the same files there
+    monkeypatch.setattr(Path, "iterdir", lambda self: iter([tmp_path / "Youtube-real"]))
+    assert splits_of(celebdf.videos(tmp_path)) == {"pristine/Youtube-real-00001": "test"}
+
+
+def test_celeb_df_without_its_list_or_with_a_broken_one_is_refused(tmp_path):
+    with pytest.raises(DataNotFoundError, match="has no video in Celeb-real"):
+        celebdf.videos(tmp_path)
+    put(tmp_path, "Celeb-real/id0_0001.mp4")
+    with pytest.raises(DataNotFoundError, match=r"List_of_testing_videos\.txt is missing"):
+        celebdf.videos(tmp_path)
+    (tmp_path / "List_of_testing_videos.txt").write_text("real Celeb-real/id0_0001.mp4\n")
+    with pytest.raises(UserError, match="line 1: expected LABEL"):
+        celebdf.videos(tmp_path)
+
+
+@pytest.mark.parametrize("test_list", ["metadata", "labels", None])
+def test_dfdc_keeps_forgeries_of_one_original_together(tmp_path, test_list):
+    for part in range(20):
+        folder = put(tmp_path / f"dfdc_train_part_{part:02d}", *(f"{kind}{part}.mp4" for kind in "rfg"))
+        fake = {"label": "FAKE", "split": "train", "original": f"r{part}.mp4"}
+        content = {f"r{part}.mp4": {"label": "REAL"}, f"f{part}.mp4": fake, f"g{part}.mp4": fake}
+        (folder / "metadata.json").write_text(json.dumps(content))
+    if test_list:
+        put(tmp_path / "test", "x.mp4", "y.mp4")
+    if test_list == "metadata":
+        (tmp_path / "test/metadata.json").write_text(json.dumps({"x.mp4": {"is_fake": 1}, "y.mp4": {"is_fake": 0}}))
+    elif test_list == "labels":
+        (tmp_path / "test/labels.csv").write_text("filename,label\nx.mp4,1\ny.mp4,0\n")
+    table = dfdc.videos(tmp_path)
+    assert table["label"].sum() == 40 + bool(test_list)
+    assert table.groupby("cluster")["split"].nunique().eq(1).all()
+    of_test = {Path(path).name for path in table["path"][table["split"] == "test"]}
+    assert of_test == {"x.mp4", "y.mp4"} if test_list else len(of_test) % 3 == 0
+
+
+def test_the_preview_of_dfdc_has_its_own_split(tmp_path):
+    content = {
+        "original_videos/1/a.mp4": {"label": "real", "target_id": 1, "set": "test"},
+        "method_A/1/b.mp4": {"label": "fake", "target_id": 1, "set": "test"},
+        "method_A/2/a.mp4": {"label": "fake", "target_id": 2, "set": "train"},
+    }
+    (put(tmp_path, *content) / "dataset.json").write_text(json.dumps(content))
+    table = dfdc.videos(tmp_path)
+    found = zip(table["path"], table["label"], table["split"] == "test", strict=True)
+    assert sorted((Path(path).name, label, test) for path, label, test in found) == [
+        ("a.mp4", 0, True), ("a.mp4", 1, False), ("b.mp4", 1, True),
+    ]  # fmt: skip
+    assert table["video_id"].nunique() == 3
+
+
+@pytest.mark.parametrize(("fake", "real"), [("1", "0"), ("fake", "real"), ("1.0", "0.0"), ("True", "False")])
+def test_labels_of_dfdc_in_any_words(tmp_path, fake, real):
+    put(tmp_path, "test/x.mp4", "test/y.mp4")
+    (tmp_path / "test/labels.csv").write_text(f"filename,label\nx.mp4,{fake}\ny.mp4,{real}\n")
+    (tmp_path / "test/metadata.json").write_text(json.dumps({"x.mp4": {"is_fake": 1}, "y.mp4": {"is_fake": 0}}))
+    table = dfdc.videos(tmp_path)  # each once, though it is in two lists
+    assert {Path(path).name: label for path, label in zip(table["path"], table["label"], strict=True)} == {
+        "x.mp4": 1,
+        "y.mp4": 0,
+    }
+    assert len(table) == 2
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ("x.mp4,perhaps", "neither FAKE nor REAL"),
+        ("x.mp4", "without filename and label"),
+        ("/x.mp4,1", "outside its folder"),
+        ("z.mp4,1", "not one of 1 listed videos is there"),
+    ],
+)
+def test_what_is_wrong_with_a_list_of_dfdc_is_said(tmp_path, rows, message):
+    put(tmp_path, "test/x.mp4")
+    (tmp_path / "test/labels.csv").write_text(f"filename,label\n{rows}\n")
+    with pytest.raises(UserError, match=message):
+        dfdc.videos(tmp_path)
+
+
+def test_deepfakedetection_is_a_test_set_as_a_whole(tmp_path):
+    put(tmp_path, "original_sequences/actors/c23/videos/01__walk.mp4",
+        "manipulated_sequences/DeepFakeDetection/c23/videos/01_02__walk__ABC.mp4")  # fmt: skip
+    table = dfd.videos(tmp_path)
+    assert splits_of(table) == {"pristine/01__walk": "test", "DeepFakeDetection/01_02__walk__ABC": "test"}
+    assert table[table["label"] == 1][["target", "source", "cluster"]].to_numpy().tolist() == [["01", "02", "01"]]
+    with pytest.raises(DataNotFoundError, match=r"data\.compression=c40"):
+        dfd.videos(tmp_path, "c40")

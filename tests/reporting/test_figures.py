@@ -1,0 +1,253 @@
+"""What the report's figures draw, and that nothing in them is cut off, tiny or told by colour alone."""
+
+import itertools
+
+import matplotlib
+import numpy as np
+import pytest
+from matplotlib.text import Text
+from page_reports import FALL, write_evidence
+from PIL import Image
+from result_folders import CAPTION, write_results
+from scored_faces import completed, predictions
+
+from sr_deepfake.experiment.evidence import read_evidence
+from sr_deepfake.metrics.predictions import SIMILARITY
+from sr_deepfake.metrics.spectrum import BANDS
+from sr_deepfake.reporting.collect import collect
+from sr_deepfake.reporting.figures.changes import change_figure
+from sr_deepfake.reporting.figures.curves import curve_figures
+from sr_deepfake.reporting.figures.scores import score_figure, similarity_figure
+from sr_deepfake.reporting.figures.spectrum import band_figure, spectrum_figure
+from sr_deepfake.reporting.figures.strength import strength_figure, strengths
+from sr_deepfake.reporting.figures.style import _STYLE, COLUMN, DOTS, PAGE, SMALLEST, drawn, file_name, save_figure
+from sr_deepfake.reporting.grid import GridSelection, make_grid
+
+
+def line():
+    return drawn(lambda figure: figure.subplots().plot([1, 3, 2]), height=2)
+
+
+def test_a_figure_is_as_wide_as_a_column_of_a_paper(tmp_path):
+    png, svg = save_figure(line(), tmp_path / "new" / "figure")
+    with Image.open(png) as picture:
+        assert picture.size == (COLUMN * DOTS, 2 * DOTS)
+        assert picture.info["dpi"] == pytest.approx((DOTS, DOTS), abs=0.1)
+    assert 'width="237.6pt"' in svg.read_text()  # 3.3 inches of 72 points
+    assert sorted(file.name for file in png.parent.iterdir()) == ["figure.png", "figure.svg"]
+
+
+def test_the_same_figure_is_the_same_file(tmp_path):
+    first, second = (save_figure(line(), tmp_path / name / "figure") for name in ("a", "b"))
+    assert [file.read_bytes() for file in first] == [file.read_bytes() for file in second]
+
+
+def test_the_caption_is_on_the_figure_as_text(tmp_path):
+    _, svg = save_figure(line(), tmp_path / "figure", "Illustration only: " + "generated people. " * 8)
+    assert "Illustration only: generated people." in svg.read_text()
+
+
+def test_the_style_does_not_leak_into_figures_of_others(tmp_path):
+    before = {name: matplotlib.rcParams[name] for name in _STYLE}
+    save_figure(line(), tmp_path / "figure", "caption")
+    assert {name: matplotlib.rcParams[name] for name in _STYLE} == before != _STYLE
+
+
+def read(outputs):
+    return collect([outputs]).results
+
+
+def grid_of(outputs, **requested):
+    return make_grid(read(outputs), GridSelection(**requested))
+
+
+def noisy(seed, count=40):
+    rng = np.random.default_rng(seed)
+    faces = predictions(count=count).drop(columns=["logit", "logit_attacked"])
+    clean = np.clip(0.3 + 0.4 * faces["label"] + rng.normal(0, 0.2, 2 * count), 0, 1)
+    attacked = np.clip(clean - 0.1 + rng.normal(0, 0.1, 2 * count), 0, 1)
+    return completed(faces.assign(score=clean, score_attacked=attacked, ssim=rng.uniform(0.9, 1, 2 * count)))
+
+
+@pytest.fixture(scope="module")
+def outputs(tmp_path_factory):
+    """Two models and two methods, without swin on Deepfakes; JPEG in three strengths on one detector."""
+    folder = tmp_path_factory.mktemp("outputs")
+    write_results(folder, forgery="Deepfakes", faces=noisy(1))
+    write_results(folder, faces=noisy(2))
+    write_results(folder, model="swin", faces=noisy(3))
+    for label, ssim, missed in (("jpeg-q7", 0.7, 0.9), ("jpeg-q25", 0.9, 0.3), ("jpeg-q15", 0.8, 0.6)):
+        write_results(folder, attack=label, faces=predictions((0.1, missed)).assign(ssim=ssim))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def grid(outputs):
+    return grid_of(outputs, models=["resnet50", "swin"], methods=["Deepfakes", "FaceSwap"])
+
+
+@pytest.fixture(scope="module")
+def figures(grid, outputs):
+    drawn = [
+        change_figure(grid), *curve_figures(grid), score_figure(grid), similarity_figure(grid),
+        strength_figure(read(outputs), grid),
+    ]  # fmt: skip
+    return {figure.name: figure for figure in drawn}
+
+
+def test_there_is_a_figure_of_each_kind_and_one_roc_a_model(figures):
+    assert sorted(figures) == [
+        "changes", "reliability_resnet50", "reliability_swin", "roc_resnet50", "roc_swin", "scores", "ssim", "strength",
+    ]  # fmt: skip
+
+
+def test_figures_are_as_wide_as_a_column_or_a_page_with_text_of_seven_points(figures, tmp_path):
+    for figure in figures.values():
+        assert figure.figure.get_figwidth() in (COLUMN, PAGE)
+        figure.write(tmp_path, CAPTION)
+        sizes = [text.get_fontsize() for text in figure.figure.findobj(Text) if text.get_text()]
+        assert min(sizes) >= SMALLEST
+
+
+def test_nothing_is_cut_off(figures):
+    for name, figure in figures.items():
+        figure.figure.draw_without_rendering()
+        width, height = figure.figure.get_size_inches()
+        box = figure.figure.get_tightbbox()
+        assert min(box.x0, box.y0) > -0.02, name
+        assert box.x1 < width + 0.02, name
+        assert box.y1 < height + 0.02, name
+
+
+def test_the_files_are_the_same_each_time_and_text_stays_text(figures, tmp_path):
+    for figure in figures.values():
+        first = [file.read_bytes() for file in figure.write(tmp_path / "a", CAPTION)]
+        assert first == [file.read_bytes() for file in figure.write(tmp_path / "b", CAPTION)]
+        svg = first[1].decode()
+        assert "<text" in svg
+        assert CAPTION in svg
+        assert "<dc:date>" not in svg
+    size = figure.figure.get_size_inches().tolist()
+    figure.write(tmp_path / "c")
+    assert figure.figure.get_size_inches().tolist() == size  # the caption's room is given back
+    assert CAPTION not in (tmp_path / "c" / f"{figure.name}.svg").read_text()
+
+
+def test_roc_legend_has_the_auc_and_solid_clean_and_dashed_attacked_lines(figures, grid):
+    figure = figures["roc_resnet50"].figure
+    entry = next(entry for entry in grid.entries if entry.method == "FaceSwap")
+    clean, attacked = (entry.figure(setup, "auc").value * 100 for setup in ("clean", "both"))
+    legend = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert f"FaceSwap {clean:.1f} → {attacked:.1f}" in legend
+    main, inset = figure.axes[0], figure.axes[0].child_axes[0]
+    styles = [line.get_linestyle() for line in main.get_lines()[:4]]
+    assert styles == ["-", "--", "-", "--"]
+    assert inset.get_xlim() == (0, 0.1)
+    # Without colour, methods are told by marker, clean from attacked by line and filling.
+    looks = [
+        (line.get_marker(), line.get_linestyle(), line.get_markerfacecolor() == "white")
+        for line in main.get_lines()[:4]
+    ]
+    assert len(set(looks)) == 4
+
+
+def test_the_dumbbell_goes_from_clean_to_attacked_of_each_detector(figures, grid):
+    for panel, rate in zip(figures["changes"].figure.axes, ("fnr", "fpr"), strict=True):
+        ends = {
+            tuple(np.round(line.get_xdata(), 6))
+            for line in panel.get_lines()
+            if len(line.get_xdata()) == 2 and line.get_ydata()[0] % 1 == 0  # those beside a row are intervals
+        }
+        expected = {
+            tuple(np.round([100 * entry.figure(setup, rate).value for setup in ("clean", "both")], 6))
+            for entry in grid.attacked
+        }
+        assert ends == expected
+
+
+def test_score_panels_hold_each_class_in_full_and_missing_ones_say_so(figures):
+    figure = figures["scores"].figure
+    shares = [patch.get_data()[0].sum() for panel in figure.axes for patch in panel.patches]
+    assert np.abs(shares) == pytest.approx([100] * 12)
+    words = [text.get_text() for panel in figure.axes for text in panel.texts]
+    assert words == ["missing"]
+
+
+def test_the_correlation_is_in_its_panel_with_the_interval(figures, grid):
+    entry = grid.attacked[0]
+    figure = entry.figure("correlation", "ssim_pearson")
+    panel = figures["ssim"].figure.axes[0]
+    assert entry.method == panel.get_title()
+    r, low, high = (f"{value:+.2f}".replace("-", "−") for value in (figure.value, figure.low, figure.high))
+    assert panel.texts[0].get_text() == f"r = {r}\n[{low}, {high}]"
+
+
+def test_the_reliability_diagram_has_the_error_in_its_legend(figures, grid):
+    entry = next(entry for entry in grid.entries if entry.name == "resnet50 on FaceSwap")
+    clean, attacked = (entry.figure(setup, "ece").value for setup in ("clean", "both"))
+    legend = [text.get_text() for text in figures["reliability_resnet50"].figure.legends[0].get_texts()]
+    assert f"FaceSwap {clean:.3f} → {attacked:.3f}" in legend
+
+
+def test_strengths_are_ordered_from_the_mildest_and_of_the_same_detectors(outputs):
+    found = strengths(read(outputs))
+    assert list(found) == ["jpeg"]
+    assert list(found["jpeg"]) == ["jpeg-q25", "jpeg-q15", "jpeg-q7"]
+    figure = strength_figure(read(outputs), grid_of(outputs)).figure
+    (line, _) = figure.axes[0].get_lines()
+    assert line.get_ydata() == pytest.approx([10, 30, 60, 90])
+    assert [tick.get_text() for tick in figure.axes[0].get_xticklabels()] == ["clean", "q25", "q15", "q7"]
+
+
+def test_one_strength_makes_no_curve(tmp_path):
+    write_results(tmp_path)
+    write_results(tmp_path, model="swin", attack="sr-edsr-x4")  # of another detector
+    assert strength_figure(read(tmp_path), grid_of(tmp_path)) is None
+
+
+def test_nothing_attacked_draws_only_clean_curves(tmp_path):
+    empty = dict.fromkeys(("score_attacked", "logit_attacked", *SIMILARITY), np.nan)
+    write_results(tmp_path, attack="none", faces=noisy(1).assign(**empty))
+    grid = grid_of(tmp_path)
+    assert change_figure(grid) is score_figure(grid) is similarity_figure(grid) is None
+    assert [len(figure.figure.axes[0].get_lines()) for figure in curve_figures(grid)] == [2, 2]  # a curve, the diagonal
+
+
+@pytest.fixture
+def found(tmp_path):
+    """The grid's only detector and what its test kept."""
+    write_evidence(write_results(tmp_path))
+    grid = grid_of(tmp_path)
+    return [(entry, read_evidence(entry.result.folder)) for entry in grid.attacked], grid
+
+
+def test_spectra_are_against_clean_pristine_faces(found):
+    figure = spectrum_figure(*found)
+    first, second = figure.figure.axes
+    assert [line.get_ydata()[0] for line in first.lines[1:]] == pytest.approx([0, -10, -20])
+    assert [line.get_ydata()[-1] for line in second.lines[1:]] == pytest.approx([10 * np.log10(2), 0])
+    assert (first.get_title(), second.get_title()) == ("pristine", "FaceSwap")
+    assert "24 pristine, 20 FaceSwap" in figure.caption
+    assert len(first.lines[1].get_xdata()) == len(FALL)
+    assert spectrum_figure([], found[1]) is None
+
+
+def test_bars_of_the_bands_are_one_after_the_other_and_the_whole_is_a_diamond(found):
+    fakes, pristine = band_figure(*found).figure.axes
+    bars = [[bar.get_x(), bar.get_width()] for bar in fakes.patches][: len(BANDS)]
+    np.testing.assert_allclose(bars, [[0, 0], [0, -0.5], [-0.5, -1.0], [-1.5, -1.5]])
+    assert [line.get_xdata()[0] for line in fakes.lines if line.get_marker() == "D"] == [-2.0]
+    assert [line.get_xdata()[0] for line in pristine.lines if line.get_marker() == "D"] == [0.05]
+    assert [label.get_text() for label in fakes.get_yticklabels()] == ["FaceSwap"]
+    assert band_figure([], found[1]) is None
+
+
+def test_names_of_files_are_safe():
+    assert file_name("roc_../../<b>") == "roc_.._.._b_".replace("_b_", "__b_")
+
+
+def test_the_style_of_others_is_left_alone(figures, tmp_path):
+    before = dict(matplotlib.rcParams)
+    for figure in itertools.islice(figures.values(), 1):
+        figure.write(tmp_path)
+    assert dict(matplotlib.rcParams) == before
