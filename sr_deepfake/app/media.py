@@ -45,7 +45,6 @@ def file_attacker(cfg: DictConfig, detector: Path | None) -> FileAttacker:
         instantiate(cfg.photo),
         VideoSettings(Encoding(**encoding), cfg.faces.every, cfg.faces.feather, batch),
         machine,
-        cfg.faces.feather,
         cfg.preview,
         cfg.overwrite,
         face_finder(cfg.faces, machine, videos=True),

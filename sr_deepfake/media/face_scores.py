@@ -45,14 +45,6 @@ class FaceScorer:
         score: B×3×S×S faces in [0, 1], and whether they are attacked → B probabilities of fake. None: similarity
             alone.
         device: where it is.
-
-    Example:
-        >>> scorer = FaceScorer(lambda faces, attacked: faces.mean((1, 2, 3)) * 0 + 0.5)
-        >>> face = np.full((24, 24, 3), 100, np.uint8)
-        >>> scorer.add([face, face], [face, face + 1])
-        >>> scores = scorer.finish()
-        >>> scores.faces, scores.clean, scores.attacked_max, round(scores.ssim, 2), scores.psnr
-        (2, 0.5, 0.5, 1.0, inf)
     """
 
     def __init__(self, score: Callable[[Tensor, bool], Tensor] | None, device: torch.device | str = "cpu") -> None:
@@ -67,12 +59,7 @@ class FaceScorer:
         self._faces = 0
 
     def add(self, before: Sequence[Picture], after: Sequence[Picture] | None = None) -> None:
-        """Take in faces.
-
-        Args:
-            before: RGB, `S×S×3` each.
-            after: their attacked versions, in the same order; None where nothing is attacked.
-        """
+        """Take in faces (RGB, `S×S×3` each), with their attacked versions in the same order where there are any."""
         if after is None:
             self._pending += [(face.copy(), None) for face in before]
         else:

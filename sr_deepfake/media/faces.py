@@ -1,6 +1,6 @@
-"""Faces in whole pictures: finding their squares, attacking them, putting them back.
+"""Faces in whole pictures: their squares are found, attacked, and put back.
 
-A square is cut from the picture as it came, attacked as a face crop of a data set is, and put back at the same place.
+A square is cut from the picture as it came, attacked as a face crop of a data set is, and put back at the same position.
 Where squares overlap, each is cut before any is put back, and they are put back largest first: the smaller face, which
 has fewer pixels to lose, stays whole, and the result does not depend on the order in which faces were found.
 """
@@ -57,13 +57,6 @@ class FaceFinder:
 
     Raises:
         ValueError: `min_side` is negative.
-
-    Example:
-        >>> class Corner:
-        ...     def all(self, frames):
-        ...         return [[Detection((5, 5, 45, 55), 0.9), Detection((60, 60, 70, 70), 0.9)] for _ in frames]
-        >>> FaceFinder(Corner(), min_side=24)([np.zeros((100, 100, 3), np.uint8)])
-        [FoundFaces(crops=[Crop(left=0, top=0, side=72)], too_small=1)]
     """
 
     def __init__(self, detector: Finds, min_side: int = 24, margin: float = 0.1, multiple: int = 24) -> None:
@@ -75,14 +68,7 @@ class FaceFinder:
         self.multiple = multiple
 
     def __call__(self, frames: Sequence[Picture]) -> list[FoundFaces]:
-        """Find the faces of pictures.
-
-        Args:
-            frames: uint8 RGB `H×W×3`; sizes may differ.
-
-        Returns:
-            One entry a picture.
-        """
+        """Find the faces of pictures (uint8 RGB `H×W×3`, sizes may differ); one entry a picture."""
         found = self.detector.all(frames)
         return [self.squares(frame, faces) for frame, faces in zip(frames, found, strict=True)]
 
@@ -100,13 +86,7 @@ class FaceFinder:
 
 
 def cut(frame: NDArray[Level], crop: Crop) -> NDArray[Level]:
-    """The square of a picture, `S×S×C`, as a copy.
-
-    Example:
-        >>> cut(np.arange(16, dtype=np.uint8).reshape(4, 4, 1), Crop(left=1, top=2, side=2))[:, :, 0]
-        array([[ 9, 10],
-               [13, 14]], dtype=uint8)
-    """
+    """The square of a picture, `S×S×C`, as a copy."""
     return frame[crop.top : crop.top + crop.side, crop.left : crop.left + crop.side].copy()
 
 
@@ -123,11 +103,6 @@ def attack_crops(
 
     Returns:
         The attacked crops, in the same order.
-
-    Example:
-        >>> crops = [np.full((24, 24, 3), 10, np.uint8), np.full((48, 48, 3), 20, np.uint8)]
-        >>> [crop.shape for crop in attack_crops(torch.nn.Identity(), crops)]
-        [(24, 24, 3), (48, 48, 3)]
     """
     attacked: dict[int, Picture] = {}
     for shape in dict.fromkeys(crop.shape for crop in crops):
@@ -176,16 +151,21 @@ def paste(frame: NDArray[Level], crop: Crop, face: NDArray[Level], feather: int 
     if feather == 0:
         square[:] = face
         return
-    rows = _weights(crop.top, crop.side, frame.shape[0], feather)
-    columns = _weights(crop.left, crop.side, frame.shape[1], feather)
-    weight = np.minimum(rows[:, None], columns[None, :])[:, :, None]
+    weight = feathered(crop, frame.shape[0], frame.shape[1], feather)[:, :, None]
     square[:] = np.rint(weight * face + (1 - weight) * square)
 
 
+def feathered(crop: Crop, height: int, width: int, feather: int) -> NDArray[np.float64]:
+    """The face's share of each pixel of its square in a picture of this size, from 1 / (feather + 1) at the border to 1."""
+    rows, columns = (
+        _weights(start, crop.side, length, feather) for start, length in ((crop.top, height), (crop.left, width))
+    )
+    return np.minimum(rows[:, None], columns[None, :])
+
+
 def _weights(start: int, side: int, length: int, feather: int) -> NDArray[np.float64]:
-    """The face's share of each row (or column) of its square, from 1 / (feather + 1) at the border to 1 inside."""
-    place = np.arange(1, side + 1)
-    first = place if start > 0 else np.full(side, feather + 1)
-    last = place[::-1] if start + side < length else np.full(side, feather + 1)
+    index = np.arange(1, side + 1)
+    first = index if start > 0 else np.full(side, feather + 1)
+    last = index[::-1] if start + side < length else np.full(side, feather + 1)
     weights: NDArray[np.float64] = np.minimum(np.minimum(first, last) / (feather + 1), 1.0)
     return weights

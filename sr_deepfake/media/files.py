@@ -1,6 +1,5 @@
 """Input and output files of a command line: photos and videos, and where each one's result goes."""
 
-import codecs
 import glob
 import os
 from collections.abc import Iterator
@@ -9,21 +8,16 @@ from pathlib import Path
 
 from sr_deepfake.data.extraction.video import is_video
 from sr_deepfake.system.errors import UserError
-from sr_deepfake.system.files import encoding_of, printable
+from sr_deepfake.system.files import printable
 from sr_deepfake.system.photos import is_photo
 
 
 @dataclass(frozen=True)
 class File:
-    """A file that is meant.
-
-    Attributes:
-        path: its own.
-        place: where its result belongs below the output folder.
-    """
+    """An input file, and the path of its result below the output folder."""
 
     path: Path
-    place: Path
+    relative: Path
 
 
 @dataclass(frozen=True)
@@ -49,99 +43,54 @@ class Files:
     left_alone: int = 0
 
 
-def find_files(wish: object, without: Path | None = None) -> Files:
-    """The photos and videos of `input=`.
+def find_files(requested: object, without: Path | None = None) -> Files:
+    """The photos and videos of `input=`: a file, a folder (without hidden files), a pattern, or a list of them.
 
     Args:
-        wish: a file, a folder (with all below it, hidden files left out), a pattern, `@FILE` with one of these a
-            line (or between NUL bytes, as `find -print0` writes them), or a list of them.
+        requested: the value of the option.
         without: a folder that is left out, since results go there.
 
     Raises:
         UserError: nothing is named, or there is nothing by a name.
     """
-    listed = wish if isinstance(wish, list | tuple) else [] if wish is None else [wish]
-    wishes = [str(item) for item in listed]  # Hydra takes a name of digits for a number
-    if not wishes:
+    listed = requested if isinstance(requested, list | tuple) else [] if requested is None else [requested]
+    if not listed:
         raise UserError("no input is named; name a photo, a video, a folder or a pattern with input=PATH")
-    files = Files(single=len(wishes) == 1)
-    for item in wishes:
-        for name in _listed(item[1:]) if item.startswith("@") and not os.path.lexists(item) else [item]:
-            files.single = files.single and name == item
-            _add(files, name, without)
+    files = Files(single=len(listed) == 1)
+    for item in listed:
+        _add(files, str(item), without)  # Hydra takes a name of digits for a number
     return files
-
-
-def _listed(name: str) -> list[str]:
-    try:
-        data = Path(name).read_bytes()
-    except OSError as error:
-        raise UserError(f"input=@{printable(name)}: the list cannot be read ({error.strerror})") from None
-    encoding = encoding_of(Path(name))
-    if encoding == "utf-8-sig":
-        data = data.removeprefix(codecs.BOM_UTF8)  # names may be any bytes
-    else:
-        try:
-            data = os.fsencode(data.decode(encoding))
-        except UnicodeDecodeError as error:
-            raise UserError(f"input=@{printable(name)}: the list is no {encoding} ({error})") from None
-    separator = b"\0" if b"\0" in data else b"\n"
-    names = [os.fsdecode(line.removesuffix(b"\r")) for line in data.split(separator) if line.strip(b"\r")]
-    if not names:
-        raise UserError(f"input=@{printable(name)}: the list is empty")
-    for line in names:
-        if len(line) == 1 and Path(line).is_dir():
-            raise UserError(
-                f"input=@{printable(name)}: the list names the folder {line!r}. Is it UTF-16 without a byte order "
-                "mark? Save it as UTF-8; a folder of one letter is named as ./X"
-            )
-    return names
 
 
 def _add(files: Files, name: str, without: Path | None) -> None:
     path = _path(name)
     if path.is_dir():
-        files.single = False
-        found = list(_below(path, without))
-        meant = [file for file in found if is_media(file)]
-        files.left_alone += len(found) - len(meant)
-        files.found += [File(file, file.relative_to(path)) for file in meant]
-        if not meant:
-            raise UserError(f"input={printable(name)}: there is no photo or video in this folder")
+        root, found = path, list(_below(path, without))
     elif path.exists() or not glob.has_magic(name):
         # Explicitly named paths are always kept, whatever their suffix; the reader reports missing or unknown ones.
         files.found.append(File(path, Path(path.name)))
+        return
     else:
-        files.single = False
         root = Path(_before_magic(str(path)))
-        matches = sorted(Path(match) for match in glob.glob(str(path), recursive=True))
-        meant = [match for match in matches if match.is_file() and is_media(match)]
-        files.found += [File(match, match.relative_to(root)) for match in meant]
-        if not meant:
-            raise UserError(
-                f"input={printable(name)}: there is nothing of this name, and no photo or video fits it as a pattern"
-            )
-
-
-def is_media(path: Path) -> bool:
-    """Whether a file is taken for a photo or a video, by its suffix.
-
-    Example:
-        >>> is_media(Path("a.JPG")), is_media(Path("a.mp4")), is_media(Path("a.txt"))
-        (True, True, False)
-    """
-    return is_photo(path) or is_video(path)
+        found = [Path(match) for match in sorted(glob.glob(str(path), recursive=True)) if Path(match).is_file()]
+    files.single = False
+    media = [file for file in found if is_photo(file) or is_video(file)]
+    files.left_alone += len(found) - len(media) if path.is_dir() else 0
+    files.found += [File(file, file.relative_to(root)) for file in media]
+    if not media:
+        where = "in this folder" if path.is_dir() else "of this name, and none that fits it as a pattern"
+        raise UserError(f"input={printable(name)}: there is no photo or video {where}")
 
 
 def _below(folder: Path, without: Path | None) -> Iterator[Path]:
     left_out = without.resolve() if without is not None else None
     if left_out == folder.resolve():  # results go among the inputs
         left_out = None
-    for place, folders, names in os.walk(folder):
+    for parent, folders, names in os.walk(folder):
         folders[:] = sorted(
-            name for name in folders if not name.startswith(".") and Path(place, name).resolve() != left_out
+            name for name in folders if not name.startswith(".") and Path(parent, name).resolve() != left_out
         )
-        yield from (Path(place, name) for name in sorted(names) if not name.startswith("."))
+        yield from (Path(parent, name) for name in sorted(names) if not name.startswith("."))
 
 
 def _before_magic(pattern: str) -> str:
@@ -161,14 +110,13 @@ def plan_jobs(files: Files, output: str | None, overwrite: bool = False) -> list
     """Plan where each file's result goes.
 
     Args:
-        files: what is meant.
+        files: the inputs.
         output: for a single file, its result's name, or a folder (one that exists, or a name that ends with a
             slash); otherwise a folder, below which the input's folders are kept.
-        overwrite: whether a result may take its own input's place.
+        overwrite: whether a result may replace its own input.
 
     Raises:
-        UserError: no output is named; a result would take the place of an input (the message says how to have
-            that), or two results would have one name.
+        UserError: no output is named; a result would replace an input, or two results would have one name.
     """
     if not output:
         raise UserError("no output is named; name a file or a folder with output=PATH")
@@ -176,33 +124,25 @@ def plan_jobs(files: Files, output: str | None, overwrite: bool = False) -> list
     as_file = files.single and not output.endswith(("/", os.sep)) and not folder.is_dir()
     if not as_file and folder.exists() and not folder.is_dir():
         raise UserError(f"output={printable(output)}: it is a file; several results need a folder")
-    jobs = [Job(file.path, folder if as_file else folder / file.place) for file in files.found]
-    _refuse_two_of_one_name(jobs)
-    _refuse_to_overwrite(jobs, overwrite)
-    return jobs
-
-
-def _refuse_two_of_one_name(jobs: list[Job]) -> None:
+    jobs = [Job(file.path, folder if as_file else folder / file.relative) for file in files.found]
+    inputs = {_identity(job.source): job.source for job in jobs}
     sources: dict[Path, Path] = {}
     for job in jobs:
-        if job.target in sources:
+        source, target = printable(str(job.source)), printable(str(job.target))
+        if other := sources.get(job.target):
             raise UserError(
-                f"{printable(str(sources[job.target]))} and {printable(str(job.source))} would both be written to "
-                f"{printable(str(job.target))}; attack them one after the other, with two outputs"
+                f"{printable(str(other))} and {source} would both be written to {target}; attack them one after the "
+                "other, with two outputs"
             )
         sources[job.target] = job.source
-
-
-def _refuse_to_overwrite(jobs: list[Job], own: bool) -> None:
-    """Refuse results that would take an input's place; their own input's if that is not wanted, another's always."""
-    inputs = {_identity(job.source): job.source for job in jobs}
-    for job in jobs:
-        place = _identity(job.target)
-        mine = place == _identity(job.source)
-        if place not in inputs or (mine and own):
-            continue
-        told = f"the output {printable(str(job.target))} is the input {printable(str(inputs[place]))}"
-        raise UserError(f"{told}; name another output{', or say overwrite=true' if mine else ''}")
+        written = _identity(job.target)
+        own = written == _identity(job.source)
+        if written in inputs and not (own and overwrite):
+            option = ", or set overwrite=true" if own else ""
+            raise UserError(
+                f"the output {target} is the input {printable(str(inputs[written]))}; name another output{option}"
+            )
+    return jobs
 
 
 def _identity(path: Path) -> tuple[int, int] | Path:

@@ -21,13 +21,7 @@ AnyImage = TypeVar("AnyImage", Image.Image, NDArray[np.uint8])
 
 @dataclass(frozen=True)
 class AttackedFaces:
-    """Result of attacking a photo.
-
-    Attributes:
-        found: its faces.
-        before: each face as it was, RGB, `S×S×3`, in the order of `found.crops`.
-        after: each face attacked.
-    """
+    """The faces of a photo: their squares, and each as RGB `S×S×3` before and after, in the same order."""
 
     found: FoundFaces
     before: list[Picture]
@@ -35,17 +29,7 @@ class AttackedFaces:
 
 
 def attack_photo(photo: Photo, finder: FaceFinder, attack_faces: AttackFaces, feather: int = 0) -> AttackedFaces:
-    """Attack the faces of a photo, in place.
-
-    Args:
-        photo: what to attack. Faces are looked for in, and attacked as, its RGB (`Photo.rgb`).
-        finder: finds them.
-        attack_faces: faces → as many attacked faces, each of the same shape; see `attack_crops`.
-        feather: px over which a face's border blends in, see `paste`.
-
-    Returns:
-        What was found and done. A photo without faces is unchanged.
-    """
+    """Find the faces of a photo, attack them (see `attack_crops`) and put them back, in place (see `paste`)."""
     picture = photo.rgb()
     (found,) = finder([picture])
     before = [cut(picture, crop) for crop in found.crops]
@@ -62,7 +46,7 @@ def attack_image(
     feather: int = 0,
     device: torch.device | str = "cpu",
 ) -> AnyImage:
-    """Attack the faces of an image: find them, attack their squares, put these back at the same places.
+    """Attack the faces of an image: find them, attack their squares, put these back at the same positions.
 
     Args:
         image: uint8 RGB `H×W×3`, or a picture of Pillow's: 8-bit grey, RGB, with alpha or a palette.
@@ -73,7 +57,7 @@ def attack_image(
         device: where the attack is.
 
     Returns:
-        A new image of the same size and mode (of a palette's: RGB or RGBA), the same outside the faces' squares.
+        A new image of the same size and mode (of a palette's: RGB or RGBA), upright, the same outside the faces' squares.
 
     Raises:
         UserError: the picture is of another mode.
@@ -93,10 +77,6 @@ def attack_image(
     elif image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
         raise ValueError(f"an image is a uint8 array H×W×3, not {image.dtype} {image.shape}")
     else:
-        photo = Photo(image.copy(), "RGB")
+        photo = Photo(image.copy())
     attack_photo(photo, finder or FaceFinder(FaceDetector()), partial(attack_crops, attack, device=device), feather)
-    if not isinstance(image, Image.Image):
-        return photo.pixels
-    result = photo.image()
-    result.info = dict(image.info)
-    return result
+    return photo.image() if isinstance(image, Image.Image) else photo.pixels

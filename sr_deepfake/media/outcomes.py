@@ -1,13 +1,20 @@
 """Outcomes of attacking files: a line each, a CSV table, a summary."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from sr_deepfake.media.face_scores import FaceScores
 from sr_deepfake.media.files import Job
 from sr_deepfake.system.errors import UserError
 from sr_deepfake.system.files import printable, write_csv
+
+EXISTS = "exists (overwrite=true replaces it)"
+_SUMMARY = {"no face": "without a face", "exists": "exist already (overwrite=true replaces them)", "failed": "failed"}
+COLUMNS = (
+    "input", "output", "status", "frames", "faces", "too_small", "fake_clean", "fake_clean_max", "fake_attacked",
+    "fake_attacked_max", "ssim", "psnr", "fault",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -16,13 +23,13 @@ class Outcome:
 
     Attributes:
         job: the file.
-        status: "attacked", "no face", "there already" (nothing was done) or "failed".
+        status: "attacked", "no face", "exists" (nothing was done) or "failed".
         faces: that were attacked; of a video, in all frames together.
         too_small: faces that were left alone.
         frames: of a video; 1 of a photo.
         scores: of the faces.
         fault: what went wrong, in one line; also of a file that was attacked as far as it can be read.
-        note: what else is worth saying.
+        left_out: what the result lacks, in words.
     """
 
     job: Job
@@ -32,18 +39,17 @@ class Outcome:
     frames: int = 0
     scores: FaceScores = field(default_factory=FaceScores)
     fault: str = ""
-    note: str = ""
+    left_out: Sequence[str] = ()
 
 
 def explain(error: Exception, job: Job) -> str:
     """Describe an error in one line that names the file.
 
-    Example:
-        >>> job = Job(Path("a.png"), Path("out/a.png"))
-        >>> explain(OSError(28, "No space left on device", "out/.a.png.123"), job)
-        'out/a.png: No space left on device'
-        >>> explain(ValueError("odd"), job)
-        'a.png: ValueError: odd'
+    >>> job = Job(Path("a.png"), Path("out/a.png"))
+    >>> explain(OSError(28, "No space left on device", "out/.a.png.123"), job)
+    'out/a.png: No space left on device'
+    >>> explain(ValueError("odd"), job)
+    'a.png: ValueError: odd'
     """
     source, target = printable(str(job.source)), printable(str(job.target))
     if isinstance(error, UserError):
@@ -56,25 +62,22 @@ def explain(error: Exception, job: Job) -> str:
 
 
 def describe(outcome: Outcome) -> str:
-    """One line of what became of a file."""
-    source = printable(str(outcome.job.source))
+    """One line about a file."""
+    source, scores = printable(str(outcome.job.source)), outcome.scores
     if outcome.status == "failed":
         return f"error: {outcome.fault}"
-    if outcome.status == "there already":
-        return f"{source}: {printable(str(outcome.job.target))} is there already (overwrite=true makes it anew)"
-    what = _count(outcome.faces, "face") if outcome.faces else "no face"
-    if outcome.frames > 1:
-        what += f" in {outcome.frames} frames"
-    parts = [what]
+    if outcome.status == "exists":
+        return f"{source}: {printable(str(outcome.job.target))} {EXISTS}"
+    frames = f" in {outcome.frames} frames" if outcome.frames > 1 else ""
+    parts = [(_count(outcome.faces, "face") if outcome.faces else "no face") + frames]
     if outcome.too_small:
         parts.append(f"{outcome.too_small} too small, left alone")
-    scores = outcome.scores
     if scores.clean is not None and scores.attacked is not None:
         parts.append(f"fake {scores.clean:.3f} -> {scores.attacked:.3f}")
     if scores.ssim is not None:
         parts.append(f"SSIM {scores.ssim:.3f}, PSNR {scores.psnr:.1f} dB")
-    if outcome.note:
-        parts.append(outcome.note)
+    if outcome.left_out:
+        parts.append(f"left out: {', '.join(outcome.left_out)}")
     if outcome.fault:
         parts.append(f"error: {outcome.fault}")
     return f"{source}: {', '.join(parts)}"
@@ -84,17 +87,11 @@ def _count(number: int, noun: str) -> str:
     return f"{number} {noun}{'s' * (number != 1)}"
 
 
-COLUMNS = (
-    "input", "output", "status", "frames", "faces", "too_small", "fake_clean", "fake_clean_max", "fake_attacked",
-    "fake_attacked_max", "ssim", "psnr", "fault",
-)  # fmt: skip
-
-
 def check_report(path: Path) -> None:
-    """See that a report may be written to a file.
+    """Refuse to replace a file that is no report of this program.
 
     Raises:
-        UserError: something else is there.
+        UserError: it is another file.
     """
     if not path.exists():
         return
@@ -110,36 +107,28 @@ def check_report(path: Path) -> None:
 
 
 def write_report(path: Path, outcomes: Sequence[Outcome]) -> None:
-    """Write one row a file as CSV (UTF-8; what is no UTF-8 in a file's name as its bytes)."""
-    rows = []
-    for outcome in outcomes:
-        scores = asdict(outcome.scores)
-        rows.append(
-            [
-                outcome.job.source, outcome.job.target, outcome.status, outcome.frames, outcome.faces,
-                outcome.too_small, scores["clean"], scores["clean_max"], scores["attacked"],
-                scores["attacked_max"], scores["ssim"], scores["psnr"], outcome.fault,
-            ]
-        )  # fmt: skip
+    """Write one row a file as CSV."""
+    rows = [
+        (
+            each.job.source, each.job.target, each.status, each.frames, each.faces, each.too_small, each.scores.clean,
+            each.scores.clean_max, each.scores.attacked, each.scores.attacked_max, each.scores.ssim, each.scores.psnr,
+            each.fault,
+        )
+        for each in outcomes
+    ]  # fmt: skip
     write_csv(path, COLUMNS, rows)
 
 
 def conclude(outcomes: Sequence[Outcome], left_alone: int = 0) -> None:
-    """Print the sums, and list what failed.
-
-    Args:
-        outcomes: of all files.
-        left_alone: files of the input folder that are neither photos nor videos.
+    """Print the sums (with `left_alone` files that are neither photos nor videos), and list what failed.
 
     Raises:
         UserError: some failed; with the list.
     """
-    of = {status: [outcome for outcome in outcomes if outcome.status == status] for status in _STATUSES}
+    statuses = [outcome.status for outcome in outcomes]
     faces = sum(outcome.faces for outcome in outcomes)
-    sums = [f"{_count(len(of['attacked']), 'file')} attacked ({_count(faces, 'face')})"]
-    for status, words in _STATUSES.items():
-        if words and of[status]:
-            sums.append(f"{len(of[status])} {words}")
+    sums = [f"{_count(statuses.count('attacked'), 'file')} attacked ({_count(faces, 'face')})"]
+    sums += [f"{count} {words}" for status, words in _SUMMARY.items() if (count := statuses.count(status))]
     if small := sum(outcome.too_small for outcome in outcomes):
         sums.append(f"{_count(small, 'face')} too small, left alone")
     if left_alone:
@@ -148,11 +137,3 @@ def conclude(outcomes: Sequence[Outcome], left_alone: int = 0) -> None:
     faults = [outcome.fault for outcome in outcomes if outcome.fault]
     if faults:
         raise UserError("\n  ".join([f"{len(faults)} of {_count(len(outcomes), 'file')} had faults:", *faults]))
-
-
-_STATUSES = {
-    "attacked": "",
-    "no face": "without a face",
-    "there already": "there already (overwrite=true makes them anew)",
-    "failed": "failed",
-}

@@ -1,4 +1,4 @@
-"""Photo files: pixels as they are stored, and what a file tells beside them."""
+"""Photo files: upright pixels and the metadata that is kept."""
 
 import io
 import re
@@ -8,10 +8,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, JpegImagePlugin, PngImagePlugin, TiffImagePlugin, TiffTags
+from PIL import ExifTags, Image, ImageOps, JpegImagePlugin, PngImagePlugin
 
 from sr_deepfake.data.extraction.cropping import Crop
-from sr_deepfake.data.extraction.orientation import OF_EXIF
 from sr_deepfake.media.faces import Picture, cut, paste
 from sr_deepfake.system.errors import SourceError, UserError
 from sr_deepfake.system.files import printable, replacing
@@ -19,25 +18,27 @@ from sr_deepfake.system.photos import MAX_PIXELS, open_photo
 
 QUALITY = 95  # of what cannot be lossless
 SUFFIXES = {
-    ".bmp": "BMP", ".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".tif": "TIFF", ".tiff": "TIFF", ".webp": "WEBP",
+    ".bmp": "BMP", ".jpg": "JPEG", ".jpeg": "JPEG", ".jpe": "JPEG", ".jfif": "JPEG", ".png": "PNG", ".tif": "TIFF",
+    ".tiff": "TIFF", ".webp": "WEBP",
 }  # fmt: skip
-_HOLDS = {
-    "BMP": ("L", "RGB"),
-    "JPEG": ("L", "RGB"),
-    "PNG": ("L", "LA", "RGB", "RGBA"),
-    "TIFF": ("L", "LA", "RGB", "RGBA"),
-    "WEBP": ("L", "LA", "RGB", "RGBA"),
-}
-_CHANNELS = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4}
-_ORIENTATION, _XMP = 274, 700
-# TIFF tags of how pixels are stored, and blocks that are kept apart (XMP, ICC) or may hold a thumbnail (Photoshop).
-_NOT_EXIF = {
-    *range(254, 269), 273, *range(277, 282), 284, *range(288, 294), 301, 317, *range(320, 348), *range(512, 533), _XMP,
-    34377, 34675,
+_OPAQUE = ("BMP", "JPEG")  # formats without transparency
+_XMP = 700
+# EXIF that is kept: of the main block description, make, model, resolution, software, date, artist, host, copyright; of
+# the two others what the standard names, without the maker's own notes, which may hold a picture.
+_KEPT = {270, 271, 272, 282, 283, 296, 305, 306, 315, 316, 33432}
+_KEPT_BELOW = {ExifTags.IFD.Exif: set(range(33434, 42241)) - {37500}, ExifTags.IFD.GPSInfo: set(range(32))}
+# Tags that every TIFF has, or that this program accounts for: how pixels are stored, orientation, XMP, ICC, pointers.
+_OF_PIXELS = {
+    *range(254, 270), *range(273, 282), 284, *range(288, 294), 301, 317, *range(320, 348), *range(512, 533), _XMP, 34665,
+    34675, 34853, 40965,
 }  # fmt: skip
-_SUB_BLOCKS = (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo)
-# What in an XMP packet is, or points to, a picture of the old face.
-_OLD_FACE = re.compile(rb"Thumbnails|xmpGImg|hdrgm:|GContainer|MicroVideo|MotionPhoto")
+# Of Pillow's information about a picture: what is kept, and what the coding is.
+_KNOWN_INFO = {
+    "icc_profile", "dpi", "exif", "xmp", "XML:com.adobe.xmp", "jfif", "jfif_version", "jfif_unit", "jfif_density", "mp",
+    "mpoffset", "adobe", "adobe_transform", "progression", "progressive", "transparency", "compression", "interlace",
+    "gamma", "srgb", "chromaticity", "aspect", "loop", "background", "timestamp", "duration", "resolution", "bbox",
+}  # fmt: skip
+_EMBEDDED = re.compile(rb"Thumbnails|xmpGImg|hdrgm:|GContainer|MicroVideo|MotionPhoto")  # pictures in an XMP packet
 _CLIP_AT_THE_END = re.compile(rb"\xff\xd9.{0,64}?\x00\x00.{2}ftyp", re.DOTALL)
 
 
@@ -46,82 +47,64 @@ class Photo:
     """A photo.
 
     Attributes:
-        pixels: `H×W×C` uint8 as they are stored; what has a palette is RGB or RGBA here.
-        mode: "L", "LA", "RGB" or "RGBA".
-        format: one of Pillow's names in `_HOLDS`; empty where no file holds it.
-        orientation: of EXIF, 1 to 8: how the stored pixels are to be turned.
+        pixels: upright, `H×W×C` uint8; grey, grey and alpha, RGB or RGBA.
+        format: one of Pillow's names; empty where no file holds it.
         lossless: whether the file's coding is.
-        exif: the EXIF block, without a thumbnail.
-        options: Pillow's options for what else the file tells: ICC profile, density, comment, and JPEG's coding.
+        exif: the EXIF that is kept.
         xmp: the XMP packet.
-        text: a PNG's texts.
-        dropped: what the file told that would show the old face, in words.
+        options: Pillow's options for ICC profile, density and JPEG's coding.
+        dropped: the metadata that is not kept, in words.
     """
 
     pixels: NDArray[np.uint8]
-    mode: str
     format: str = ""
-    orientation: int = 1
     lossless: bool = True
     exif: Image.Exif = field(default_factory=Image.Exif)
+    xmp: bytes = b""
     options: dict[str, Any] = field(default_factory=dict)
-    xmp: bytes | None = None
-    text: dict[str, str] = field(default_factory=dict)
     dropped: list[str] = field(default_factory=list)
 
     @property
-    def upright(self) -> NDArray[np.uint8]:
-        """The pixels as they are to be looked at, `H×W×C`: a view, through which the stored pixels change."""
-        return OF_EXIF[self.orientation].upright(self.pixels)
+    def mode(self) -> str:
+        """Pillow's name of the pixels' kind."""
+        return ("L", "LA", "RGB", "RGBA")[self.pixels.shape[2] - 1]
 
     def rgb(self) -> Picture:
-        """The photo upright, as RGB without alpha: a copy, `H×W×3`."""
+        """The photo as RGB without alpha: a copy, `H×W×3`."""
         grey = self.mode in ("L", "LA")
-        return np.array(np.repeat(self.upright[:, :, :1], 3, axis=2) if grey else self.upright[:, :, :3], order="C")
+        return np.repeat(self.pixels[:, :, :1], 3, axis=2) if grey else self.pixels[:, :, :3].copy()
 
     def put(self, crop: Crop, face: Picture, feather: int = 0) -> None:
-        """Put a face into the photo; alpha and all outside its square stay.
-
-        Args:
-            crop: where, in the upright photo.
-            face: RGB, `S×S×3`; of a grey photo its luma counts (ITU-R BT.601).
-            feather: see `paste`.
-        """
+        """Put a face (RGB, `S×S×3`; its luma into a grey photo) at a square; alpha stays. For `feather` see `paste`."""
         shown = np.array(Image.fromarray(face).convert("L"))[:, :, None] if self.mode in ("L", "LA") else face
-        alpha = cut(self.upright, crop)[:, :, shown.shape[2] :]
-        paste(self.upright, crop, np.concatenate([shown, alpha], axis=2), feather)
+        alpha = cut(self.pixels, crop)[:, :, shown.shape[2] :]
+        paste(self.pixels, crop, np.concatenate([shown, alpha], axis=2), feather)
 
     def image(self) -> Image.Image:
-        """The pixels as they are stored, as a picture of Pillow's."""
-        size = self.pixels.shape[1::-1]
-        return Image.frombytes(self.mode, size, np.ascontiguousarray(self.pixels).tobytes())
+        """The pixels as a picture of Pillow's."""
+        return Image.fromarray(self.pixels[:, :, 0] if self.mode == "L" else self.pixels, self.mode)
 
 
 def photo_of(image: Image.Image) -> Photo:
-    """A picture of Pillow's as a photo that no file holds.
+    """A picture of Pillow's, upright, as a photo that no file holds.
 
     Raises:
         UserError: it is not 8-bit grey, RGB, with alpha or with a palette.
 
-    Example:
-        >>> photo_of(Image.new("P", (4, 3))).mode
-        'RGB'
+    >>> photo_of(Image.new("P", (4, 3))).mode
+    'RGB'
     """
     mode = {"P": "RGB", "PA": "RGBA"}.get(image.mode, image.mode)
-    if mode not in _CHANNELS:
+    if mode not in ("L", "LA", "RGB", "RGBA"):
         raise UserError(f"pictures of mode {image.mode} are not supported; convert it to RGB")
     if "transparency" in image.info:
         mode = {"L": "LA", "RGB": "RGBA"}.get(mode, mode)
-    pixels = np.array(image.convert(mode) if image.mode != mode else image)
-    return Photo(pixels.reshape(*pixels.shape[:2], _CHANNELS[mode]), mode)
+    pixels = np.array(ImageOps.exif_transpose(image).convert(mode))
+    return Photo(pixels if pixels.ndim == 3 else pixels[:, :, None])
 
 
 def read_photo_file(path: Path, max_pixels: int = MAX_PIXELS) -> Photo:
-    """Read a photo file, with what it tells beside its pixels.
-
-    Args:
-        path: the file.
-        max_pixels: a photo of more is refused before any of it is decoded.
+    """Read a photo file, upright, with the metadata that is kept.
 
     Raises:
         UserError: it is missing, damaged, too large or of a kind that is not supported; the message names the file.
@@ -129,43 +112,45 @@ def read_photo_file(path: Path, max_pixels: int = MAX_PIXELS) -> Photo:
     try:
         image = open_photo(path, max_pixels)
     except SourceError as error:
-        mend = " (photo.max_pixels=N raises the limit)" if error.reason == "too large" else ""
-        raise UserError(f"{printable(str(path))}: {error.reason}: {printable(error.detail)}{mend}") from None
+        option = " (photo.max_pixels=N raises the limit)" if error.reason == "too large" else ""
+        raise UserError(f"{printable(str(path))}: {error.reason}: {printable(error.detail)}{option}") from None
     photo, data = photo_of(image), path.read_bytes()
     photo.format = "JPEG" if image.format == "MPO" else str(image.format)
-    photo.lossless = photo.format in ("BMP", "PNG", "TIFF") or (photo.format == "WEBP" and _webp_is_lossless(data))
-    photo.exif = _exif_of(image)
-    if (orientation := photo.exif.get(_ORIENTATION, 1)) in OF_EXIF:
-        photo.orientation = int(orientation)
-    photo.options = {name: image.info[name] for name in ("icc_profile", "dpi", "comment") if image.info.get(name)}
+    photo.lossless = photo.format not in ("JPEG", "WEBP") or (photo.format == "WEBP" and _webp_is_lossless(data))
+    photo.options = {name: image.info[name] for name in ("icc_profile", "dpi") if image.info.get(name)}
     if isinstance(image, JpegImagePlugin.JpegImageFile):
-        tables, sampling = image.quantization, JpegImagePlugin.get_sampling(image)
-        photo.options |= {
-            "qtables": tables,
-            "subsampling": max(sampling, 0),
-            "progressive": "progressive" in image.info,
-        }
-    xmp = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp")
-    photo.xmp = xmp.encode() if isinstance(xmp, str) else xmp
-    texts = {name: str(value) for name, value in getattr(image, "text", {}).items() if name[:4] != "XML:"}
-    # ImageMagick's way of keeping EXIF and Photoshop blocks, thumbnails in them, as text.
-    photo.text = {name: value for name, value in texts.items() if not name.startswith("Raw profile type")}
-    if texts.keys() - photo.text.keys():
-        photo.dropped.append("raw profiles kept as text, which may hold a thumbnail")
-    _drop_the_old_face(photo, image, data)
+        sampling = JpegImagePlugin.get_sampling(image)
+        photo.options |= {"qtables": image.quantization, "subsampling": max(sampling, 0)}
+        photo.options["progressive"] = "progressive" in image.info
+    _take_metadata(photo, image, data)
     return photo
 
 
-def _exif_of(image: Image.Image) -> Image.Exif:
-    """The EXIF block without thumbnail, and without the tags that say how a TIFF stores its pixels."""
-    found, exif = image.getexif(), Image.Exif()
-    for tag, value in found.items():
-        if tag not in _NOT_EXIF and tag not in _SUB_BLOCKS:
-            exif[tag] = value
-    for block in _SUB_BLOCKS:
-        if values := found.get_ifd(block):
-            exif.get_ifd(block).update(values)
-    return exif
+def _take_metadata(photo: Photo, image: Image.Image, data: bytes) -> None:
+    """Keep EXIF and XMP that hold no picture of the face as it was, and note what is left out."""
+    found = image.getexif()
+    blocks = {0: (dict(found), _KEPT)} | {block: (found.get_ifd(block), _KEPT_BELOW[block]) for block in _KEPT_BELOW}
+    for block, (values, kept) in blocks.items():
+        target = photo.exif.get_ifd(block) if block and values else photo.exif
+        for tag, value in values.items():
+            if tag in kept:
+                target[tag] = value
+            elif block or tag not in _OF_PIXELS:
+                photo.dropped.append(str({**ExifTags.TAGS, **ExifTags.GPSTAGS}.get(tag, f"EXIF tag {tag}")))
+    if found.get_ifd(ExifTags.IFD.IFD1):
+        photo.dropped.append("the thumbnail")
+    xmp = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp") or b""
+    photo.xmp = xmp.encode() if isinstance(xmp, str) else xmp
+    if _EMBEDDED.search(photo.xmp):
+        photo.xmp = b""
+        photo.dropped.append("the XMP packet, which holds or points to pictures")
+    texts = {name for name in getattr(image, "text", {}) if name[:4] != "XML:"}
+    photo.dropped += sorted(str(name) for name in ({*image.info} - texts - _KNOWN_INFO))
+    photo.dropped += [f"the text {name!r}" for name in sorted(texts)]
+    if getattr(image, "n_frames", 1) > 1:
+        photo.dropped.append("further pictures in the file (a gain map or depth map)")
+    if photo.format == "JPEG" and _CLIP_AT_THE_END.search(data):
+        photo.dropped.append("the clip at the file's end")
 
 
 def _webp_is_lossless(data: bytes) -> bool:
@@ -176,112 +161,59 @@ def _webp_is_lossless(data: bytes) -> bool:
     return data[at : at + 4] == b"VP8L"
 
 
-def _drop_the_old_face(photo: Photo, image: Image.Image, data: bytes) -> None:
-    """Note what shows the old face and is not written again."""
-    if image.getexif().get_ifd(ExifTags.IFD.IFD1):
-        photo.dropped.append("the thumbnail")
-    if photo.xmp is not None and _OLD_FACE.search(photo.xmp):
-        photo.xmp = None
-        photo.dropped.append("the XMP packet, which holds or points to pictures")
-    if getattr(image, "n_frames", 1) > 1:
-        photo.dropped.append("further pictures in the file (a gain map or depth map)")
-    if photo.format == "JPEG" and _CLIP_AT_THE_END.search(data):
-        photo.dropped.append("the clip at the file's end")
-
-
-def check_output(path: Path, like: Photo | None = None) -> str:
+def check_output(path: Path, photo: Photo | None = None) -> str:
     """The format that a photo is written in: by the suffix, without one the photo's own.
 
     Raises:
         UserError: the suffix is no photo format's, or the format does not hold the photo's pixels.
     """
-    kind = SUFFIXES.get(path.suffix.lower(), "" if path.suffix else (like.format if like else "PNG"))
+    kind = SUFFIXES.get(path.suffix.lower(), "" if path.suffix else (photo.format if photo else "PNG"))
     if not kind:
         raise UserError(
             f"{printable(str(path))}: photos are not written as {path.suffix}; use one of {', '.join(sorted(SUFFIXES))}"
         )
-    if like is not None and like.mode not in _HOLDS[kind]:
-        fitting = ", ".join(name for name, modes in _HOLDS.items() if like.mode in modes)
-        raise UserError(f"{printable(str(path))}: {kind} cannot hold {like.mode}; use one of the formats {fitting}")
+    if photo is not None and photo.mode in ("LA", "RGBA") and kind in _OPAQUE:
+        raise UserError(f"{printable(str(path))}: {kind} cannot hold transparency; use PNG, TIFF or WEBP")
     return kind
 
 
 def write_photo_file(photo: Photo, path: Path, quality: int = QUALITY) -> None:
     """Write a photo in the format of the path's suffix, whole or not at all.
 
-    Lossless in PNG, TIFF and BMP, and in WebP if the photo's own coding was. JPEG has the chroma subsampling of the
-    photo's JPEG file, and its quantisation if that is finer than `quality`. EXIF, ICC profile, XMP and density go along
-    (BMP holds density alone and is written upright). A TIFF with EXIF or GPS blocks is not compressed.
-
-    Args:
-        photo: what to write.
-        path: where.
-        quality: of JPEG and of lossy WebP, 1 to 100.
+    Lossless in PNG, TIFF and BMP, and in WebP if the photo's own coding was. A JPEG that was one has its quantisation and
+    chroma subsampling; `quality` (1 to 100) is that of other JPEGs and of lossy WebP. EXIF, ICC profile, XMP and density
+    go along where the format holds them (BMP: density alone).
 
     Raises:
         UserError: the format cannot hold the photo's pixels.
     """
     kind = check_output(path, photo)
     options: dict[str, Any] = {name: photo.options[name] for name in ("icc_profile", "dpi") if name in photo.options}
-    image, xmp = photo.image(), photo.xmp
-    if kind == "BMP":
-        image = Photo(photo.upright, photo.mode).image()
-        options.pop("icc_profile", None)
-    elif kind == "TIFF":
-        options["tiffinfo"] = _tags(photo)
-        if not any(block in options["tiffinfo"] for block in _SUB_BLOCKS):  # which libtiff does not take
-            options["compression"] = "tiff_adobe_deflate"
-    else:
-        options |= {"exif": photo.exif.tobytes()} if len(photo.exif) else {}
-    if kind == "PNG":
-        options["pnginfo"] = _png_texts(photo)
-    elif kind in ("JPEG", "WEBP") and xmp:
-        options["xmp"] = xmp
+    if len(photo.exif) and kind != "BMP":
+        options["exif"] = photo.exif
     if kind == "JPEG":
-        own = {name: photo.options[name] for name in ("progressive", "comment") if name in photo.options}
-        options |= own | {"quality": quality, "subsampling": photo.options.get("subsampling", 0)}
+        own: dict[str, Any] = {
+            name: photo.options[name] for name in ("qtables", "subsampling", "progressive") if name in photo.options
+        }
+        options.update(own or {"quality": quality, "subsampling": 0})
         if photo.mode == "L":
-            del options["subsampling"]
-        if _is_finer(photo.options.get("qtables"), quality):
-            options["qtables"] = photo.options["qtables"]
-            del options["quality"]
-    elif kind == "WEBP":
-        options |= {"lossless": photo.lossless, "quality": quality, "exact": True}  # colours of transparent pixels too
-        options.pop("dpi", None)
+            options.pop("subsampling", None)
+    elif kind == "WEBP":  # exact: colours of transparent pixels too
+        options |= {"lossless": photo.lossless, "quality": quality, "exact": True}
+    elif kind == "PNG" and photo.xmp:
+        options["pnginfo"] = PngImagePlugin.PngInfo()
+        options["pnginfo"].add_itxt("XML:com.adobe.xmp", photo.xmp.decode("utf-8", "replace"))
+    elif kind == "TIFF":
+        exif = Image.Exif()
+        exif.load(photo.exif.tobytes())
+        if photo.xmp:
+            exif[_XMP] = photo.xmp
+        options["exif"] = exif
+        if not any(block in exif for block in _KEPT_BELOW):  # which libtiff does not take
+            options["compression"] = "tiff_adobe_deflate"
+    if kind in ("JPEG", "WEBP") and photo.xmp:
+        options["xmp"] = photo.xmp
     buffer = io.BytesIO()
-    image.save(buffer, kind, **options)
-    with replacing(path) as beside:
-        beside.write_bytes(buffer.getvalue())
-
-
-def _tags(photo: Photo) -> TiffImagePlugin.ImageFileDirectory_v2:
-    """EXIF and XMP as TIFF tags."""
-    tags = TiffImagePlugin.ImageFileDirectory_v2()
-    for tag, value in photo.exif.items():
-        tags[tag] = value
-    for block in _SUB_BLOCKS:
-        if values := dict(photo.exif.get_ifd(block)):
-            tags.tagtype[block] = TiffTags.LONG
-            tags[block] = values
-    if photo.xmp:
-        tags[_XMP] = photo.xmp
-    return tags
-
-
-def _png_texts(photo: Photo) -> PngImagePlugin.PngInfo:
-    info = PngImagePlugin.PngInfo()
-    if photo.xmp:
-        info.add_itxt("XML:com.adobe.xmp", photo.xmp.decode("utf-8", "replace"))
-    for name, value in photo.text.items():
-        info.add_itxt(name, value)
-    return info
-
-
-def _is_finer(tables: dict[int, list[int]] | None, quality: int) -> bool:
-    if tables is None:
-        return False
-    buffer = io.BytesIO()
-    Image.new("RGB", (8, 8)).save(buffer, "JPEG", quality=quality)
-    with Image.open(buffer, formats=("JPEG",)) as sample:
-        reference = sample.quantization  # type: ignore[attr-defined]
-    return all(sum(table) <= sum(reference[min(number, 1)]) for number, table in tables.items())
+    photo.image().save(buffer, kind, **options)
+    with replacing(path) as temporary:
+        temporary.write_bytes(buffer.getvalue())

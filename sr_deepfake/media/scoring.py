@@ -8,7 +8,6 @@ from pathlib import Path
 from rich import box
 from rich.table import Table
 from rich.text import Text
-from tqdm import tqdm
 
 from sr_deepfake.data.extraction.settings import ExtractionSettings
 from sr_deepfake.data.extraction.video import is_video, read_frames
@@ -17,7 +16,7 @@ from sr_deepfake.media.faces import FaceFinder, Picture, cut
 from sr_deepfake.media.files import File, Job
 from sr_deepfake.media.outcomes import explain
 from sr_deepfake.media.photo import read_photo_file
-from sr_deepfake.system.console import on_a_terminal, print_parts
+from sr_deepfake.system.console import on_a_terminal, print_parts, track
 from sr_deepfake.system.errors import SourceError, UserError
 from sr_deepfake.system.files import printable, write_csv
 
@@ -65,7 +64,7 @@ def score_files(
         One entry a file and detector.
     """
     scores = []
-    for file in tqdm(files, desc="Scoring", unit="file", disable=None if show else True):
+    for file in track(files, len(files), "Scoring", "files", show):
         fault, pictures, faces = "", list[Picture](), list[Picture]()
         try:
             pictures = _pictures(file.path, settings)
@@ -126,11 +125,11 @@ def _number(value: float | None) -> str:
 
 
 def write_scores(path: Path, scores: Sequence[FileScore]) -> None:
-    """Write one row a file and detector as CSV (UTF-8; what is no UTF-8 in a file's name as its bytes)."""
-    rows = (
-        [row.path, row.detector, row.frames, row.scores.faces, row.scores.clean, row.scores.clean_max, row.fault]
-        for row in scores
-    )
+    """Write one row a file and detector as CSV."""
+    rows = [
+        (each.path, each.detector, each.frames, each.scores.faces, each.scores.clean, each.scores.clean_max, each.fault)
+        for each in scores
+    ]
     write_csv(path, COLUMNS, rows)
 
 

@@ -11,9 +11,11 @@ from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+log = logging.getLogger(__name__)
+
+Item = TypeVar("Item")
 WIDE = 10_000  # columns of plain text
-# For output that cannot show them; a result must never be lost to an encoding.
-_ASCII = str.maketrans({"–": "-", "×": "x", "─": "-", "━": "-", "✓": "v", "Δ": "d", "↓": "-", "↑": "+", "→": ">"})
+LOG_EVERY = 30.0  # seconds between two log lines
 
 
 def on_a_terminal() -> bool:
@@ -26,22 +28,24 @@ def print_parts(*parts: RenderableType, file: TextIO | None = None, width: int =
 
     Args:
         *parts: one below the other.
-        file: where to; standard output unless told.
+        file: where to; None: standard output.
         width: of plain text, in columns. A table in a file is as wide as it is, whatever the terminal.
     """
     target = sys.stdout if file is None else file
-    if target.isatty() and _is_unicode(target):
+    encoding = getattr(target, "encoding", None) or "utf-8"  # an in-memory file has none
+    unicode = encoding.lower().startswith("utf")
+    if target.isatty() and unicode:
         Console(file=target, highlight=False).print(*parts, sep="\n")
         return
     text = plain_text(*parts, width=width)
-    if not _is_unicode(target):
-        text = text.translate(_ASCII).encode("ascii", "replace").decode("ascii")
+    if not unicode:  # a result must not be lost to an encoding
+        text = text.replace("−", "-").replace("–", "-").encode(encoding, "backslashreplace").decode(encoding)
     print(text, file=target)
 
 
 def plain_text(*parts: RenderableType, width: int = WIDE) -> str:
     """Render as plain text, without blanks at the ends of lines."""
-    # A file of its own, so that no setting for terminals (FORCE_COLOR, COLUMNS) reaches what is written down.
+    # Into memory, so that no setting of terminals (FORCE_COLOR, COLUMNS) reaches what is written.
     text = io.StringIO()
     Console(file=text, width=width, color_system=None, force_terminal=False, legacy_windows=False).print(
         *parts, sep="\n"
@@ -49,40 +53,29 @@ def plain_text(*parts: RenderableType, width: int = WIDE) -> str:
     return "\n".join(line.rstrip() for line in text.getvalue().splitlines())
 
 
-def _is_unicode(file: TextIO) -> bool:
-    encoding = getattr(file, "encoding", None) or "utf-8"  # an in-memory file has none and takes everything
-    return encoding.lower().replace("-", "").startswith("utf")
-
-
-log = logging.getLogger(__name__)
-
-Item = TypeVar("Item")
-LOG_EVERY = 30.0  # seconds between two log lines
+def progress_bars(unit: str, show: bool = True) -> Progress:
+    """Progress bars on standard error with count, rate in `unit` a second and time left, where that is a terminal."""
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Rate(unit), TimeRemainingColumn())
+    return Progress(*columns, console=console, disable=not (show and console.is_terminal), redirect_stdout=False)
 
 
 def track(items: Iterable[Item], total: int, title: str, unit: str, show: bool = True) -> Iterator[Item]:
-    """Pass items through and show how many have passed, how many a second, and the time left.
+    """Pass items through, and show progress: a bar on a terminal, otherwise a log line every half minute.
 
     Args:
         items: anything iterable.
         total: how many there will be.
         title: what is being done.
         unit: what an item is, in the plural.
-        show: False to show nothing.
+        show: False shows nothing.
 
     >>> list(track([1, 2, 3], total=3, title="Counting", unit="numbers", show=False))
     [1, 2, 3]
     """
-    if not show:
-        yield from items
-        return
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield from _logged(items, total, title, unit)
-        return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Rate(unit), TimeRemainingColumn())
-    with Progress(*columns, console=console) as progress:
-        yield from progress.track(items, total=total, description=title)
+    with progress_bars(unit, show) as bars:
+        passed = bars.track(items, total=total, description=title)
+        yield from _logged(passed, total, title, unit) if show and bars.disable else passed
 
 
 class _Rate(ProgressColumn):

@@ -26,30 +26,31 @@ _MARKS = (
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Give a new name beside `path` to write to, which takes its place at the end; without an error only.
+    """Give a temporary path in the same folder to write to; it replaces `path` at the end, unless there is an error.
 
     Example:
         >>> import tempfile
         >>> path = Path(tempfile.mkdtemp()) / "deep" / "numbers.txt"
-        >>> with replacing(path) as beside:
-        ...     written = beside.write_text("1 2 3")
+        >>> with replacing(path) as temporary:
+        ...     written = temporary.write_text("1 2 3")
         >>> path.read_text(), len(list(path.parent.iterdir()))
         ('1 2 3', 1)
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    # Not longer than the name it takes the place of may be.
-    beside = path.with_name(f".{uuid.uuid4().hex}.part")
+    # Short, since the name may be as long as the file system takes; with the suffix, from which writers know the format.
+    suffix = path.suffix if len(path.suffix) <= 10 else ""
+    temporary = path.with_name(f".{uuid.uuid4().hex}.part{suffix}")
     try:
-        yield beside
-        os.replace(beside, path)
+        yield temporary
+        os.replace(temporary, path)
     finally:
-        beside.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
 def write_json(path: Path, content: Any) -> None:
     """Write plain values as JSON, sorted and indented."""
-    with replacing(path) as beside:
-        beside.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n")
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n")
 
 
 def digest(content: Any) -> str:
@@ -74,7 +75,10 @@ def file_digest(*paths: Path) -> str:
 
 def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Write a CSV file, whole or not at all (UTF-8; what is no UTF-8 in a file's name as its bytes)."""
-    with replacing(path) as beside, beside.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
+    with (
+        replacing(path) as temporary,
+        temporary.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file,
+    ):
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(columns)
         writer.writerows(rows)

@@ -11,7 +11,7 @@ from PIL import Image, PngImagePlugin, UnidentifiedImageError
 
 from sr_deepfake.system.errors import SourceError
 
-PHOTO_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+PHOTO_SUFFIXES = frozenset({".bmp", ".jfif", ".jpe", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 FORMATS = ("BMP", "JPEG", "PNG", "TIFF", "WEBP")  # what a suffix cannot smuggle in is a PostScript file
 MAX_PIXELS = 120_000_000  # more than phones' cameras write, and about 2 GiB while a face is looked for
 _MODES = frozenset({"L", "LA", "P", "PA", "RGB", "RGBA"})

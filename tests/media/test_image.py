@@ -83,10 +83,9 @@ def test_feather_changes_the_border_alone(finder):
 @pytest.mark.parametrize(("mode", "result"), [("RGB", "RGB"), ("L", "L"), ("RGBA", "RGBA"), ("P", "RGB")])
 def test_pictures_of_pillows_are_attacked(finder, mode, result):
     image = Image.fromarray(two_people()).convert(mode)
-    image.info["dpi"] = (72, 72)
     kept = np.array(image)
     attacked = attack_image(image, SuperResolutionAttack(Interpolation(scale=2)), finder)
-    assert (attacked.mode, attacked.size, attacked.info["dpi"]) == (result, image.size, (72, 72))
+    assert (attacked.mode, attacked.size) == (result, image.size)
     np.testing.assert_array_equal(np.array(image), kept)
     change = np.atleast_3d(np.array(attacked)) != np.atleast_3d(np.array(image.convert(result)))
     assert 0.02 < change.any(axis=2).mean() < 0.7

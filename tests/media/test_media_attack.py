@@ -22,7 +22,6 @@ from sr_deepfake.media.files import Job
 from sr_deepfake.media.image import attack_image
 from sr_deepfake.media.video.attack import VideoReport, VideoSettings
 from sr_deepfake.media.video.encoder import Encoding
-from sr_deepfake.media.video.reader import Gap
 from sr_deepfake.super_resolution.interpolation import Interpolation
 from sr_deepfake.system.errors import UserError
 
@@ -81,7 +80,7 @@ def test_what_is_there_already_is_left_alone_unless_it_is_to_be_overwritten(tmp_
     job = Job(photo, tmp_path / "out.png")
     job.target.write_text("earlier")
     (outcome,) = attack_files([job], attacker(), show=False)
-    assert (outcome.status, outcome.fault, job.target.read_text()) == ("there already", "", "earlier")
+    assert (outcome.status, outcome.fault, job.target.read_text()) == ("exists", "", "earlier")
     (outcome,) = attack_files([job], attacker(overwrite=True), show=False)
     assert outcome.status == "attacked"
     with Image.open(job.target) as image:
@@ -163,7 +162,7 @@ def test_previews_and_scores(tmp_path, attacker, photo):
     outcomes = attack_files(
         jobs_of(tmp_path, "a.png", "b.mp4"), attacker(scorer=scorer, preview=True), tmp_path / "r.csv", show=False
     )
-    written = ["a.png", "a.png.preview.png", "b.mp4", "b.mp4.preview.mp4"]
+    written = ["a.png", "a.png.preview.png", "b.mp4"]
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == written
     with Image.open(tmp_path / "out" / "a.png.preview.png") as image:
         sheet = np.array(image)
@@ -179,11 +178,11 @@ def test_previews_and_scores(tmp_path, attacker, photo):
         assert [int(row["faces"]) for row in csv.DictReader(file)] == [1, 10]
 
 
-def test_a_gap_of_a_video_is_a_fault_and_its_result_stays(tmp_path, attacker, monkeypatch, capsys):
-    gaps = (Gap(1.0, 2.5, 3), Gap(4.0, None, 0))
-    monkeypatch.setattr(attacking, "attack_video", lambda *args: VideoReport(90, 80, 0, gaps, ("data",)))
+def test_damage_of_a_video_is_a_fault_and_its_result_stays(tmp_path, attacker, monkeypatch, capsys):
+    report = VideoReport(90, 80, 0, "damaged from 1.00 s on", ("data",))
+    monkeypatch.setattr(attacking, "attack_video", lambda *args: report)
     (outcome,) = attack_files(jobs_of(tmp_path, "a.mp4"), attacker(), show=False)
-    assert outcome.fault == f"{tmp_path / 'a.mp4'}: {gaps[0]}; {gaps[1]}"
+    assert outcome.fault == f"{tmp_path / 'a.mp4'}: damaged from 1.00 s on"
     assert (outcome.status, outcome.faces, outcome.frames) == ("attacked", 80, 90)
     assert "80 faces in 90 frames, left out: data, error: " in capsys.readouterr().err
 

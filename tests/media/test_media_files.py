@@ -1,9 +1,8 @@
 import os
-from pathlib import Path
 
 import pytest
 
-from sr_deepfake.media.files import find_files, is_media, output_folder, plan_jobs
+from sr_deepfake.media.files import find_files, output_folder, plan_jobs
 from sr_deepfake.system.errors import UserError
 
 
@@ -16,8 +15,8 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-def targets(wish, output, **options):
-    files = find_files(wish, without=output_folder(output))
+def targets(requested, output, **options):
+    files = find_files(requested, without=output_folder(output))
     return {str(job.source): str(job.target) for job in plan_jobs(files, output, **options)}
 
 
@@ -44,14 +43,6 @@ def test_a_pattern_keeps_what_stands_behind_its_first_wildcard(folder):
 def test_lists_of_names(folder):
     expected = {"f.png": "out/f.png", "in/sub/c.mp4": "out/c.mp4"}
     assert targets(["f.png", "in/sub/c.mp4"], "out") == expected
-    (folder / "lines").write_text("f.png\r\nin/sub/c.mp4\n\n")
-    assert targets("@lines", "out") == expected
-    strange = " -x\n=%[é]'\".png"
-    (folder / strange).touch()
-    (folder / "bytes").write_bytes(b"f.png\0" + os.fsencode(strange) + b"\0")
-    assert targets("@bytes", "out") == {"f.png": "out/f.png", strange: f"out/{strange}"}
-    (folder / "@photo.png").touch()
-    assert targets("@photo.png", "out.png") == {"@photo.png": "out.png"}
 
 
 def test_a_missing_file_is_found_out_when_it_is_read(folder):
@@ -59,35 +50,34 @@ def test_a_missing_file_is_found_out_when_it_is_read(folder):
 
 
 @pytest.mark.parametrize(
-    ("wish", "output", "message"),
+    ("requested", "output", "message"),
     [
         (None, "out", r"no input is named; .* input=PATH"),
         ([], "out", r"no input is named"),
         ("f.png", None, r"no output is named; .* output=PATH"),
         ("in/.git/..", "f.png", r"output=f\.png: it is a file; several results need a folder"),
-        ("*.gif", "out", r"input=\*\.gif: there is nothing of this name"),
-        ("@nowhere", "out", r"input=@nowhere: the list cannot be read \(No such file"),
+        ("*.gif", "out", r"input=\*\.gif: there is no photo or video of this name, and none that fits it as a pattern"),
         (["f.png", "in/../f.png"], "out", r"f\.png and in/\.\./f\.png would both be written to out/f\.png"),
         ("in/.git", "out", r"no photo or video in this folder"),
     ],
 )
-def test_mistakes_are_told(folder, wish, output, message):
+def test_mistakes_are_named(folder, requested, output, message):
     (folder / "in/.git/e.png").unlink()
     with pytest.raises(UserError, match=message):
-        targets(wish, output)
+        targets(requested, output)
 
 
 def test_no_output_takes_its_inputs_place(folder):
     (folder / "link.png").symlink_to("f.png")
     (folder / "folder").symlink_to("in")
     os.link("f.png", "hard.png")
-    for wish, output in (
+    for requested, output in (
         ("f.png", "f.png"), ("f.png", "./in/../f.png"), ("link.png", "f.png"), ("f.png", "link.png"),
         ("f.png", "hard.png"), ("in", "in"), ("in", "folder"), ("in", "in/sub/.."), ("f.png", "."),
     ):  # fmt: skip
         with pytest.raises(UserError, match=r"is the input .*overwrite=true"):
-            targets(wish, output)
-        assert targets(wish, output, overwrite=True)
+            targets(requested, output)
+        assert targets(requested, output, overwrite=True)
 
 
 def test_no_output_takes_another_inputs_place(folder):
@@ -108,24 +98,3 @@ def test_results_below_the_input_are_no_input_the_next_time(folder):
 def test_a_tilde_is_the_home_folder_before_a_slash_alone(folder, monkeypatch):
     monkeypatch.setenv("HOME", str(folder))
     assert targets("~/f.png", "~nobody.png") == {str(folder / "f.png"): "~nobody.png"}
-
-
-def test_what_photos_and_videos_are():
-    assert is_media(Path("a.TIFF"))
-    assert is_media(Path("a.webm"))
-    assert not is_media(Path("png"))
-
-
-@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-be", "utf-32"])
-def test_lists_are_read_by_their_byte_order_mark(tmp_path, encoding):
-    (tmp_path / "größe.png").write_bytes(b"")
-    mark = {"utf-16-be": b"\xfe\xff"}.get(encoding, b"")
-    (tmp_path / "list.txt").write_bytes(mark + f"{tmp_path / 'größe.png'}\r\n\r\n".encode(encoding))
-    files = find_files(f"@{tmp_path / 'list.txt'}")
-    assert [file.path for file in files.found] == [tmp_path / "größe.png"]
-
-
-def test_a_list_in_utf_16_without_a_mark_never_makes_a_folder_an_input(tmp_path):
-    (tmp_path / "list.txt").write_bytes("/photos/a.png\n".encode("utf-16-le"))
-    with pytest.raises(UserError, match=r"names the folder '/'\. Is it UTF-16"):
-        find_files(f"@{tmp_path / 'list.txt'}")

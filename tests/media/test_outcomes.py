@@ -21,10 +21,10 @@ SCORED = FaceScores(3, 0.9, 0.99, 0.4, 0.75, 0.971, 37.85)
             r"in/a\n.png: 3 faces in 30 frames, 2 too small, left alone, fake 0.900 -> 0.400, SSIM 0.971, PSNR 37.9 dB",
         ),
         (Outcome(JOB, "no face", 0, 0, 1), r"in/a\n.png: no face"),
-        (Outcome(JOB, "there already"), r"in/a\n.png: out/a\n.png is there already (overwrite=true makes it anew)"),
+        (Outcome(JOB, "exists"), r"in/a\n.png: out/a\n.png exists (overwrite=true replaces it)"),
         (Outcome(JOB, "failed", fault=r"in/a\n.png: damaged"), r"error: in/a\n.png: damaged"),
         (
-            Outcome(JOB, "attacked", 2, 0, 2, fault="x: damaged", note="left out: data"),
+            Outcome(JOB, "attacked", 2, 0, 2, fault="x: damaged", left_out=["data"]),
             r"in/a\n.png: 2 faces in 2 frames, left out: data, error: x: damaged",
         ),
     ],
@@ -60,10 +60,10 @@ def test_a_report_takes_nothing_elses_place(tmp_path):
 
 
 def test_the_sums_and_the_list_of_faults(capsys):
-    fine = [Outcome(JOB, "attacked", 3, 1, 1), Outcome(JOB, "no face", 0, 0, 1), Outcome(JOB, "there already")]
+    fine = [Outcome(JOB, "attacked", 3, 1, 1), Outcome(JOB, "no face", 0, 0, 1), Outcome(JOB, "exists")]
     conclude(fine, left_alone=2)
     assert capsys.readouterr().out == (
-        "1 file attacked (3 faces); 1 without a face; 1 there already (overwrite=true makes them anew); "
+        "1 file attacked (3 faces); 1 without a face; 1 exist already (overwrite=true replaces them); "
         "1 face too small, left alone; 2 other files in the folder left out\n"
     )
     faults = [Outcome(JOB, "failed", fault="a: x"), Outcome(JOB, "attacked", 1, 0, 9, fault="b: a gap")]

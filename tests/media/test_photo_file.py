@@ -51,9 +51,6 @@ def test_photos_are_turned_upright_and_faces_with_them(tmp_path, picture, suffix
     with Image.open(path) as image:
         expected = np.array(ImageOps.exif_transpose(image))
     photo = read_photo_file(path)
-    if suffix != "tiff":  # which newer versions of Pillow turn as they read it
-        assert photo.orientation == orientation
-        assert photo.pixels.shape == picture.shape
     np.testing.assert_array_equal(photo.rgb(), expected)
 
     before = photo.pixels.copy()
@@ -151,15 +148,14 @@ def test_a_picture_of_another_mode_is_refused(mode):
 
 def test_a_broken_orientation_is_none(tmp_path, picture):
     Image.fromarray(picture).save(tmp_path / "a.png", exif=exif(77))
-    assert read_photo_file(tmp_path / "a.png").orientation == 1
+    np.testing.assert_array_equal(read_photo_file(tmp_path / "a.png").pixels, picture)
 
 
-def test_profiles_that_are_kept_as_text_are_dropped_and_said(tmp_path):
-    """ImageMagick's way; they may hold the thumbnail of the old face."""
+def test_texts_of_a_png_are_dropped_and_said(tmp_path):
+    """ImageMagick's way to keep EXIF; it may hold the thumbnail of the old face."""
     info = PngImagePlugin.PngInfo()
     info.add_text("Raw profile type exif", "exif 12 00")
-    info.add_text("Comment", "stays")
+    info.add_text("Comment", "mine")
     Image.new("RGB", (48, 48)).save(tmp_path / "a.png", pnginfo=info)
     photo = read_photo_file(tmp_path / "a.png")
-    assert photo.text == {"Comment": "stays"}
-    assert "raw profiles" in " ".join(photo.dropped)
+    assert photo.dropped == ["the text 'Comment'", "the text 'Raw profile type exif'"]

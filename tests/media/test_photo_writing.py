@@ -36,7 +36,7 @@ def test_outside_the_face_nothing_changes_and_inside_is_the_face(tmp_path, pictu
     pixels, mask = stored(tmp_path / f"out.{suffix}"), inside(picture.shape)
     if not lossless:
         close = np.abs(pixels.astype(int) - photo.pixels)
-        assert close.mean() < 4
+        assert close.mean() < 5
         return
     np.testing.assert_array_equal(pixels[~mask], before.pixels[~mask])
     assert pixels.dtype == before.pixels.dtype
@@ -48,7 +48,7 @@ def test_outside_the_face_nothing_changes_and_inside_is_the_face(tmp_path, pictu
         np.testing.assert_array_equal(pixels[:, :, -1], before.pixels[:, :, -1])
 
 
-def told(path) -> dict:
+def metadata_of(path) -> dict:
     with Image.open(path) as image:
         info, block = dict(image.info), image.getexif()
         xmp = info.get("xmp") or info.get("XML:com.adobe.xmp")
@@ -72,12 +72,9 @@ def test_what_stands_beside_the_pixels_is_kept(tmp_path, picture, suffix, mode):
     path = write_photo(tmp_path / f"a.{suffix}", mode, picture, orientation=6)
     write_photo_file(read_photo_file(path), tmp_path / f"out.{suffix}")
     expected = ALL | ({"dpi": None} if suffix == "webp" else {})
-    assert told(path) == expected
-    turned = {"exif": (None, *ALL["exif"][1:])} if suffix == "tiff" else {}  # Pillow turns it as it reads it
-    assert told(tmp_path / f"out.{suffix}") == expected | turned
-    if suffix == "png":
-        with Image.open(tmp_path / "out.png") as image:
-            assert image.text["Author"] == "me & you"
+    assert metadata_of(path) == expected
+    upright = {"exif": (None, *ALL["exif"][1:])}
+    assert metadata_of(tmp_path / f"out.{suffix}") == expected | upright
 
 
 @pytest.mark.parametrize("target", ["jpg", "png", "webp", "tiff", "bmp"])
@@ -91,33 +88,45 @@ def test_another_format_keeps_what_it_can(tmp_path, picture, source, target):
     assert shown.shape == (96, 70, 3)  # upright, in every way to say so
     assert np.abs(shown - photo.rgb()).max() <= (0 if target in ("png", "tiff", "bmp") else 60)
     if target != "bmp":
-        found = told(tmp_path / f"out.{target}")
-        turned = {"exif": (None, *ALL["exif"][1:])} if source == "tiff" else {}
-        assert found | {"dpi": None} == ALL | turned | {"dpi": None}
+        found = metadata_of(tmp_path / f"out.{target}")
+        assert found | {"dpi": None} == ALL | {"exif": (None, *ALL["exif"][1:]), "dpi": None}
         if "webp" not in (source, target):  # which has no density
             assert found["dpi"] == (300, 300)
 
 
 @pytest.mark.parametrize(("subsampling", "number"), [("4:4:4", 0), ("4:2:2", 1), ("4:2:0", 2)])
 @pytest.mark.parametrize("progressive", [True, False])
-def test_jpeg_keeps_its_chroma_and_is_not_coarser_than_95(tmp_path, picture, subsampling, number, progressive):
+def test_jpeg_keeps_its_chroma_and_quantisation(tmp_path, picture, subsampling, number, progressive):
     for quality in (60, 95, 100):
         image = Image.fromarray(picture)
         options = {"quality": quality, "subsampling": subsampling, "progressive": progressive}
         image.save(tmp_path / "a.jpg", **options)
         write_photo_file(read_photo_file(tmp_path / "a.jpg"), tmp_path / "out.jpg")
-        image.save(tmp_path / "reference.jpg", quality=max(quality, 95))
-        with Image.open(tmp_path / "out.jpg") as out, Image.open(tmp_path / "reference.jpg") as reference:
+        with Image.open(tmp_path / "out.jpg") as out, Image.open(tmp_path / "a.jpg") as source:
             assert JpegImagePlugin.get_sampling(out) == number
-            assert out.quantization == reference.quantization
+            assert out.quantization == source.quantization
             assert ("progressive" in out.info) == progressive
 
 
-def test_comments_of_jpeg_and_texts_of_png_are_kept(tmp_path, picture):
+def test_metadata_that_is_not_listed_is_dropped_and_said(tmp_path, picture):
+    """Such as Photoshop's layers (TIFF tag 37724) and thumbnail (34377), which hold the face as it was."""
     Image.fromarray(picture).save(tmp_path / "a.jpg", "JPEG", comment=b"who is it", exif=exif())
-    write_photo_file(read_photo_file(tmp_path / "a.jpg"), tmp_path / "out.jpg")
+    photo = read_photo_file(tmp_path / "a.jpg")
+    assert photo.dropped == ["comment"]
+    write_photo_file(photo, tmp_path / "out.jpg")
     with Image.open(tmp_path / "out.jpg") as out:
-        assert out.info["comment"] == b"who is it"
+        assert "comment" not in out.info
+    block = Image.Exif()
+    block[34377], block[37724], block[305] = b"8BIM thumbnail", b"Adobe Photoshop layers", "a program"
+    Image.fromarray(picture).save(tmp_path / "a.tiff", exif=block)
+    photo = read_photo_file(tmp_path / "a.tiff")
+    assert photo.dropped == ["ImageResources", "EXIF tag 37724"]
+    write_photo_file(photo, tmp_path / "out.tiff")
+    with Image.open(tmp_path / "out.tiff") as out:
+        assert (out.getexif().get(34377), out.getexif().get(37724), out.getexif().get(305)) == (None, None, "a program")
+    written = (tmp_path / "out.tiff").read_bytes()
+    assert b"8BIM" not in written
+    assert b"Photoshop" not in written
 
 
 def with_thumbnail(picture) -> bytes:
@@ -179,12 +188,10 @@ def test_lossy_webp_stays_close_and_lossless_is_exact(tmp_path, picture):
         assert (again.lossless, np.array_equal(again.pixels, photo.pixels)) == (lossless, lossless)
 
 
-@pytest.mark.parametrize(
-    ("mode", "target", "formats"), [("RGBA", "jpg", "PNG, TIFF, WEBP"), ("LA", "bmp", "PNG, TIFF")]
-)
-def test_what_a_format_cannot_hold_is_refused(tmp_path, picture, mode, target, formats):
+@pytest.mark.parametrize(("mode", "target"), [("RGBA", "jpg"), ("LA", "bmp")])
+def test_what_a_format_cannot_hold_is_refused(tmp_path, picture, mode, target):
     photo = read_photo_file(write_photo(tmp_path / "a.png", mode, picture))
-    with pytest.raises(UserError, match=rf"out\.{target}: .* formats {formats}"):
+    with pytest.raises(UserError, match=rf"out\.{target}: .* cannot hold transparency; use PNG, TIFF or WEBP"):
         write_photo_file(photo, tmp_path / f"out.{target}")
     assert not (tmp_path / f"out.{target}").exists()
 
@@ -193,7 +200,7 @@ def test_what_a_format_cannot_hold_is_refused(tmp_path, picture, mode, target, f
 def test_a_suffix_that_is_no_photos_is_refused_with_those_that_are(tmp_path, picture, suffix):
     photo = read_photo_file(write_photo(tmp_path / "a.png", "RGB", picture))
     with pytest.raises(
-        UserError, match=rf"photos are not written as \{suffix}; use one of \.bmp, \.jpeg, \.jpg, \.png"
+        UserError, match=rf"photos are not written as \{suffix}; use one of \.bmp, \.jfif, \.jpe, \.jpeg"
     ):
         write_photo_file(photo, tmp_path / f"out{suffix}")
 

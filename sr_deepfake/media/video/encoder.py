@@ -3,7 +3,6 @@
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import av
 
@@ -14,12 +13,6 @@ PRESETS = (
 )  # fmt: skip
 # Tried in this order where H.264 will not do.
 _ALTERNATIVES = ("libx264", "libvpx-vp9", "ffv1", "libx265", "mpeg4")
-_WITH_CRF = ("libx264", "libx264rgb", "libx265", "libvpx-vp9")
-_MUXERS = {
-    ".3g2": "3g2", ".3gp": "3gp", ".asf": "asf", ".avi": "avi", ".flv": "flv", ".m2ts": "mpegts", ".m4v": "mp4",
-    ".mkv": "matroska", ".mov": "mov", ".mp4": "mp4", ".mpeg": "mpeg", ".mpg": "mpeg", ".mts": "mpegts", ".mxf": "mxf",
-    ".nut": "nut", ".ogv": "ogg", ".qt": "mov", ".ts": "mpegts", ".vob": "vob", ".webm": "webm", ".wmv": "asf",
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -37,11 +30,8 @@ class Encoding:
     Raises:
         UserError: a value is no choice.
 
-    Example:
-        >>> Encoding(crf=18).settings("libx264")
-        {'crf': '18', 'preset': 'medium'}
-        >>> Encoding(crf=0, preset="fast", options={"tune": "grain"}).settings("libx264")
-        {'qp': '0', 'preset': 'fast', 'tune': 'grain'}
+    >>> Encoding(crf=0, preset="fast", options={"tune": "grain"}).settings("libx264")
+    {'qp': '0', 'preset': 'fast', 'tune': 'grain'}
     """
 
     codec: str = "auto"
@@ -72,55 +62,37 @@ class Encoding:
         return chosen | {name: str(value) for name, value in self.options.items()}
 
 
-def muxer_of(path: Path) -> str:
-    """FFmpeg's name of the container that a file's suffix stands for.
-
-    Raises:
-        UserError: it is not known.
-
-    Example:
-        >>> muxer_of(Path("a/clip.MKV"))
-        'matroska'
-    """
-    if path.suffix.lower() not in _MUXERS:
-        raise UserError(f"{path.suffix!r} is no container that videos are written in; {', '.join(sorted(_MUXERS))} are")
-    return _MUXERS[path.suffix.lower()]
-
-
 def encoder_for(codec: str, muxer: str, frame: "av.VideoFrame") -> str:
     """The encoder to use: `codec`, or what "auto" stands for.
 
     Args:
         codec: as in `Encoding`.
-        muxer: the container.
+        muxer: FFmpeg's name of the container.
         frame: any of the video's frames, in the format to encode.
 
     Raises:
-        UserError: the encoder is not there, the container does not hold what it writes, or it does not take the frame's
-            pixel format or size; the message names encoders that would do.
+        UserError: the encoder does not exist, the container does not hold what it writes, or it does not take the
+            frame's pixel format or size; the message names an encoder that would do.
 
-    Example:
-        >>> encoder_for("auto", "mp4", av.VideoFrame(64, 48, "yuv422p10le"))
-        'libx264'
-        >>> encoder_for("auto", "webm", av.VideoFrame(64, 48, "yuv420p"))
-        'libvpx-vp9'
-        >>> encoder_for("libx264", "mp4", av.VideoFrame(63, 48, "yuv420p"))
-        Traceback (most recent call last):
-        sr_deepfake.system.errors.UserError: libx264 cannot encode yuv420p at 63×48 px; video.codec=libvpx-vp9 would do
+    >>> encoder_for("auto", "mp4", av.VideoFrame(64, 48, "yuv422p10le"))
+    'libx264'
+    >>> encoder_for("libx264", "mp4", av.VideoFrame(63, 48, "yuv420p"))
+    Traceback (most recent call last):
+    sr_deepfake.system.errors.UserError: libx264 cannot encode yuv420p at 63×48 px; video.codec=libvpx-vp9 would do
     """
-    rgb = frame.format.name == "rgb24"
     if codec == "auto":
         codec = "libvpx-vp9" if muxer == "webm" else "libx264"
-    if codec == "libx264" and rgb:
+    if codec == "libx264" and frame.format.name == "rgb24":
         codec = "libx264rgb"
     if not (reason := _obstacle(codec, muxer, frame)):
         return codec
-    others = [other for other in _ALTERNATIVES if not _obstacle(other, muxer, frame)]
-    if others:
-        mend = f"video.codec={others[0]} would do"
-    else:
-        mend = "no encoder here would do; convert it to another container first, as with `ffmpeg -i IN -c copy OUT.mkv`"
-    raise UserError(f"{reason}; {mend}")
+    other = next((other for other in _ALTERNATIVES if not _obstacle(other, muxer, frame)), None)
+    if other:
+        raise UserError(f"{reason}; video.codec={other} would do")
+    raise UserError(
+        f"{reason}; no encoder here would do: convert it to another container first, as with "
+        "`ffmpeg -i IN -c copy OUT.mkv`"
+    )
 
 
 def _obstacle(codec: str, muxer: str, frame: "av.VideoFrame") -> str:
@@ -135,7 +107,7 @@ def _obstacle(codec: str, muxer: str, frame: "av.VideoFrame") -> str:
         except ValueError:
             return f"the container {muxer} does not hold what {codec} writes"
     width, height, name = frame.width, frame.height, frame.format.name
-    chroma = frame.format.components[1] if frame.format.name.startswith("yuv") else None
+    chroma = frame.format.components[1] if name.startswith("yuv") else None
     odd = chroma is not None and (width % (-(-width // chroma.width)) or height % (-(-height // chroma.height)))
     if name not in {known.name for known in formats} or (odd and codec.startswith("libx26")):
         return f"{codec} cannot encode {name} at {width}×{height} px"

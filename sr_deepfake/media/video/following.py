@@ -24,17 +24,10 @@ class Following:
 
     Args:
         finder: searches.
-
-    Example:
-        >>> from sr_deepfake.data.extraction.face_detection import FaceDetector
-        >>> follow = Following(FaceFinder(FaceDetector()))
-        >>> follow([np.zeros((120, 160, 3), np.uint8)])
-        [FoundFaces(crops=[], too_small=0)]
     """
 
     def __init__(self, finder: FaceFinder) -> None:
         self.finder = finder
-        self.multiple = finder.multiple
         self.searched = 0  # frames that were searched whole
         self._since = EVERY  # frames since the last one of those
         self._known: list[Detection] = []

@@ -1,8 +1,8 @@
-"""Faces in a frame as the decoder gives it: RGB squares are cut from it, and put back into its own planes.
+"""Attacked faces put back into the planes of a frame as the decoder gives it.
 
-Nothing but the squares is converted, so that every other sample goes to the encoder exactly as it was decoded. Inside
-a square a sample is moved by as much as the attack moves it: a face that the attack leaves as it is stays as decoded to
-the last bit, in 10 bits too, and the rounding of a conversion to RGB and back cancels out.
+Nothing but the squares is converted (by FFmpeg, with the frame's own matrix and range), so that every other sample goes to
+the encoder exactly as it was decoded. Inside a square a sample moves by as much as the attack moves it: a face that the
+attack leaves as it is stays as decoded to the last bit, in 10 bits too.
 """
 
 from collections.abc import Sequence
@@ -14,18 +14,17 @@ from numpy.typing import NDArray
 
 from sr_deepfake.data.extraction.cropping import Crop
 from sr_deepfake.data.extraction.orientation import orientation_of
-from sr_deepfake.media.faces import Picture, cut, paste
-from sr_deepfake.media.video.colour import colour_of
+from sr_deepfake.media.faces import Picture, feathered
 from sr_deepfake.system.errors import UserError
 
 Plane = NDArray[np.uint8] | NDArray[np.uint16]
-Slices = tuple[slice, slice]
 
+MATRICES = (1, 2, 4, 5, 6, 7, 9, 10)  # of ITU-T H.273, that FFmpeg converts: BT.601, BT.709, BT.2020, FCC, SMPTE 240M
+_UNSPECIFIED, _BT601, _BT2020 = 2, 5, 9
+_FULL_RANGE = 2  # AVCOL_RANGE_JPEG
 # What conversions between RGB and planes can be off by, in 8-bit levels. More is a colour that RGB does not have (a
 # white above white): there the face takes the attack's colour itself.
 _ROUNDING = 2.0
-_WHITE = 65535
-
 # Formats that hold the same samples in another order, and the order that is worked on.
 _REORDERED = {
     "nv12": "yuv420p", "nv21": "yuv420p", "nv16": "yuv422p", "nv24": "yuv444p", "p010le": "yuv420p10le",
@@ -38,11 +37,10 @@ def working_format(name: str) -> str:
     """The pixel format in which frames of a format are worked on; it holds the same samples.
 
     Raises:
-        UserError: the format is none of whole bytes, or of RGB in more than 8 bits.
+        UserError: samples are no whole bytes, or RGB of more than 8 bits.
 
-    Example:
-        >>> working_format("yuv420p10le"), working_format("nv12")
-        ('yuv420p10le', 'yuv420p')
+    >>> working_format("yuv420p10le"), working_format("nv12")
+    ('yuv420p10le', 'yuv420p')
     """
     name = _REORDERED.get(name, name)
     planar = name.startswith(("yuv", "gray")) and name not in ("yuv410p", "yuv411p", "yuvj411p")
@@ -54,12 +52,27 @@ def working_format(name: str) -> str:
     return name
 
 
+def check_matrix(frame: "av.VideoFrame") -> None:
+    """Refuse a frame whose matrix FFmpeg cannot convert.
+
+    Raises:
+        UserError: it is such a frame.
+    """
+    if frame.format.name != "rgb24" and frame.colorspace not in MATRICES:
+        raise UserError(
+            f"its colours are written with matrix {frame.colorspace} of ITU-T H.273, and BT.601, BT.709, BT.2020, "
+            "FCC and SMPTE 240M can be read; convert it first, as with "
+            "`ffmpeg -i IN -vf scale=out_color_matrix=bt709 OUT`"
+        )
+
+
 def paste_faces(
     frame: "av.VideoFrame", crops: Sequence[Crop], before: Sequence[Picture], after: Sequence[Picture], feather: int = 0
 ) -> None:
     """Put attacked faces into a frame, in place, one after the other; the frame must be writable.
 
-    Of subsampled chroma only the samples that lie wholly inside a square change.
+    Samples that lie wholly inside a square change, of subsampled chroma too: at odd positions the outermost row or column
+    stays.
 
     Args:
         frame: in a `working_format`.
@@ -67,30 +80,28 @@ def paste_faces(
         before: the faces as cut from `upright(frame)`, uint8 RGB `S×S×3`.
         after: the faces attacked.
         feather: px of border that blend, as in `sr_deepfake.media.faces.paste`.
-
-    Raises:
-        UserError: the frame's matrix is not known.
     """
     if not crops:
         return
-    orientation = orientation_of(frame)
-    views = plane_views(frame)
+    orientation, views = orientation_of(frame), plane_views(frame)
+    steps = [(-(-frame.height // view.shape[0]), -(-frame.width // view.shape[1])) for view in views]
+    down, across = max(steps)
     bits = frame.format.components[0].bits
+    largest = _ROUNDING * 2 ** (bits - 8)
     decoded = [view.copy() for view in views]
-    for crop, old, new in zip(crops, before, after, strict=True):
+    for crop, *faces in zip(crops, before, after, strict=True):
         square = orientation.stored_crop(crop, frame.height, frame.width)
-        share = _share(square, frame.height, frame.width, feather)
-        old_planes, new_planes = (_planes(frame, orientation.stored(face)) for face in (old, new))
-        for view, original, old_plane, new_plane in zip(views, decoded, old_planes, new_planes, strict=False):
-            steps = -(-frame.height // view.shape[0]), -(-frame.width // view.shape[1])
-            samples, pixels = _whole_samples(square, steps)
-            there = original[samples].astype(np.float32)
-            was, wanted = (_means(plane[pixels], steps) for plane in (old_plane, new_plane))
-            rounding = (there - was).clip(-_ROUNDING * 2 ** (bits - 8), _ROUNDING * 2 ** (bits - 8))
-            wanted = np.where(wanted == was, there, wanted + rounding)
-            weight = _means(share[pixels], steps)
-            blended = weight * wanted + (1 - weight) * view[samples]
-            view[samples] = np.rint(blended).clip(0, 2**bits - 1)
+        weight = feathered(square, frame.height, frame.width, feather)
+        (top, bottom), (left, right) = _inside(square.top, square.side, down), _inside(square.left, square.side, across)
+        inner = slice(top - square.top, bottom - square.top), slice(left - square.left, right - square.left)
+        old, new = (_in_planes(orientation.stored(face)[inner], frame) for face in faces)
+        for view, original, was, wanted, (rows, columns) in zip(views, decoded, old, new, steps, strict=True):
+            area = slice(top // rows, bottom // rows), slice(left // columns, right // columns)
+            there = original[area].astype(np.float32)
+            rounding = (there - was).clip(-largest, largest)
+            target = np.where(wanted == was, there, wanted + rounding)
+            share = weight[inner][::rows, ::columns]
+            view[area] = np.rint(share * target + (1 - share) * view[area]).clip(0, 2**bits - 1)
 
 
 def plane_views(frame: "av.VideoFrame") -> list[Plane]:
@@ -99,11 +110,8 @@ def plane_views(frame: "av.VideoFrame") -> list[Plane]:
     Returns:
         Luma, Cb and Cr, or luma alone, or red, green and blue.
 
-    Example:
-        >>> [view.shape for view in plane_views(av.VideoFrame(6, 4, "yuv420p10le"))]
-        [(4, 6), (2, 3), (2, 3)]
-        >>> [view.shape for view in plane_views(av.VideoFrame(6, 4, "rgb24"))]
-        [(4, 6), (4, 6), (4, 6)]
+    >>> [view.shape for view in plane_views(av.VideoFrame(6, 4, "yuv420p10le"))]
+    [(4, 6), (2, 3), (2, 3)]
     """
     kind: type[np.uint8] | type[np.uint16] = np.uint8 if frame.format.components[0].bits == 8 else np.uint16
     views: list[Plane] = []
@@ -116,36 +124,18 @@ def plane_views(frame: "av.VideoFrame") -> list[Plane]:
     return [view[:, : plane.width] for view, plane in zip(views, frame.planes, strict=False)]
 
 
-def _planes(frame: "av.VideoFrame", face: Picture) -> Sequence[NDArray[np.float32]]:
-    """A face in the numbers of the frame's planes, each at the face's full size."""
-    levels = face.astype(np.float32)
-    return [*np.moveaxis(levels, 2, 0)] if frame.format.name == "rgb24" else colour_of(frame).planes(levels)
+def _in_planes(face: Picture, frame: "av.VideoFrame") -> list[NDArray[np.float32]]:
+    """A face in the numbers of a frame's planes."""
+    # FFmpeg takes a matrix that is not stated for BT.601 when it makes RGB of it, and grey for full range.
+    matrix = {_UNSPECIFIED: _BT601, 10: _BT2020}.get(frame.colorspace, frame.colorspace)
+    full = frame.color_range == _FULL_RANGE or frame.format.name.startswith(("yuvj", "gray"))
+    picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(face), format="rgb24")
+    converted = picture.reformat(
+        format=frame.format.name, dst_colorspace=matrix, src_color_range=2, dst_color_range=2 if full else 1
+    )
+    return [view.astype(np.float32) for view in plane_views(converted)]
 
 
-def _whole_samples(square: Crop, steps: tuple[int, int]) -> tuple[Slices, Slices]:
-    """The samples of a plane that lie wholly inside a square, and the square's pixels that they stand for."""
-    samples, pixels = [], []
-    for start, step in zip((square.top, square.left), steps, strict=True):
-        first, end = -(-start // step), (start + square.side) // step
-        samples.append(slice(first, end))
-        pixels.append(slice(first * step - start, end * step - start))
-    return (samples[0], samples[1]), (pixels[0], pixels[1])
-
-
-def _means(plane: NDArray[np.float32], steps: tuple[int, int]) -> NDArray[np.float32]:
-    """The mean over the pixels that each sample stands for."""
-    if steps == (1, 1):
-        return plane
-    down, across = steps
-    height, width = plane.shape
-    means: NDArray[np.float32] = plane.reshape(height // down, down, width // across, across).mean((1, 3))
-    return means
-
-
-def _share(square: Crop, height: int, width: int, feather: int) -> NDArray[np.float32]:
-    """The attacked face's share of every pixel of its square, in [0, 1]: what `paste` gives a white face on black."""
-    if feather == 0:
-        return np.ones((square.side, square.side), np.float32)
-    black = np.zeros((height, width, 1), np.uint16)
-    paste(black, square, np.full((square.side, square.side, 1), _WHITE, np.uint16), feather)
-    return (cut(black, square)[:, :, 0] / np.float32(_WHITE)).astype(np.float32)
+def _inside(start: int, side: int, step: int) -> tuple[int, int]:
+    """First and last position (excluded) of whole samples of `step` px in a square."""
+    return -(-start // step) * step, (start + side) // step * step

@@ -1,7 +1,6 @@
 """Reads a video whole: its frames, and the packets of its other streams, in the order of the file."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -11,8 +10,7 @@ import av
 
 from sr_deepfake.data.extraction.orientation import orientation_of
 from sr_deepfake.data.extraction.video import moving_picture, require_file
-from sr_deepfake.media.video.colour import colour_of
-from sr_deepfake.media.video.planes import working_format
+from sr_deepfake.media.video.planes import check_matrix, working_format
 from sr_deepfake.system.errors import SourceError, UserError
 from sr_deepfake.system.files import printable
 
@@ -20,34 +18,10 @@ _BACK = 0.5  # s that a frame may be shown before the one before it; then it is 
 _SHORTFALL = 1.0  # s that a file may end before the duration that it declares
 
 
-@dataclass(frozen=True)
-class Gap:
-    """A part of a video that is damaged.
-
-    Attributes:
-        start: s, the time of the last frame before it.
-        end: s, the time of the next frame that depends on nothing damaged, or None when there is none.
-        refused: packets that the decoder could make nothing of. What it made of others is as a player shows it.
-
-    Example:
-        >>> print(Gap(start=1.0, end=2.5, refused=3), Gap(start=1.0, end=None, refused=0), sep="; ")
-        damaged from 1.00 to 2.50 s (3 packets unreadable); damaged from 1.00 s to the end (0 packets unreadable)
-    """
-
-    start: float
-    end: float | None
-    refused: int
-
-    def __str__(self) -> str:
-        end = "s to the end" if self.end is None else f"to {self.end:.2f} s"
-        return f"damaged from {self.start:.2f} {end} ({self.refused} packet{'s' * (self.refused != 1)} unreadable)"
-
-
 class VideoReader:
     """A video file that is open.
 
-    Damage does not end the reading: what the decoder makes of the rest is given, as a player shows it, and `gaps` says
-    where that was.
+    Damage does not end the reading: what the decoder makes of the rest is given, as a player shows it.
 
     Args:
         path: the file.
@@ -56,7 +30,6 @@ class VideoReader:
         container: PyAV's.
         stream: its first moving picture (no cover).
         first: its first frame, in the format that frames are given in.
-        gaps: the damaged parts that were met so far.
 
     Raises:
         UserError: nothing can be read of it; the message names the file.
@@ -64,18 +37,15 @@ class VideoReader:
 
     def __init__(self, path: Path) -> None:
         self.path, self.name = path, printable(str(path))
-        self.gaps: list[Gap] = []
         self._damaged: float | None = None
-        self._refused = 0
         self._time = self._end = 0.0
         self._last: int | None = None
         try:
             require_file(path)
             self.container = av.open(str(path))
-        except SourceError as error:
-            raise UserError(f"{self.name} cannot be read as a video: {error}") from error
-        except av.error.FFmpegError as error:
-            raise UserError(f"{self.name} cannot be read as a video: {_said(error)}") from error
+        except (SourceError, av.error.FFmpegError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise UserError(f"{self.name} cannot be read as a video: {reason}") from error
         try:
             self.stream = moving_picture(self.container)
             self.stream.thread_type = "AUTO"
@@ -103,13 +73,18 @@ class VideoReader:
             return max(1, round(self.container.duration / av.time_base * self.stream.average_rate))
         return None
 
+    @property
+    def damage(self) -> str:
+        """From where on the file is damaged, in words, as far as it was read; "" where it is not."""
+        return "" if self._damaged is None else f"damaged from {self._damaged:.2f} s on"
+
     def items(self) -> "Iterator[av.VideoFrame | av.Packet]":
         """Frames, in the order in which they are shown, and packets of all other streams, as they lie in the file.
 
         Frames are in their `working_format`, their pixels not to be changed before `make_writable`.
 
         Raises:
-            UserError: the picture changes its size, pixel format or rotation on the way.
+            UserError: the picture changes its size, pixel format or rotation on the way, or its time goes back.
         """
         yield from self._before
         self._before = []
@@ -119,8 +94,7 @@ class VideoReader:
         for item in self._items:
             self._before.append(item)
             if isinstance(item, av.VideoFrame):
-                if item.format.name != "rgb24":
-                    colour_of(item)
+                check_matrix(item)
                 return item
         raise UserError("no frame of it can be decoded")
 
@@ -128,17 +102,17 @@ class VideoReader:
         kind = None
         for item in self._decode():
             if isinstance(item, av.VideoFrame):
-                if kind is None:
-                    kind = _kind(item)
-                elif _kind(item) != kind:
+                kind = kind or _kind(item)
+                if _kind(item) != kind:
                     raise UserError(
-                        f"{self.name} changes from {' '.join(map(str, kind))} to {' '.join(map(str, _kind(item)))} "
-                        f"at {item.time or 0:.2f} s; cut it there, and attack the parts one by one"
+                        f"{self.name} changes from {kind} to {_kind(item)} at {item.time or 0:.2f} s; cut it there, and "
+                        "attack the parts one by one"
                     )
             yield item
 
     def _decode(self) -> "Iterator[av.VideoFrame | av.Packet]":
         packets = self.container.demux()
+        packet: av.Packet | None
         while True:
             try:
                 packet = next(packets, None)
@@ -153,29 +127,23 @@ class VideoReader:
                 continue
             try:
                 for frame in self.stream.decode(packet):
-                    yield self._met(frame)
+                    yield self._decoded(frame)
             except av.error.EOFError:  # it was flushed already, by the last packet
                 pass
             except av.error.FFmpegError:
                 self._damage()
-                self._refused += 1
             if packet is None:
                 break
         if (self.container.duration or 0) / av.time_base > self._end + _SHORTFALL:
             self._damage()
-        if self._damaged is not None:
-            self.gaps.append(Gap(self._damaged, None, self._refused))
 
     def _damage(self) -> None:
         if self._damaged is None:
             self._damaged = self._time
 
-    def _met(self, frame: "av.VideoFrame") -> "av.VideoFrame":
+    def _decoded(self, frame: "av.VideoFrame") -> "av.VideoFrame":
         if frame.is_corrupt:
             self._damage()
-        elif self._damaged is not None and frame.key_frame:
-            self.gaps.append(Gap(self._damaged, frame.time, self._refused))
-            self._damaged, self._refused = None, 0
         self._time = self._time if frame.time is None else frame.time
         wanted = working_format(frame.format.name)
         given = frame if wanted == frame.format.name else frame.reformat(format=wanted)
@@ -192,16 +160,12 @@ class VideoReader:
         elif (back := float((self._last - pts) * (self.stream.time_base or 0))) > _BACK:
             raise UserError(
                 f"{self.name}: its time goes back by {back:.2f} s, as where two recordings were joined. Join them "
-                "anew, as with `ffmpeg -f concat`, or attack the parts one by one"
+                "again, as with `ffmpeg -f concat`, or attack the parts one by one"
             )
         else:
             self._last = max(pts, self._last + 1)
         return self._last
 
 
-def _kind(frame: "av.VideoFrame") -> tuple[str, str, str]:
-    return f"{frame.width}×{frame.height}", frame.format.name, str(orientation_of(frame))
-
-
-def _said(error: "av.error.FFmpegError") -> str:
-    return str(error.strerror or error)
+def _kind(frame: "av.VideoFrame") -> str:
+    return f"{frame.width}×{frame.height} {frame.format.name} {orientation_of(frame)}"

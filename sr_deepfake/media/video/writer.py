@@ -1,8 +1,9 @@
-"""Writes a video as another one was: frames encoded anew, every other stream as it is, all that describes them kept."""
+"""Writes a video as another one was: frames encoded again, every other stream as it is, all that describes them kept."""
 
 import contextlib
 import io
 import itertools
+from collections import Counter
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -14,11 +15,13 @@ import numpy as np
 from av.codec.context import Flags
 
 from sr_deepfake.data.extraction.orientation import orientation_of
-from sr_deepfake.media.video.encoder import Encoding, encoder_for, muxer_of
+from sr_deepfake.data.extraction.video import VIDEO_SUFFIXES, moving_picture
+from sr_deepfake.media.video.encoder import Encoding, encoder_for
 from sr_deepfake.media.video.reader import VideoReader
 from sr_deepfake.system.errors import UserError
 from sr_deepfake.system.files import printable
 
+_MUXERS = {".m4v": "mp4", ".qt": "mov"}  # where FFmpeg's own choice by the suffix is another
 _PROGRESSIVE = (0, 1)  # FFmpeg's field orders: not known, and none
 _MP4 = ("mp4", "mov", "3gp", "3g2")
 # What may describe a picture, by FFmpeg's names.
@@ -40,9 +43,8 @@ class VideoWriter:
     Kept are: size, rate, times, time base, rotation, shape of pixels, pixel format, range, matrix, primaries, transfer,
     interlacing; metadata of the file and its streams, chapters; and the packets of the streams of sound, subtitles and
     attachments. Streams of data (time codes, sensors) are left out, and covers and further moving pictures, since they
-    show the old face. AVI and WMV hold one
-    time a frame: there H.264 is written without B-frames, and FFmpeg reads it back one frame late
-    (`video.codec=mpeg4` is not).
+    show the face as it was. AVI and WMV hold one time a frame: there H.264 is written without B-frames, and FFmpeg reads it
+    back one frame late (`video.codec=mpeg4` is not).
 
     Args:
         path: where to write; overwritten.
@@ -50,21 +52,24 @@ class VideoWriter:
         reader: the video that it is made from.
         encoding: how frames are encoded.
 
-    Attributes:
-        left_out: what was not kept: kinds of streams, such as "data"; once it is finished, descriptions of the picture.
-
     Raises:
         UserError: the container, the encoder and the picture do not fit together, or the file cannot be written.
     """
 
     def __init__(self, path: Path, target: Path, reader: VideoReader, encoding: Encoding) -> None:
         self.name = printable(str(target))
-        self._path = path
-        self.left_out: list[str] = []
         self._reader = reader
-        self._muxer = muxer_of(target)
+        suffix = target.suffix.lower()
+        if suffix not in VIDEO_SUFFIXES:
+            known = ", ".join(sorted(VIDEO_SUFFIXES))
+            raise UserError(
+                f"{self.name}: videos are not written as {suffix or 'a file without a suffix'}; use one of {known}"
+            )
         with self._writing():
-            self._container = av.open(str(path), "w", format=self._muxer, container_options=self._options(target))
+            self._container = av.open(
+                str(path), "w", format=_MUXERS.get(suffix), container_options=self._options(suffix)
+            )
+        self._muxer = self._container.format.name
         self._finished = False
         try:
             with self._writing():
@@ -94,7 +99,7 @@ class VideoWriter:
         """
         with self._writing():
             if isinstance(item, av.VideoFrame):
-                item.pict_type = 0  # the encoder chooses it anew
+                item.pict_type = 0  # the encoder chooses it
                 self._container.mux(self._stream.encode(item))
             elif item.stream.index in self._copies and not self._ends_subtitle(item):
                 item.stream = self._copies[item.stream.index]
@@ -112,36 +117,19 @@ class VideoWriter:
             self._container.mux(self._stream.encode(None))
             self._finished = True
             self._container.close()
-            self._tell_lost_descriptions()
 
-    def _tell_lost_descriptions(self) -> None:
-        """Compare what describes the first frame before and after: not every container and encoder keeps all."""
-        before = self._reader.first
-        with av.open(str(self._path)) as container:
-            after = next(container.decode(container.streams.video[0]), None)
-        if after is not None and orientation_of(after) != orientation_of(before):
-            self.left_out.append(f"the orientation ({orientation_of(before)})")
-        kept = {} if after is None else after.side_data
-        self.left_out += [
-            words
-            for name, words in _DESCRIPTIONS.items()
-            if before.side_data.get(name) is not None and kept.get(name) is None
-        ]
-        if any(name.lower() == "alpha_mode" and value == "1" for name, value in self._reader.stream.metadata.items()):
-            self.left_out.append("transparency")
-
-    def _options(self, target: Path) -> dict[str, str]:
+    def _options(self, suffix: str) -> dict[str, str]:
         options = {}
         time_base = self._reader.stream.time_base
-        if self._muxer in _MP4:
+        if suffix in (".mp4", ".mov", ".m4v", ".qt", ".3gp", ".3g2"):
             if time_base is not None and time_base.numerator == 1:
                 options["video_track_timescale"] = str(time_base.denominator)
             # Names with dots are a phone's own; without this only a few well-known ones are written.
             if any("." in key for key in self._reader.container.metadata):
                 options["movflags"] = "use_metadata_tags"
-        if self._muxer == "mpegts":
+        if suffix in (".ts", ".m2ts", ".mts"):
             options["mpegts_copyts"] = "1"
-            options["mpegts_m2ts_mode"] = str(int(target.suffix.lower() in (".m2ts", ".mts")))
+            options["mpegts_m2ts_mode"] = str(int(suffix != ".ts"))
         return options
 
     def _ends_subtitle(self, packet: "av.Packet") -> bool:
@@ -187,24 +175,16 @@ class VideoWriter:
     def _add_copies(self) -> dict[int, "av.stream.Stream"]:
         copies: dict[int, av.stream.Stream] = {}
         for source in self._reader.container.streams:
-            if source is self._reader.stream:
+            undecodable = source.codec_context is None and source.type != "attachment"
+            if source.type in ("video", "data") or undecodable:
                 continue
-            if source.type == "video":  # it shows the old face
-                cover = source.disposition & av.stream.Disposition.attached_pic
-                self.left_out.append("cover picture" if cover else "a second moving picture")
+            if source.type == "audio" and not _holds(self._muxer, self._reader.path, source.index):
                 continue
-            try:
-                if source.type == "data" or (source.codec_context is None and source.type != "attachment"):
-                    raise ValueError
-                if source.type == "audio" and not _holds(self._muxer, self._reader.path, source.index):
-                    raise ValueError
+            with contextlib.suppress(ValueError):  # PyAV's word for: the container does not hold it
                 copy: Any = self._container.add_stream_from_template(source, opaque=True)
-            except ValueError:  # PyAV's word for: the container does not hold it
-                self.left_out.append(source.type)
-                continue
-            copy.metadata.update(_kept(source.metadata))
-            copy.disposition = source.disposition
-            copies[source.index] = copy
+                copy.metadata.update(_kept(source.metadata))
+                copy.disposition = source.disposition
+                copies[source.index] = copy
         return copies
 
     @contextlib.contextmanager
@@ -218,6 +198,32 @@ class VideoWriter:
         self._finished = True
         with contextlib.suppress(av.error.FFmpegError, OSError, ValueError):
             self._container.close()
+
+
+def missing_parts(source: Path, target: Path) -> tuple[str, ...]:
+    """What a written video lacks of its source, in words: streams, orientation, transparency, descriptions of the picture."""
+    with av.open(str(source)) as before, av.open(str(target)) as after:
+        lost = list((Counter(map(_kind, before.streams)) - Counter(map(_kind, after.streams))).elements())
+        streams = [moving_picture(container) for container in (before, after)]
+        old, new = (
+            next(container.decode(stream), None) for container, stream in zip((before, after), streams, strict=True)
+        )
+        if old is None or new is None:
+            return tuple(lost)
+        if orientation_of(old) != orientation_of(new):
+            lost.append(f"the orientation ({orientation_of(old)})")
+        lost += [
+            words for name, words in _DESCRIPTIONS.items() if old.side_data.get(name) and not new.side_data.get(name)
+        ]
+        if any(name.lower() == "alpha_mode" and value == "1" for name, value in streams[0].metadata.items()):
+            lost.append("transparency")
+    return tuple(dict.fromkeys(lost))
+
+
+def _kind(stream: "av.stream.Stream") -> str:
+    if stream.type != "video":
+        return str(stream.type)
+    return "cover picture" if stream.disposition & av.stream.Disposition.attached_pic else "a second moving picture"
 
 
 def _holds(muxer: str, path: Path, index: int) -> bool:
