@@ -68,11 +68,7 @@ def outputs(cfg: DictConfig) -> Path:
 
 
 def device(cfg: DictConfig) -> torch.device:
-    """The device of `trainer`.
-
-    Raises:
-        UserError: there is no such device.
-    """
+    """The device of `trainer`."""
     return torch_device(str(cfg.trainer.accelerator))
 
 
@@ -108,11 +104,7 @@ def recipe(cfg: DictConfig, detector: Detector, data: FaceDataModule) -> Recipe:
 def trainer(
     cfg: DictConfig, folder: Path, logger: Logger | None, detector: Detector, data: FaceDataModule
 ) -> lightning.Trainer:
-    """The trainer of `trainer`, with the callbacks of `callbacks`, whose checkpoints go to a folder.
-
-    Raises:
-        UserError: it cannot train this detector on these devices.
-    """
+    """The trainer of `trainer`, with the callbacks of `callbacks`, whose checkpoints go to a folder."""
     callbacks: list[Callback] = []
     for name, settings in cfg.callbacks.items():
         if not OmegaConf.is_dict(settings) or "_target_" not in settings:
@@ -158,11 +150,7 @@ def announce(trainer: lightning.Trainer, recipe: Recipe, data: FaceDataModule) -
 
 
 def detector_folders(cfg: DictConfig) -> list[Path]:
-    """The folders of `detector=`, or the one of the external detector of `model`.
-
-    Raises:
-        UserError: there is none.
-    """
+    """The folders of `detector=`, or the one of the external detector of `model`."""
     if cfg.detector is not None:
         return find_detectors(words(cfg.detector))
     if not str((cfg.get("model") or {}).get("_target_")).startswith("sr_deepfake.detectors.external."):
@@ -171,11 +159,7 @@ def detector_folders(cfg: DictConfig) -> list[Path]:
 
 
 def paired(cfg: DictConfig, pairing: Pairing, several: bool) -> DictConfig:
-    """The configuration of one evaluation.
-
-    It has the pairing's methods, the protocol of the training (unless one was typed) and, where there are several
-    evaluations, folders of its own for loggers.
-    """
+    """The configuration of one evaluation."""
     own = cfg.copy()
     own.forgery, own.tested_on = pairing.chosen_by, pairing.tested_on
     if not any(word.startswith("protocol") for word in HydraConfig.get().overrides.task):
@@ -188,11 +172,7 @@ def paired(cfg: DictConfig, pairing: Pairing, several: bool) -> DictConfig:
 
 
 def evaluation(cfg: DictConfig, force: bool) -> Evaluation:
-    """How detectors are scored.
-
-    Raises:
-        UserError: an option makes no sense.
-    """
+    """How detectors are scored."""
     fpr = cfg.threshold.fpr
     if fpr is not None and (isinstance(fpr, bool) or not isinstance(fpr, int | float) or not 0 < fpr < 1):
         raise UserError(f"threshold.fpr must be a false positive rate between 0 and 1, or null, not {fpr}")
@@ -239,11 +219,7 @@ def _trainer(cfg: DictConfig, callbacks: list[Callback], logger: Logger | None, 
 
 
 def attack(cfg: DictConfig) -> Attack | None:
-    """The attack of `attack`, with the cache of attacked faces where `cache.attacked` says so; None: no attack.
-
-    Raises:
-        UserError: an option makes no sense, or the attack has no name.
-    """
+    """The attack of `attack`, with the cache of attacked faces where `cache.attacked` says so; None: no attack."""
     made = instantiate(cfg.attack)
     if made is None:
         return None
@@ -275,12 +251,7 @@ def logger(cfg: DictConfig) -> Iterator[Logger | None]:
 
 
 def provenance(cfg: DictConfig, data: Mapping[str, str]) -> dict[str, Any]:
-    """Provenance of this job's results, as of now.
-
-    Args:
-        cfg: the configuration.
-        data: name and fingerprints of the faces.
-    """
+    """Provenance of this job's results, as of now."""
     name = torch.cuda.get_device_name() if device(cfg).type == "cuda" else _processor()
     job = HydraConfig.get()
     choices = {str(group): str(choice) for group, choice in job.runtime.choices.items()}
@@ -297,21 +268,13 @@ def command_id() -> str:
 
 
 def _precision(cfg: DictConfig) -> str:
-    """Lightning's full name of the number format of the training.
-
-    Raises:
-        UserError: the weights would not be float32, as the test needs them.
-    """
+    """Lightning's full name of the number format of the training."""
     name = str(cfg.trainer.precision)
     return choose(_PRECISIONS.get(name, name), ["32-true", "bf16-mixed", "16-mixed"], "trainer.precision")
 
 
 def require_one_device(cfg: DictConfig) -> None:
-    """Refuse several devices where one does the work.
-
-    Raises:
-        UserError: `trainer.devices` asks for more.
-    """
+    """Refuse several devices where one does the work."""
     devices = plain(cfg.trainer.devices)
     if isinstance(devices, int | str) and str(devices) not in ("1", "auto"):
         raise UserError(

@@ -29,11 +29,7 @@ def words(node: Any) -> list[str]:
 
 
 def check_methods(cfg: DictConfig) -> None:
-    """See that the data set has the forgery methods that were typed, before torch is imported, which takes seconds.
-
-    Raises:
-        UserError: it does not have one. (A data set that lists its methods itself is asked later.)
-    """
+    """See that the data set has the forgery methods that were typed, before torch is imported, which takes seconds."""
     known = cfg.get("data") and cfg.data.source.get("methods")
     for name in ("forgery", "tested_on"):
         if known and cfg.get(name) is not None:
@@ -43,14 +39,8 @@ def check_methods(cfg: DictConfig) -> None:
 def checked_overrides(overrides: Sequence[str], source: str) -> list[str]:
     """Return an earlier run's overrides if they are safe to repeat: they may come from somebody else.
 
-    Folders that the earlier run wrote to are left out: what is typed now decides.
-
-    Raises:
-        UserError: one of them sets up Hydra, names code, or has an interpolation in it.
-
-    Example:
-        >>> checked_overrides(["model=swin", "data.root=/mnt/my_face_data_2", "paths.outputs=/there"], "a/provenance.json")
-        ['model=swin', 'data.root=/mnt/my_face_data_2']
+    >>> checked_overrides(["model=swin", "data.root=/mnt/my_face_data_2", "paths.outputs=/there"], "a/provenance.json")
+    ['model=swin', 'data.root=/mnt/my_face_data_2']
     """
     kept = []
     for override in overrides:

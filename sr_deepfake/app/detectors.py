@@ -47,16 +47,7 @@ class Pairing:
 
 
 def register_external(detector: object, settings: Mapping[str, Any], outputs: Path) -> Path:
-    """The folder of an external detector; made, and what was chosen is printed.
-
-    Args:
-        detector: of `model`.
-        settings: that build it again.
-        outputs: where every run writes.
-
-    Raises:
-        UserError: it is one that is trained here.
-    """
+    """The folder of an external detector; made, and what was chosen is printed."""
     if not isinstance(detector, ExternalDetector):
         raise UserError(WHICH)
     kept = {key: value for key, value in settings.items() if key != "_convert_"}
@@ -70,15 +61,7 @@ def register_external(detector: object, settings: Mapping[str, Any], outputs: Pa
 
 
 def pairings(folders: Sequence[Path], forgery: str | None, methods: Sequence[str]) -> list[Pairing]:
-    """The evaluations of some detectors: a trained one meets its own method, an external one all of them.
-
-    A trained one meets all, too, where the data set has other methods than the one that it was trained on.
-
-    Args:
-        folders: of the detectors.
-        forgery: the method that all meet; None: as above.
-        methods: of the data set.
-    """
+    """The evaluations of some detectors: a trained one meets its own method, an external one all of them."""
     found = []
     for folder in folders:
         recipe = read_recipe(folder)

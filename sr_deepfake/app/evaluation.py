@@ -80,19 +80,7 @@ class Evaluation:
 
 
 def evaluate(folder: Path, data: FaceDataModule, how: Evaluation, logger: Logger | None = None) -> Path | None:
-    """Score the test faces with a stored detector, clean and attacked, write the results and show the table.
-
-    Where the results exist already (same detector, attack, faces and threshold rule), only the table is shown.
-
-    Args:
-        folder: the detector's.
-        data: with the test set and the attack.
-        how: see `Evaluation`.
-        logger: of Lightning.
-
-    Returns:
-        The folder of the results; None with fast_dev_run, which keeps nothing.
-    """
+    """Score the test faces with a stored detector, clean and attacked, write the results and show the table."""
     if how.fast_dev_run:
         how.tester([], None).test(load_detector(folder), datamodule=data)
         return None
@@ -183,12 +171,7 @@ def describe(attack: Attack | None, device: torch.device) -> AttackInfo:
 
 
 def discard_of_other_weights(outputs: Path, folder: Path) -> None:
-    """Remove the results of a detector's earlier weights, once it was trained again.
-
-    Args:
-        outputs: where every run writes.
-        folder: the detector's.
-    """
+    """Remove the results of a detector's earlier weights, once it was trained again."""
     weights = weights_of(folder)
     for metrics in (outputs / "results").glob(f"{folder.name}-*/{METRICS}"):
         try:

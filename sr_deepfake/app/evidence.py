@@ -28,14 +28,7 @@ FACES = 16  # of each class whose frequencies are looked at, of as many videos a
 
 
 class EvidenceWriter(lightning.Callback):
-    """Writes `evidence/` next to the predictions of a test whose faces are attacked.
-
-    Args:
-        folder: of the results.
-        attack: that the data module applies, for its control without a network.
-        count: faces whose decision flipped, of each kind, one a video at most; 0: none.
-        explain: where the detector looks in them, spectra, and which frequencies move the detector.
-    """
+    """Writes `evidence/` next to the predictions of a test whose faces are attacked."""
 
     def __init__(self, folder: Path, attack: nn.Module | None, count: int = 8, explain: bool = True) -> None:
         self.folder = folder

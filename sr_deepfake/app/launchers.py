@@ -22,15 +22,7 @@ _PACKAGES = {
 
 
 def check_launcher(hydra: DictConfig | HydraConf, trainer: DictConfig | None) -> None:
-    """See that a sweep can be launched as it is configured.
-
-    Args:
-        hydra: configuration of Hydra.
-        trainer: that of `trainer`, if the program has one.
-
-    Raises:
-        UserError: it cannot; the message says what mends it.
-    """
+    """See that a sweep can be launched as it is configured."""
     name = str(hydra.runtime.choices["hydra/launcher"])
     for module, package in _PACKAGES.get(name, []):
         if not _is_there(module):
@@ -48,11 +40,7 @@ def check_launcher(hydra: DictConfig | HydraConf, trainer: DictConfig | None) ->
 
 
 def share_cores(hydra: DictConfig) -> None:
-    """See that jobs which run at once do not each take all cores, where the launcher does not (joblib's and Ray's do).
-
-    Args:
-        hydra: configuration of Hydra.
-    """
+    """See that jobs which run at once do not each take all cores, where the launcher does not (joblib's and Ray's do)."""
     if hydra.runtime.choices["hydra/launcher"] == "submitit_local":
         os.environ.setdefault("OMP_NUM_THREADS", "1")  # the jobs inherit it
 

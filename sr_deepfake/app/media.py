@@ -29,12 +29,7 @@ SMALLEST, SHARE = 20, 1 / 20
 
 
 def file_attacker(cfg: DictConfig, detector: Path | None) -> FileAttacker:
-    """Build what attacks photos and videos.
-
-    Args:
-        cfg: of the program `attack`.
-        detector: folder of the detector that scores the faces; None: similarity alone.
-    """
+    """Build what attacks photos and videos."""
     machine = build.device(cfg)
     encoding: dict[str, Any] = plain(cfg.video)
     batch = encoding.pop("batch")
@@ -52,11 +47,7 @@ def file_attacker(cfg: DictConfig, detector: Path | None) -> FileAttacker:
 
 
 def score_input(cfg: DictConfig, folders: Sequence[Path]) -> None:
-    """Score the faces of the photos and videos of `input` with detectors, print and write the scores.
-
-    Raises:
-        UserError: some files could not be scored; with the list.
-    """
+    """Score the faces of the photos and videos of `input` with detectors, print and write the scores."""
     files = find_files(plain(cfg.input))
     machine = build.device(cfg)
     scorers = {folder.name: face_scorer(folder, machine, cfg.extraction.margin) for folder in folders}
@@ -71,11 +62,7 @@ def score_input(cfg: DictConfig, folders: Sequence[Path]) -> None:
 
 
 def only_detector(cfg: DictConfig) -> Path | None:
-    """The folder of the one detector of `detector=` or `model=`; None where neither is given.
-
-    Raises:
-        UserError: there is none, or there are several.
-    """
+    """The folder of the one detector of `detector=` or `model=`; None where neither is given."""
     if cfg.detector is None and not cfg.get("model"):
         return None
     found = build.detector_folders(cfg)
@@ -85,11 +72,7 @@ def only_detector(cfg: DictConfig) -> Path | None:
 
 
 def report_file(requested: str | None, output: str, files: Files, detector: Path | None) -> Path | None:
-    """File of an attack's report: `report=`, or else next to the output if there is a detector.
-
-    Raises:
-        UserError: another file is there.
-    """
+    """File of an attack's report: `report=`, or else next to the output if there is a detector."""
     if requested is None and detector is None:
         return None
     folder = Path(output).expanduser()
@@ -100,17 +83,7 @@ def report_file(requested: str | None, output: str, files: Files, detector: Path
 
 
 def face_finder(options: Mapping[str, Any], machine: torch.device, videos: bool = False) -> FaceFinder:
-    """Build the face detector.
-
-    Args:
-        options: `thresholds` (three, or one for all), `min_face`, `margin`, `multiple`, and `min_side` if faces that
-            are found can be too small.
-        machine: where it runs.
-        videos: of videos, in which `min_face=auto` is a part of the frame.
-
-    Raises:
-        UserError: an option makes no sense.
-    """
+    """Build the face detector."""
     given = options["thresholds"]
     thresholds = [given] * 3 if isinstance(given, int | float) else list(given)
     smallest, share = options["min_face"], 0.0

@@ -18,22 +18,14 @@ _LEFT_OUT = (
 
 
 def rest_of_grid(grid: ReportGrid, results: Sequence[Result]) -> Missing | None:
-    """Runs of the paper's grid that a report lacks; None where it is complete.
-
-    The whole grid is the paper's five methods (where one of them was run) for the models that were run; for
-    FaceForensics++ the paper's three models too.
-
-    Args:
-        grid: of the report.
-        results: all of them; the newest of the grid's data and protocol tells how the others are made.
-    """
+    """Runs of the paper's grid that a report lacks; None where it is complete."""
     shown = {
         (entry.model, entry.method) for entry in grid.attacked if entry.result and not entry.result.run.is_external
     }
     external = {entry.model for entry in grid.shown if entry.result and entry.result.run.is_external}
     models = ordered({*grid.models, *(MODELS if grid.data == DATA else ())} - external, MODELS)
     methods = list(METHODS) if set(METHODS) & set(grid.methods) else list(grid.methods)
-    lacking = [(model, method) for model in models for method in methods if (model, method) not in shown]
+    absent = [(model, method) for model in models for method in methods if (model, method) not in shown]
     alike = [
         result
         for result in sorted(results, key=newest_first)
@@ -42,7 +34,7 @@ def rest_of_grid(grid: ReportGrid, results: Sequence[Result]) -> Missing | None:
         and result.provenance.get("program") == "train"
         and isinstance(result.provenance.get("overrides"), list)
     ]
-    if not lacking or not alike:
+    if not absent or not alike:
         return None
     newest = next((result for result in alike if result.run.attack.name == grid.attack), alike[0])
     overrides = [str(override) for override in newest.provenance["overrides"]]

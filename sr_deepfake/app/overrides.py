@@ -25,16 +25,8 @@ _OF_THE_MODULE = (
 def completed(program: str, typed: Sequence[str]) -> list[str]:
     """The command line as Hydra gets it: with an earlier run's overrides, and short names written out.
 
-    Args:
-        program: as in `python -m sr_deepfake.<program>`.
-        typed: the command line without the program's name.
-
-    Raises:
-        UserError: `from_run=` names no run of this program, or an option has no value.
-
-    Example:
-        >>> completed("train", ["-m", "forgery_method=FaceSwap,Deepfakes", "data=ffpp", "data.root=/videos"])
-        ['-m', 'forgery=FaceSwap,Deepfakes', 'data=ffpp', 'data.source.root=/videos']
+    >>> completed("train", ["-m", "forgery_method=FaceSwap,Deepfakes", "data=ffpp", "data.root=/videos"])
+    ['-m', 'forgery=FaceSwap,Deepfakes', 'data=ffpp', 'data.source.root=/videos']
     """
     for name in ("SR_DEEPFAKE_OUTPUTS", "SR_DEEPFAKE_CACHE"):
         if name in os.environ:
@@ -68,16 +60,8 @@ def _long(argument: str) -> str:
 def with_earlier_run(program: str, arguments: list[str]) -> list[str]:
     """Put the overrides of an earlier run in the place of `from_run=FOLDER`; what is typed next to it wins.
 
-    Args:
-        program: as in `python -m sr_deepfake.<program>`.
-        arguments: the command line without the program's name.
-
-    Raises:
-        UserError: the folder is not of a run, or of another program's.
-
-    Example:
-        >>> with_earlier_run("train", ["model=swin"])
-        ['model=swin']
+    >>> with_earlier_run("train", ["model=swin"])
+    ['model=swin']
     """
     folders = [argument.removeprefix(FROM_RUN) for argument in arguments if argument.startswith(FROM_RUN)]
     typed = [argument for argument in arguments if not argument.startswith(FROM_RUN)]
@@ -98,11 +82,10 @@ def with_earlier_run(program: str, arguments: list[str]) -> list[str]:
 def without_replaced(earlier: Sequence[str], typed: Sequence[str]) -> list[str]:
     """Leave out what later overrides replace: the same key, and the options of a group that is chosen again.
 
-    Example:
-        >>> without_replaced(["model=timm", "model.backbone=resnet18", "seed=1"], ["model=swin"])
-        ['seed=1']
-        >>> without_replaced(["model=timm", "model.backbone=resnet18", "seed=1"], ["-m", "seed=2,3"])
-        ['model=timm', 'model.backbone=resnet18']
+    >>> without_replaced(["model=timm", "model.backbone=resnet18", "seed=1"], ["model=swin"])
+    ['seed=1']
+    >>> without_replaced(["model=timm", "model.backbone=resnet18", "seed=1"], ["-m", "seed=2,3"])
+    ['model=timm', 'model.backbone=resnet18']
     """
     keys = {_key(argument) for argument in typed if "=" in argument or argument.startswith("~")}
     return [
@@ -119,13 +102,8 @@ def _key(override: str) -> str:
 def expanded(params: Sequence[str], typed: Sequence[str]) -> list[list[str]]:
     """The overrides of each job of a sweep, as Hydra's sweeper makes them (`glob` where Hydra is initialised).
 
-    Args:
-        params: `hydra.sweeper.params` of the configuration, as KEY=VALUES.
-        typed: overrides of the command line, which win; those of Hydra itself are of the sweep, not of its jobs.
-
-    Example:
-        >>> expanded(["attack=none,sr", "seed=0"], ["seed=1,2"])
-        [['attack=none', 'seed=1'], ['attack=none', 'seed=2'], ['attack=sr', 'seed=1'], ['attack=sr', 'seed=2']]
+    >>> expanded(["attack=none,sr", "seed=0"], ["seed=1,2"])
+    [['attack=none', 'seed=1'], ['attack=none', 'seed=2'], ['attack=sr', 'seed=1'], ['attack=sr', 'seed=2']]
     """
     values: dict[str, list[str]] = {}
     loader = GlobalHydra.instance().config_loader() if GlobalHydra.instance().is_initialized() else None

@@ -22,11 +22,7 @@ from sr_deepfake.system.errors import UserError, choose
 
 
 def export(cfg: DictConfig, source: Source) -> str:
-    """Write the faces of `prepare.export`, clean and attacked; return where they are, in words.
-
-    Raises:
-        UserError: the folder holds other files, or there are no such faces.
-    """
+    """Write the faces of `prepare.export`, clean and attacked; return where they are, in words."""
     out = Path(str(cfg.prepare.export)).expanduser()
     if out.is_dir() and any(out.iterdir()) and not any((out / name).is_file() for name in (FACES, EXPORT)):
         raise UserError(f"prepare.export={out} is a folder with other files in it; name an empty or a new one")
@@ -49,14 +45,7 @@ def export(cfg: DictConfig, source: Source) -> str:
 
 
 def fetch_weights(cfg: DictConfig) -> str:
-    """Fetch the ImageNet weights of the model and the weights of the SR network of this job.
-
-    Returns:
-        What is where, one a line.
-
-    Raises:
-        UserError: some cannot be had; the message names all of them.
-    """
+    """Fetch the ImageNet weights of the model and the weights of the SR network of this job."""
     found, failed = [], []
     model = plain(cfg.model)
     if "backbone" in model and "image_size" in model:

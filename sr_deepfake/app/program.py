@@ -33,12 +33,7 @@ MISUSE = 2  # the exit status of a wrong command line
 
 
 def program(config_name: str) -> Callable[[Task], Callable[[], Any]]:
-    """Make a Hydra application of a task, with `conf/<config_name>.yaml` as its configuration.
-
-    Mistyped overrides are answered by Hydra; a `UserError` of the task ends with status 1 and its message alone. In a
-    sweep (`-m`), a job that fails is reported and stops no other; the failed ones are listed at the end, with status 1.
-    What became of a job is in `job.json` in its folder.
-    """
+    """Make a Hydra application of a task, with `conf/<config_name>.yaml` as its configuration."""
 
     def decorate(task: Task) -> Callable[[], Any]:
         typed: list[str] = []  # travels with the job, whose own process may have been started otherwise
@@ -72,14 +67,7 @@ def program(config_name: str) -> Callable[[Task], Callable[[], Any]]:
 
 
 def run(task: Task, cfg: DictConfig, name: str, typed: list[str]) -> None:
-    """Run a task with its configuration; report what goes wrong as `program` says.
-
-    Args:
-        task: what to run.
-        cfg: the configuration.
-        name: of the program, as in `python -m sr_deepfake.<name>`.
-        typed: the arguments that it was started with.
-    """
+    """Run a task with its configuration; report what goes wrong as `program` says."""
     escape_what_cannot_be_shown()
     provenance.start(name, shlex.join(["python", "-m", f"sr_deepfake.{name}", *typed]))
     hydra_job, outputs = HydraConfig.get(), Path(cfg.paths.outputs)

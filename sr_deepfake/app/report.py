@@ -21,11 +21,7 @@ COMPARISONS = ("none", "paper")
 
 
 def report_of(cfg: DictConfig) -> Report:
-    """Collect the results that the configuration names and make a report of them.
-
-    Raises:
-        UserError: there are no results, or they are not what the options ask for.
-    """
+    """Collect the results that the configuration names and make a report of them."""
     compare = choose(cfg.compare, COMPARISONS, "compare") == "paper"
     if not isinstance(cfg.examples, int) or cfg.examples < 0:
         raise UserError(f"examples must be an integer ≥ 0, not {cfg.examples}")
@@ -47,11 +43,7 @@ def out_folder(cfg: DictConfig) -> Path:
 
 
 def _collected(cfg: DictConfig) -> tuple[Collected, GridSelection]:
-    """The results that were asked for, and what the grid is to show.
-
-    Raises:
-        UserError: there are none.
-    """
+    """The results that were asked for, and what the grid is to show."""
     requested = GridSelection(**{str(name): plain(value) for name, value in cfg.grid.items()})
     folders = [Path(folder).expanduser() for folder in words(cfg.folders)]
     if cfg.scores is not None:

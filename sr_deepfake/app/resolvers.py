@@ -47,13 +47,8 @@ def _attack_scale(_root_: Any) -> int:
 def attack_label(choices: Mapping[str, str], attack: Mapping[str, Any]) -> str:
     """Label of an attack before it is built: the beginning of its name.
 
-    Args:
-        choices: of the groups, as Hydra names them.
-        attack: its configuration.
-
-    Example:
-        >>> attack_label({"attack": "sr", "sr_model": "edsr"}, {"scale": 2}), attack_label({"attack": "jpeg"}, {})
-        ('sr-edsr-x2', 'jpeg')
+    >>> attack_label({"attack": "sr", "sr_model": "edsr"}, {"scale": 2}), attack_label({"attack": "jpeg"}, {})
+    ('sr-edsr-x2', 'jpeg')
     """
     kind = f"sr-{choices['sr_model']}" if choices["attack"] == "sr" else choices["attack"]
     return f"{kind}-x{attack['scale']}" if "scale" in attack else kind

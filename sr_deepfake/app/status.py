@@ -30,9 +30,8 @@ def rows_of(jobs: Sequence[Job], asked: Sequence[Sequence[str]]) -> list[Job]:
 def exit_status(jobs: Sequence[Job]) -> int:
     """0: all are done or were skipped; 1: some failed; 3: some are missing, running or interrupted.
 
-    Example:
-        >>> exit_status([])
-        3
+    >>> exit_status([])
+    3
     """
     states = {job.state for job in jobs}
     if "failed" in states:
@@ -41,12 +40,7 @@ def exit_status(jobs: Sequence[Job]) -> int:
 
 
 def show(jobs: Sequence[Job], outputs: Path) -> None:
-    """Print a table of the jobs, in colour on a terminal, and how many there are of each state.
-
-    Args:
-        jobs: what to show.
-        outputs: where they are written.
-    """
+    """Print a table of the jobs, in colour on a terminal, and how many there are of each state."""
     terminal = on_a_terminal()
     table = Table(box=box.SIMPLE_HEAD if terminal else None, show_edge=False, pad_edge=False)
     shared = set.intersection(*(set(job.overrides) for job in jobs)) if len(jobs) > 1 else set()
@@ -76,11 +70,10 @@ def _remark(job: Job, outputs: Path) -> str:
 def how_long(job: Job, now: float) -> str:
     """Duration of a job so far, in words.
 
-    Example:
-        >>> how_long(Job(program="train", overrides=(), state="done", seconds=8000), 0.0)
-        '2 h 13 min'
-        >>> how_long(Job(program="train", overrides=(), state="running", since=10.0), 105.0)
-        '1 min 35 s'
+    >>> how_long(Job(program="train", overrides=(), state="done", seconds=8000), 0.0)
+    '2 h 13 min'
+    >>> how_long(Job(program="train", overrides=(), state="running", since=10.0), 105.0)
+    '1 min 35 s'
     """
     if job.state in ("missing", "interrupted"):
         return ""  # when an interrupted one ended is not known
@@ -93,12 +86,7 @@ def how_long(job: Job, now: float) -> str:
 
 
 def show_remedies(jobs: Sequence[Job], sweep: str | None) -> None:
-    """Print the commands that do what is not done.
-
-    Args:
-        jobs: all of them.
-        sweep: the command that does the rest of all; None: there is none.
-    """
+    """Print the commands that do what is not done."""
     unfinished = [job for job in jobs if job.state in ("missing", "failed", "interrupted")]
     if not unfinished:
         return

@@ -38,12 +38,7 @@ def is_job_of_a_sweep() -> bool:
 
 
 def as_user_error(error: BaseException, outputs: Path) -> UserError | None:
-    """The error as one that the user can fix, or None.
-
-    Args:
-        error: of a job.
-        outputs: the folder where every run writes.
-    """
+    """The error as one that the user can fix, or None."""
     if isinstance(error, UserError):
         return error
     if isinstance(error, OSError) and (message := explain(error, outputs)):
@@ -128,13 +123,7 @@ class Watch(Callback):
 
 
 def check_weights(config: DictConfig) -> None:
-    """Look for the weights of a sweep's SR network once, before a job trains for hours.
-
-    A network that is swept over is looked for by its jobs.
-
-    Raises:
-        UserError: there are none.
-    """
+    """Look for the weights of a sweep's SR network once, before a job trains for hours."""
     if config.hydra.job.name not in ("train", "evaluate"):
         return
     asked = dict(config.hydra.sweeper.get("params") or {})  # what is typed wins over an experiment's
@@ -155,13 +144,7 @@ def check_weights(config: DictConfig) -> None:
 
 
 def check_faces(config: DictConfig) -> None:
-    """See that the faces of a sweep's data set are there, once, before thirty jobs say that they are not.
-
-    A data set that is swept over, or that makes its faces itself, is left to the jobs.
-
-    Raises:
-        UserError: they are not.
-    """
+    """See that the faces of a sweep's data set are there, once, before thirty jobs say that they are not."""
     asked = [word for word in config.hydra.overrides.task if word.startswith(("data=", "data.", "extraction."))]
     if config.hydra.job.name not in ("train", "evaluate") or any("," in word for word in asked):
         return

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from sr_deepfake.system.errors import UserError
 
-# What a network of an attack can be told to compute in.
+# Number formats that a network of an attack can compute in.
 DTYPES = {"float32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -51,14 +51,10 @@ Picture = npt.NDArray[Any]
 def check_faces(faces: Tensor) -> None:
     """Refuse what is no batch of faces: float32, B×3×H×W, in [0, 1]; B may be 0.
 
-    Raises:
-        ValueError: the shape, the type or the range is another; the message names it.
-
-    Example:
-        >>> check_faces(torch.rand(2, 3, 24, 24))
-        >>> check_faces(torch.full((2, 3, 24, 24), 255.0))
-        Traceback (most recent call last):
-        ValueError: faces lie in [0, 1], these in [255, 255]
+    >>> check_faces(torch.rand(2, 3, 24, 24))
+    >>> check_faces(torch.full((2, 3, 24, 24), 255.0))
+    Traceback (most recent call last):
+    ValueError: faces lie in [0, 1], these in [255, 255]
     """
     if faces.ndim != 4 or faces.shape[1] != 3 or 0 in faces.shape[2:]:
         raise ValueError(f"faces have the shape B×3×S×S, not {'×'.join(map(str, faces.shape))}")
@@ -73,21 +69,8 @@ def check_faces(faces: Tensor) -> None:
 def attack_pictures(faces: Tensor, attack: Callable[[Picture], Picture]) -> Tensor:
     """Attack faces one by one, as the 8-bit pictures that they are on disk.
 
-    Args:
-        faces: float32 tensor of shape B×3×H×W, RGB in [0, 1], on any device; B may be 0. They are rounded to
-            the grid k/255 first.
-        attack: gets a face as uint8 RGB, H×W×3, contiguous; returns it attacked in grey levels, of the same
-            shape and any type. They are rounded and clipped to [0, 255].
-
-    Returns:
-        New float32 tensor of the same shape on the same device, on the grid k/255, without gradient.
-
-    Raises:
-        ValueError: `faces` is no batch of faces.
-
-    Example:
-        >>> attack_pictures(torch.full((1, 3, 1, 1), 0.2), lambda picture: picture + 0.6)
-        tensor([[[[0.2039]], [[0.2039]], [[0.2039]]]])
+    >>> attack_pictures(torch.full((1, 3, 1, 1), 0.2), lambda picture: picture + 0.6)
+    tensor([[[[0.2039]], [[0.2039]], [[0.2039]]]])
     """
     check_faces(faces)
     levels = (faces.detach() * 255).round().to(torch.uint8).permute(0, 2, 3, 1)
@@ -145,15 +128,11 @@ def whole_number(value: Any, option: str, low: int, high: int) -> int:
 def number(value: Any, option: str, above: float, high: float) -> float:
     """Return `value`, a number greater than `above` and not greater than `high`.
 
-    Raises:
-        UserError: it is not; the message names the option.
-
-    Example:
-        >>> number(1.5, "attack.sigma", 0, 100)
-        1.5
-        >>> number(-1, "attack.sigma", 0, 100)
-        Traceback (most recent call last):
-        sr_deepfake.system.errors.UserError: attack.sigma must be > 0 and ≤ 100, not -1
+    >>> number(1.5, "attack.sigma", 0, 100)
+    1.5
+    >>> number(-1, "attack.sigma", 0, 100)
+    Traceback (most recent call last):
+    sr_deepfake.system.errors.UserError: attack.sigma must be > 0 and ≤ 100, not -1
     """
     known = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
     if not known or not above < value <= high:

@@ -16,7 +16,7 @@ from sr_deepfake.attacks.fingerprint import describe_attack
 from sr_deepfake.system.errors import UserError
 from sr_deepfake.system.files import digest, replacing, write_json
 
-SETTINGS = "settings.json"  # beside the faces, for people; never read
+SETTINGS = "settings.json"  # next to the faces, for people; never read
 _DIGEST_SIZE = hashlib.sha256().digest_size
 _COMPRESSION = 1  # of PNG: higher takes longer and saves next to nothing on photos
 
@@ -26,33 +26,19 @@ Picture = NDArray[np.uint8]  # H×W×3, RGB
 class CachedAttack(Attack):
     """An attack that remembers: faces that it met before, in this run or another, come from disk.
 
-    A face is known by its pixels, so that it does not matter which data set, batch or detector it comes with. The
-    faces of another attack are never met: what an attack made lies in a folder of its own, named after its settings,
-    weights, code and arithmetic (see `describe_attack`). Each face is a PNG that ends with a hash of all of these and
-    of its own bytes. A file that does not agree is not used but made anew: a damaged one, one that was renamed, one
-    copied from another attack's folder. The hash is a guard against damage and mix-ups, not against someone who
-    computes it for a forged face.
-
-    A killed run loses the batch that it was at. Several processes may use one folder at the same time.
-
-    Args:
-        attack: what to remember the results of; its weights do not change any more.
-        folder: where; each attack gets a sub-folder.
-
     Attributes:
         found: faces that came from disk (or from beside them in the same batch).
         computed: faces that were attacked.
         refused: how many of the computed ones had a file that could not be used.
 
-    Example:
-        >>> import tempfile
-        >>> from sr_deepfake.attacks.base import Identity
-        >>> attack = CachedAttack(Identity(), Path(tempfile.mkdtemp()))
-        >>> faces = torch.arange(3.0).view(3, 1, 1, 1).expand(3, 3, 24, 24) / 255
-        >>> torch.equal(attack(faces[:2]), faces[:2]), torch.equal(attack(faces), faces)
-        (True, True)
-        >>> attack.found, attack.computed, attack.refused
-        (2, 3, 0)
+    >>> import tempfile
+    >>> from sr_deepfake.attacks.base import Identity
+    >>> attack = CachedAttack(Identity(), Path(tempfile.mkdtemp()))
+    >>> faces = torch.arange(3.0).view(3, 1, 1, 1).expand(3, 3, 24, 24) / 255
+    >>> torch.equal(attack(faces[:2]), faces[:2]), torch.equal(attack(faces), faces)
+    (True, True)
+    >>> attack.found, attack.computed, attack.refused
+    (2, 3, 0)
     """
 
     def __init__(self, attack: Attack, folder: Path) -> None:
@@ -65,21 +51,7 @@ class CachedAttack(Attack):
 
     @torch.no_grad()
     def forward(self, faces: Tensor) -> Tensor:
-        """Attack faces, or remember what they became.
-
-        Args:
-            faces: float32 tensor of shape B×3×S×S, RGB in [0, 1], on the attack's device. They are taken as 8-bit
-                pictures: rounded to the grid k/255.
-
-        Returns:
-            What the attack returns: the same shape, k/255 to the last bit (which a division on a GPU can miss),
-            without gradient. Contiguous, whatever the attack's memory format, so that the last digits of what is
-            computed from it do not depend on what was found.
-
-        Raises:
-            UserError: the folder cannot be written to; the message says how to go on without it.
-            ValueError: these are no faces, or what the attack returns is not on the grid.
-        """
+        """Attack faces, or remember what they became."""
         check_faces(faces)
         store = self._store(faces.device)
         levels = (faces * 255).round()
@@ -143,32 +115,21 @@ class CachedAttack(Attack):
 class Recall:
     """The attacked self of a face that a `CachedAttack` met before: without the attack, and on any device.
 
-    Example:
-        >>> import tempfile
-        >>> from sr_deepfake.attacks.base import Identity
-        >>> attack = CachedAttack(Identity(), Path(tempfile.mkdtemp()))
-        >>> recall = attack.recall(torch.device("cpu"))
-        >>> face = torch.full((3, 24, 24), 7, dtype=torch.uint8)
-        >>> attacked = attack(face[None].float() / 255)
-        >>> torch.equal(recall(face), face)
-        True
+    >>> import tempfile
+    >>> from sr_deepfake.attacks.base import Identity
+    >>> attack = CachedAttack(Identity(), Path(tempfile.mkdtemp()))
+    >>> recall = attack.recall(torch.device("cpu"))
+    >>> face = torch.full((3, 24, 24), 7, dtype=torch.uint8)
+    >>> attacked = attack(face[None].float() / 255)
+    >>> torch.equal(recall(face), face)
+    True
     """
 
     def __init__(self, store: "_Store") -> None:
         self._store = store
 
     def __call__(self, face: Tensor) -> Tensor:
-        """Look up a face.
-
-        Args:
-            face: uint8 tensor of shape 3×S×S, RGB.
-
-        Returns:
-            Its attacked self, of the same shape and type.
-
-        Raises:
-            UserError: it is not kept (any more), or its file is damaged.
-        """
+        """Look up a face."""
         try:
             picture = self._store.read(_key(face.permute(1, 2, 0).contiguous().numpy()))
         except (OSError, _NotTheFaceError):
@@ -192,13 +153,7 @@ class _Store:
         self.folder = root / self.fingerprint[:16]
 
     def read(self, key: str) -> Picture:
-        """Return the attacked face of a key.
-
-        Raises:
-            FileNotFoundError: it is not stored.
-            _NotTheFaceError: the file is damaged, or belongs to another face or attack.
-            OSError: the file cannot be read.
-        """
+        """Return the attacked face of a key."""
         content = self._path(key).read_bytes()
         png, digest = content[:-_DIGEST_SIZE], content[-_DIGEST_SIZE:]
         if digest != self._digest(key, png):  # looked at first: no damaged file meets the decoder
@@ -214,9 +169,9 @@ class _Store:
         try:
             if not (self.folder / SETTINGS).exists():
                 write_json(self.folder / SETTINGS, self.description)
-            with replacing(self._path(key)) as beside:
+            with replacing(self._path(key)) as temporary:
                 # What follows a PNG's end is passed over by whatever shows it.
-                beside.write_bytes(png + self._digest(key, png))
+                temporary.write_bytes(png + self._digest(key, png))
         except OSError as error:
             raise UserError(
                 f"an attacked face cannot be kept in {self.folder} ({error.strerror}); make room there, name another "

@@ -136,9 +136,8 @@ class ResizeAttack(PictureAttack):
 def scaled_down(picture: Picture, factor: float) -> Picture:
     """A picture scaled down by any factor, each side to whole pixels, 1 at least: the mean of the area of each.
 
-    Example:
-        >>> scaled_down(np.full((9, 5, 3), 7, np.uint8), 2).shape
-        (4, 2, 3)
+    >>> scaled_down(np.full((9, 5, 3), 7, np.uint8), 2).shape
+    (4, 2, 3)
     """
     height, width = picture.shape[:2]
     size = (max(1, round(width / factor)), max(1, round(height / factor)))

@@ -23,27 +23,14 @@ _PACKAGE = Path(__file__).resolve().parents[1]
 def describe_attack(attack: nn.Module, device: torch.device) -> dict[str, Any]:
     """Say all that the result of an attack depends on, besides the face.
 
-    Args:
-        attack: the attack, with its weights. Plain attributes of its modules are its settings (numbers, text, true and
-            false, lists of these), unless their name starts with an underscore. Where weights lie is none of them.
-        device: where the attack runs. Its type and its fast number format count, since `precision="auto"`
-            computes in it.
-
-    Returns:
-        Plain values, to be hashed by `digest` and to be read by people.
-
-    Raises:
-        UserError: the code of one of the attack's classes cannot be read.
-
-    Example:
-        >>> from sr_deepfake.attacks.corruptions import BlurAttack
-        >>> description = describe_attack(BlurAttack(sigma=2.0), torch.device("cpu"))
-        >>> sorted(description)
-        ['code', 'device', 'fast_format', 'libraries', 'name', 'settings', 'weights']
-        >>> sorted(description["code"])
-        ['sr_deepfake.attacks.corruptions.BlurAttack']
-        >>> description["settings"]
-        {'': {'sigma': 2.0, 'strength': 's2'}}
+    >>> from sr_deepfake.attacks.corruptions import BlurAttack
+    >>> description = describe_attack(BlurAttack(sigma=2.0), torch.device("cpu"))
+    >>> sorted(description)
+    ['code', 'device', 'fast_format', 'libraries', 'name', 'settings', 'weights']
+    >>> sorted(description["code"])
+    ['sr_deepfake.attacks.corruptions.BlurAttack']
+    >>> description["settings"]
+    {'': {'sigma': 2.0, 'strength': 's2'}}
     """
     return {
         "name": getattr(attack, "name", type(attack).__name__),
@@ -59,9 +46,8 @@ def describe_attack(attack: nn.Module, device: torch.device) -> dict[str, Any]:
 def weights_digits(network: nn.Module) -> str:
     """Eight hexadecimal digits of a network's weights and settings; "" where it has no weights.
 
-    Example:
-        >>> weights_digits(nn.Identity()), len(weights_digits(nn.Conv2d(1, 1, 1)))
-        ('', 8)
+    >>> weights_digits(nn.Identity()), len(weights_digits(nn.Conv2d(1, 1, 1)))
+    ('', 8)
     """
     if next(network.parameters(), None) is None:
         return ""
@@ -98,11 +84,7 @@ def hash_of_weights(attack: nn.Module) -> str:
 
 
 def _code(attack: nn.Module) -> dict[str, str]:
-    """Hash the code that the attack's classes use, torch's own aside, which its version stands for.
-
-    So that faces of an attack never meet what another version of it, or of a function that it shares, made. Comments and
-    docstrings do not count.
-    """
+    """Hash the code that the attack's classes use, torch's own aside, which its version stands for."""
     hashes: dict[str, str] = {}
     for kind in {type(module) for module in attack.modules()}:
         if kind.__module__.split(".")[0] == "torch":
@@ -112,17 +94,14 @@ def _code(attack: nn.Module) -> dict[str, str]:
             hashes[name] = hash_of_code(Path(inspect.getfile(kind)))
         except (OSError, TypeError):  # made in a notebook or a shell
             raise UserError(
-                f"the code of the attack's {name} is in no file, so that its faces cannot be told from those of another "
+                f"the code of the attack's {name} is in no file, so that its faces could be mistaken for those of another "
                 "version; put it into a module, or keep no attacked faces with cache.attacked=false"
             ) from None
     return hashes
 
 
 def hash_of_code(path: Path) -> str:
-    """Hash what a file and the files next to it that it imports, directly or not, compute.
-
-    Files of this package and of the file's own folder are followed; installed packages are not, see `_versions`.
-    """
+    """Hash what a file and the files next to it that it imports, directly or not, compute."""
     found: dict[Path, str] = {}
     waiting = [path.resolve()]
     while waiting:

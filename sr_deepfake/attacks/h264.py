@@ -86,15 +86,8 @@ class H264Attack(PictureAttack):
 def to_yuv420(picture: Picture) -> Picture:
     """Convert RGB to planar Y'CbCr 4:2:0, ITU-R BT.601 in video range.
 
-    Args:
-        picture: uint8 RGB, H×W×3, both sides even.
-
-    Returns:
-        uint8, 3H/2 × W: the luma of H×W, then Cb and Cr of H/2×W/2 each, as PyAV's `yuv420p` has them.
-
-    Example:
-        >>> to_yuv420(np.full((2, 2, 3), 255, np.uint8)).tolist()
-        [[235, 235], [235, 235], [128, 128]]
+    >>> to_yuv420(np.full((2, 2, 3), 255, np.uint8)).tolist()
+    [[235, 235], [235, 235], [128, 128]]
     """
     height, width = picture.shape[:2]
     levels = picture.astype(np.float32)
@@ -108,15 +101,8 @@ def to_yuv420(picture: Picture) -> Picture:
 def from_yuv420(planes: Picture) -> Picture:
     """Convert what `to_yuv420` made back to RGB.
 
-    Args:
-        planes: uint8, 3H/2 × W.
-
-    Returns:
-        float32 RGB in grey levels, H×W×3, neither rounded nor clipped.
-
-    Example:
-        >>> from_yuv420(np.array([[235, 235], [235, 235], [128, 128]], np.uint8)).round().min()
-        np.float32(255.0)
+    >>> from_yuv420(np.array([[235, 235], [235, 235], [128, 128]], np.uint8)).round().min()
+    np.float32(255.0)
     """
     rows, width = planes.shape
     height = rows * 2 // 3

@@ -1,4 +1,4 @@
-"""Face restoration as an attack: a network paints the face anew."""
+"""Face restoration as an attack: a network generates the face again."""
 
 import torch
 from torch import Tensor, nn
@@ -17,7 +17,7 @@ class RestorationAttack(Attack):
     """Hides what a forgery left in a face behind what a face restoration network makes of it.
 
     The face is brought to 512 px (bilinear, rounded to 8 bits as a saved picture is), restored, brought back to its own
-    side (area-weighted bilinear where that is smaller), clipped and rounded. Restoration was made to mend blurred and
+    side (area-weighted bilinear where that is smaller), clipped and rounded. Restoration was made to restore blurred and
     compressed faces; it replaces more of a face than super resolution, its identity included.
 
     Args:
@@ -42,8 +42,8 @@ class RestorationAttack(Attack):
         self.network = network.requires_grad_(False).eval()
         self.precision = choose(precision, ("float32", "bf16"), "attack.precision")
         self.kind = f"restoration-{network.name}"
-        told = [weights_digits(self.network), "" if precision == "float32" else precision]
-        self.variant = "-".join(part for part in told if part)
+        parts = [weights_digits(self.network), "" if precision == "float32" else precision]
+        self.variant = "-".join(part for part in parts if part)
 
     @torch.no_grad()
     def forward(self, faces: Tensor) -> Tensor:

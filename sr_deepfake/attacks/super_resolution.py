@@ -10,7 +10,7 @@ from sr_deepfake.super_resolution.interpolation import resized
 from sr_deepfake.system.errors import UserError, choose
 from sr_deepfake.system.hardware import exact_float32, fast_dtype
 
-# Features of EDSR-baseline for one face of 224 px fill a core's cache; a second face beside it only makes it overflow.
+# Features of EDSR-baseline for one face of 224 px fill a core's cache; a second face makes it overflow.
 _CPU_PIXELS = 240 * 240
 _GPU_PIXELS = 64 * 240 * 240
 
@@ -79,8 +79,8 @@ class SuperResolutionAttack(Attack):
         self.kind = f"sr-{name}" if digits else name
         self.strength = f"x{scale}{by}"
         self.passes = next(count for count in range(1, scale + 1) if own**count >= scale)
-        told = [digits, "" if convention == "rgb" else convention, "" if precision == "auto" else precision]
-        self.variant = "-".join(part for part in told if part)
+        parts = [digits, "" if convention == "rgb" else convention, "" if precision == "auto" else precision]
+        self.variant = "-".join(part for part in parts if part)
         self._max_pixels = max_pixels
         # The compiled function shares the network's tensors and is no module of its own: names stay as they are.
         self._enlarged = torch.compile(self.sr_model.forward, dynamic=True) if compile else self.sr_model.forward
@@ -141,19 +141,11 @@ class SuperResolutionAttack(Attack):
 def shrink(levels: Tensor, scale: int) -> Tensor:
     """Scale pictures down by 1/K with OpenCV's `INTER_AREA`, to the same 8-bit result.
 
-    Args:
-        levels: float tensor of shape B×3×H×W of whole numbers in [0, 255].
-        scale: K. Where it does not divide a side, the last row or column is repeated up to the next multiple.
-
-    Returns:
-        B×3×⌈H/K⌉×⌈W/K⌉ of whole numbers in [0, 255].
-
-    Example:
-        >>> shrink(torch.tensor([[[[1.0, 2.0], [2.0, 1.0]]]]), 2)
-        tensor([[[[2.]]]])
+    >>> shrink(torch.tensor([[[[1.0, 2.0], [2.0, 1.0]]]]), 2)
+    tensor([[[[2.]]]])
     """
     height, width = levels.shape[-2:]
     padded = F.pad(levels, (0, -width % scale, 0, -height % scale), mode="replicate")
     means = F.avg_pool2d(padded, scale)
-    # OpenCV halves exact ties upwards where K is 2, and to the even number elsewhere.
+    # OpenCV halves exact ties upwards where K is 2, and to the even number for other K.
     return (means + 0.5).floor() if scale == 2 else means.round()

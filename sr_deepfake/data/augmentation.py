@@ -33,22 +33,11 @@ _SEEDS = 2**24  # whole numbers that float32 has
 class Augmentation:
     """Random changes of faces; each operation happens with its own probability.
 
-    Args:
-        settings: probabilities of `jpeg` (quality 60–100), `noise` (Gaussian, of a variance of 10–50), `flip`
-            (left–right), `grey`, and `affine` (shift by up to 10 % of the side, scale by up to 20 %, rotation by up to
-            5°); an operation that is left out is not applied. And `border`, what comes in from outside: "mirror" or
-            "black"; `grey_order`: the order of channels that grey's weights are for, "rgb" or "bgr" (the published code
-            takes its BGR faces for RGB).
-
-    Raises:
-        UserError: an unknown operation, a probability outside [0, 1], or no such border or order.
-
-    Example:
-        >>> augmentation = Augmentation({"flip": 1.0})
-        >>> face = torch.arange(48, dtype=torch.uint8).expand(3, 48, 48)
-        >>> face, drawn = augmentation.draw(face, seed=0, epoch=0, index=7)
-        >>> round(augmentation(face[None], drawn[None])[0, 0, 0, 0].item() * 255)
-        47
+    >>> augmentation = Augmentation({"flip": 1.0})
+    >>> face = torch.arange(48, dtype=torch.uint8).expand(3, 48, 48)
+    >>> face, drawn = augmentation.draw(face, seed=0, epoch=0, index=7)
+    >>> round(augmentation(face[None], drawn[None])[0, 0, 0, 0].item() * 255)
+    47
     """
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
@@ -70,17 +59,7 @@ class Augmentation:
         return {**self.probabilities, "border": self.border, "grey": list(self.grey)}
 
     def draw(self, face: Tensor, *, seed: int, epoch: int, index: int) -> tuple[Tensor, Tensor]:
-        """Draw the operations for a face, and compress it as JPEG if they say so.
-
-        Args:
-            face: uint8 tensor of shape 3×S×S, RGB.
-            seed: of the training.
-            epoch: from 0.
-            index: of the face in the training set.
-
-        Returns:
-            The face, and eight float32 numbers that `__call__` understands.
-        """
+        """Draw the operations for a face, and compress it as JPEG if they say so."""
         rng = np.random.default_rng([seed, epoch, index, _STREAM])
         wanted = {name: rng.random() < probability for name, probability in self.probabilities.items()}
         if wanted["jpeg"]:
@@ -98,15 +77,7 @@ class Augmentation:
         return face, drawn
 
     def __call__(self, faces: Tensor, drawn: Tensor) -> Tensor:
-        """Change the faces of a batch; what becomes of a face does not depend on the others.
-
-        Args:
-            faces: uint8 tensor of shape B×3×S×S, RGB, on any device.
-            drawn: float32 tensor of shape B×8, on the CPU: to ask the device for it would hold up both.
-
-        Returns:
-            float32 tensor of shape B×3×S×S in [0, 1], on the 8-bit grid.
-        """
+        """Change the faces of a batch; what becomes of a face does not depend on the others."""
         levels = faces.to(torch.float32, copy=True)
         generator = torch.Generator(faces.device)
         for face, (std, seed) in zip(levels, drawn[:, [_NOISE, _SEED]].tolist(), strict=True):
@@ -131,21 +102,10 @@ class Augmentation:
 def move(faces: Tensor, angles: Tensor, zooms: Tensor, shifts: Tensor, border: str = "mirror") -> Tensor:
     """Rotate, scale and shift each face about its centre.
 
-    Args:
-        faces: float tensor of shape B×C×S×S.
-        angles: B rotations in degrees, clockwise.
-        zooms: B factors.
-        shifts: B×2 shifts to the right and down, px.
-        border: what comes in from outside, "mirror" or "black".
-
-    Returns:
-        A tensor of the faces' shape; a face with angle 0, factor 1 and shift 0 stays as it is.
-
-    Example:
-        >>> face = torch.arange(9.0).reshape(1, 1, 3, 3)
-        >>> none = torch.zeros(1)
-        >>> move(face, none, none + 1, torch.tensor([[1.0, 0.0]]))[0, 0, 0]
-        tensor([1., 0., 1.])
+    >>> face = torch.arange(9.0).reshape(1, 1, 3, 3)
+    >>> none = torch.zeros(1)
+    >>> move(face, none, none + 1, torch.tensor([[1.0, 0.0]]))[0, 0, 0]
+    tensor([1., 0., 1.])
     """
     side = faces.shape[-1]
     margin = side // 3  # wide enough for the largest shift, shrinking and rotation together

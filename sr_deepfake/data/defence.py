@@ -19,7 +19,7 @@ _STREAM = 1
 
 
 class Defence:
-    """Replaces a training face by its attacked self with some probability, anew in every epoch.
+    """Replaces a training face by its attacked self with some probability, drawn again in every epoch.
 
     Args:
         probability: of a face, pristine or fake, to be attacked; above 0 and at most 1.

@@ -28,19 +28,7 @@ def export_faces(
     out: Path,
     device: torch.device,
 ) -> Iterator[str]:
-    """Write faces and the list `faces.csv`, whose empty columns `score` and `score_attacked` are for another program.
-
-    Args:
-        faces: whose they are.
-        rows: of the manifest, those to write.
-        attack: B×3×S×S faces in [0, 1] → the same, attacked; None: clean ones alone.
-        name: of the attack.
-        out: the folder: `clean/` and `attacked/` come into it.
-        device: where the attack runs.
-
-    Yields:
-        The id of each face that was written.
-    """
+    """Write faces and the list `faces.csv`, whose empty columns `score` and `score_attacked` are for another program."""
     listed: list[Sequence[object]] = []
     out.mkdir(parents=True, exist_ok=True)
     (out / EXPORT).touch()

@@ -48,21 +48,7 @@ class FaceBatch:
 
 
 class TrainingFaces(Dataset[tuple[Tensor, ...]]):
-    """Faces for training: attacked as the defence wants, resized, then augmented.
-
-    An item's key is `(epoch, index)`: defence and augmentation depend on the seed, the epoch and the index alone,
-    so the number of workers, an interruption and the order of loading change nothing.
-
-    Args:
-        rows: of the manifest.
-        folder: the manifest's.
-        size: the detector's input side, in pixels.
-        augmentation: what happens to each face.
-        seed: of augmentation and defence.
-        defence: face → the face or its attacked self (see `Defence`).
-        resize: see `resize_faces`.
-        on_device: leave the augmentation to `augmentation` on the device.
-    """
+    """Faces for training: attacked as the defence wants, resized, then augmented."""
 
     def __init__(
         self,
@@ -89,10 +75,7 @@ class TrainingFaces(Dataset[tuple[Tensor, ...]]):
         return len(self.paths)
 
     def __getitem__(self, key: tuple[int, int]) -> tuple[Tensor, ...]:
-        """Return one face (float32 3×S×S, RGB in [0, 1]) and its label (float32 scalar).
-
-        For an augmentation on the device: the face (uint8), its label, and what is to happen to it.
-        """
+        """Return one face (float32 3×S×S, RGB in [0, 1]) and its label (float32 scalar)."""
         epoch, index = key
         face = clean = read_face(self.folder / self.paths[index])
         if self.defence is not None:  # at the face's own size, where the attack acts
@@ -109,18 +92,10 @@ class TrainingFaces(Dataset[tuple[Tensor, ...]]):
 class EpochSampler(Sampler[tuple[int, int]]):
     """A shuffle of `length` faces that depends on the seed and the epoch alone; yields `(epoch, index)`.
 
-    Args:
-        length: number of faces.
-        seed: of the shuffle.
-        used: how many of the shuffled faces are taken; None: all.
-        share: `(i, n)`: of those, every n-th one from the i-th on, for process i of n. Their batches, put together,
-            are those of one process, if n divides `used` and the size of its batches.
-
-    Example:
-        >>> sampler = EpochSampler(3, seed=0)
-        >>> first = list(sampler); sampler.set_epoch(1); second = list(sampler)
-        >>> sorted(first), sorted(second)
-        ([(0, 0), (0, 1), (0, 2)], [(1, 0), (1, 1), (1, 2)])
+    >>> sampler = EpochSampler(3, seed=0)
+    >>> first = list(sampler); sampler.set_epoch(1); second = list(sampler)
+    >>> sorted(first), sorted(second)
+    ([(0, 0), (0, 1), (0, 2)], [(1, 0), (1, 1), (1, 2)])
     """
 
     def __init__(self, length: int, seed: int, used: int | None = None, share: tuple[int, int] = (0, 1)) -> None:
@@ -146,16 +121,8 @@ class EpochSampler(Sampler[tuple[int, int]]):
 class SideBatches(Sampler[list[int]]):
     """Batches of faces of one side, in a fixed order, bounded in memory whatever the side.
 
-    Args:
-        sides: of the faces, in pixels.
-        input_side: that the detector resizes each face to, in pixels.
-        max_pixels: the most pixels of a batch (at least one face is in it), of crops or of the detector's input,
-            whichever are more.
-        max_faces: the most faces of a batch.
-
-    Example:
-        >>> list(SideBatches([96, 48, 96, 48, 48], max_pixels=96 * 96, max_faces=2))
-        [[1, 3], [4], [0], [2]]
+    >>> list(SideBatches([96, 48, 96, 48, 48], max_pixels=96 * 96, max_faces=2))
+    [[1, 3], [4], [0], [2]]
     """
 
     def __init__(
@@ -175,13 +142,7 @@ class SideBatches(Sampler[list[int]]):
 
 
 class StoredFaces(Dataset[FaceBatch]):
-    """Whole batches of faces as they are on disk, to be scored.
-
-    Args:
-        rows: of the manifest.
-        folder: the manifest's.
-        side: px that faces are resized to with `INTER_AREA`, as the published code does; None: as they are.
-    """
+    """Whole batches of faces as they are on disk, to be scored."""
 
     def __init__(self, rows: pd.DataFrame, folder: Path, side: int | None = None) -> None:
         self.rows = rows.reset_index(drop=True)

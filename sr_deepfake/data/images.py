@@ -14,17 +14,7 @@ RESIZES = ("bilinear", "authors")
 
 
 def read_face(path: Path) -> Tensor:
-    """Read a face crop.
-
-    Args:
-        path: an RGB PNG.
-
-    Returns:
-        uint8 tensor of shape 3×S×S, RGB.
-
-    Raises:
-        UserError: the file is missing or no picture.
-    """
+    """Read a face crop."""
     try:
         encoded = np.fromfile(path, dtype=np.uint8)
     except OSError as error:
@@ -43,23 +33,8 @@ def read_face(path: Path) -> Tensor:
 def resize_faces(faces: Tensor, size: int, resize: str = "bilinear", attacked: bool = False) -> Tensor:
     """Resize faces to a detector's input size, and round them to 8 bits, as a picture on disk is.
 
-    Training and evaluation resize with this one function: a detector that is trained on one interpolation
-    and tested on another sees a difference that no forgery made.
-
-    Args:
-        faces: float tensor of shape B×3×S×S, in [0, 1].
-        size: side wanted, in pixels.
-        resize: "bilinear", with antialiasing; or "authors", as the published code does it, in OpenCV on the CPU:
-            its clean faces are files of the wanted size, made with `INTER_AREA`; attacked ones are files of their own
-            size, which its data set brings down with `INTER_AREA`, or up with `INTER_CUBIC`.
-        attacked: whether the faces are attacked ones; "bilinear" does not care.
-
-    Returns:
-        Tensor of shape B×3×size×size, on the grid k/255; the input itself when it has that size already.
-
-    Example:
-        >>> resize_faces(torch.full((1, 3, 96, 96), 0.5), 48).shape
-        torch.Size([1, 3, 48, 48])
+    >>> resize_faces(torch.full((1, 3, 96, 96), 0.5), 48).shape
+    torch.Size([1, 3, 48, 48])
     """
     if faces.shape[-2:] == (size, size):
         return faces

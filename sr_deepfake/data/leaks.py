@@ -21,18 +21,10 @@ COLUMNS = ("kind", "video_id", "split", "other_video_id", "other_split")
 def find_leaks(rows: pd.DataFrame) -> pd.DataFrame:
     """Find videos of two splits that show the same picture or the same person.
 
-    Args:
-        rows: of the manifest: `video_id`, `split`, `sha256`, `target` and `source` are read.
-
-    Returns:
-        One row for each video of the earlier split (in train, val, test) that leaks, and one of the other: `kind`
-        ("picture" or "identity"), `video_id`, `split`, `other_video_id`, `other_split`.
-
-    Example:
-        >>> rows = pd.DataFrame({"video_id": ["a", "b", "c"], "split": ["train", "test", "test"],
-        ...                      "sha256": ["x", "x", "y"], "target": ["a", "b", "c"], "source": ""})
-        >>> find_leaks(rows)[["kind", "video_id", "other_video_id"]].values.tolist()
-        [['picture', 'a', 'b']]
+    >>> rows = pd.DataFrame({"video_id": ["a", "b", "c"], "split": ["train", "test", "test"],
+    ...                      "sha256": ["x", "x", "y"], "target": ["a", "b", "c"], "source": ""})
+    >>> find_leaks(rows)[["kind", "video_id", "other_video_id"]].values.tolist()
+    [['picture', 'a', 'b']]
     """
     source = rows.assign(target=rows["source"].astype(str).str.split("+")).explode("target")
     shown = {
@@ -55,16 +47,7 @@ def _shared(kind: str, table: pd.DataFrame) -> Iterator[tuple[str, ...]]:
 
 
 def without_leaks(rows: pd.DataFrame, folder: Path, policy: str) -> pd.DataFrame:
-    """List what leaks in `leaks.csv`, and warn, refuse it, or leave the videos of the earlier split out.
-
-    Args:
-        rows: of the manifest.
-        folder: the manifest's.
-        policy: one of `POLICIES`.
-
-    Raises:
-        UserError: something leaks, and the policy is "error".
-    """
+    """List what leaks in `leaks.csv`, and warn, refuse it, or leave the videos of the earlier split out."""
     leaks = find_leaks(rows)
     write_csv(folder / LEAKS, COLUMNS, leaks.itertuples(index=False))
     if leaks.empty:

@@ -114,15 +114,7 @@ class ManifestError(UserError, ValueError):
 
 
 def write_manifest(rows: Iterable[dict[str, object]], path: Path | str) -> None:
-    """Write a manifest, whole or not at all. The same rows in the same order give the same bytes.
-
-    Args:
-        rows: one mapping a face, with the keys of `SCHEMA`.
-        path: where the Parquet file goes.
-
-    Raises:
-        ManifestError: when a row lacks a column or has one too many.
-    """
+    """Write a manifest, whole or not at all. The same rows in the same order give the same bytes."""
     path = Path(path)
     rows = list(rows)
     for row in rows:
@@ -142,12 +134,7 @@ def write_videos(table: pd.DataFrame, path: Path) -> None:
 
 
 def read_videos(path: Path) -> pd.DataFrame:
-    """Read a table of videos that `write_videos` wrote.
-
-    Raises:
-        DataNotFoundError: there is none.
-        ManifestError: it lacks columns, or names a video twice.
-    """
+    """Read a table of videos that `write_videos` wrote."""
     if not path.is_file():
         raise DataNotFoundError(
             f"There is no table of videos {path}. Make it with: python -m sr_deepfake.prepare data=…"
@@ -161,20 +148,7 @@ def read_videos(path: Path) -> pd.DataFrame:
 
 
 def read_manifest(folder: Path | str, videos: pd.DataFrame | None = None) -> pd.DataFrame:
-    """Read the faces of a folder, each with what is known of its video.
-
-    Args:
-        folder: with `faces.parquet` and `videos.csv`.
-        videos: the table of videos; None: that of the folder.
-
-    Returns:
-        One row a face of one of the videos, with the columns of `SCHEMA` and `OF_VIDEO`, sorted by split, label, method,
-        video and frame.
-
-    Raises:
-        DataNotFoundError: there is no such file.
-        ManifestError: it is no Parquet file, lacks columns, or names a face twice.
-    """
+    """Read the faces of a folder, each with what is known of its video."""
     path = Path(folder) / MANIFEST
     if not path.is_file():
         raise DataNotFoundError(f"There is no manifest {path}. Make it with: python -m sr_deepfake.prepare data=…")
@@ -203,14 +177,9 @@ def _method_rank(method: str) -> int:
 def fingerprint(rows: pd.DataFrame, *further: str) -> str:
     """Hash of a set of faces: which they are, their pixels, their labels and their splits, in whatever order.
 
-    Args:
-        rows: of the manifest.
-        *further: columns that count too.
-
-    Example:
-        >>> faces = pd.DataFrame({"face_id": ["a/1", "a/2"], "sha256": ["0", "1"], "label": 1, "split": "val"})
-        >>> fingerprint(faces) == fingerprint(faces[::-1]), fingerprint(faces) == fingerprint(faces.assign(label=0))
-        (True, False)
+    >>> faces = pd.DataFrame({"face_id": ["a/1", "a/2"], "sha256": ["0", "1"], "label": 1, "split": "val"})
+    >>> fingerprint(faces) == fingerprint(faces[::-1]), fingerprint(faces) == fingerprint(faces.assign(label=0))
+    (True, False)
     """
     columns = (rows[name] for name in ("face_id", "sha256", "label", "split", *further))
     lines = sorted("\t".join(map(str, values)) for values in zip(*columns, strict=True))
@@ -218,21 +187,7 @@ def fingerprint(rows: pd.DataFrame, *further: str) -> str:
 
 
 def select(manifest: pd.DataFrame, split: str | None = None, methods: Sequence[str] | None = None) -> pd.DataFrame:
-    """Rows of a split and of some methods.
-
-    Args:
-        manifest: from `read_manifest`.
-        split: `train`, `val` or `test`; None for all.
-        methods: some of `pristine` and the forgery methods; None for all.
-
-    Returns:
-        The rows, in their order, with a new index from 0. None is left when the manifest has no such face.
-
-    >>> faces = pd.DataFrame({"method": ["pristine", "FaceSwap"], "split": ["val", "val"]})
-    >>> select(faces, "val", ["FaceSwap"])
-         method split
-    0  FaceSwap   val
-    """
+    """Rows of a split and of some methods."""
     chosen = pd.Series(True, index=manifest.index)
     if split is not None:
         chosen &= manifest["split"] == split
@@ -258,17 +213,7 @@ class FaceSet:
     margin: float | None = None
 
     def of(self, split: str, forgery: str, frames: int | None = None) -> pd.DataFrame:
-        """Rows of a split: the pristine faces and those of one forgery method.
-
-        Args:
-            split: "train", "val" or "test".
-            forgery: the method.
-            frames: at most so many faces a video, see `thin`; None: all.
-
-        Raises:
-            UserError: either class is missing; the message names the command that makes it. (Where all faces of the
-                test are real, or all are fakes, they are a test set all the same.)
-        """
+        """Rows of a split: the pristine faces and those of one forgery method."""
         rows = select(self.rows, split, [PRISTINE, forgery])
         one_class = split == "test" and len(rows) > 0 and len(set(select(self.rows, split)["label"])) == 1
         if rows["label"].nunique() < 2 and not one_class:
@@ -283,10 +228,9 @@ class FaceSet:
 def thin(rows: pd.DataFrame, frames: int) -> pd.DataFrame:
     """Keep at most `frames` faces of each video, spread over its length.
 
-    Example:
-        >>> rows = pd.DataFrame({"video_id": ["a"] * 5 + ["b"], "frame": [0, 10, 20, 30, 40, 7]})
-        >>> thin(rows, 2)["frame"].tolist()
-        [0, 30, 7]
+    >>> rows = pd.DataFrame({"video_id": ["a"] * 5 + ["b"], "frame": [0, 10, 20, 30, 40, 7]})
+    >>> thin(rows, 2)["frame"].tolist()
+    [0, 30, 7]
     """
     place = rows.groupby("video_id")["frame"].rank(method="first") - 1
     count = rows.groupby("video_id")["frame"].transform("size")

@@ -12,20 +12,9 @@ from sr_deepfake.system.errors import UserError
 def build_backbone(name: str, image_size: int) -> nn.Module:
     """Build a backbone with random weights that gives one logit a face.
 
-    Args:
-        name: of any timm model, such as "resnet50".
-        image_size: input side in pixels; models that are built for one size are built for this one.
-
-    Returns:
-        Module, B×3×S×S → B×1.
-
-    Raises:
-        UserError: timm knows no such model.
-
-    Example:
-        >>> import torch
-        >>> build_backbone("resnet18", 64)(torch.zeros(2, 3, 64, 64)).shape
-        torch.Size([2, 1])
+    >>> import torch
+    >>> build_backbone("resnet18", 64)(torch.zeros(2, 3, 64, 64)).shape
+    torch.Size([2, 1])
     """
     backbone = create(name, image_size, pretrained=False)
     fresh_classifier(backbone)
@@ -42,18 +31,7 @@ def fresh_classifier(backbone: nn.Module) -> None:
 def create(
     name: str, image_size: int | None, pretrained: bool, classes: int = 1, overlay: Mapping[str, Any] | None = None
 ) -> nn.Module:
-    """Build a model of timm for an input side.
-
-    Args:
-        name: of it.
-        image_size: px; None: the side that it is known for.
-        pretrained: with weights, which timm downloads.
-        classes: numbers that it gives.
-        overlay: of its pretrained configuration, such as `file`.
-
-    Raises:
-        UserError: timm knows no such model.
-    """
+    """Build a model of timm for an input side."""
     require_model(name)
     config = timm.get_pretrained_cfg(name)
     # Swin and its kin are built for one input size; convolutional networks take any.
@@ -66,11 +44,7 @@ def create(
 
 
 def require_model(name: str) -> None:
-    """See that timm knows a model.
-
-    Raises:
-        UserError: it does not.
-    """
+    """See that timm knows a model."""
     if not timm.is_model(name):
         raise UserError(
             f"timm knows no model named {name!r} (model.backbone). `python -c 'import timm; print(timm.list_models())'` "

@@ -181,8 +181,8 @@ class WholeFiles(TorchCheckpointIO):
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
         """Write a checkpoint."""
-        with replacing(Path(path)) as beside:
-            torch.save(checkpoint, beside)
+        with replacing(Path(path)) as temporary:
+            torch.save(checkpoint, temporary)
 
 
 class OwnSignals(lightning.Callback):

@@ -36,22 +36,7 @@ class _Split(nn.Module):
 
 
 def attention_maps(detector: TestedDetector, faces: Tensor, attacked: bool = False) -> Tensor:
-    """Where a detector finds what speaks for *fake* (Grad-CAM, Selvaraju et al. 2017, by captum).
-
-    The last map of features of the backbone, each channel weighted with the mean gradient of the logit of *fake*; what
-    speaks against it is left out. Convolutional networks and those that keep such a map, as Swin does.
-
-    Args:
-        detector: trained here, or from a checkpoint of timm.
-        faces: B×3×S×S, RGB in [0, 1].
-        attacked: whether they are attacked ones.
-
-    Returns:
-        B×S×S, 0 and more, in units of the logit; not scaled, so that maps of one detector can be compared.
-
-    Raises:
-        UserError: the detector is of another kind.
-    """
+    """Where a detector finds what speaks for *fake* (Grad-CAM, Selvaraju et al. 2017, by captum)."""
     from captum.attr import LayerGradCam  # it takes a second that nobody else has to wait for
 
     if isinstance(detector, Detector):
@@ -79,17 +64,7 @@ def attention_maps(detector: TestedDetector, faces: Tensor, attacked: bool = Fal
 
 @torch.no_grad()
 def band_changes(detector: TestedDetector, clean: Tensor, attacked: Tensor) -> Tensor:
-    """By how much an attack moves the logit of *fake*, as a whole and with one band of frequencies alone.
-
-    Args:
-        detector: of any kind.
-        clean: B×3×S×S, RGB in [0, 1].
-        attacked: the same faces attacked.
-
-    Returns:
-        B×(1 + bands): the change by the whole attack, then by the part of it in each of `BANDS`, clipped and rounded to
-        8 bits. They need not add up: a detector is not linear, and a small change may be rounded away.
-    """
+    """By how much an attack moves the logit of *fake*, as a whole and with one band of frequencies alone."""
     parts = [attacked, *((clean + in_band(attacked - clean, *band)).clamp(0, 1) for band in BANDS)]
     shown = torch.cat([clean, *((part * 255).round() / 255 for part in parts)])
     # The published code resizes attacked faces in another way: what that does is in none of the changes.

@@ -15,20 +15,11 @@ CHANNELS = ("rgb", "bgr")
 class FaceInput(nn.Module):
     """Resizes faces to a network's input size and puts them into its range.
 
-    Args:
-        image_size: the network's input side, in pixels; None: faces keep their own.
-        mean: what is subtracted from each channel, in the network's range and order of channels.
-        std: what it is then divided by.
-        channels: their order, "rgb" or "bgr".
-        range: the largest value of a pixel before that: 1 or 255.
-        resize: "bilinear" or "authors", see `resize_faces`.
-
-    Example:
-        >>> face = torch.full((1, 3, 96, 96), 0.75)
-        >>> FaceInput(48, mean=[0.5] * 3, std=[0.5] * 3)(face)[0, :, 0, 0]
-        tensor([0.4980, 0.4980, 0.4980])
-        >>> FaceInput(48, channels="bgr", range=255)(face).max()
-        tensor(191.)
+    >>> face = torch.full((1, 3, 96, 96), 0.75)
+    >>> FaceInput(48, mean=[0.5] * 3, std=[0.5] * 3)(face)[0, :, 0, 0]
+    tensor([0.4980, 0.4980, 0.4980])
+    >>> FaceInput(48, channels="bgr", range=255)(face).max()
+    tensor(191.)
     """
 
     mean: Tensor
@@ -52,15 +43,7 @@ class FaceInput(nn.Module):
         self.register_buffer("std", torch.tensor(list(std)).view(1, 3, 1, 1), persistent=False)
 
     def forward(self, faces: Tensor, attacked: bool = False) -> Tensor:
-        """Prepare faces.
-
-        Args:
-            faces: B×3×S×S, RGB in [0, 1], any S.
-            attacked: whether they are attacked ones, which the published code resizes in another way.
-
-        Returns:
-            B×3×image_size×image_size in the network's range.
-        """
+        """Prepare faces."""
         size = faces.shape[-1] if self.image_size is None else self.image_size
         resized = resize_faces(faces, size, self.resize, attacked)
         if self.channels == "bgr":
@@ -73,16 +56,7 @@ class FaceInput(nn.Module):
 def input_of_backbone(
     image_size: int, input: str, mean: Sequence[float], std: Sequence[float], resize: str = "bilinear"
 ) -> FaceInput:
-    """The input of a backbone of timm.
-
-    Args:
-        image_size: the backbone's input side, in pixels.
-        input: "normalised": RGB in [0, 1] less the mean, over the standard deviation; "bgr255": raw 0–255 in BGR
-            order, as the scripts of the paper's authors fed it.
-        mean: of the backbone, RGB, for [0, 1].
-        std: likewise.
-        resize: "bilinear" or "authors", see `resize_faces`.
-    """
+    """The input of a backbone of timm."""
     if choose(input, INPUTS, "protocol.input") == "bgr255":
         return FaceInput(image_size, channels="bgr", range=255, resize=resize)
     return FaceInput(image_size, mean, std, resize=resize)

@@ -38,21 +38,8 @@ def pretrained_backbone(
 ) -> tuple[nn.Module, str]:
     """Build a backbone with one output that starts from ImageNet weights; its classifier starts at random.
 
-    Args:
-        name: of a timm model.
-        pretrained: "true" (weights or an error), "auto" (random ones, with a warning, if there are none) or "false".
-        image_size: input side in pixels.
-        file: of weights, instead: PyTorch's or safetensors, with the tensor names that timm reads. It is read as data.
-
-    Returns:
-        The backbone, and where its weights come from, for logs and the recipe; "random" for none.
-
-    Raises:
-        UserError: `pretrained` is "true" and the weights cannot be had, or the file does not fit.
-
-    Example:
-        >>> pretrained_backbone("resnet18", "false", 64)[1]
-        'random'
+    >>> pretrained_backbone("resnet18", "false", 64)[1]
+    'random'
     """
     requested = choose(pretrained, ["auto", "true", "false"], "model.pretrained")
     require_model(name)
@@ -116,11 +103,7 @@ def _downloaded(name: str, image_size: int) -> tuple[nn.Module, str]:
 
 
 def _loaded(name: str, image_size: int, overlay: Mapping[str, Any]) -> nn.Module:
-    """Let timm load weights into a backbone, and see that none is missing.
-
-    Raises:
-        RuntimeError: some are missing.
-    """
+    """Let timm load weights into a backbone, and see that none is missing."""
     with _reports_of_timm() as reports:
         backbone = create(name, image_size, pretrained=True, overlay=overlay)
     heads = tuple(f"{head}." for head in classifier_names(backbone))

@@ -41,9 +41,8 @@ class Recipe(Frozen):
     def name(self) -> str:
         """Name of the detector's folder: `<model>-<forgery>-<key>`, safe on any file system.
 
-        Example:
-            >>> Recipe(model="my/net", forgery="FaceSwap", protocol={}, training={}).name
-            'my_net-FaceSwap-...'
+        >>> Recipe(model="my/net", forgery="FaceSwap", protocol={}, training={}).name
+        'my_net-FaceSwap-...'
         """
         return re.sub(r"[^A-Za-z0-9_.-]", "_", f"{self.model}-{self.forgery}") + f"-{self.key}"
 

@@ -35,12 +35,7 @@ _opened: dict[Path, ExternalDetector] = {}  # external detectors that the user o
 
 @contextmanager
 def claim(folder: Path, recipe: Recipe) -> Iterator[None]:
-    """Hold the folder of a recipe: one job at a time trains a detector, others wait for it.
-
-    Args:
-        folder: the detector's, named as the recipe says; made when needed.
-        recipe: of the one to train.
-    """
+    """Hold the folder of a recipe: one job at a time trains a detector, others wait for it."""
     folder.mkdir(parents=True, exist_ok=True)
     with held(folder):
         write_json(folder / RECIPE, recipe.model_dump())
@@ -67,21 +62,12 @@ def held(folder: Path) -> Iterator[None]:
 
 
 def is_finished(folder: Path) -> bool:
-    """Whether a folder of the registry holds a detector whose training ended, here or elsewhere."""
+    """Whether a folder of the registry holds a detector whose training ended."""
     return (folder / FINISHED).is_file() and ((folder / BEST).is_file() or (folder / OPENED_AS).is_file())
 
 
 def register(detectors: Path, detector: ExternalDetector, settings: Mapping[str, Any]) -> Path:
-    """Give a detector from elsewhere a folder, so that its name works wherever that of a trained one does.
-
-    Args:
-        detectors: folder of all detectors.
-        detector: it.
-        settings: that build it again: `_target_` and plain values.
-
-    Returns:
-        Its folder. The same detector, read in the same way, has the same one.
-    """
+    """Give a detector of another program a folder, so that its name works wherever that of a trained one does."""
     training = {"external": detector.identity, "defence": None, "seeds": [0]}
     recipe = Recipe(
         model=detector.label, forgery=EXTERNAL, protocol={"name": EXTERNAL}, training=json.loads(json.dumps(training))
@@ -95,13 +81,7 @@ def register(detectors: Path, detector: ExternalDetector, settings: Mapping[str,
 
 
 def discard_training(folder: Path, command: str) -> None:
-    """Remove what a training left, so that the next one starts anew; for each command once.
-
-    Args:
-        folder: the detector's.
-        command: what identifies the run or the sweep that wishes it: its other jobs, and the same job when a queue
-            starts it again, find what was trained since.
-    """
+    """Remove what a training left, so that the next one starts again; for each command once."""
     try:
         if json.loads((folder / FORCED).read_text(encoding="utf-8")) == command:
             return
@@ -113,11 +93,7 @@ def discard_training(folder: Path, command: str) -> None:
 
 
 def interrupted(folder: Path) -> Path | None:
-    """The checkpoint that an interrupted training goes on from; None where there is none.
-
-    Lightning forgets which epoch was best when a folder was moved; so the places that its callbacks remember are
-    brought up to date.
-    """
+    """The checkpoint that an interrupted training goes on from; None where there is none."""
     path = folder / LAST
     if not path.is_file():
         return None
@@ -126,8 +102,8 @@ def interrupted(folder: Path) -> Path | None:
     places = [state["dirpath"] for state in checkpoint["callbacks"].values() if "dirpath" in state]
     if any(place != home for place in places):
         checkpoint["callbacks"] = _moved(checkpoint["callbacks"], places[0], home)
-        with replacing(path) as beside:
-            torch.save(checkpoint, beside)
+        with replacing(path) as temporary:
+            torch.save(checkpoint, temporary)
     return path
 
 
@@ -140,13 +116,7 @@ def _moved(value: Any, before: str, after: str) -> Any:
 
 
 def finish(folder: Path) -> None:
-    """Note that a training ended, and which weights it gave.
-
-    Without `best.ckpt` nothing chose an epoch: then there is an error.
-
-    Raises:
-        UserError: no epoch was kept.
-    """
+    """Note that a training ended, and which weights it gave."""
     if not (folder / BEST).is_file():
         raise UserError(
             f"the training kept no epoch: {folder / BEST} is missing. callbacks.model_checkpoint writes it, where "
@@ -158,22 +128,14 @@ def finish(folder: Path) -> None:
 
 
 def weights_of(folder: Path) -> str:
-    """The hash of a finished detector's weights.
-
-    Raises:
-        UserError: the training is not finished.
-    """
+    """The hash of a finished detector's weights."""
     if not is_finished(folder):
         raise UserError(f"the training in {folder} is not finished; the command that began it, run again, resumes it")
     return str(json.loads((folder / FINISHED).read_text(encoding="utf-8"))["weights"])
 
 
 def read_recipe(folder: Path) -> Recipe:
-    """Read the recipe of a detector.
-
-    Raises:
-        UserError: the folder is not one of a registry.
-    """
+    """Read the recipe of a detector."""
     try:
         return Recipe.model_validate_json((folder / RECIPE).read_bytes())
     except (OSError, ValueError) as error:
@@ -184,11 +146,7 @@ def read_recipe(folder: Path) -> Recipe:
 
 
 def load_detector(folder: Path) -> TestedDetector:
-    """Load the kept epoch of a detector, safely (`weights_only=True`), on the CPU, in evaluation mode.
-
-    Raises:
-        UserError: there is no finished detector in the folder, or it comes from elsewhere and its file is another now.
-    """
+    """Load the kept epoch of a detector, safely (`weights_only=True`), on the CPU, in evaluation mode."""
     recipe = read_recipe(folder)
     weights_of(folder)
     if not (folder / OPENED_AS).is_file():
@@ -203,10 +161,7 @@ def load_detector(folder: Path) -> TestedDetector:
 
 
 def _load_external(folder: Path) -> ExternalDetector:
-    """Build an external detector again from the plain values in its folder.
-
-    What could run code was typed in this process (then it is there already), and no network is asked.
-    """
+    """Build an external detector again from the plain values in its folder."""
     try:
         settings = json.loads((folder / OPENED_AS).read_text(encoding="utf-8"))
         name = settings["open"]["_target_"]
@@ -231,7 +186,7 @@ def _load(folder: Path) -> Detector:
     special = [name for name in stored.get("hyper_parameters", {}) if str(name).startswith("_")]
     if special:
         raise UserError(f"{folder / BEST} names {special[0]!r} among its hyper-parameters; it is not loaded")
-    # Its own weights are all that it needs: whatever it says, nothing is looked for elsewhere.
+    # Its own weights are all that it needs: whatever it says, nothing else is looked for.
     detector = Detector.load_from_checkpoint(
         folder / BEST, map_location="cpu", weights_only=True, pretrained=False, weights=None
     )
@@ -239,11 +194,7 @@ def _load(folder: Path) -> Detector:
 
 
 def find_detectors(names: Iterable[str]) -> list[Path]:
-    """Folders of detectors, named one by one or by patterns; of a pattern, those whose training is not finished are skipped.
-
-    Raises:
-        UserError: there is none.
-    """
+    """Folders of detectors, named one by one or by patterns; of a pattern, those whose training is not finished are skipped."""
     found: list[Path] = []
     for name in names:
         # A folder whose own name holds pattern characters is taken as it is.

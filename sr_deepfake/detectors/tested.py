@@ -15,35 +15,18 @@ from sr_deepfake.system.hardware import exact_float32
 
 
 class TestedDetector(lightning.LightningModule):
-    """A detector that can be tested: faces of any side → one logit of *fake* a face, see `forward`.
-
-    The test logs `test/clean/fnr`, … and, of batches that carry attacked faces, `test/both/…` (the paper's table 1) and
-    `test/fake/…` (table 2). The detector does not know how they were attacked. Scores are computed in float32, whatever
-    the training used: in bf16 one decision in 150 flips, and equal scores are frequent.
-    """
+    """A detector that can be tested: faces of any side → one logit of *fake* a face, see `forward`."""
 
     def __init__(self) -> None:
         super().__init__()
         self.test_metrics: Any = nn.ModuleDict({setup: DetectorMetrics() for setup in SETUPS})
 
     def forward(self, faces: Tensor, attacked: bool = False) -> Tensor:
-        """Score faces.
-
-        Args:
-            faces: B×3×S×S, RGB in [0, 1], any S.
-            attacked: whether they are attacked ones.
-
-        Returns:
-            B logits of *fake*; the sigmoid is the probability.
-        """
+        """Score faces."""
         raise NotImplementedError
 
     def expect_margin(self, margin: float | None) -> None:
-        """Learn the margin about the face's box of the faces to come; only detectors with one of their own care.
-
-        Args:
-            margin: as a part of the box on each side; None: it is not known.
-        """
+        """Learn the margin about the face's box of the faces to come; only detectors with one of their own care."""
 
     def logits(self, faces: Tensor, attacked: bool = False) -> Tensor:
         """As `forward`, in float32 whatever the caller is in."""
@@ -52,30 +35,18 @@ class TestedDetector(lightning.LightningModule):
         return found
 
     def finite_logits(self, faces: Tensor, attacked: bool = False) -> Tensor:
-        """As `logits`, as float64 on the CPU.
-
-        Raises:
-            UserError: a logit is NaN.
-        """
+        """As `logits`, as float64 on the CPU."""
         found = self.logits(faces, attacked).detach().cpu().double()
         if found.isnan().any():
             raise UserError(f"the detector returned NaN for {int(found.isnan().sum())} of {len(found)} faces")
         return found
 
     def score(self, faces: Tensor, attacked: bool = False) -> Tensor:
-        """Return the probability of fake of B faces (B×3×S×S in [0, 1]), as float64 on the CPU.
-
-        Raises:
-            UserError: a score is NaN.
-        """
+        """Return the probability of fake of B faces (B×3×S×S in [0, 1]), as float64 on the CPU."""
         return torch.sigmoid(self.finite_logits(faces, attacked))
 
     def test_step(self, batch: FaceBatch, batch_idx: int) -> Mapping[str, Tensor]:
-        """Score the faces, and the attacked ones where there are any.
-
-        Returns:
-            `logit` and, of attacked faces, `logit_attacked`: B logits of fake each, float64 on the CPU.
-        """
+        """Score the faces, and the attacked ones where there are any."""
         found = {"logit": self.finite_logits(batch.faces)}
         labels = batch.labels.cpu()
         setups = {"clean": found["logit"]}
@@ -87,11 +58,7 @@ class TestedDetector(lightning.LightningModule):
         return found
 
     def predict_step(self, batch: FaceBatch, batch_idx: int) -> Mapping[str, Tensor]:
-        """Score clean faces.
-
-        Returns:
-            `label` and `score`: B numbers each, float64 on the CPU.
-        """
+        """Score clean faces."""
         return {"label": batch.labels.cpu().double(), "score": self.score(batch.faces)}
 
     def on_test_start(self) -> None:

@@ -27,7 +27,7 @@ class FlippedFace(Frozen):
         ssim: similarity of both.
         clean: name of its PNG, RGB.
         attacked: the same of the attacked face.
-        heat: where the detector looks in the clean face (Grad-CAM, 8-bit grey); empty where it cannot be told.
+        heat: where the detector looks in the clean face (Grad-CAM, 8-bit grey); empty where that is not known.
         heat_attacked: the same in the attacked face, on the same scale.
     """
 
@@ -65,7 +65,7 @@ class Evidence(Frozen):
         spectra: of pristine faces and of fakes.
         bands: for "fake" and "pristine", by how much the attack moves the logit of *fake* in the mean over faces: the whole
             attack, then its part in each of `metrics.spectrum.BANDS`.
-        notes: what could not be told, and why.
+        notes: what is not known, and why.
     """
 
     flipped: tuple[FlippedFace, ...] = ()
@@ -81,11 +81,7 @@ def write_index(folder: Path, evidence: Evidence) -> None:
 
 
 def read_evidence(folder: Path) -> Evidence:
-    """Read what the test of a folder of results kept; nothing where it kept nothing.
-
-    Raises:
-        UserError: the index is damaged.
-    """
+    """Read what the test of a folder of results kept; nothing where it kept nothing."""
     path = folder / EVIDENCE / INDEX
     if not path.is_file():
         return Evidence()

@@ -78,15 +78,7 @@ def running(
     as_user_error: Callable[[Exception], UserError | None],
     skip_missing_weights: bool = False,
 ) -> Iterator[Outcome]:
-    """Do a job and write how it ended. A job whose process is killed stays "running"; nobody holds its lock then.
-
-    Args:
-        folder: of the job.
-        job: what it is.
-        outputs: where every run writes.
-        as_user_error: error → the same as one that the user can fix, or None.
-        skip_missing_weights: a job whose SR network has no weights here is skipped, and is no error.
-    """
+    """Do a job and write how it ended. A job whose process is killed stays "running"; nobody holds its lock then."""
     folder.mkdir(parents=True, exist_ok=True)
     started = job.model_copy(
         update={"state": "running", "since": time.time(), "pid": os.getpid(), "host": socket.gethostname()}

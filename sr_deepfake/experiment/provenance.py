@@ -35,37 +35,19 @@ class _Started:
 
 
 def start(program: str, command: str) -> None:
-    """Remember what was started, and when.
-
-    Args:
-        program: as in `python -m sr_deepfake.<program>`.
-        command: as it was typed.
-    """
+    """Remember what was started, and when."""
     _Started.program, _Started.command, _Started.at = program, command, time.time()
 
 
 def started_command() -> str:
-    """The command that `start` was told, as it was typed."""
+    """The command that `start` was given, as it was typed."""
     return _Started.command
 
 
 def describe(
     config: Mapping[str, Any], overrides: list[str], choices: Mapping[str, str], device: str, data: Mapping[str, str]
 ) -> dict[str, Any]:
-    """Say where what this job makes comes from.
-
-    Args:
-        config: the configuration as plain values.
-        overrides: of the job's command line.
-        choices: of the configuration's groups.
-        device: what computes, in words.
-        data: name and fingerprints of the faces.
-
-    Returns:
-        Plain values: `program`, `command` (as it was typed), `job` (the command that repeats this job alone),
-        `overrides`, `choices` (of the groups), `directory`, `config`, `data`, `versions`, `python`, `platform`, `host`,
-        `device`, `started` (UTC), `seconds` (so far); `git` (`commit`, `changed`) where the code runs from a checkout.
-    """
+    """Say where what this job makes comes from."""
     described = {
         "program": _Started.program,
         "command": _Started.command,
@@ -90,9 +72,8 @@ def describe(
 def command_of(program: str, overrides: list[str]) -> str:
     """A command as one can paste it.
 
-    Example:
-        >>> command_of("train", ["model=swin", "data.root=/my videos"])
-        "python -m sr_deepfake.train model=swin 'data.root=/my videos'"
+    >>> command_of("train", ["model=swin", "data.root=/my videos"])
+    "python -m sr_deepfake.train model=swin 'data.root=/my videos'"
     """
     return shlex.join(["python", "-m", f"sr_deepfake.{program}", *overrides])
 
@@ -100,9 +81,8 @@ def command_of(program: str, overrides: list[str]) -> str:
 def utc(seconds: float) -> str:
     """A time in seconds since 1970 as ISO 8601.
 
-    Example:
-        >>> utc(0)
-        '1970-01-01T00:00:00+00:00'
+    >>> utc(0)
+    '1970-01-01T00:00:00+00:00'
     """
     return datetime.datetime.fromtimestamp(seconds, datetime.UTC).isoformat(timespec="seconds")
 
@@ -119,14 +99,7 @@ def versions() -> dict[str, str]:
 
 
 def commit(root: Path) -> dict[str, Any] | None:
-    """The git commit of a checkout, and whether its code or configuration was changed since.
-
-    Args:
-        root: the folder that holds `.git`. Another one's repository that happens to lie above does not count.
-
-    Returns:
-        `commit` and `changed`; None for an installed package, or where git is missing or refuses.
-    """
+    """The git commit of a checkout, and whether its code or configuration was changed since."""
     if not (root / ".git").exists():
         return None
     try:
@@ -149,11 +122,7 @@ def write_provenance(folder: Path, content: Mapping[str, Any]) -> None:
 
 
 def read_provenance(folder: Path) -> dict[str, Any]:
-    """Read what `write_provenance` wrote.
-
-    Raises:
-        UserError: the folder has none, or it is damaged.
-    """
+    """Read what `write_provenance` wrote."""
     try:
         content: dict[str, Any] = json.loads((folder / PROVENANCE).read_text(encoding="utf-8"))
         if not isinstance(content["overrides"], list) or not all(

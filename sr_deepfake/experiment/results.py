@@ -124,10 +124,7 @@ class RunInfo(Frozen):
 
     @property
     def is_plain(self) -> bool:
-        """Whether an undefended detector is tested on whole faces of its own method, as in the paper's tables.
-
-        One that was trained by somebody else, or on another data set, has none there: it is tested on any.
-        """
+        """Whether an undefended detector is tested on whole faces of its own method, as in the paper's tables."""
         own = self.is_external or self.crosses_data or self.trained_on == self.forgery
         return own and self.defence == UNDEFENDED and self.test_side is None
 
@@ -200,11 +197,7 @@ def write_metrics(folder: Path, run: RunInfo, metrics: Metrics) -> None:
 
 
 def read_metrics(folder: Path) -> Stored:
-    """Read `metrics.json`.
-
-    Raises:
-        UserError: it is missing, damaged, or of an older version; the message says how to fix it.
-    """
+    """Read `metrics.json`."""
     try:
         return Stored.model_validate_json((folder / METRICS).read_bytes())
     except FileNotFoundError as error:
@@ -218,11 +211,7 @@ def read_metrics(folder: Path) -> Stored:
 
 
 def read_result(folder: Path) -> Result:
-    """Read a folder of results.
-
-    Raises:
-        UserError: it is unfinished, damaged, or of an older version; the message says how to fix it.
-    """
+    """Read a folder of results."""
     stored = read_metrics(folder)
     if stored.run.scoring != SCORING_VERSION:
         raise UserError(f"{METRICS} is of an older version; {_AGAIN}")

@@ -53,19 +53,7 @@ class PhotoSettings:
 
 
 class FileAttacker:
-    """Attacks one file.
-
-    Args:
-        attack: B×3×S×S faces in [0, 1] → attacked faces, on `device`.
-        finder: finds the faces of photos.
-        scorer: measures them; None measures nothing.
-        photo: settings of photos.
-        video: settings of videos, the feather (px over which a face's border blends in) of both.
-        device: where the attack is.
-        preview: also write `<output>.preview.png` of a photo with faces, both versions side by side.
-        overwrite: replace files that exist.
-        video_finder: finds the faces of videos; None: as in photos.
-    """
+    """Attacks one file."""
 
     def __init__(
         self,
@@ -137,17 +125,7 @@ class FileAttacker:
 def attack_files(
     jobs: Sequence[Job], attack_one: Callable[[Job, Frames], Outcome], report: Path | None = None, show: bool = True
 ) -> list[Outcome]:
-    """Attack files one after the other, and print a line about each.
-
-    Args:
-        jobs: the files.
-        attack_one: attacks one; see `FileAttacker`.
-        report: where the table of outcomes is written, after an interruption too; None writes none.
-        show: progress bars, on a terminal.
-
-    Returns:
-        One outcome a file.
-    """
+    """Attack files one after the other, and print a line about each."""
     outcomes: list[Outcome] = []
     try:
         with progress_bars("files", show) as bars:

@@ -39,13 +39,7 @@ class FaceScores:
 
 
 class FaceScorer:
-    """Measures faces, batch by batch; memory does not grow with their number.
-
-    Args:
-        score: B×3×S×S faces in [0, 1], and whether they are attacked → B probabilities of fake. None: similarity
-            alone.
-        device: where it is.
-    """
+    """Measures faces, batch by batch; memory does not grow with their number."""
 
     def __init__(self, score: Callable[[Tensor, bool], Tensor] | None, device: torch.device | str = "cpu") -> None:
         self.score = score

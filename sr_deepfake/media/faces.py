@@ -47,17 +47,7 @@ class FoundFaces:
 
 
 class FaceFinder:
-    """Finds the squares to attack, cut as the face crops of a data set are (`square_crop`).
-
-    Args:
-        detector: finds the faces.
-        min_side: px; a face whose box is smaller (its longer side) is left alone.
-        margin: part of the box's size added on each side.
-        multiple: the squares' side is a multiple of this, px.
-
-    Raises:
-        ValueError: `min_side` is negative.
-    """
+    """Finds the squares to attack, cut as the face crops of a data set are (`square_crop`)."""
 
     def __init__(self, detector: Finds, min_side: int = 24, margin: float = 0.1, multiple: int = 24) -> None:
         if min_side < 0:
@@ -93,17 +83,7 @@ def cut(frame: NDArray[Level], crop: Crop) -> NDArray[Level]:
 def attack_crops(
     attack: nn.Module, crops: Sequence[Picture], device: torch.device | str = "cpu", max_pixels: int = MAX_PIXELS
 ) -> list[Picture]:
-    """Attack face crops of any sides, those of one side together: what the attack does to them in a data set.
-
-    Args:
-        attack: B×3×S×S faces in [0, 1] → the same, on the grid k/255.
-        crops: uint8 RGB, `S×S×3`.
-        device: where the attack is.
-        max_pixels: the most pixels that are given to the attack at once (at least one face is).
-
-    Returns:
-        The attacked crops, in the same order.
-    """
+    """Attack face crops of any sides, those of one side together: what the attack does to them in a data set."""
     attacked: dict[int, Picture] = {}
     for shape in dict.fromkeys(crop.shape for crop in crops):
         same = [i for i, crop in enumerate(crops) if crop.shape == shape]
@@ -127,21 +107,10 @@ def _attack(attack: nn.Module, crops: Picture, device: torch.device | str) -> Pi
 def paste(frame: NDArray[Level], crop: Crop, face: NDArray[Level], feather: int = 0) -> None:
     """Put a face into a picture, in place; nothing outside its square changes.
 
-    Args:
-        frame: `H×W×C`, uint8 or uint16.
-        crop: where.
-        face: `S×S×C`, of the same type.
-        feather: px over which the square's border blends into the picture, inside the square. A border that is the
-            picture's own edge does not blend. 0 puts the face as it is.
-
-    Raises:
-        ValueError: the face has another size than its square, or `feather` is negative.
-
-    Example:
-        >>> frame, face = np.zeros((3, 8, 1), np.uint8), np.full((3, 3, 1), 90, np.uint8)
-        >>> paste(frame, Crop(left=2, top=0, side=3), face, feather=1)
-        >>> frame[0, :, 0]
-        array([ 0,  0, 45, 90, 45,  0,  0,  0], dtype=uint8)
+    >>> frame, face = np.zeros((3, 8, 1), np.uint8), np.full((3, 3, 1), 90, np.uint8)
+    >>> paste(frame, Crop(left=2, top=0, side=3), face, feather=1)
+    >>> frame[0, :, 0]
+    array([ 0,  0, 45, 90, 45,  0,  0,  0], dtype=uint8)
     """
     if face.shape != (crop.side, crop.side, frame.shape[2]):
         raise ValueError(f"a face of shape {face.shape} for a square of {crop.side} px in {frame.shape}")

@@ -44,15 +44,7 @@ class Files:
 
 
 def find_files(requested: object, without: Path | None = None) -> Files:
-    """The photos and videos of `input=`: a file, a folder (without hidden files), a pattern, or a list of them.
-
-    Args:
-        requested: the value of the option.
-        without: a folder that is left out, since results go there.
-
-    Raises:
-        UserError: nothing is named, or there is nothing by a name.
-    """
+    """The photos and videos of `input=`: a file, a folder (without hidden files), a pattern, or a list of them."""
     listed = requested if isinstance(requested, list | tuple) else [] if requested is None else [requested]
     if not listed:
         raise UserError("no input is named; name a photo, a video, a folder or a pattern with input=PATH")
@@ -107,17 +99,7 @@ def output_folder(output: str | None) -> Path | None:
 
 
 def plan_jobs(files: Files, output: str | None, overwrite: bool = False) -> list[Job]:
-    """Plan where each file's result goes.
-
-    Args:
-        files: the inputs.
-        output: for a single file, its result's name, or a folder (one that exists, or a name that ends with a
-            slash); otherwise a folder, below which the input's folders are kept.
-        overwrite: whether a result may replace its own input.
-
-    Raises:
-        UserError: no output is named; a result would replace an input, or two results would have one name.
-    """
+    """Plan where each file's result goes."""
     if not output:
         raise UserError("no output is named; name a file or a folder with output=PATH")
     folder = _path(output)

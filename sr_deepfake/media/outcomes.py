@@ -88,11 +88,7 @@ def _count(number: int, noun: str) -> str:
 
 
 def check_report(path: Path) -> None:
-    """Refuse to replace a file that is no report of this program.
-
-    Raises:
-        UserError: it is another file.
-    """
+    """Refuse to replace a file that is no report of this program."""
     if not path.exists():
         return
     try:
@@ -120,11 +116,7 @@ def write_report(path: Path, outcomes: Sequence[Outcome]) -> None:
 
 
 def conclude(outcomes: Sequence[Outcome], left_alone: int = 0) -> None:
-    """Print the sums (with `left_alone` files that are neither photos nor videos), and list what failed.
-
-    Raises:
-        UserError: some failed; with the list.
-    """
+    """Print the sums (with `left_alone` files that are neither photos nor videos), and list what failed."""
     statuses = [outcome.status for outcome in outcomes]
     faces = sum(outcome.faces for outcome in outcomes)
     sums = [f"{_count(statuses.count('attacked'), 'file')} attacked ({_count(faces, 'face')})"]

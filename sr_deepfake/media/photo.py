@@ -86,14 +86,7 @@ class Photo:
 
 
 def photo_of(image: Image.Image) -> Photo:
-    """A picture of Pillow's, upright, as a photo that no file holds.
-
-    Raises:
-        UserError: it is not 8-bit grey, RGB, with alpha or with a palette.
-
-    >>> photo_of(Image.new("P", (4, 3))).mode
-    'RGB'
-    """
+    """A picture of Pillow's, upright, as a photo that no file holds."""
     mode = {"P": "RGB", "PA": "RGBA"}.get(image.mode, image.mode)
     if mode not in ("L", "LA", "RGB", "RGBA"):
         raise UserError(f"pictures of mode {image.mode} are not supported; convert it to RGB")
@@ -104,11 +97,7 @@ def photo_of(image: Image.Image) -> Photo:
 
 
 def read_photo_file(path: Path, max_pixels: int = MAX_PIXELS) -> Photo:
-    """Read a photo file, upright, with the metadata that is kept.
-
-    Raises:
-        UserError: it is missing, damaged, too large or of a kind that is not supported; the message names the file.
-    """
+    """Read a photo file, upright, with the metadata that is kept."""
     try:
         image = open_photo(path, max_pixels)
     except SourceError as error:
@@ -162,11 +151,7 @@ def _webp_is_lossless(data: bytes) -> bool:
 
 
 def check_output(path: Path, photo: Photo | None = None) -> str:
-    """The format that a photo is written in: by the suffix, without one the photo's own.
-
-    Raises:
-        UserError: the suffix is no photo format's, or the format does not hold the photo's pixels.
-    """
+    """The format that a photo is written in: by the suffix, without one the photo's own."""
     kind = SUFFIXES.get(path.suffix.lower(), "" if path.suffix else (photo.format if photo else "PNG"))
     if not kind:
         raise UserError(
@@ -178,15 +163,7 @@ def check_output(path: Path, photo: Photo | None = None) -> str:
 
 
 def write_photo_file(photo: Photo, path: Path, quality: int = QUALITY) -> None:
-    """Write a photo in the format of the path's suffix, whole or not at all.
-
-    Lossless in PNG, TIFF and BMP, and in WebP if the photo's own coding was. A JPEG that was one has its quantisation and
-    chroma subsampling; `quality` (1 to 100) is that of other JPEGs and of lossy WebP. EXIF, ICC profile, XMP and density
-    go along where the format holds them (BMP: density alone).
-
-    Raises:
-        UserError: the format cannot hold the photo's pixels.
-    """
+    """Write a photo in the format of the path's suffix, whole or not at all."""
     kind = check_output(path, photo)
     options: dict[str, Any] = {name: photo.options[name] for name in ("icc_profile", "dpi") if name in photo.options}
     if len(photo.exif) and kind != "BMP":

@@ -51,18 +51,7 @@ def score_files(
     settings: ExtractionSettings,
     show: bool = True,
 ) -> list[FileScore]:
-    """Score the faces of files.
-
-    Args:
-        files: photos and videos. Of a video, as many frames as `prepare` takes are drawn, in the same way.
-        finder: finds the faces.
-        scorers: the detectors, by their names.
-        settings: how many frames, and the seed of their draw.
-        show: how far it is, on a terminal.
-
-    Returns:
-        One entry a file and detector.
-    """
+    """Score the faces of files."""
     scores = []
     for file in track(files, len(files), "Scoring", "files", show):
         fault, pictures, faces = "", list[Picture](), list[Picture]()
@@ -134,11 +123,7 @@ def write_scores(path: Path, scores: Sequence[FileScore]) -> None:
 
 
 def check_faults(scores: Sequence[FileScore]) -> None:
-    """List the files that could not be scored.
-
-    Raises:
-        UserError: there are some; with the list.
-    """
+    """List the files that could not be scored."""
     faults = list(dict.fromkeys(row.fault for row in scores if row.fault))
     if faults:
         raise UserError("\n  ".join([f"{len(faults)} file(s) could not be scored:", *faults]))

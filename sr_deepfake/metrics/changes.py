@@ -18,16 +18,7 @@ RATES = {"fnr": 1, "fpr": 0}  # the class whose wrong decisions the rate counts
 def change_tests(
     tables: Sequence[pd.DataFrame], clusters: Clusters
 ) -> tuple[dict[str, Turned], dict[tuple[str, str], float]]:
-    """Count the decisions that the attack turned, and test the changes.
-
-    Args:
-        tables: of predictions, attacked, of the same faces; of several seeds, all of them count.
-        clusters: of the faces. Where targets and sources are crossed, the larger p-value of both counts.
-
-    Returns:
-        How many decisions turned, for `fnr` and `fpr`; and p-values by setup and metric (`both` and `video/both`: `fnr`,
-        `fpr`; `both` and `fake`: `auc`; `fake`: `fnr`), NaN for a class without faces.
-    """
+    """Count the decisions that the attack turned, and test the changes."""
     table = tables[0]
     label, videos = table["label"].to_numpy(), videos_of(table)
     groups = [clusters.groups(way) for way in clusters.levels]

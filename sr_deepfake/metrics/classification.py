@@ -60,18 +60,7 @@ def rank(
     logits: npt.ArrayLike | None = None,
     threshold: float = THRESHOLD,
 ) -> Ranking:
-    """Sort faces for `weighted_metrics`.
-
-    Args:
-        scores: N probabilities of fake.
-        labels: N labels; 1 is fake, 0 pristine.
-        units: for each face the column of the weights that counts it (its cluster); None: face n has the column n.
-        logits: N logits, which order faces of equal scores; None: equal scores are ties.
-        threshold: a face counts as fake above it.
-
-    Raises:
-        ValueError: lengths differ, there are no faces, a score is not in [0, 1], a label is not 0 or 1.
-    """
+    """Sort faces for `weighted_metrics`."""
     score, label = np.asarray(scores, dtype=np.float64), np.asarray(labels)
     unit = np.arange(len(score)) if units is None else np.asarray(units, dtype=np.intp)
     if not len(score) == len(label) == len(unit):
@@ -103,9 +92,8 @@ def rank(
 def positions(scores: npt.ArrayLike, logits: npt.ArrayLike | None = None) -> Index:
     """Number faces by their score, and equal scores by their logit; what is equal in both has one number.
 
-    Example:
-        >>> positions([0.2, 1.0, 1.0, 0.2], [-1, 60, 70, -1]).tolist()
-        [0, 1, 2, 0]
+    >>> positions([0.2, 1.0, 1.0, 0.2], [-1, 60, 70, -1]).tolist()
+    [0, 1, 2, 0]
     """
     score = np.asarray(scores, dtype=np.float64)
     logit = np.zeros_like(score) if logits is None else np.asarray(logits, dtype=np.float64)
@@ -119,7 +107,7 @@ def positions(scores: npt.ArrayLike, logits: npt.ArrayLike | None = None) -> Ind
 def classification_metrics(
     scores: npt.ArrayLike, labels: npt.ArrayLike, logits: npt.ArrayLike | None = None
 ) -> dict[str, float]:
-    """The six figures of a row of the paper's tables 1 and 2, and those that reviewers ask for beside them.
+    """The six figures of a row of the paper's tables 1 and 2, and those that reviewers ask for as well.
 
     Args:
         scores: N probabilities of fake in [0, 1].
@@ -149,19 +137,10 @@ def classification_metrics(
 def weighted_metrics(ranking: Ranking, weights: Array) -> dict[str, Array]:
     """Compute what `classification_metrics` does, for R weightings of the faces at once.
 
-    Args:
-        ranking: of `rank`.
-        weights: R×U, how often each unit counts; not negative.
-
-    Returns:
-        The figures, each of shape R. With whole weights they are those of a table that holds each face as often as its
-        weight says.
-
-    Example:
-        >>> ranking = rank([0.9, 0.4, 0.6, 0.1], [1, 1, 0, 0])
-        >>> metrics = weighted_metrics(ranking, np.array([[1.0, 1, 1, 1], [2, 0, 1, 1]]))
-        >>> metrics["fnr"].tolist(), metrics["auc"].tolist()
-        ([0.5, 0.0], [0.75, 1.0])
+    >>> ranking = rank([0.9, 0.4, 0.6, 0.1], [1, 1, 0, 0])
+    >>> metrics = weighted_metrics(ranking, np.array([[1.0, 1, 1, 1], [2, 0, 1, 1]]))
+    >>> metrics["fnr"].tolist(), metrics["auc"].tolist()
+    ([0.5, 0.0], [0.75, 1.0])
     """
     fake_weights = weights.take(ranking.fakes, axis=1)
     found, accused = _cumulated(fake_weights), _cumulated(weights.take(ranking.pristine, axis=1))
@@ -181,19 +160,9 @@ def weighted_rates(ranking: Ranking, weights: Array) -> dict[str, Array]:
 def roc_curve(scores: npt.ArrayLike, labels: npt.ArrayLike, logits: npt.ArrayLike | None = None) -> tuple[Array, Array]:
     """The corners of the ROC curve.
 
-    Args:
-        scores: N probabilities of fake.
-        labels: N labels; 1 is fake, 0 pristine.
-        logits: as of `classification_metrics`.
-
-    Returns:
-        FPR and TPR from (0, 0) to (1, 1), without points on a straight line between their neighbours; empty where a
-        class is absent.
-
-    Example:
-        >>> fpr, tpr = roc_curve([0.9, 0.8, 0.6, 0.3], [1, 1, 0, 0])
-        >>> fpr.tolist(), tpr.tolist()
-        ([0.0, 0.0, 1.0], [0.0, 1.0, 1.0])
+    >>> fpr, tpr = roc_curve([0.9, 0.8, 0.6, 0.3], [1, 1, 0, 0])
+    >>> fpr.tolist(), tpr.tolist()
+    ([0.0, 0.0, 1.0], [0.0, 1.0, 1.0])
     """
     label, place = np.asarray(labels), positions(scores, logits)
     if len(np.unique(label)) < 2:
@@ -210,10 +179,9 @@ def roc_curve(scores: npt.ArrayLike, labels: npt.ArrayLike, logits: npt.ArrayLik
 def reliability(scores: npt.ArrayLike, labels: npt.ArrayLike) -> tuple[Array, Array, Array]:
     """The reliability diagram: for each bin of the score with faces, mean score, share of fakes and number of faces.
 
-    Example:
-        >>> mean, share, count = reliability([0.9, 0.91, 0.1], [1, 0, 0])
-        >>> mean.round(3).tolist(), share.tolist(), count.tolist()
-        ([0.1, 0.905], [0.0, 0.5], [1.0, 2.0])
+    >>> mean, share, count = reliability([0.9, 0.91, 0.1], [1, 0, 0])
+    >>> mean.round(3).tolist(), share.tolist(), count.tolist()
+    ([0.1, 0.905], [0.0, 0.5], [1.0, 2.0])
     """
     score, label = np.asarray(scores, dtype=np.float64), np.asarray(labels, dtype=np.float64)
     bins = np.minimum((score * BINS).astype(np.intp), BINS - 1)
@@ -277,11 +245,7 @@ def _curves(ranking: Ranking, fake_weights: Array, found: Array, accused: Array)
 
 
 def _equal_error_rate(hits: Array, alarms: Array, above: Array, found: Array, accused: Array) -> Array:
-    """Where the ROC curve, drawn with straight lines, crosses FPR = FNR.
-
-    Between two fakes' scores the curve is level, so only the steps at the fakes' scores are looked at: the first that
-    ends with FPR >= FNR. When the curve crosses before that step, it does so at its height.
-    """
+    """Where the ROC curve, drawn with straight lines, crosses FPR = FNR."""
     row = np.arange(len(hits))
     fakes, pristine = found[:, -1], accused[:, -1]
 

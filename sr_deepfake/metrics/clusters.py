@@ -26,15 +26,8 @@ _NUMBERS = 2**17  # of a matrix of weights of faces: what a core's cache holds w
 def components(identities: Sequence[tuple[str, ...]]) -> list[str]:
     """Name the connected component of each item; items that share an identity, also by way of others, are one.
 
-    Args:
-        identities: those of each item, at least one each.
-
-    Returns:
-        For each item, the first identity of its component in alphabetical order.
-
-    Example:
-        >>> components([("a",), ("c", "b"), ("b",), ("a", "d")])
-        ['a', 'b', 'b', 'a']
+    >>> components([("a",), ("c", "b"), ("b",), ("a", "d")])
+    ['a', 'b', 'b', 'a']
     """
     names = sorted({identity for own in identities for identity in own})
     number = {name: index for index, name in enumerate(names)}
@@ -65,11 +58,10 @@ class Clusters:
     def of(cls, faces: pd.DataFrame) -> "Clusters":
         """Find the clusters of a table of predictions (its columns `cluster`, `target`, `source` and `label`).
 
-        Example:
-            >>> faces = pd.DataFrame({"cluster": ["a", "a", "b"], "target": ["a", "c", "b"], "source": ["", "a", ""],
-            ...                       "label": [0, 1, 0]})
-            >>> Clusters.of(faces).units.tolist()
-            [0, 0, 1]
+        >>> faces = pd.DataFrame({"cluster": ["a", "a", "b"], "target": ["a", "c", "b"], "source": ["", "a", ""],
+        ...                       "label": [0, 1, 0]})
+        >>> Clusters.of(faces).units.tolist()
+        [0, 0, 1]
         """
         if is_crossed(faces):
             groups = faces.groupby(["target", "source"], sort=True)
@@ -93,10 +85,7 @@ class Clusters:
         return self.levels[way][self.units]
 
     def size(self, chosen: npt.NDArray[np.bool_]) -> float:
-        """The effective number of clusters of some faces: as many of equal size would weigh as much (Kish, 1965).
-
-        Of targets and sources, the smaller number. 0 without faces.
-        """
+        """The effective number of clusters of some faces: as many of equal size would weigh as much (Kish, 1965)."""
         found = []
         for way in self.levels:
             groups = self.groups(way)[chosen]
@@ -111,19 +100,7 @@ class Clusters:
         return min((int((values >= 0).sum()) for values in found if (values >= 0).any()), default=0)
 
     def draw(self, resamples: int, seed: int, at_once: int | None = None) -> Iterator[Array]:
-        """Draw clusters with replacement, as many as there are.
-
-        Args:
-            resamples: how many times.
-            seed: the draws depend on it alone, not on how many come at once.
-            at_once: resamples a matrix; None: as many as the number of faces allows.
-
-        Yields:
-            at_once×U float64: how often each unit counts.
-
-        Raises:
-            ValueError: there is less than one resample, or no face.
-        """
+        """Draw clusters with replacement, as many as there are."""
         if resamples < 1 or not len(self.units):
             raise ValueError(f"cannot draw {resamples} resamples of {len(self.units)} faces")
         streams = [np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(len(self.levels))]

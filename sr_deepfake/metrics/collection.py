@@ -16,15 +16,11 @@ LOGGED = ("fnr", "fpr", "recall", "precision", "accuracy", "auc", "eer", "ece") 
 class DetectorMetrics(torchmetrics.Metric):
     """Collects logits and labels; its figures are those of `classification_metrics`, whatever the number of devices.
 
-    So what Lightning logs is what a report shows. (torchmetrics' own classes give 0 for what is undefined, such as the
-    recall of a test set without fakes.)
-
-    Example:
-        >>> metrics = DetectorMetrics()
-        >>> metrics.update(torch.tensor([2.0, -1.0, 0.5, -3.0]), torch.tensor([1, 1, 0, 0]))
-        >>> found = metrics.compute()
-        >>> found["fnr"], found["fpr"], found["auc"]
-        (0.5, 0.5, 0.75)
+    >>> metrics = DetectorMetrics()
+    >>> metrics.update(torch.tensor([2.0, -1.0, 0.5, -3.0]), torch.tensor([1, 1, 0, 0]))
+    >>> found = metrics.compute()
+    >>> found["fnr"], found["fpr"], found["auc"]
+    (0.5, 0.5, 0.75)
     """
 
     full_state_update = False

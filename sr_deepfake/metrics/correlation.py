@@ -19,16 +19,8 @@ _DECIMALS = 12  # beyond is rounding of SSIM's own computation: identical faces 
 def pearson(x: Array, y: Array) -> Correlation:
     """Pearson's correlation of weighted faces.
 
-    Args:
-        x: N numbers; faces without a finite one are left out.
-        y: N finite numbers.
-
-    Returns:
-        A function of R×N weights; NaN with fewer than three faces, or where one side does not vary.
-
-    Example:
-        >>> round(float(pearson(np.array([1.0, 2, 3, np.inf]), np.array([3.0, 2, 1, 9]))(np.ones((1, 4)))[0]), 6)
-        -1.0
+    >>> round(float(pearson(np.array([1.0, 2, 3, np.inf]), np.array([3.0, 2, 1, 9]))(np.ones((1, 4)))[0]), 6)
+    -1.0
     """
     kept = np.isfinite(x)
     x, y = np.where(kept, x, 0).round(_DECIMALS), np.where(kept, y, 0)
@@ -40,10 +32,7 @@ def pearson(x: Array, y: Array) -> Correlation:
 
 
 def spearman(x: Array, y: Array) -> Correlation:
-    """Spearman's correlation of weighted faces: Pearson's of their ranks among the weighted faces.
-
-    As `pearson`; an infinite `x` (the PSNR of an unchanged face) is tied at the highest rank, NaN is left out.
-    """
+    """Spearman's correlation of weighted faces: Pearson's of their ranks among the weighted faces."""
     kept = ~np.isnan(x)
     rank_x, rank_y = (_ranks(np.where(kept, values, 0)) for values in (x.round(_DECIMALS), y))
 

@@ -96,7 +96,7 @@ class Bootstrap(Frozen):
 
 
 class Threshold(Frozen):
-    """A threshold beside 0.5, chosen on clean validation faces.
+    """A threshold next to 0.5, chosen on clean validation faces.
 
     Attributes:
         value: None: none could be chosen.
@@ -127,7 +127,7 @@ class Metrics(Frozen):
     Attributes:
         counts: of faces, videos and clusters.
         bootstrap: of the intervals.
-        threshold: beside 0.5.
+        threshold: the one next to 0.5.
         turned: for `fnr` and `fpr`; empty without an attack.
         figures: setup → metric → figure. Setups are `clean`, `both` (all faces attacked, the paper's table 1) and `fake`
             (fakes attacked, table 2); `threshold/clean` and so on at the chosen threshold; `video/clean` and so on of

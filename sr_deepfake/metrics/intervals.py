@@ -11,15 +11,9 @@ LEVEL = 0.95
 def percentile_interval(values: Array, level: float = LEVEL) -> tuple[float, float]:
     """Return the interval that holds the middle `level` of the resampled values.
 
-    Args:
-        values: a figure in every resample. Resamples where it is undefined (NaN: the precision where no face is called
-            fake) are left out; with none left, the interval is NaN.
-        level: share of the resamples within.
-
-    Example:
-        >>> low, high = percentile_interval(np.arange(1001.0))
-        >>> round(low, 6), round(high, 6)
-        (25.0, 975.0)
+    >>> low, high = percentile_interval(np.arange(1001.0))
+    >>> round(low, 6), round(high, 6)
+    (25.0, 975.0)
     """
     defined = values[~np.isnan(values)]
     if not len(defined):
@@ -31,15 +25,8 @@ def percentile_interval(values: Array, level: float = LEVEL) -> tuple[float, flo
 def clopper_pearson_bound(clusters: float, level: float = LEVEL) -> float:
     """The upper end of the exact interval of a rate of which nothing occurred in `clusters` trials.
 
-    A bootstrap of no errors has no errors: its interval would be [0, 0] however few the trials were.
-
-    Args:
-        clusters: the effective number of clusters; need not be whole.
-        level: of the two-sided interval.
-
-    Example:
-        >>> round(clopper_pearson_bound(24), 3)
-        0.142
+    >>> round(clopper_pearson_bound(24), 3)
+    0.142
     """
     return float(stats.beta.ppf((1 + level) / 2, 1, clusters))
 

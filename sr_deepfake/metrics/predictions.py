@@ -93,8 +93,8 @@ def write_predictions(path: Path, predictions: pd.DataFrame) -> None:
         ValueError: they do not fit the schema (see `checked`).
     """
     table = checked(predictions)
-    with replacing(path) as beside:
-        table.to_parquet(beside, index=False)
+    with replacing(path) as temporary:
+        table.to_parquet(temporary, index=False)
 
 
 def read_predictions(path: Path) -> pd.DataFrame:

@@ -19,20 +19,8 @@ _SWAPS_AT_ONCE = 200
 def sign_flip_test(worsened: npt.ArrayLike, improved: npt.ArrayLike, groups: npt.ArrayLike) -> float:
     """Exact two-sided randomisation test of the change of decisions, a cluster as the unit.
 
-    A swap of clean and attacked turns the sign of a cluster's surplus of worsened decisions. The p-value is the share of
-    all 2^C choices of signs whose total is at least as far from 0 as the observed one.
-
-    Args:
-        worsened: for each face how many of its decisions turned from right to wrong (of several seeds, more than one).
-        improved: how many turned the other way.
-        groups: for each face the number of its cluster; faces below 0 are left out.
-
-    Returns:
-        1 where nothing changed; NaN without faces.
-
-    Example:
-        >>> round(sign_flip_test([1, 1, 1, 1, 1, 1], [0] * 6, [0, 0, 0, 1, 1, 2]), 6)  # surpluses 3, 2 and 1
-        0.25
+    >>> round(sign_flip_test([1, 1, 1, 1, 1, 1], [0] * 6, [0, 0, 0, 1, 1, 2]), 6)  # surpluses 3, 2 and 1
+    0.25
     """
     group = np.asarray(groups, dtype=np.intp)
     surplus = np.asarray(worsened, dtype=np.int64) - np.asarray(improved, dtype=np.int64)
@@ -60,21 +48,8 @@ def auc_test(
 ) -> float:
     """Randomisation test of the change of the AUC: clean and attacked are swapped for random clusters.
 
-    Args:
-        clean: logits of the N clean faces; S×N for S seeds of a training, whose mean change is tested.
-        attacked: the same of the attacked faces.
-        labels: 1 is fake.
-        groups: for each face the number of its cluster; faces below 0 are never swapped.
-        swaps: how many random choices of clusters.
-        seed: of these.
-
-    Returns:
-        The share of the choices, the observed one included, whose change is at least as large; NaN without faces of both
-        classes.
-
-    Example:
-        >>> auc_test([4, 3, 2, 1], [1, 2, 3, 4], [1, 1, 0, 0], [0, 0, 0, 0])  # one cluster: nothing can be told
-        1.0
+    >>> auc_test([4, 3, 2, 1], [1, 2, 3, 4], [1, 1, 0, 0], [0, 0, 0, 0])  # one cluster: no test
+    1.0
     """
     label, group = np.asarray(labels), np.asarray(groups, dtype=np.intp) + 1  # group 0 is never swapped
     if len(np.unique(label)) < 2:
@@ -124,20 +99,8 @@ def _change(wins: Array, kept: Array) -> Array:
 def holm(p_values: npt.ArrayLike) -> Array:
     """Correct p-values for their number, by Holm's step-down method.
 
-    Args:
-        p_values: one for each test of the family; NaN (or None) where there was nothing to test: such a test does not
-            count and stays NaN.
-
-    Returns:
-        Adjusted p-values, in the same order. Rejecting those below α keeps the chance of any false rejection in the
-        family below α.
-
-    Raises:
-        ValueError: a p-value is not in [0, 1].
-
-    Example:
-        >>> holm([0.01, 0.04, 0.03]).tolist()
-        [0.03, 0.06, 0.06]
+    >>> holm([0.01, 0.04, 0.03]).tolist()
+    [0.03, 0.06, 0.06]
     """
     values = np.asarray(p_values, dtype=np.float64)
     adjusted = np.full(values.shape, np.nan)

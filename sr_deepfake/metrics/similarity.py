@@ -13,23 +13,9 @@ _C1, _C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
 def ssim(first: Tensor, second: Tensor) -> Tensor:
     """Structural similarity, as scikit-image's `structural_similarity` computes it on 8-bit pictures.
 
-    Uniform 7×7 window, sample covariance, data range 255, windows inside the picture only, mean over
-    positions and channels (the paper's section 5.2 gives the formula, its script calls scikit-image).
-
-    Args:
-        first: faces, B×3×S×S in [0, 1], S at least 7.
-        second: faces of the same shape.
-
-    Returns:
-        float64 tensor of shape B; 1 for identical faces.
-
-    Raises:
-        ValueError: the shapes differ, are not B×3×H×W, or a side is below 7.
-
-    Example:
-        >>> faces = torch.full((2, 3, 24, 24), 0.5)
-        >>> ssim(faces, faces)
-        tensor([1., 1.], dtype=torch.float64)
+    >>> faces = torch.full((2, 3, 24, 24), 0.5)
+    >>> ssim(faces, faces)
+    tensor([1., 1.], dtype=torch.float64)
     """
     x, y = _levels(first, second)
     if min(x.shape[2:]) < WINDOW:
@@ -49,19 +35,8 @@ def ssim(first: Tensor, second: Tensor) -> Tensor:
 def psnr(first: Tensor, second: Tensor) -> Tensor:
     """Peak signal-to-noise ratio, 10·log10(255² / MSE), in dB (the paper's section 5.2).
 
-    Args:
-        first: faces, B×3×S×S in [0, 1].
-        second: faces of the same shape.
-
-    Returns:
-        float64 tensor of shape B; infinite for identical faces.
-
-    Raises:
-        ValueError: the shapes differ or are not B×3×H×W.
-
-    Example:
-        >>> psnr(torch.zeros(1, 3, 8, 8), torch.full((1, 3, 8, 8), 1 / 255))
-        tensor([48.1308], dtype=torch.float64)
+    >>> psnr(torch.zeros(1, 3, 8, 8), torch.full((1, 3, 8, 8), 1 / 255))
+    tensor([48.1308], dtype=torch.float64)
     """
     x, y = _levels(first, second)
     return _decibels(_exact((x - y) ** 2).mean(dim=(1, 2, 3)))
@@ -70,23 +45,9 @@ def psnr(first: Tensor, second: Tensor) -> Tensor:
 def psnr_wrapped(first: Tensor, second: Tensor) -> Tensor:
     """PSNR as the published script computes it, in dB: too high; to compare with the paper's table 3 only.
 
-    The script subtracts and squares uint8 arrays, which wrap modulo 256: a squared difference of 16² counts
-    as 0. Where the wrapped mean is 0 it says 100.
-
-    Args:
-        first: faces, B×3×S×S in [0, 1].
-        second: faces of the same shape.
-
-    Returns:
-        float64 tensor of shape B, always finite.
-
-    Raises:
-        ValueError: the shapes differ or are not B×3×H×W.
-
-    Example:
-        >>> black = torch.zeros(1, 3, 8, 8)
-        >>> psnr(black, black + 20 / 255), psnr_wrapped(black, black + 20 / 255)  # 400 wraps to 144
-        (tensor([22.1102], dtype=torch.float64), tensor([26.5472], dtype=torch.float64))
+    >>> black = torch.zeros(1, 3, 8, 8)
+    >>> psnr(black, black + 20 / 255), psnr_wrapped(black, black + 20 / 255)  # 400 wraps to 144
+    (tensor([22.1102], dtype=torch.float64), tensor([26.5472], dtype=torch.float64))
     """
     x, y = _levels(first, second)
     # (d mod 256)² mod 256 = d² mod 256, so wrapping once is enough.

@@ -19,18 +19,8 @@ def ring_centres() -> npt.NDArray[np.float64]:
 def radial_power(faces: Tensor) -> npt.NDArray[np.float64]:
     """Power of each ring of frequencies, averaged over directions.
 
-    The luma is weighted with a Hann window, so that the borders of a face are no edges. Noise of a variance has that
-    power at every frequency.
-
-    Args:
-        faces: B×3×S×S, RGB in [0, 1].
-
-    Returns:
-        B×RINGS, in squared grey levels (of 255).
-
-    Example:
-        >>> float(radial_power(torch.full((1, 3, 64, 64), 0.5)).max().round(9))  # what is plain has no frequencies
-        0.0
+    >>> float(radial_power(torch.full((1, 3, 64, 64), 0.5)).max().round(9))  # what is plain has no frequencies
+    0.0
     """
     height, width = faces.shape[-2:]
     luma = 255 * (faces.double() * faces.new_tensor(_LUMA, dtype=torch.float64).view(1, 3, 1, 1)).sum(1)
@@ -49,9 +39,8 @@ def _hann(length: int) -> Tensor:
 def frequencies(height: int, width: int) -> Tensor:
     """The frequency of each place of a two-dimensional transform, H×W, in cycles per pixel.
 
-    Example:
-        >>> frequencies(1, 4).tolist()
-        [[0.0, 0.25, 0.5, 0.25]]
+    >>> frequencies(1, 4).tolist()
+    [[0.0, 0.25, 0.5, 0.25]]
     """
     rows, columns = (torch.fft.fftfreq(length, dtype=torch.float64) for length in (height, width))
     return torch.hypot(rows[:, None], columns[None])
@@ -60,18 +49,9 @@ def frequencies(height: int, width: int) -> Tensor:
 def in_band(change: Tensor, low: float, high: float) -> Tensor:
     """The part of a change whose frequencies lie in [low, high).
 
-    Args:
-        change: B×3×S×S, attacked − clean.
-        low: cycles per pixel.
-        high: cycles per pixel.
-
-    Returns:
-        B×3×S×S; over all of `BANDS` they add up to the change.
-
-    Example:
-        >>> wave = torch.tensor([1.0, -1.0] * 4).expand(1, 3, 8, 8)  # half a cycle per pixel
-        >>> in_band(wave, *BANDS[0]).abs().max() < 1e-6, torch.allclose(in_band(wave, *BANDS[3]), wave)
-        (tensor(True), True)
+    >>> wave = torch.tensor([1.0, -1.0] * 4).expand(1, 3, 8, 8)  # half a cycle per pixel
+    >>> in_band(wave, *BANDS[0]).abs().max() < 1e-6, torch.allclose(in_band(wave, *BANDS[3]), wave)
+    (tensor(True), True)
     """
     frequency = frequencies(*change.shape[-2:]).to(change.device)
     kept = (frequency >= low) & (frequency < high)

@@ -11,19 +11,9 @@ EQUAL = "equal error"
 def choose_threshold(validation: pd.DataFrame | None, fpr: float | None = None) -> Threshold:
     """The threshold that a detector's clean validation scores suggest.
 
-    Args:
-        validation: `label` and `score` of the faces; None: there are none.
-        fpr: the requested false positive rate: the smallest threshold with at most this one is chosen. None: the
-            threshold where FNR and FPR are closest to each other.
-
-    Returns:
-        A face counts as fake above its `value`, which is halfway between two scores of faces; None without faces of both
-        classes.
-
-    Example:
-        >>> faces = pd.DataFrame({"label": [0, 0, 1, 1], "score": [0.1, 0.2, 0.4, 0.9]})
-        >>> round(choose_threshold(faces).value, 3), round(choose_threshold(faces, fpr=0.5).value, 3)
-        (0.3, 0.15)
+    >>> faces = pd.DataFrame({"label": [0, 0, 1, 1], "score": [0.1, 0.2, 0.4, 0.9]})
+    >>> round(choose_threshold(faces).value, 3), round(choose_threshold(faces, fpr=0.5).value, 3)
+    (0.3, 0.15)
     """
     rule = EQUAL if fpr is None else f"FPR {fpr:g}"
     if validation is None or validation["label"].nunique() < 2:

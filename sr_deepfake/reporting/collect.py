@@ -37,17 +37,9 @@ class Collected:
 def collect(folders: Sequence[Path]) -> Collected:
     """Read all results below some folders.
 
-    Args:
-        folders: each an outputs folder (with `results/` in it), a folder of results folders, or one of results. A
-            results folder that is found twice counts once.
-
-    Raises:
-        UserError: a folder is missing. (What is damaged is in `unread`.)
-
-    Example:
-        >>> import tempfile
-        >>> collect([Path(tempfile.mkdtemp())])
-        Collected(results=[], unread=[])
+    >>> import tempfile
+    >>> collect([Path(tempfile.mkdtemp())])
+    Collected(results=[], unread=[])
     """
     results: list[Result] = []
     unread: list[Unread] = []

@@ -24,16 +24,7 @@ _OPTIONS = {
 
 
 def comparison_tables(grid: ReportGrid, results: Sequence[Result], force: bool) -> list[ReportTable]:
-    """The paper's sentences judged, and tables 1, 2 and 3 with the published figure and the difference next to each.
-
-    Args:
-        grid: the user's own figures.
-        results: all results; those of `experiment=correlation` are compared with the published correlation.
-        force: compare although the data are not the paper's.
-
-    Raises:
-        UserError: the data are not the paper's, and it is not forced.
-    """
+    """The paper's sentences judged, and tables 1, 2 and 3 with the published figure and the difference next to each."""
     labels = check_comparable(grid, force)
     prefix = "NOT COMPARABLE: " if grid.data != DATA else ""
     crops = [result for result in results if result.run.test_side == CORRELATION_SIDE and result.is_attacked]
@@ -46,18 +37,7 @@ def comparison_tables(grid: ReportGrid, results: Sequence[Result], force: bool) 
 
 
 def check_comparable(grid: ReportGrid, force: bool) -> list[str]:
-    """See whether the paper's figures are of the same thing.
-
-    Args:
-        grid: the user's own figures.
-        force: compare all the same.
-
-    Returns:
-        What the comparison has to be labelled with: sentences.
-
-    Raises:
-        UserError: the data are not the paper's, and it is not forced.
-    """
+    """See whether the paper's figures are of the same thing."""
     labels = []
     if grid.data != DATA:
         why = f"these results are of data={grid.data}, the paper's of FaceForensics++"

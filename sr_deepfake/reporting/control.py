@@ -35,12 +35,7 @@ class Contribution:
 
 
 def contributions(grid: ReportGrid, results: Sequence[Result]) -> list[Contribution]:
-    """For each entry of the grid and each control with results of the same detector and faces, the paired difference.
-
-    Args:
-        grid: of the report.
-        results: all results.
-    """
+    """For each entry of the grid and each control with results of the same detector and faces, the paired difference."""
     found = []
     for entry in grid.attacked:
         if entry.result is None or entry.result.run.attack.kind in CONTROLS:

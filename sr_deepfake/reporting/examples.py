@@ -48,11 +48,7 @@ class Example:
 
 
 def examples_of(entry: Entry, evidence: Evidence, count: int) -> list[Example]:
-    """At most `count` examples of each kind.
-
-    Raises:
-        UserError: a picture is missing or damaged.
-    """
+    """At most `count` examples of each kind."""
     if entry.result is None:
         return []
     kept = []
@@ -86,13 +82,8 @@ def _pictures(folder: Path, face: FlippedFace) -> dict[str, Picture]:
 def overlay(picture: Picture, heat: npt.NDArray[np.float64]) -> Picture:
     """A face in grey under a heat map: the more, the brighter and yellower (matplotlib's "inferno").
 
-    Args:
-        picture: S×S×3 uint8, RGB.
-        heat: S×S, 0 to 1.
-
-    Example:
-        >>> overlay(np.full((1, 1, 3), 100, np.uint8), np.zeros((1, 1))).tolist()
-        [[[100, 100, 100]]]
+    >>> overlay(np.full((1, 1, 3), 100, np.uint8), np.zeros((1, 1))).tolist()
+    [[[100, 100, 100]]]
     """
     grey = picture @ np.array([0.299, 0.587, 0.114])
     colours = matplotlib.colormaps["inferno"](heat)[..., :3] * 255
@@ -104,26 +95,15 @@ def overlay(picture: Picture, heat: npt.NDArray[np.float64]) -> Picture:
 def amplified(clean: Picture, attacked: Picture) -> Picture:
     """The difference, `AMPLIFIED` times, around grey.
 
-    Example:
-        >>> amplified(np.full((1, 1, 3), 10, np.uint8), np.full((1, 1, 3), 13, np.uint8)).tolist()
-        [[[152, 152, 152]]]
+    >>> amplified(np.full((1, 1, 3), 10, np.uint8), np.full((1, 1, 3), 13, np.uint8)).tolist()
+    [[[152, 152, 152]]]
     """
     difference = attacked.astype(np.int64) - clean.astype(np.int64)
     return (128 + AMPLIFIED * difference).clip(0, 255).astype(np.uint8)
 
 
 def example_sheet(examples: Sequence[Example], illustration: str = "") -> Image.Image:
-    """One model's examples of one kind: each clean, attacked, the difference, and where the detector looks.
-
-    Above a picture is its score; above a pristine face, the method of the detector that it alarms.
-
-    Args:
-        examples: one at least.
-        illustration: the sentence that says that figures are illustrations; at the lower edge.
-
-    Returns:
-        An RGB picture, 1,524 px wide.
-    """
+    """One model's examples of one kind: each clean, attacked, the difference, and where the detector looks."""
     shown = [_columns(example) for example in examples]
     most = max(map(len, shown))
     across = 2 if most == 3 else 1

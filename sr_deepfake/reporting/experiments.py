@@ -25,12 +25,7 @@ _SHORT = {"Deepfakes": "DF", "Face2Face": "F2F", "FaceSwap": "FS", "FaceShifter"
 
 
 def experiment_parts(results: Sequence[Result], grid: ReportGrid) -> list[Part]:
-    """The experiments that some results of the grid's data set and protocol belong to.
-
-    Args:
-        results: all of them.
-        grid: of the report.
-    """
+    """The experiments that some results of the grid's data set and protocol belong to."""
     known = _newest([result for result in results if result.run.fits(grid.data, grid.protocol)])
     attacked = [result for result in known if result.is_attacked and result.run.test_side is None]
     parts = [_resolution(grid), _networks(attacked, grid), _defence(attacked, grid), *_transfer(attacked, grid)]

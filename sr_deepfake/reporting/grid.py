@@ -118,15 +118,7 @@ class GridSelection:
 
 
 def make_grid(results: Sequence[Result], requested: GridSelection) -> ReportGrid:
-    """Arrange results; of several that fit an entry, the newest takes it, with its other seeds.
-
-    Args:
-        results: all that were read, at least one.
-        requested: what the user asked for.
-
-    Raises:
-        UserError: something was asked for that no result is of.
-    """
+    """Arrange results; of several that fit an entry, the newest takes it, with its other seeds."""
     plain = [result for result in results if result.run.is_plain] or list(results)
     data = _chosen("data", requested.data, [result.run.data for result in plain], DATA)
     plain = [result for result in plain if result.run.data == data]
@@ -164,19 +156,14 @@ def newest_first(result: Result) -> tuple[float, str]:
 def ordered(names: set[str], first: Sequence[str]) -> list[str]:
     """Names in the paper's order, then the others by the alphabet.
 
-    Example:
-        >>> ordered({"convnext", "swin", "resnet50"}, MODELS)
-        ['resnet50', 'swin', 'convnext']
+    >>> ordered({"convnext", "swin", "resnet50"}, MODELS)
+    ['resnet50', 'swin', 'convnext']
     """
     return [*(name for name in first if name in names), *sorted(names - set(first))]
 
 
 def pooled(found: Sequence[Result]) -> Result:
-    """The newest result of those given, with the other seeds of the same training on the same faces as their mean.
-
-    Args:
-        found: the newest first, all of one attack.
-    """
+    """The newest result of those given, with the other seeds of the same training on the same faces as their mean."""
 
     def kind(result: Result) -> tuple[str, str, str]:
         return result.run.recipe, result.run.test_faces, result.run.attack.name
@@ -191,10 +178,7 @@ def pooled(found: Sequence[Result]) -> Result:
 
 
 def with_holm(entries: Sequence[Entry]) -> list[Entry]:
-    """Correct the p-values of FNR and FPR over all entries.
-
-    FNR is the same test with all faces attacked and with the fakes alone, so table 2 adds none.
-    """
+    """Correct the p-values of FNR and FPR over all entries."""
     tests = [(number, rate) for number, entry in enumerate(entries) for rate in RATES if entry.is_attacked]
     values = [entries[number].figure("both", rate).p for number, rate in tests]
     adjusted = dict(zip(tests, holm([float("nan") if value is None else value for value in values]), strict=True))

@@ -17,15 +17,8 @@ _UNITS = {"%": (100, 1, False), "points": (100, 1, True), "dB": (1, 1, False), "
 def show(value: float | None, unit: str = "%", interval: tuple[float, float] | None = None) -> str:
     """A figure in words, with its interval.
 
-    Args:
-        value: a fraction, or dB; None where it is undefined.
-        unit: "%" (a fraction, one decimal), "points" (a change of a fraction, with its sign), "dB", "r" (a correlation) or ""
-            (as it is, three decimals).
-        interval: its ends, in the unit of `value`.
-
-    Example:
-        >>> show(0.0549), show(-0.05, "points", (-0.069, 0.0001)), show(None), show(0.9731, "")
-        ('5.5', '−5.0 [−6.9, 0.0]', '–', '0.973')
+    >>> show(0.0549), show(-0.05, "points", (-0.069, 0.0001)), show(None), show(0.9731, "")
+    ('5.5', '−5.0 [−6.9, 0.0]', '–', '0.973')
     """
     if value is None or not math.isfinite(value):
         return UNDEFINED
@@ -43,9 +36,8 @@ def _number(value: float, decimals: int, signed: bool) -> str:
 def stars(p: float | None) -> str:
     """Marks of a p-value.
 
-    Example:
-        >>> stars(0.2), stars(0.03), stars(0.0002), stars(None)
-        ('', '*', '***', '')
+    >>> stars(0.2), stars(0.03), stars(0.0002), stars(None)
+    ('', '*', '***', '')
     """
     return "" if p is None else next((marks for level, marks in LEVELS if p < level), "")
 
@@ -53,9 +45,8 @@ def stars(p: float | None) -> str:
 def p_value(p: float | None) -> str:
     """A p-value in words.
 
-    Example:
-        >>> p_value(0.0312), p_value(2e-9), p_value(None)
-        ('0.031', '< 0.001', '–')
+    >>> p_value(0.0312), p_value(2e-9), p_value(None)
+    ('0.031', '< 0.001', '–')
     """
     if p is None:
         return UNDEFINED
@@ -65,8 +56,7 @@ def p_value(p: float | None) -> str:
 def heading(metric: str) -> str:
     """A metric's heading with the direction that is better, as in the paper.
 
-    Example:
-        >>> heading("fnr"), heading("auc")
-        ('FNR ↓', 'AUC ↑')
+    >>> heading("fnr"), heading("auc")
+    ('FNR ↓', 'AUC ↑')
     """
     return f"{HEADINGS[metric]} {'↓' if metric in LOWER_IS_BETTER else '↑'}"

@@ -50,16 +50,7 @@ _PARTS = Path(__file__).parent
 
 
 def write_page(path: Path, report: Report, figures: Mapping[str, tuple[Path, Path]]) -> None:
-    """Write a report as one HTML page, whole or not at all.
-
-    Args:
-        path: the file.
-        report: what it shows.
-        figures: PNG and SVG of each figure, by its name.
-
-    Raises:
-        OSError: the file cannot be written.
-    """
+    """Write a report as one HTML page, whole or not at all."""
     with replacing(path) as temporary:
         # A file's name may hold bytes that are no text; they are shown as question marks.
         temporary.write_bytes(render_page(report, figures).encode("utf-8", "replace"))
@@ -104,14 +95,8 @@ def render_page(report: Report, figures: Mapping[str, tuple[Path, Path]]) -> str
 def colour(figure: Figure, metric: str, full: float) -> str:
     """The style sheet's class for a change, by how far it is from none: "worse1" to "worse5", "better1" to "better5", "same".
 
-    Args:
-        figure: with a change.
-        metric: of it.
-        full: the size of a change that has the strongest colour.
-
-    Example:
-        >>> [colour(Figure(change=change), "fnr", 0.10) for change in (-0.10, 0.0004, 0.011, 0.02, 0.10)]
-        ['better5', 'same', 'worse1', 'worse1', 'worse5']
+    >>> [colour(Figure(change=change), "fnr", 0.10) for change in (-0.10, 0.0004, 0.011, 0.02, 0.10)]
+    ['better5', 'same', 'worse1', 'worse1', 'worse5']
     """
     size = harm(metric, figure)
     if abs(size) < 0.0005:  # shown as 0.0
@@ -124,9 +109,8 @@ def colour(figure: Figure, metric: str, full: float) -> str:
 def sort_value(cell: str) -> float | None:
     """The first number in a cell's text, by which a table is sorted; None where it has none.
 
-    Example:
-        >>> sort_value("−5.0 [−11.7, −1.7]"), sort_value("1,024"), sort_value("–")
-        (-5.0, 1024.0, None)
+    >>> sort_value("−5.0 [−11.7, −1.7]"), sort_value("1,024"), sort_value("–")
+    (-5.0, 1024.0, None)
     """
     found = _NUMBER.search(cell)
     return float(found[0].replace("−", "-").replace(",", "")) if found else None

@@ -22,9 +22,8 @@ _RATES = ("fnr", "fpr", "recall", "precision", "auc", "accuracy")
 def published_rates() -> dict[tuple[int, str, str, bool], dict[str, float]]:
     """Tables 1 and 2: (table, model, forgery method, attacked) → the six rates in %.
 
-    Example:
-        >>> published_rates()[1, "resnet50", "Face2Face", True]["fnr"]
-        14.4
+    >>> published_rates()[1, "resnet50", "Face2Face", True]["fnr"]
+    14.4
     """
     names = {shown: model for model, shown in MODEL_NAMES.items()}
     return {
@@ -39,9 +38,8 @@ def published_rates() -> dict[tuple[int, str, str, bool], dict[str, float]]:
 def published_similarity() -> dict[str, tuple[float, float]]:
     """Table 3: "Pristine" or a forgery method → SSIM and PSNR in dB, as the published script computes it (wrapped).
 
-    Example:
-        >>> published_similarity()["FaceShifter"], list(published_similarity())[:2]
-        ((0.973, 40.9), ['Pristine', 'Deepfakes'])
+    >>> published_similarity()["FaceShifter"], list(published_similarity())[:2]
+    ((0.973, 40.9), ['Pristine', 'Deepfakes'])
     """
     return {row["forgery_method"]: (float(row["ssim"]), float(row["psnr_db"])) for row in _rows("table_3.csv")}
 

@@ -99,19 +99,7 @@ def make_report(
     examples: int = 2,
     explain: bool = True,
 ) -> Report:
-    """Arrange results, and make tables, figures and examples of them.
-
-    Args:
-        collected: the results, one at least.
-        requested: what the grid is to show.
-        compare: put the paper's figures next to the user's.
-        compare_force: do so although the data are not the paper's.
-        examples: faces whose decision flipped, of each kind, model and method.
-        explain: show where detectors look, spectra, and which frequencies move them.
-
-    Raises:
-        UserError: the results are not what was asked for.
-    """
+    """Arrange results, and make tables, figures and examples of them."""
     results = collected.results
     grid = make_grid(results, requested)
     compared = comparison_tables(grid, results, compare_force) if compare else []

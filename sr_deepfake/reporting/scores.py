@@ -23,19 +23,7 @@ _DEFAULTS = {"method": "fake", "data": "scores", "attack": "attack"}
 
 
 def read_scores(path: Path) -> list[Result]:
-    """Read a CSV of scores, one row a face (or a video).
-
-    Columns: `label` (1 or fake, 0 or real), `score` (probability of fake in [0, 1]), `face` or `video` or both. Optional:
-    `score_attacked`, `side` (px); `target` and `source`, or `cluster`: what is resampled as one (else each video); and words
-    that say what the rows are of: `model` (else the file's name), `method` (the forgery method), `data`, `attack`. Other
-    columns are passed over.
-
-    Returns:
-        A result for each model, data set, attack and forgery method, with the pristine faces in each.
-
-    Raises:
-        UserError: the file is missing, lacks a column, or a row makes no sense; the message names it.
-    """
+    """Read a CSV of scores, one row a face (or a video)."""
     table = _table(path)
     results = []
     for (model, data, attack), rows in table.groupby(["model", "data", "attack"], sort=True):

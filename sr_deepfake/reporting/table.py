@@ -51,10 +51,9 @@ class ReportTable:
     def shown_rows(self) -> list[list[str]]:
         """The rows as they are shown: nothing for what repeats the row above.
 
-        Example:
-            >>> table = ReportTable("t", "T", ["Model", "FNR"], [["swin", "5.5"], ["swin", "–"]], group_by=1)
-            >>> table.shown_rows()
-            [['swin', '5.5'], ['', '–']]
+        >>> table = ReportTable("t", "T", ["Model", "FNR"], [["swin", "5.5"], ["swin", "–"]], group_by=1)
+        >>> table.shown_rows()
+        [['swin', '5.5'], ['', '–']]
         """
         shown, above = [], None
         for row in self.rows:
@@ -70,14 +69,13 @@ class ReportTable:
     def markdown(self) -> str:
         r"""The table with title, caption and remarks, as GitHub shows it.
 
-        Example:
-            >>> print(ReportTable("t", "T", ["Model", "FNR"], [["a|b", "5.5*"]]).markdown())
-            ## T
-            <BLANKLINE>
-            | Model | FNR |
-            |---|---:|
-            | a\|b | 5.5\* |
-            <BLANKLINE>
+        >>> print(ReportTable("t", "T", ["Model", "FNR"], [["a|b", "5.5*"]]).markdown())
+        ## T
+        <BLANKLINE>
+        | Model | FNR |
+        |---|---:|
+        | a\|b | 5.5\* |
+        <BLANKLINE>
         """
         lines = [f"## {_markdown(self.title)}", ""]
         if self.caption:
@@ -92,10 +90,7 @@ class ReportTable:
         return "\n".join(lines)
 
     def latex(self) -> str:
-        """The table as a LaTeX `table` for the packages booktabs and amssymb, as wide as the page at most.
-
-        The caption, the remarks and the illustration's caption are part of it.
-        """
+        """The table as a LaTeX `table` for the packages booktabs and amssymb, as wide as the page at most."""
         columns = "l" * self.text_columns + "r" * (len(self.columns) - self.text_columns)
         body: list[str] = []
         for place, row in enumerate(self.shown_rows()):
@@ -125,11 +120,10 @@ class ReportTable:
     def csv(self) -> str:
         """The cells alone under one line of headings, a line a row; a missing one is empty.
 
-        Example:
-            >>> print(ReportTable("t", "T", ["Model", "FNR"], [["swin", "5.5"], ["swin", "–"]]).csv(), end="")
-            Model,FNR
-            swin,5.5
-            swin,
+        >>> print(ReportTable("t", "T", ["Model", "FNR"], [["swin", "5.5"], ["swin", "–"]]).csv(), end="")
+        Model,FNR
+        swin,5.5
+        swin,
         """
         rows = [["" if cell == UNDEFINED else re.sub(r"[\r\n]+", " ", cell) for cell in row] for row in self.rows]
         return pd.DataFrame(rows, columns=list(self.columns)).to_csv(index=False, lineterminator="\n")
@@ -142,9 +136,8 @@ def _markdown(text: str) -> str:
 def _latex(text: str) -> str:
     r"""Words as LaTeX shows them; what its standard fonts have no letter for becomes a question mark.
 
-    Example:
-        >>> print(_latex("50% of a_b & c"), _latex("人"))
-        50\% of a\_b \& c ?
+    >>> print(_latex("50% of a_b & c"), _latex("人"))
+    50\% of a\_b \& c ?
     """
     known = "".join(
         sign if ord(sign) < 256 or ord(sign) in _LATEX else "?" for sign in " ".join(text.split()) if sign.isprintable()

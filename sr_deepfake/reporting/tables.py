@@ -27,12 +27,7 @@ _UNITS = {"ece": "", "brier": ""} | {name: "" if "ssim" in name else "dB" for na
 
 
 def rates_table(grid: ReportGrid, which: int) -> ReportTable:
-    """Table 1 or 2 of the paper: rates in %, clean (×) and attacked (✓); over several seeds mean ± standard deviation.
-
-    Args:
-        grid: model × forgery method.
-        which: 1 (all faces attacked) or 2 (fakes only; its FPR is blank, since pristine faces are untouched).
-    """
+    """Table 1 or 2 of the paper: rates in %, clean (×) and attacked (✓); over several seeds mean ± standard deviation."""
     uneven = any(entry.metrics and entry.metrics.counts.pristine != entry.metrics.counts.fake for entry in grid.shown)
     metrics = [*TABLE, *(["balanced_accuracy"] if uneven else [])]
     rows = [
@@ -136,11 +131,7 @@ def operating_table(grid: ReportGrid) -> ReportTable:
 
 
 def similarity_table(grid: ReportGrid) -> ReportTable | None:
-    """Table 3: mean SSIM and PSNR of attacked faces, at their own size and as the published script computes them.
-
-    Returns:
-        The table; None where nothing was attacked.
-    """
+    """Table 3: mean SSIM and PSNR of attacked faces, at their own size and as the published script computes them."""
     rows = [
         [name, *(_with_interval(figures[metric], _UNITS[metric]) for metric in SIMILARITY)]
         for name, figures in similarity_of(grid).items()
@@ -198,10 +189,7 @@ def control_table(grid: ReportGrid, contributions: Sequence[Contribution]) -> Re
 
 
 def similarity_of(grid: ReportGrid) -> dict[str, dict[str, Figure]]:
-    """`Pristine` and the methods with attacked results → SSIM and PSNR, in the order of table 3.
-
-    Faces do not depend on the detector: a method's figures are those of the first results that have them.
-    """
+    """`Pristine` and the methods with attacked results → SSIM and PSNR, in the order of table 3."""
     found: dict[str, dict[str, Figure]] = {}
     for entry in grid.attacked:
         metrics: Metrics | None = entry.metrics

@@ -21,13 +21,7 @@ _PRINTED = ("table_1", "table_2", "table_3", "changes", "network")  # and those 
 
 
 def print_summary(run: RunInfo, metrics: Metrics, file: TextIO | None = None) -> None:
-    """Print a run's figures: one table, what changed, how similar the faces are.
-
-    Args:
-        run: what it is of.
-        metrics: its figures.
-        file: where to; None: standard output.
-    """
+    """Print a run's figures: one table, what changed, how similar the faces are."""
     counts = metrics.counts
     uneven = counts.pristine != counts.fake and counts.pristine and counts.fake
     table = _table(["", *(HEADINGS[name] for name in (*TABLE, *(["balanced_accuracy"] if uneven else [])))])
@@ -75,12 +69,7 @@ def _changes(metrics: Metrics) -> list[str]:
 
 
 def print_report(report: Report, file: TextIO | None = None) -> None:
-    """Print the answer, the main tables, what is missing and the notes.
-
-    Args:
-        report: what to print.
-        file: where to; None: standard output.
-    """
+    """Print the answer, the main tables, what is missing and the notes."""
     parts: list[RenderableType] = []
     for table in report.tables:
         if table.name in _PRINTED or table.name.endswith("_paper"):

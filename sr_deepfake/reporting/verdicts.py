@@ -27,16 +27,7 @@ _SSIM = (0.965, 0.975)  # what rounds to "around 0.97"
 def verdict_table(
     grid: ReportGrid, correlated: Sequence[Result], labels: Sequence[str] = (), prefix: str = ""
 ) -> ReportTable:
-    """One row a sentence of the paper: what these results say of it, with the interval that decides.
-
-    A sentence about the whole grid (three models, five methods) cannot be judged by a part of it.
-
-    Args:
-        grid: the user's own figures.
-        correlated: results of `experiment=correlation`.
-        labels: sentences about the comparison.
-        prefix: of the title.
-    """
+    """One row a sentence of the paper: what these results say of it, with the interval that decides."""
     rows: list[Row] = [
         *(_largest(grid, metric) for metric in LARGEST),
         *(_most(grid, metric) for metric in MOST),
@@ -64,9 +55,8 @@ def verdict_table(
 def judge(interval: tuple[float, float] | None, low: float, high: float) -> str:
     """Whether an interval is within a range (holds), outside it (does not hold), or neither (cannot be said).
 
-    Example:
-        >>> judge((0.01, 0.05), -0.1, 0.1), judge((0.2, 0.3), -0.1, 0.1), judge((0.05, 0.2), -0.1, 0.1)
-        ('holds', 'does not hold', 'cannot be said')
+    >>> judge((0.01, 0.05), -0.1, 0.1), judge((0.2, 0.3), -0.1, 0.1), judge((0.05, 0.2), -0.1, 0.1)
+    ('holds', 'does not hold', 'cannot be said')
     """
     if interval is None:
         return UNKNOWN

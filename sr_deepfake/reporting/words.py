@@ -78,7 +78,7 @@ def _sentence(found: Found, metric: str) -> str:
         whom = f"any of {count} detectors" if count > 1 else "the detector"
         words = f"there is no evidence that {whom} {one}."
     else:
-        words = f"no change of {metric.upper()} can be told from chance: each class is of one cluster, which has no interval."
+        words = f"no change of {metric.upper()} can be shown: each class is of one cluster, which has no interval."
     if harm(metric, largest) > 0:
         change = show(largest.change, "points", largest.change_interval)
         ends = f"from {show(clean_of(largest))} to {show(largest.value)} %"
@@ -97,12 +97,12 @@ def _network(grid: ReportGrid, contributions: Sequence[Contribution]) -> list[st
     own = [each for each in contributions if each.entry.name == entry.name]
     if not own or harm("fnr", figure) <= 0:
         return []
-    told = []
+    parts = []
     for each in own:
         added = each.figure("fnr")
         share = show(added.change, "points", added.change_interval)
-        told.append(f"{share} are the network's (more than {each.control})")
-    return [f"Of the {show(figure.change, 'points').lstrip('+')} points, {'; '.join(told)}."]
+        parts.append(f"{share} are the network's (more than {each.control})")
+    return [f"Of the {show(figure.change, 'points').lstrip('+')} points, {'; '.join(parts)}."]
 
 
 def _few(grid: ReportGrid) -> list[str]:

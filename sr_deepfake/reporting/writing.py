@@ -24,11 +24,7 @@ _FORMS: dict[str, Callable[[ReportTable], str]] = {
 
 
 def check_folder(folder: Path) -> None:
-    """See that a report may be written to a folder.
-
-    Raises:
-        UserError: it holds other files of these names.
-    """
+    """See that a report may be written to a folder."""
     others = [name for name in _PARTS if (folder / name).exists()]
     if others and not (folder / _MARK).exists():
         raise UserError(
@@ -37,18 +33,7 @@ def check_folder(folder: Path) -> None:
 
 
 def write_report(folder: Path, report: Report) -> dict[str, int]:
-    """Write the tables (Markdown, LaTeX, CSV), the figures (PNG, SVG), the examples (PNG), all figures as one CSV and the page.
-
-    Args:
-        folder: of the report.
-        report: what is written.
-
-    Returns:
-        The number of files of each kind.
-
-    Raises:
-        UserError: the folder holds other files of these names.
-    """
+    """Write tables (Markdown, LaTeX, CSV), figures (PNG, SVG), examples (PNG), the frame of figures (CSV) and the page."""
     check_folder(folder)
     with _replaced(folder) as new:
         for table in report.tables:

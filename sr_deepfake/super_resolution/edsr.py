@@ -96,11 +96,7 @@ def edsr(
 
 
 def edsr_network(scale: int = 2, blocks: int = 16, features: int = 64, res_scale: float = 1.0) -> Any:
-    """Basicsr's EDSR with random weights, channels-last, with `name` and `scale`; `edsr` is the one with weights.
-
-    Raises:
-        UserError: the scale is not one of EDSR's.
-    """
+    """Basicsr's EDSR with random weights, channels-last, with `name` and `scale`; `edsr` is the one with weights."""
     if scale not in SCALES:
         raise UserError(
             f"EDSR enlarges 2, 3 or 4 times, not {scale} times; choose attack.scale from these, or sr_model.scale alone"
@@ -108,7 +104,7 @@ def edsr_network(scale: int = 2, blocks: int = 16, features: int = 64, res_scale
     network = basicsr_edsr()(
         num_in_ch=3, num_out_ch=3, num_feat=features, num_block=blocks, upscale=scale, res_scale=res_scale
     )
-    # basicsr converts `mean` anew and stores it in every forward pass. A buffer moves with the network.
+    # basicsr converts `mean` and stores it in every forward pass. A buffer moves with the network.
     mean = network.mean
     del network.mean
     network.register_buffer("mean", mean, persistent=False)

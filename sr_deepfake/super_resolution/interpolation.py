@@ -74,10 +74,7 @@ def _lanczos(images: Tensor, scale: int, dim: int) -> Tensor:
 
 @functools.lru_cache(maxsize=64)
 def _taps(length: int, scale: int) -> list[tuple[Tensor, Tensor]]:
-    """For each of the taps of the kernel: the pixel that each result takes, and its weight.
-
-    At the border the pixels that do not exist count nothing, and the others make up for it.
-    """
+    """For each of the taps of the kernel: the pixel that each result takes, and its weight."""
     centre = (torch.arange(length * scale, dtype=torch.float64) + 0.5) / scale - 0.5
     pixels = centre.floor().long()[:, None] + torch.arange(1 - _LOBES, 1 + _LOBES)
     distance = centre[:, None] - pixels

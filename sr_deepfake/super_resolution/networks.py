@@ -64,11 +64,7 @@ def from_checkpoint(weights: str | None = None) -> nn.Module:
 
 
 class SpandrelNetwork(nn.Module):
-    """A network that spandrel recognised, called as spandrel calls it, in a number format that it bears.
-
-    Args:
-        found: spandrel's descriptor: it pads pictures to sides that suit the network, and cuts that off.
-    """
+    """A network that spandrel recognised, called as spandrel calls it, in a number format that it bears."""
 
     def __init__(self, found: Any) -> None:
         super().__init__()
@@ -97,9 +93,6 @@ class SpandrelNetwork(nn.Module):
 
 def last_convolutions(network: nn.Module) -> list[str]:
     """Names of the layers at the end of a network's run that make the picture.
-
-    These are the last convolution (or linear layer) that combines features, and those after it that only change colours,
-    as RCAN's mean shift does.
 
     >>> last_convolutions(nn.Sequential(nn.Conv2d(3, 8, 3), nn.Conv2d(8, 3, 3), nn.Conv2d(3, 3, 1)))
     ['1', '2']
@@ -132,11 +125,7 @@ def takes_batches(network: SpandrelNetwork) -> bool:
 
 
 def recognised(path: Path) -> Any:
-    """What spandrel makes of a file: a descriptor of a network, RGB → RGB, that holds its weights.
-
-    Raises:
-        UserError: it knows no such network, or this is not one from RGB to RGB.
-    """
+    """What spandrel makes of a file: a descriptor of a network, RGB → RGB, that holds its weights."""
     from spandrel import ImageModelDescriptor, ModelLoader, UnsupportedModelError  # it loads 40 networks' code
 
     state = read_tensors(path, OPTION)

@@ -61,7 +61,7 @@ class RestorationNetwork(SpandrelNetwork):
 
     def answer(self, images: Tensor) -> Tensor:
         """Restore B×3×512×512 faces in [0, 1]; returns the same shape."""
-        # GFPGAN draws noise anew at each call, unless it is told to take its own.
+        # GFPGAN draws new noise at each call, unless it is asked to take its own.
         options = {"randomize_noise": False} if hasattr(self.network, "stylegan_decoder") else {}
         restored: Tensor = self.network(images * 2 - 1, **options)[0]
         return (restored + 1) / 2

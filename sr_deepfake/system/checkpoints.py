@@ -24,19 +24,7 @@ _SIGNS_OF_CODE = ("GLOBAL", "Unsupported", "class")  # in torch's message when i
 
 
 def read_tensors(path: Path, option: str) -> "dict[str, Tensor]":
-    """Read the named tensors of a file of weights; nothing in the file is ever run.
-
-    Args:
-        path: safetensors, or a PyTorch file of tensors (bare, or below `state_dict`, `params_ema` and the like). The
-            content tells which, not the name.
-        option: that names the file, for messages.
-
-    Returns:
-        Name → tensor, as in the file (see `spellings` for prefixes of the names).
-
-    Raises:
-        UserError: there is no such file, it is damaged, holds code, or no tensors.
-    """
+    """Read the named tensors of a file of weights; nothing in the file is ever run."""
     from safetensors import SafetensorError
     from safetensors.torch import load_file
     from torch import Tensor
@@ -64,11 +52,7 @@ def read_tensors(path: Path, option: str) -> "dict[str, Tensor]":
 
 
 def load_pytorch(path: Path) -> Any:
-    """Load a file of PyTorch: tensors, plain values and NumPy's numbers; nothing in it is ever run.
-
-    Raises:
-        Exception: whatever torch's reader raises; `pickle.UnpicklingError` where the file holds code.
-    """
+    """Load a file of PyTorch: tensors, plain values and NumPy's numbers; nothing in it is ever run."""
     import numpy as np
     import torch
 

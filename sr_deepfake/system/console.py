@@ -24,13 +24,7 @@ def on_a_terminal() -> bool:
 
 
 def print_parts(*parts: RenderableType, file: TextIO | None = None, width: int = WIDE) -> None:
-    """Print what rich renders: styled on a terminal, as plain text into a pipe or a file.
-
-    Args:
-        *parts: one below the other.
-        file: where to; None: standard output.
-        width: of plain text, in columns. A table in a file is as wide as it is, whatever the terminal.
-    """
+    """Print what rich renders: styled on a terminal, as plain text into a pipe or a file."""
     target = sys.stdout if file is None else file
     encoding = getattr(target, "encoding", None) or "utf-8"  # an in-memory file has none
     unicode = encoding.lower().startswith("utf")
@@ -61,18 +55,7 @@ def progress_bars(unit: str, show: bool = True) -> Progress:
 
 
 def track(items: Iterable[Item], total: int, title: str, unit: str, show: bool = True) -> Iterator[Item]:
-    """Pass items through, and show progress: a bar on a terminal, otherwise a log line every half minute.
-
-    Args:
-        items: anything iterable.
-        total: how many there will be.
-        title: what is being done.
-        unit: what an item is, in the plural.
-        show: False shows nothing.
-
-    >>> list(track([1, 2, 3], total=3, title="Counting", unit="numbers", show=False))
-    [1, 2, 3]
-    """
+    """Pass items through, and show progress: a bar on a terminal, otherwise a log line every half minute."""
     with progress_bars(unit, show) as bars:
         passed = bars.track(items, total=total, description=title)
         yield from _logged(passed, total, title, unit) if show and bars.disable else passed

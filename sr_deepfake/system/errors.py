@@ -1,10 +1,10 @@
-"""Errors that a user can mend: they are shown as one message, without a traceback."""
+"""Errors that a user can fix: they are shown as one message, without a traceback."""
 
 from collections.abc import Iterable
 
 
 class UserError(Exception):
-    """Something that the user can mend; the message says what is wrong and what to do."""
+    """Something that the user can fix; the message says what is wrong and what to do."""
 
 
 class MissingWeightsError(UserError):
@@ -31,15 +31,11 @@ class SourceError(Exception):
 def choose(value: object, choices: Iterable[str], option: str) -> str:
     """Return `value` as one of `choices`, as written in a configuration (true and false count as words).
 
-    Raises:
-        UserError: `value` is none of them; the message names all of them.
-
-    Example:
-        >>> choose(True, ["auto", "true", "false"], "model.pretrained")
-        'true'
-        >>> choose("atuo", ["auto", "none"], "key")
-        Traceback (most recent call last):
-        sr_deepfake.system.errors.UserError: key='atuo' is not a choice. Choices: auto, none.
+    >>> choose(True, ["auto", "true", "false"], "model.pretrained")
+    'true'
+    >>> choose("atuo", ["auto", "none"], "key")
+    Traceback (most recent call last):
+    sr_deepfake.system.errors.UserError: key='atuo' is not a choice. Choices: auto, none.
     """
     known = list(choices)
     word = str(value).lower() if isinstance(value, bool) else str(value)
@@ -51,9 +47,8 @@ def choose(value: object, choices: Iterable[str], option: str) -> str:
 def last_line(error: BaseException) -> str:
     r"""What an error says, in one line: the message alone of a mistake that can be mended, else with its type.
 
-    Example:
-        >>> last_line(UserError("name it with data.root=")), last_line(ValueError("no faces\nat all"))
-        ('name it with data.root=', 'ValueError: no faces')
+    >>> last_line(UserError("name it with data.root=")), last_line(ValueError("no faces\nat all"))
+    ('name it with data.root=', 'ValueError: no faces')
     """
     text = (str(error).strip().splitlines() or [""])[0]
     return text if isinstance(error, UserError) else f"{type(error).__name__}: {text}".removesuffix(": ")

@@ -28,13 +28,12 @@ _MARKS = (
 def replacing(path: Path) -> Iterator[Path]:
     """Give a temporary path in the same folder to write to; it replaces `path` at the end, unless there is an error.
 
-    Example:
-        >>> import tempfile
-        >>> path = Path(tempfile.mkdtemp()) / "deep" / "numbers.txt"
-        >>> with replacing(path) as temporary:
-        ...     written = temporary.write_text("1 2 3")
-        >>> path.read_text(), len(list(path.parent.iterdir()))
-        ('1 2 3', 1)
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "deep" / "numbers.txt"
+    >>> with replacing(path) as temporary:
+    ...     written = temporary.write_text("1 2 3")
+    >>> path.read_text(), len(list(path.parent.iterdir()))
+    ('1 2 3', 1)
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     # Short, since the name may be as long as the file system takes; with the suffix, from which writers know the format.
@@ -56,9 +55,8 @@ def write_json(path: Path, content: Any) -> None:
 def digest(content: Any) -> str:
     """Hash plain values: 64 hexadecimal digits of their canonical JSON, which differ when anything in it differs.
 
-    Example:
-        >>> digest({"a": 1, "b": 2}) == digest({"b": 2, "a": 1}), digest({"a": 1}) == digest({"a": 1.5})
-        (True, False)
+    >>> digest({"a": 1, "b": 2}) == digest({"b": 2, "a": 1}), digest({"a": 1}) == digest({"a": 1.5})
+    (True, False)
     """
     canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()
@@ -102,22 +100,14 @@ def encoding_of(path: Path) -> str:
 
 
 def safe_name(text: str, whole: str | None = None) -> str:
-    r"""A name for files that tells as much of a text as is safe in a path, and a hash that makes it the only one.
-
-    Args:
-        text: any.
-        whole: what is hashed, if it is more than `text`.
-
-    >>> safe_name("me & you.jpg"), safe_name("-рожа\n")
-    ('me_you.jpg-84b58db76bd4', 'a115de5aa4c4')
-    """
+    r"""A name for files that tells as much of a text as is safe in a path, and a hash that makes it the only one."""
     plain = re.sub(r"[^A-Za-z0-9._]+", "_", text).strip("._")[:40]
     digest = hashlib.sha256(os.fsencode(text if whole is None else whole)).hexdigest()[:12]
     return f"{plain}-{digest}" if plain else digest
 
 
 def longer_name(path: Path, ending: str) -> Path:
-    """A name beside a file's: its own and an ending, cut short where file systems take no longer one (255 bytes).
+    """A name next to a file's: its own and an ending, cut short where file systems take no longer one (255 bytes).
 
     >>> longer_name(Path("a/b.mp4"), ".preview.mp4"), len(longer_name(Path("ü" * 120), ".preview.mp4").name.encode())
     (PosixPath('a/b.mp4.preview.mp4'), 252)
@@ -147,18 +137,14 @@ _ELSEWHERE = "name another folder with paths.outputs=FOLDER or the environment v
 def check_writable(outputs: Path) -> None:
     """Make the folder if need be, and see that a file can be written there: before the work, not after it.
 
-    Raises:
-        UserError: it cannot.
-
-    Example:
-        >>> import tempfile
-        >>> folder = Path(tempfile.mkdtemp())
-        >>> check_writable(folder / "outputs")
-        >>> (folder / "file").write_text("")
-        0
-        >>> check_writable(folder / "file" / "outputs")
-        Traceback (most recent call last):
-        sr_deepfake.system.errors.UserError: .../file/outputs cannot be written to (Not a directory); ...
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> check_writable(folder / "outputs")
+    >>> (folder / "file").write_text("")
+    0
+    >>> check_writable(folder / "file" / "outputs")
+    Traceback (most recent call last):
+    sr_deepfake.system.errors.UserError: .../file/outputs cannot be written to (Not a directory); ...
     """
     probe = outputs / f".writable.{uuid.uuid4().hex}"
     try:
@@ -166,19 +152,14 @@ def check_writable(outputs: Path) -> None:
         probe.write_bytes(b"\0" * 4096)
         probe.unlink()
     except OSError as error:
-        told = explain(error, outputs)
-        if told is None:
+        message = explain(error, outputs)
+        if message is None:
             raise
-        raise UserError(told) from error
+        raise UserError(message) from error
 
 
 def explain(error: OSError, outputs: Path) -> str | None:
-    """Say in one line what a failed writing means and what mends it; None where the error means something else.
-
-    Args:
-        error: what the system said. A full disk is told whatever file it was; a refusal only within `outputs`.
-        outputs: the folder where every run writes.
-    """
+    """Say in one line what a failed writing means and what mends it; None where the error means something else."""
     if error.errno in _FULL:
         folder = Path(error.filename).parent if isinstance(error.filename, str) else outputs
         return (

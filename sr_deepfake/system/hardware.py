@@ -21,7 +21,7 @@ _NVIDIA = ("/dev/nvidia[0-9]*", "/proc/driver/nvidia/gpus/*", "/usr/lib/wsl/lib/
 
 
 def best_accelerator() -> str:
-    """Lightning's name of the best device here: "gpu", "mps" or "cpu". An NVIDIA device that is of no use is told."""
+    """Lightning's name of the best device here: "gpu", "mps" or "cpu". An NVIDIA device that is of no use is named."""
     import torch
 
     if torch.cuda.is_available():
@@ -38,11 +38,7 @@ def _tell_unusable_gpu() -> None:
 
 
 def unusable_gpu(root: Path = Path("/")) -> str | None:
-    """Why torch cannot use the NVIDIA device of this machine; None where it can, there is none, or it is hidden.
-
-    Args:
-        root: of the file system.
-    """
+    """Why torch cannot use the NVIDIA device of this machine; None where it can, there is none, or it is hidden."""
     import torch
 
     there = any(found for pattern in _NVIDIA for found in root.glob(pattern.lstrip("/")))
@@ -64,11 +60,7 @@ def unusable_gpu(root: Path = Path("/")) -> str | None:
 
 @contextlib.contextmanager
 def exact_float32(device: str) -> Iterator[None]:
-    """Compute in float32 with all its bits: outside of autocast, and without the shortened products of TF32.
-
-    Args:
-        device: type of the torch device.
-    """
+    """Compute in float32 with all its bits: outside of autocast, and without the shortened products of TF32."""
     import torch
 
     products = torch.backends.cuda.matmul.allow_tf32
@@ -91,13 +83,9 @@ def forbid_tf32() -> None:
 def fast_dtype(device: "torch.device") -> "torch.dtype":
     """Return the fastest number format that a device multiplies natively.
 
-    bf16 on CPUs with bf16 instructions and on CUDA devices that have it (Ampere and later), fp16 on Volta and Turing
-    (T4), float32 elsewhere.
-
-    Example:
-        >>> import torch
-        >>> fast_dtype(torch.device("meta"))
-        torch.float32
+    >>> import torch
+    >>> fast_dtype(torch.device("meta"))
+    torch.float32
     """
     import torch
 
@@ -113,14 +101,8 @@ def fast_dtype(device: "torch.device") -> "torch.dtype":
 def precision(accelerator: str, requested: str | None = None, otherwise: str | None = None) -> str:
     """Lightning's name of the number format of a training.
 
-    Args:
-        accelerator: "gpu", "mps" or "cpu".
-        requested: the format, as "32-true"; None: `otherwise`.
-        otherwise: the format where none is requested; None: the one that the device trains fast in.
-
-    Example:
-        >>> precision("mps")
-        '32-true'
+    >>> precision("mps")
+    '32-true'
     """
     if requested is not None or otherwise is not None:
         return requested or str(otherwise)
@@ -135,39 +117,26 @@ def precision(accelerator: str, requested: str | None = None, otherwise: str | N
 def torch_device(accelerator: str, option: str = "trainer.accelerator") -> "torch.device":
     """The torch device of an accelerator.
 
-    Args:
-        accelerator: "auto", "cpu", "gpu" or "mps".
-        option: what it was given with.
-
-    Raises:
-        UserError: there is none here, or the word is no choice.
-
-    Example:
-        >>> torch_device("cpu")
-        device(type='cpu')
+    >>> torch_device("cpu")
+    device(type='cpu')
     """
     import torch
 
-    wish = choose(accelerator, ["auto", "cpu", "gpu", "mps"], option)
-    wish = best_accelerator() if wish == "auto" else wish
+    chosen = choose(accelerator, ["auto", "cpu", "gpu", "mps"], option)
+    chosen = best_accelerator() if chosen == "auto" else chosen
     there = {"cpu": True, "gpu": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if not there[wish]:
-        name = {"gpu": "CUDA", "mps": "MPS"}[wish]
+    if not there[chosen]:
+        name = {"gpu": "CUDA", "mps": "MPS"}[chosen]
         raise UserError(
-            f"{option}={wish}, but torch finds no {name} device here"
-            f"{': ' + reason if wish == 'gpu' and (reason := unusable_gpu()) else ''}. "
+            f"{option}={chosen}, but torch finds no {name} device here"
+            f"{': ' + reason if chosen == 'gpu' and (reason := unusable_gpu()) else ''}. "
             f"Use {'trainer=cpu or trainer=auto' if option == 'trainer.accelerator' else option + '=auto'}"
         )
-    return torch.device({"gpu": "cuda"}.get(wish, wish))
+    return torch.device({"gpu": "cuda"}.get(chosen, chosen))
 
 
 def helpful_workers(device: str, devices: int = 1) -> int:
-    """Loading processes for each device, by the cores that this process may use: a queue gives a job some of them.
-
-    Args:
-        device: type of the torch device.
-        devices: that train together.
-    """
+    """Loading processes for each device, by the cores that this process may use: a queue gives a job some of them."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 2
     # On a CPU the network needs every core; on two of them, a process beside it slows it by more than it helps.
     return cores // devices // 4 if device == "cpu" else max(2, min(8, cores // devices))

@@ -30,25 +30,7 @@ def is_photo(path: Path) -> bool:
 
 
 def open_photo(path: Path, max_pixels: int = MAX_PIXELS) -> Image.Image:
-    """Open and decode a photo.
-
-    Args:
-        path: the file; its content tells the format, not its suffix.
-        max_pixels: a photo of more is refused before it is decoded.
-
-    Returns:
-        The picture as it is stored, of mode L, LA, P, PA, RGB or RGBA. Of a JPEG with further pictures (a gain map, a
-        depth map) the first.
-
-    Raises:
-        SourceError: it cannot be had; its reason is "missing", "empty file", "too large", "not supported" or
-            "unreadable".
-
-    >>> open_photo(Path("no/such/photo.png"))
-    Traceback (most recent call last):
-        ...
-    sr_deepfake.system.errors.SourceError: missing: no such file
-    """
+    """Open and decode a photo."""
     try:
         if path.exists() and not path.is_file():
             raise SourceError("unreadable", "not a file")

@@ -95,27 +95,13 @@ def wandb_logger(
 
 
 def tensorboard_logger(save_dir: str) -> Logger:
-    """Lightning's own; its files are in `<save_dir>/tensorboard`.
-
-    Raises:
-        UserError: TensorBoard is not installed.
-    """
+    """Lightning's own; its files are in `<save_dir>/tensorboard`."""
     _require("tensorboard", "tensorboard", "tensorboard")
     return TensorBoardLogger(save_dir, name="tensorboard", version="")
 
 
 def mlflow_logger(experiment: str, name: str, tags: Sequence[str], address: str) -> Logger:
-    """Lightning's own.
-
-    Args:
-        experiment: that the run belongs to.
-        name: of the run.
-        tags: of the run.
-        address: of the tracking server, or of a file: "sqlite:///outputs/mlflow.db".
-
-    Raises:
-        UserError: MLflow is not installed.
-    """
+    """Lightning's own."""
     _require("mlflow", "mlflow", "mlflow")
     if address.startswith("sqlite:///"):
         Path(address.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
@@ -125,15 +111,7 @@ def mlflow_logger(experiment: str, name: str, tags: Sequence[str], address: str)
 def track_results(
     logger: Logger, result: "Result | None", metrics: Metrics, logged: Collection[str], files: Mapping[str, Path]
 ) -> None:
-    """Log a run's figures, as `test/both/fnr` and so on; on W&B, its pictures and files too.
-
-    Args:
-        logger: of the job.
-        result: of the run; None: only a part of the test faces was scored.
-        metrics: of the run.
-        logged: figures that the test itself has logged.
-        files: further artifacts of W&B, `{type: file}`.
-    """
+    """Log a run's figures, as `test/both/fnr` and so on; on W&B, its pictures and files too."""
     logger.log_metrics({name: value for name, value in figures_of(metrics).items() if name not in logged})
     if isinstance(logger, WandbLogger) and result is not None:
         from sr_deepfake.tracking.wandb import log_results
@@ -142,23 +120,13 @@ def track_results(
 
 
 def require_reports(logger: Logger | None) -> None:
-    """Refuse a logger that takes no reports, before one is made.
-
-    Raises:
-        UserError: the logger is not W&B's.
-    """
+    """Refuse a logger that takes no reports, before one is made."""
     if logger is not None and not isinstance(logger, WandbLogger):
         raise UserError("a report is logged to W&B alone: logger=wandb, or logger=none")
 
 
 def track_report(logger: Any, report: "Report", out: Path) -> None:
-    """Log a report to W&B: its tables, figures, grid and page.
-
-    Args:
-        logger: W&B's, see `require_reports`.
-        report: what was made.
-        out: the folder that it was written to.
-    """
+    """Log a report to W&B: its tables, figures, grid and page."""
     from sr_deepfake.tracking.wandb import log_report
 
     log_report(logger.experiment, report, out)

@@ -1,4 +1,4 @@
-"""How far a training or a test is: Lightning's bar on a terminal, a log line now and then elsewhere."""
+"""How far a training or a test is: Lightning's bar on a terminal, otherwise a log line now and then."""
 
 import logging
 import time
@@ -15,21 +15,14 @@ log = logging.getLogger(__name__)
 def progress_bar(refresh_rate: int = 5) -> ProgressBar:
     """Lightning's progress bar where standard output is a terminal, else `ProgressLines`.
 
-    Args:
-        refresh_rate: batches between two looks of the bar.
-
-    Example:
-        >>> type(progress_bar()).__name__  # not on a terminal
-        'ProgressLines'
+    >>> type(progress_bar()).__name__  # not on a terminal
+    'ProgressLines'
     """
     return TQDMProgressBar(refresh_rate=refresh_rate) if on_a_terminal() else ProgressLines()
 
 
 class ProgressLines(ProgressBar):
-    """Logs how far it is, at most every half minute, with what was measured last.
-
-    A bar redraws its line, which a file, a batch system or a notebook's cell keeps each time.
-    """
+    """Logs how far it is, at most every half minute, with what was measured last."""
 
     def __init__(self) -> None:
         super().__init__()

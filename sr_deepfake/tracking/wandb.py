@@ -27,13 +27,7 @@ _SCORES = ("face_id", "video_id", "method", "label", "side", "score", "score_att
 
 
 def log_results(run: "Run", result: Result, files: Mapping[str, Path] | None = None) -> None:
-    """Log what is no single figure: `test/scores`, `test/roc`, pairs of faces whose decision flipped, and files.
-
-    Args:
-        run: of W&B.
-        result: whose.
-        files: kept as artifacts, with the folder of results, `{type: file}`.
-    """
+    """Log what is no single figure: `test/scores`, `test/roc`, pairs of faces whose decision flipped, and files."""
     predictions = result.predictions
     curves = roc_curves(predictions)
     plot = wandb.plot.line(wandb.Table(dataframe=curves), "fpr", "tpr", stroke="setup", title="ROC over the test faces")
@@ -65,14 +59,9 @@ def _side_by_side(folder: Path, *names: str) -> npt.NDArray[np.uint8]:
 def roc_curves(predictions: pd.DataFrame, points: int = POINTS) -> pd.DataFrame:
     """ROC curves of all setups as rows of `setup, fpr, tpr`.
 
-    Args:
-        predictions: of a result.
-        points: the most rows of a setup.
-
-    Example:
-        >>> table = pd.DataFrame({"label": [0, 1], "score": [0.1, 0.9], "score_attacked": np.nan, "logit": [-2.2, 2.2]})
-        >>> roc_curves(table)[["fpr", "tpr"]].to_numpy().tolist()
-        [[0.0, 0.0], [0.0, 1.0], [1.0, 1.0]]
+    >>> table = pd.DataFrame({"label": [0, 1], "score": [0.1, 0.9], "score_attacked": np.nan, "logit": [-2.2, 2.2]})
+    >>> roc_curves(table)[["fpr", "tpr"]].to_numpy().tolist()
+    [[0.0, 0.0], [0.0, 1.0], [1.0, 1.0]]
     """
     parts = []
     for setup in SETUPS if is_attacked(predictions) else SETUPS[:1]:
@@ -86,22 +75,14 @@ def roc_curves(predictions: pd.DataFrame, points: int = POINTS) -> pd.DataFrame:
 def artifact_name(text: str) -> str:
     """A name that W&B takes: letters, digits, dashes, underscores and dots, at most 128 of them.
 
-    Example:
-        >>> artifact_name("swin-a b=c-predictions")
-        'swin-a_b_c-predictions'
+    >>> artifact_name("swin-a b=c-predictions")
+    'swin-a_b_c-predictions'
     """
     return re.sub(r"[^A-Za-z0-9_.-]", "_", text)[-128:]
 
 
 def log_report(run: "Run", report: Report, folder: Path) -> None:
-    """Log the tables, figures, examples and the grid of a report, and its files as an artifact.
-
-    Args:
-        run: of W&B.
-        report: what was made. `grid` is the table of all figures; each change of FNR, FPR and AUC from clean to attacked is a
-            figure of its own, too: `grid/<model>/<method>/both/fnr`.
-        folder: that it was written to.
-    """
+    """Log the tables, figures, examples and the grid of a report, and its files as an artifact."""
     for table in report.tables:
         run.log({f"tables/{table.name}": wandb.Table(dataframe=pd.DataFrame(table.rows, columns=list(table.columns)))})
     for figure in report.figures:

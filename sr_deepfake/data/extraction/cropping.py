@@ -28,32 +28,7 @@ def square_crop(
     multiple: int = 24,
     square: str = "longer",
 ) -> Crop | None:
-    """Square around a face, cut without resampling.
-
-    The box gains `margin` of its width on the left and on the right and of its height above and below. The
-    square has the box's centre and its longer (or shorter) side, rounded to the nearest multiple of `multiple` so that
-    the scales 2, 3 and 4 divide it. It is then moved into the frame, and made smaller only when the frame is
-    smaller.
-
-    Args:
-        box: left, top, right, bottom of the face, px. May reach beyond the frame.
-        frame_height: px.
-        frame_width: px.
-        margin: part of the box's size added on each side.
-        multiple: the crop's side is a multiple of this, px.
-        square: on the box's "longer" side; or, as the script in the paper's code cuts, on the "shorter" one.
-
-    Returns:
-        The square, or None when the frame is smaller than `multiple`.
-
-    Raises:
-        ValueError: when the box has no area, or `margin` or `multiple` makes no sense.
-
-    >>> square_crop((100, 100, 200, 220), frame_height=480, frame_width=640)
-    Crop(left=78, top=88, side=144)
-    >>> square_crop((0, 0, 100, 100), frame_height=480, frame_width=640)
-    Crop(left=0, top=0, side=120)
-    """
+    """Square around a face, cut without resampling."""
     left, top, right, bottom = box
     if not (right > left and bottom > top):
         raise ValueError(f"the box {box} has no area")

@@ -74,18 +74,7 @@ class Detection:
 
 
 class FaceDetector:
-    """MTCNN for the faces of frames: the largest of each, or all.
-
-    Args:
-        thresholds: probability that a box needs to pass the first, second and third network.
-        min_face: side in pixels of the smallest face looked for.
-        device: where the networks run.
-        share: side of the smallest face looked for as a part of the frame's shorter side, where that is more.
-
-    >>> import numpy as np
-    >>> FaceDetector().largest([np.zeros((120, 160, 3), np.uint8)])
-    [None]
-    """
+    """MTCNN for the faces of frames: the largest of each, or all."""
 
     def __init__(
         self,
@@ -109,52 +98,17 @@ class FaceDetector:
 
     @torch.inference_mode()
     def largest(self, frames: Sequence[Frame] | Frame) -> list[Detection | None]:
-        """Find the largest face of each frame.
-
-        The result for a frame does not depend on the other frames (but for float rounding in the networks).
-
-        Args:
-            frames: uint8 RGB images `H×W×3`, or one array `N×H×W×3`. Sizes may differ; equal ones share a
-                batch.
-
-        Returns:
-            One entry a frame: its largest face, or None.
-
-        Raises:
-            ValueError: when a frame is not a uint8 RGB image.
-        """
+        """Find the largest face of each frame."""
         return _by_size(frames, self._largest_of_size)
 
     @torch.inference_mode()
     def all(self, frames: Sequence[Frame] | Frame) -> list[list[Detection]]:
-        """Find all faces of each frame: those that facenet-pytorch's `MTCNN(keep_all=True)` finds.
-
-        Args:
-            frames: as for `largest`, which is several times as fast.
-
-        Returns:
-            One list a frame: its faces, largest first.
-
-        Raises:
-            ValueError: when a frame is not a uint8 RGB image.
-
-        >>> import numpy as np
-        >>> FaceDetector().all([np.zeros((120, 160, 3), np.uint8)])
-        [[]]
-        """
+        """Find all faces of each frame: those that facenet-pytorch's `MTCNN(keep_all=True)` finds."""
         return _by_size(frames, self._all_of_size)
 
     @torch.inference_mode()
     def around(self, frame: Frame, known: Sequence[Detection]) -> list[Detection]:
-        """Find the faces near known ones, about as large: what `all` finds there, in a fraction of its time.
-
-        Args:
-            frame: uint8 RGB image `H×W×3`.
-            known: faces of the frame before, say.
-
-        Returns:
-            The faces, largest first.
-        """
+        """Find the faces near known ones, about as large: what `all` finds there, in a fraction of its time."""
         height, width = frame.shape[:2]
         integral = cv2.integral(frame).astype(np.int32, copy=False)
         proposals = []
@@ -219,11 +173,7 @@ class FaceDetector:
     def _propose(
         self, integrals: list[Integral], scale: float, window: tuple[int, int, int, int] | None = None
     ) -> list[Boxes]:
-        """First network on one level of the pyramid: for each frame `n×9` (box, probability, regression).
-
-        In a window (left, top, right, bottom, px of the frame) it sees what it sees there of the whole level: its
-        places lie on the same grid.
-        """
+        """First network on one level of the pyramid: for each frame `n×9` (box, probability, regression)."""
         height, width = integrals[0].shape[0] - 1, integrals[0].shape[1] - 1
         size = (int(height * scale + 1), int(width * scale + 1))
         left = top = 0
@@ -285,11 +235,7 @@ class FaceDetector:
 
 
 def _on_the_grid(begin: int, end: int, length: int) -> tuple[int, slice]:
-    """A stretch of a level that holds another: where it begins, a place of the network, and the stretch.
-
-    Its length is a multiple of `COARSE` where there is room: libraries keep something for each shape that they meet (40
-    MiB over a video of 720p).
-    """
+    """A stretch of a level that holds another: where it begins, a place of the network, and the stretch."""
     long = min(-(-(end - begin + STRIDE) // COARSE) * COARSE, length)
     start = max(0, min(begin, length - long)) // STRIDE * STRIDE
     return start, slice(start, start + long)

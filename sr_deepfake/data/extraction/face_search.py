@@ -15,7 +15,7 @@ from sr_deepfake.data.manifest import Video
 from sr_deepfake.system.errors import SourceError
 from sr_deepfake.system.photos import is_photo
 
-MOST_DRAWN = 1000  # frames of a video that are looked at, until so many faces are found as are wanted
+MOST_DRAWN = 1000  # frames of a video that are looked at, until enough faces are found
 MOST_AT_ONCE = 32  # frames that are decoded before faces are looked for: 200 MB at 1080p
 WHITE = 128  # of a mask's values 0 to 255: manipulated from here on; compression leaves grey edges
 
@@ -38,14 +38,7 @@ class Look:
 
 
 def look_for_faces(video: Video, settings: ExtractionSettings, device: str) -> tuple[int, list[Look]]:
-    """Look for faces in frames, drawn until so many are found as are wanted, or the frames run out.
-
-    Returns:
-        The number of frames, and those that were looked at, in their order.
-
-    Raises:
-        SourceError: the video or its mask cannot be read.
-    """
+    """Look for faces in frames, drawn until so many are found as are wanted, or the frames run out."""
     looked_at: list[Look] = []
     path, faces, count = video.path, 0, settings.frames
     n_frames: int | None = None
@@ -66,27 +59,13 @@ def look_for_faces(video: Video, settings: ExtractionSettings, device: str) -> t
         rest = min(n_frames, MOST_DRAWN) - len(looked_at)
         if faces == settings.frames or rest <= 0:
             return n_frames, sorted(looked_at, key=lambda look: look.frame)
-        count = min(len(looked_at), MOST_AT_ONCE, rest)  # more each time, since decoding begins anew
+        count = min(
+            len(looked_at), MOST_AT_ONCE, rest
+        )  # more each time, since each time decoding starts at a key frame
 
 
 def manipulated_face(faces: Sequence[Detection], mask: NDArray[np.uint8]) -> tuple[Detection | None, str]:
-    """The face whose box fits a mask best, by intersection over union.
-
-    Args:
-        faces: of the frame.
-        mask: uint8 `H×W×3`, of the frame's size: white where it was manipulated.
-
-    Returns:
-        The face, and ""; or None, and in words why there is none.
-
-    >>> left, right = Detection((0, 0, 40, 40), 0.99), Detection((60, 10, 80, 30), 0.99)
-    >>> mask = np.zeros((50, 100, 3), np.uint8)
-    >>> manipulated_face([left, right], mask)
-    (None, 'the mask is empty')
-    >>> mask[12:28, 62:78] = 255
-    >>> manipulated_face([left, right], mask)[0] is right, manipulated_face([left], mask)
-    (True, (None, 'no face under the mask'))
-    """
+    """The face whose box fits a mask best, by intersection over union."""
     white = mask.max(axis=2) >= WHITE
     whole = int(white.sum())
     if not whole:

@@ -17,21 +17,7 @@ def area_means(
     size: tuple[int, int],
     part: tuple[slice, slice] = (slice(None), slice(None)),
 ) -> NDArray[np.float32]:
-    """Shrink (or enlarge) a part of a frame to `size` (height, width), float32 in [0, 255].
-
-    The same numbers as `torch.nn.functional.interpolate(part, size, mode="area")` gives.
-
-    Args:
-        integral: `cv2.integral` of the frame.
-        bounds: left, top, right, bottom of the part.
-        size: height and width of the result.
-        part: rows and columns of the result that are wanted.
-
-    >>> import cv2
-    >>> frame = np.arange(12, dtype=np.uint8).reshape(2, 2, 3)
-    >>> area_means(cv2.integral(frame), bounds=(0, 0, 2, 2), size=(1, 1))
-    array([[[4.5, 5.5, 6.5]]], dtype=float32)
-    """
+    """Shrink (or enlarge) a part of a frame to `size` (height, width), float32 in [0, 255]."""
     left, top, right, bottom = bounds
     row_start, row_stop = (edges[part[0]] for edges in _bins(top, bottom, size[0]))
     column_start, column_stop = (edges[part[1]] for edges in _bins(left, right, size[1]))
@@ -51,14 +37,7 @@ def _bins(start: int, stop: int, count: int) -> tuple[NDArray[np.int64], NDArray
 
 
 def merge_levels(proposals: list[Boxes]) -> Boxes:
-    """One frame's proposals of all levels, without overlapping ones, moved by the first network's regression.
-
-    Args:
-        proposals: of each level `n×9`: box, probability, regression as parts of the box's size.
-
-    Returns:
-        `n×5`: box, probability.
-    """
+    """One frame's proposals of all levels, without overlapping ones, moved by the first network's regression."""
     boxes = suppress_overlapping(np.concatenate(proposals), 0.7)
     width, height = boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]
     moved = boxes[:, :4] + boxes[:, 5:9] * np.stack([width, height, width, height], axis=1)
@@ -66,14 +45,7 @@ def merge_levels(proposals: list[Boxes]) -> Boxes:
 
 
 def move_by_regression(boxes: Boxes) -> Boxes:
-    """Boxes moved by the second or third network's regression, which counts a box's last pixel in its size.
-
-    Args:
-        boxes: `n×9`: box, probability, regression as parts of the box's size.
-
-    Returns:
-        `n×5`: box, probability.
-    """
+    """Boxes moved by the second or third network's regression, which counts a box's last pixel in its size."""
     width, height = boxes[:, 2] - boxes[:, 0] + 1, boxes[:, 3] - boxes[:, 1] + 1
     moved = boxes[:, :4] + boxes[:, 5:9] * np.stack([width, height, width, height], axis=1)
     return np.concatenate([moved, boxes[:, 4:5]], axis=1)
@@ -116,17 +88,7 @@ def suppress_contained(boxes: Boxes, overlap: float) -> Boxes:
 
 
 def window_around(box: Sequence[float], size: float, height: int, width: int) -> tuple[int, int, int, int] | None:
-    """A window of a size around a box, moved into the frame; None where the box is outside of it.
-
-    Args:
-        box: left, top, right, bottom.
-        size: side of the window, px.
-        height: of the frame.
-        width: of the frame.
-
-    >>> window_around((-20, 40, 20, 80), 60, height=100, width=200)
-    (0, 30, 60, 90)
-    """
+    """A window of a size around a box, moved into the frame; None where the box is outside of it."""
     left, top, right, bottom = box
     if right <= 0 or bottom <= 0 or left >= width or top >= height:
         return None

@@ -60,15 +60,9 @@ class Orientation:
     def stored_crop(self, crop: Crop, height: int, width: int) -> Crop:
         """Map a square of the upright picture to the stored pixels.
 
-        Args:
-            crop: of the upright picture.
-            height: of the stored pixels.
-            width: of the stored pixels.
-
-        Example:
-            >>> quarter_turn = Orientation(transposed=True, rows=True)
-            >>> quarter_turn.stored_crop(Crop(left=0, top=10, side=24), height=48, width=64)
-            Crop(left=30, top=0, side=24)
+        >>> quarter_turn = Orientation(transposed=True, rows=True)
+        >>> quarter_turn.stored_crop(Crop(left=0, top=10, side=24), height=48, width=64)
+        Crop(left=30, top=0, side=24)
         """
         down, across = (width, height) if self.transposed else (height, width)
         left = across - crop.left - crop.side if self.columns else crop.left

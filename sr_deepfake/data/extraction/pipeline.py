@@ -44,26 +44,7 @@ def extract_faces(
     progress: bool = True,
     device: str = "cpu",
 ) -> ExtractionSummary:
-    """Extract a face of some frames of each video: the one that its mask covers, or without a mask the largest.
-
-    Each video gives a folder `<out>/<video_id>/` with its crops `<frame>.png` and a record `video.json`. A video that has a
-    record is not repeated, unless its file or the settings have changed. From all records in `out` with the same settings,
-    also those of other runs, the manifest `faces.parquet` and the list `skipped.csv` are made. Several runs may work in the
-    same folder at once.
-
-    Args:
-        videos: missing and damaged ones are skipped and counted.
-        out: the output folder.
-        settings: see `ExtractionSettings`; the paper's by default.
-        workers: processes; None: one a core. 0: none, in this process, which a crash in a codec ends.
-        shard: (i, n) to take every n-th video from the i-th on, for n machines with a common folder.
-        progress: show a progress bar, or log lines where there is no terminal.
-        device: what the face detector runs on: "auto" (a GPU where there is one), "cpu" or "gpu".
-
-    Raises:
-        ExtractionError: no face is found at all.
-        OutputFolderError: `out` cannot be written to.
-    """
+    """Extract a face of some frames of each video: the one that its mask covers, or without a mask the largest."""
     settings = settings or ExtractionSettings()
     out = Path(out).expanduser()
     index, count = parse_shard(f"{shard[0]}/{shard[1]}")

@@ -29,12 +29,7 @@ def read_record(folder: Path) -> Record | None:
 
 
 def new_record(video: Video, settings: str) -> Record:
-    """Record of a video before any face is found.
-
-    Args:
-        video: the video.
-        settings: fingerprint of the settings of the extraction.
-    """
+    """Record of a video before any face is found."""
     size, _ = source_state(video.path)
     return {
         "settings": settings,
@@ -51,11 +46,7 @@ def new_record(video: Video, settings: str) -> Record:
 
 
 def skip(record: Record, video: Video, reason: str, detail: str) -> Record:
-    """Mark a record as that of a skipped video.
-
-    The file's time of change is kept here only: a repaired file shall be tried again, while the record of a
-    video that gave faces is the same wherever and whenever it is made.
-    """
+    """Mark a record as that of a skipped video."""
     _, changed = source_state(video.path)
     return {**record, "skip": {"reason": reason, "detail": detail, "source_changed": changed}}
 
@@ -88,15 +79,7 @@ def source_state(path: Path) -> tuple[int | None, int | None]:
 
 
 def publish(record: Record, crops: Mapping[str, bytes], folder: Path) -> None:
-    """Write a video's folder: its crops, then its record.
-
-    Killed at any moment, it is done again: without the record the folder counts as empty.
-
-    Args:
-        record: the video's record.
-        crops: content of each PNG file by its name.
-        folder: where it goes; what an earlier extraction left there is removed.
-    """
+    """Write a video's folder: its crops, then its record."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / RECORD).unlink(missing_ok=True)
     for stale in folder.glob("*.png"):

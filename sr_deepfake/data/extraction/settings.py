@@ -11,7 +11,7 @@ from sr_deepfake.system.errors import UserError, choose
 from sr_deepfake.system.files import write_json
 
 RECIPE = 4  # raised whenever the same settings would give other crops
-SETTINGS = "extraction.json"  # beside the manifest
+SETTINGS = "extraction.json"  # next to the manifest
 # The least values; a face is looked for from 12 px on, the window of the detector's first network.
 _LEAST = {"frames": 1, "min_frames": 1, "margin": 0, "multiple": 1, "min_face": 12, "seed": 0, "timeout": 1}
 
@@ -89,11 +89,7 @@ def write_settings(folder: Path, settings: ExtractionSettings) -> None:
 
 
 def check_settings(folder: Path, settings: ExtractionSettings) -> None:
-    """See that faces were found with these settings; where nothing tells how they were found, they are taken.
-
-    Raises:
-        UserError: they were found with others; each option is named.
-    """
+    """See that faces were found with these settings; where nothing tells how they were found, they are taken."""
     try:
         stored = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -73,17 +73,7 @@ class ExtractionSummary:
 
 
 def assemble(out: Path, videos: Sequence[Video], settings: str, extracted: set[str]) -> ExtractionSummary:
-    """Write `faces.parquet` and `skipped.csv` from all records in a folder, and sum up some videos.
-
-    Args:
-        out: the output folder.
-        videos: those of this run.
-        settings: fingerprint; records of other settings are left out.
-        extracted: ids of the videos that this run worked on.
-
-    Raises:
-        ExtractionError: a video of this run has no record.
-    """
+    """Write `faces.parquet` and `skipped.csv` from all records in a folder, and sum up some videos."""
     with FileLock(out / ".manifest.lock"):
         records = {record["video_id"]: record for record in _records(out, settings)}
         lost = [video.video_id for video in videos if video.video_id not in records]

@@ -52,21 +52,13 @@ def is_video(path: Path) -> bool:
 
 
 def read_photo(path: Path) -> DrawnFrames:
-    """Read a photo as if it were a video of one frame: upright, RGB, without alpha.
-
-    Raises:
-        SourceError: as `sr_deepfake.system.photos.open_photo`.
-    """
+    """Read a photo as if it were a video of one frame: upright, RGB, without alpha."""
     upright = ImageOps.exif_transpose(open_photo(path))
     return DrawnFrames([0], [np.array(upright.convert("RGB"))], 1, [0])
 
 
 def moving_picture(container: "av.container.InputContainer") -> "av.VideoStream":
-    """The first video stream that is no cover picture and can be decoded.
-
-    Raises:
-        SourceError: there is none.
-    """
+    """The first video stream that is no cover picture and can be decoded."""
     for stream in container.streams.video:
         if not stream.disposition & av.stream.Disposition.attached_pic and stream.codec_context is not None:
             return stream
@@ -74,23 +66,7 @@ def moving_picture(container: "av.container.InputContainer") -> "av.VideoStream"
 
 
 def draw_frame_indices(name: str, n_frames: int, count: int, seed: int = 0, drawn: int = 0) -> list[int]:
-    """Draw frames of a video without replacement, from a seed that depends on the video's name.
-
-    Args:
-        name: the video's file stem, so that the forgeries of a pair by several methods give the same frames.
-        n_frames: how many there are.
-        count: how many are wanted; all are taken when there are fewer.
-        seed: another number gives another draw.
-        drawn: how many have been drawn before.
-
-    Returns:
-        Indices from 0 to `n_frames - 1`, in the order in which they are drawn.
-
-    >>> draw_frame_indices("000_003", n_frames=300, count=4)
-    [152, 223, 19, 164]
-    >>> draw_frame_indices("000_003", n_frames=3, count=10)
-    [1, 0, 2]
-    """
+    """Draw frames of a video without replacement, from a seed that depends on the video's name."""
     digest = hashlib.sha256(f"{seed}/{name}".encode()).digest()
     generator = np.random.default_rng(int.from_bytes(digest[:16], "little"))
     return [int(i) for i in generator.permutation(n_frames)[drawn : drawn + count]]
@@ -99,27 +75,7 @@ def draw_frame_indices(name: str, n_frames: int, count: int, seed: int = 0, draw
 def read_frames(
     path: Path | str, count: int = 10, min_frames: int = 2, seed: int = 0, drawn: int = 0, n_frames: int | None = None
 ) -> DrawnFrames:
-    """Draw and decode frames of a video file, on one thread.
-
-    All frames up to the last drawn one are decoded, and none of them may be damaged: indices are exact, and
-    no frame is the decoder's guess.
-
-    Args:
-        path: the file. Its stem is the name that the draw depends on.
-        count: how many frames.
-        min_frames: a video of fewer frames is too short.
-        seed: of the draw.
-        drawn: how many frames have been drawn before.
-        n_frames: how many there are, where an earlier draw has told it: what the file declares may be wrong.
-
-    Raises:
-        SourceError: when the frames cannot be had; its reason says why.
-
-    >>> read_frames("no/such/video.mp4")
-    Traceback (most recent call last):
-        ...
-    sr_deepfake.system.errors.SourceError: missing: no such file
-    """
+    """Draw and decode frames of a video file, on one thread."""
     path = Path(path)
     if path.is_dir():
         return _read_pictures(path, count, min_frames, seed, drawn)
@@ -140,18 +96,7 @@ def read_frames(
 
 
 def frames_at(path: Path, indices: list[int]) -> list[NDArray[np.uint8]]:
-    """Decode some frames of a video, those that it has.
-
-    Args:
-        path: the file.
-        indices: from 0, rising.
-
-    Returns:
-        uint8 RGB `H×W×3`, upright; fewer than were asked for where the video is shorter.
-
-    Raises:
-        SourceError: as `read_frames`.
-    """
+    """Decode some frames of a video, those that it has."""
     if path.is_dir():
         pictures = _pictures(path)
         return [read_photo(pictures[index]).images[0] for index in indices if index < len(pictures)]
@@ -186,14 +131,7 @@ class _Pass:
 
 
 def require_file(path: Path) -> None:
-    """Refuse what cannot be a whole video, before anything of it is decoded.
-
-    Args:
-        path: the file.
-
-    Raises:
-        SourceError: it is missing, empty, not to be read, or an MP4 file that ends before its data do.
-    """
+    """Refuse what cannot be a whole video, before anything of it is decoded."""
     try:
         size = path.stat().st_size
     except (FileNotFoundError, NotADirectoryError) as error:
@@ -264,11 +202,7 @@ def _frames(container: "av.container.InputContainer", result: _Pass) -> Iterator
 
 
 def _cut_short(path: Path) -> bool:
-    """Whether an MP4 file's index or data say that they reach beyond the end of the file.
-
-    Checked before decoding: otherwise a cut file would pass whenever the frames drawn happen to lie before
-    the cut.
-    """
+    """Whether an MP4 file's index or data say that they reach beyond the end of the file."""
     size, start = path.stat().st_size, 0
     with path.open("rb") as file:
         while start + 8 <= size:

@@ -29,22 +29,7 @@ def run_in_processes(
     initargs: tuple[Any, ...] = (),
     timeout: float | None = None,
 ) -> Iterator[tuple[Item, str]]:
-    """Call `function` on every item, each in one of `workers` processes.
-
-    An item whose process dies (a crash in native code, or a kill) is tried once more, in another. Linear algebra takes
-    one thread there, unless the environment says another number.
-
-    Args:
-        function: importable by name; its exceptions end the run and are raised here.
-        items: what it is called on.
-        workers: number of processes.
-        initializer: called once in each process.
-        initargs: its arguments.
-        timeout: seconds that an item may take; None: any time.
-
-    Yields:
-        Each item when it is finished, and "", or in words why it was given up.
-    """
+    """Call `function` on every item, each in one of `workers` processes."""
     # Spawned, not forked: a fork of a process that has run torch can hang in its thread pool.
     context = multiprocessing.get_context("spawn")
     pool = ProcessPool(max(1, min(workers, len(items))), 0, _start_process, (initializer, initargs), context)
@@ -94,18 +79,7 @@ def _end_with_parent() -> None:
 
 
 def parse_shard(shard: object, shards: object = 1) -> tuple[int, int]:
-    """Read which part of the videos is meant: of n parts, the i-th is every n-th video from the i-th on, i from 0.
-
-    Args:
-        shard: `i/n`; or i, of n `shards`; or None: all videos.
-        shards: number of parts.
-
-    Raises:
-        UserError: when it is no such thing.
-
-    >>> parse_shard("1/8"), parse_shard(1, 8), parse_shard(None)
-    ((1, 8), (1, 8), (0, 1))
-    """
+    """Read which part of the videos is meant: of n parts, the i-th is every n-th video from the i-th on, i from 0."""
     if not isinstance(shards, int) or isinstance(shards, bool) or shards < 1:
         raise UserError(f"prepare.shards={shards} is no number of parts: write prepare.shards=8, say.")
     if shard is None:

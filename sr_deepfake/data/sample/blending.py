@@ -11,20 +11,7 @@ Mask = NDArray[np.float32]
 
 
 def soft_mask(polygon: Points, side: int, feather: float) -> Mask:
-    """Fill a polygon and let it fade inwards.
-
-    Args:
-        polygon: corners, `K×2`, in pixels.
-        side: of the square mask.
-        feather: width of the fade in pixels; the mask is 0 on the polygon's edge and outside it.
-
-    Returns:
-        float32 in [0, 1], `side×side`; 0 within `BORDER` pixels of the frame's edge.
-
-    >>> mask = soft_mask(np.array([[8.0, 8], [56, 8], [56, 56], [8, 56]]), side=64, feather=6)
-    >>> float(mask[32, 32]), float(mask[5, 32]), bool(0 < mask[11, 32] < 1)
-    (1.0, 0.0, True)
-    """
+    """Fill a polygon and let it fade inwards."""
     filled = np.zeros((side, side), dtype=np.uint8)
     cv2.fillPoly(filled, [np.round(polygon * 16).astype(np.int32)], 1, shift=4)
     filled[:BORDER] = filled[-BORDER:] = filled[:, :BORDER] = filled[:, -BORDER:] = 0
@@ -34,13 +21,7 @@ def soft_mask(polygon: Points, side: int, feather: float) -> Mask:
 
 
 def face_polygon(points: Points, scale: float, top: float = 0.0) -> Points:
-    """The face's oval, scaled around its centre, `36×2`.
-
-    Args:
-        points: landmarks, `P×2`.
-        scale: 1 is the oval itself.
-        top: how much further the forehead is pulled in, so that hair over it stays the target's.
-    """
+    """The face's oval, scaled around its centre, `36×2`."""
     oval = points[OVAL]
     centre = oval.mean(axis=0)
     offset = oval - centre
@@ -55,16 +36,7 @@ def core_mask(points: Points, side: int) -> Mask:
 
 
 def match_colour(face: Image, like: Image, mask: Mask) -> Image:
-    """Give a face the colours of another: mean and deviation of each Lab channel (Reinhard et al., 2001).
-
-    Args:
-        face: float32 RGB in [0, 1], `S×S×3`.
-        like: the same shape; what it is to look like.
-        mask: `S×S`; where both are compared.
-
-    Returns:
-        float32 RGB in [0, 1], `S×S×3`.
-    """
+    """Give a face the colours of another: mean and deviation of each Lab channel (Reinhard et al., 2001)."""
     lab, goal = to_lab(face), to_lab(like)
     inside = mask > 0.5
     mean, deviation = lab[inside].mean(axis=0), lab[inside].std(axis=0)
@@ -76,16 +48,7 @@ def match_colour(face: Image, like: Image, mask: Mask) -> Image:
 
 
 def composite(frame: NDArray[np.uint8], face: Image, mask: Mask) -> NDArray[np.uint8]:
-    """Lay a face over a frame.
-
-    Args:
-        frame: uint8 RGB, `H×W×3`.
-        face: float32 RGB in [0, 1], `H×W×3`.
-        mask: float32 in [0, 1], `H×W`; where it is 0 the frame is returned bit for bit.
-
-    Returns:
-        uint8 RGB, `H×W×3`.
-    """
+    """Lay a face over a frame."""
     alpha = mask[..., None]
     mixed = frame * (1 - alpha) + 255 * face * alpha
     return np.asarray(np.clip(np.round(mixed), 0, 255), dtype=np.uint8)

@@ -180,12 +180,7 @@ def _write_text(path: Path, content: str, unfinished: Path) -> None:
 
 
 def write_clip(path: Path, frames: Frames) -> None:
-    """Encode a clip.
-
-    Args:
-        path: the file; its folder must exist. Its name does not go into the file's contents.
-        frames: uint8 RGB, `N×H×W×3`, both sides even.
-    """
+    """Encode a clip."""
     with av.open(str(path), "w", format="mp4") as container:
         stream = container.add_stream("libx264", rate=FRAMES_PER_SECOND, options=CODEC_OPTIONS)
         stream.height, stream.width = frames.shape[1:3]

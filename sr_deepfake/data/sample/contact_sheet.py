@@ -19,14 +19,7 @@ FRAME = 5
 
 
 def contact_sheet(pairs: Sequence[Pair]) -> Frames:
-    """Draw one row a pair (target, source): source, target, then the target forged by each method.
-
-    Args:
-        pairs: names of target and source.
-
-    Returns:
-        uint8 RGB, `H×W×3`.
-    """
+    """Draw one row a pair (target, source): source, target, then the target forged by each method."""
     titles = ("source", "target (pristine)", *FORGERIES)
     rows = [_titles(titles)]
     for target, source in pairs:

@@ -43,23 +43,7 @@ def mouth_opening(points: Points) -> float:
 def transfer_expression(
     target: Points, source: Points, mouth: float = 1.0, eyes: float = 1.0, brows: float = 1.0
 ) -> Points:
-    """Give the target's face the source's expression.
-
-    Both faces are compared upright and in units of their size. The lips take the source's shape around the
-    middle between the mouth's corners, the eyelids its opening relative to the eye's width, the brows its
-    height over the eyes. Nose, forehead and outline stay, except that the chin follows the lower lip; what
-    lies between is interpolated by a thin-plate spline.
-
-    Args:
-        target: landmarks of the face that is changed, `P×2`.
-        source: landmarks of the face whose expression is taken, `P×2`.
-        mouth: how far lips go to the source's shape, 0 to 1.
-        eyes: likewise for eyelids.
-        brows: likewise for brows.
-
-    Returns:
-        The target's landmarks with the new expression, `P×2`.
-    """
+    """Give the target's face the source's expression."""
     ours, theirs = _upright(target), _upright(source)
     moved = ours.copy()
     # A turned head shows a narrower mouth; the distance of the eyes says how much.
@@ -121,19 +105,7 @@ def needs_teeth(target: Points, source: Points) -> bool:
 
 
 def fill_mouth(face: Image, points: Points, source: Image, source_points: Points) -> Image:
-    """Show the inside of the source's mouth between the lips of a face.
-
-    Its brightness is adjusted by the ratio of the faces' mean brightness.
-
-    Args:
-        face: float32 RGB in [0, 1], `S×S×3`.
-        points: landmarks in it, `P×2`.
-        source: float32 RGB in [0, 1], `H×W×3`.
-        source_points: landmarks in it, `P×2`.
-
-    Returns:
-        float32 RGB in [0, 1], `S×S×3`.
-    """
+    """Show the inside of the source's mouth between the lips of a face."""
     side = len(face)
     lips = warp_face(source, source_points[LIPS], points[LIPS], triangulate(points[LIPS]), side)
     # A little beyond the lips' inner edge: the landmarks run inside it.

@@ -61,18 +61,7 @@ class _Clip:
 def forge(
     method: str, target_frames: Frames, target_landmarks: Points, source_frames: Frames, source_landmarks: Points
 ) -> Frames:
-    """Forge a clip.
-
-    Args:
-        method: one of `FORGERIES`.
-        target_frames: uint8 RGB `N×H×H×3`; whose video it is.
-        target_landmarks: `N×P×2`, in pixels.
-        source_frames: uint8 RGB `N×S×S×3`; whose face or expression it will show.
-        source_landmarks: `N×P×2`, in pixels.
-
-    Returns:
-        uint8 RGB `N×H×H×3`, equal to the target's frames outside the face.
-    """
+    """Forge a clip."""
     clip = _Clip(
         side=target_frames.shape[1],
         triangles=triangulate(with_ring(target_landmarks.mean(axis=0))),
@@ -92,11 +81,7 @@ EXTENT = 1.35  # of the crop, in face sizes
 
 
 def deepfakes(frame: Image, points: Points, source: Image, source_points: Points, clip: _Clip) -> tuple[Image, Mask]:
-    """Swap the identity through an aligned crop of 208 × 208 pixels.
-
-    The source's face is laid out like the target's, reduced to the bottleneck and smoothed a little, as an
-    autoencoder's output is; then its colours are matched and it is pasted with a wide, feathered mask.
-    """
+    """Swap the identity through an aligned crop of 208 × 208 pixels."""
     matrix = crop_matrix(points, BOTTLENECK, EXTENT)
     laid_out = transfer_expression(points, source_points, brows=0.5)
     face = render_crop(source, with_ring(source_points), with_ring(laid_out), clip.triangles, matrix, BOTTLENECK)
@@ -111,11 +96,7 @@ TEXTURE = 128  # side of the crop in which the face is rendered
 
 
 def face2face(frame: Image, points: Points, source: Image, source_points: Points, clip: _Clip) -> tuple[Image, Mask]:
-    """Warp mouth, eyes and brows of the target to the source's expression.
-
-    The face is rendered as a mesh in a texture of 128 × 128 pixels and laid over the frame. Where the source
-    opens the mouth further, its inside comes from the source's frames.
-    """
+    """Warp mouth, eyes and brows of the target to the source's expression."""
     moved = transfer_expression(points, source_points, mouth=0.9, eyes=0.8, brows=0.8)
     matrix = crop_matrix(points, TEXTURE)
     face = render_crop(frame, with_ring(points), with_ring(moved), clip.triangles, matrix, TEXTURE)
@@ -146,12 +127,7 @@ LIMIT = 0.08  # how far the Poisson equation may change a colour, in [0, 1]
 
 
 def faceshifter(frame: Image, points: Points, source: Image, source_points: Points, clip: _Clip) -> tuple[Image, Mask]:
-    """Swap the identity with little loss of detail and blend in the gradient domain.
-
-    The source's face is rendered in an aligned crop of 128 × 128 pixels. Its colours are matched, it takes over
-    most of the target's shading (the low frequencies of lightness), and a Poisson equation makes the seam
-    vanish (Pérez et al., 2003).
-    """
+    """Swap the identity with little loss of detail and blend in the gradient domain."""
     matrix = crop_matrix(points, GENERATOR)
     laid_out = transfer_expression(points, source_points)
     face = render_crop(source, with_ring(source_points), with_ring(laid_out), clip.triangles, matrix, GENERATOR)
@@ -197,11 +173,7 @@ _UPPER_EDGE = rows(234, 117, 101, 36, 4, 266, 330, 346, 454)
 def neural_textures(
     frame: Image, points: Points, source: Image, source_points: Points, clip: _Clip
 ) -> tuple[Image, Mask]:
-    """Re-render the lower face with the source's mouth.
-
-    The warped lower face loses its fine texture and is enlarged twofold by a transposed convolution whose
-    kernel overlaps unevenly: a faint periodic residue (Odena et al., 2016).
-    """
+    """Re-render the lower face with the source's mouth."""
     moved = transfer_expression(points, source_points, mouth=0.9, eyes=0.0, brows=0.0)
     matrix = crop_matrix(points, DECODER)
     face = render_crop(frame, with_ring(points), with_ring(moved), clip.triangles, matrix, DECODER)

@@ -42,15 +42,7 @@ VERTICES: tuple[int, ...] = tuple(vertex for group in _GROUPS.values() for verte
 
 
 def group(name: str) -> NDArray[np.intp]:
-    """Row numbers of a named group, in its drawing order.
-
-    Args:
-        name: `oval`, `outer_lips`, `inner_lips`, `right_eye`, `left_eye`, `right_brow`, `left_brow`, `nose`,
-            `forehead`, `cheeks` or `chin`.
-
-    >>> group("oval").shape, int(group("outer_lips")[0])
-    ((36,), 36)
-    """
+    """Row numbers of a named group, in its drawing order."""
     return rows(*_GROUPS[name])
 
 
@@ -84,13 +76,7 @@ JAW = rows(323, 361, 288, 397, 365, 379, 378, 400, 377, 152, 148, 176, 149, 150,
 
 
 def head_yaw(points: Points) -> float:
-    """Turn of the head, from -1 (to the person's right) over 0 (frontal) to 1; averaged over a clip.
-
-    It is the place of the nose's tip between the oval's outermost points.
-
-    Args:
-        points: landmarks, `P×2` or `N×P×2`.
-    """
+    """Turn of the head, from -1 (to the person's right) over 0 (frontal) to 1; averaged over a clip."""
     nose, right, left = (points[..., row, 0].mean() for row in (NOSE_TIP, *EARS))
     return float((2 * nose - right - left) / (left - right))
 
@@ -131,23 +117,7 @@ def triangulate(points: Points) -> Triangles:
 def piecewise_affine_map(
     source: Points, target: Points, triangles: Triangles, side: int
 ) -> tuple[Image, NDArray[np.bool_]]:
-    """Map each pixel of a square target image to the source, when triangles of `target` show those of `source`.
-
-    Args:
-        source: `P×2`, in pixels of the image that is sampled.
-        target: `P×2`, in pixels of the image that is made.
-        triangles: `T×3` rows of both.
-        side: of the image that is made.
-
-    Returns:
-        A map for `cv2.remap`, `side×side×2`, and which pixels lie inside the mesh, `side×side`. Outside, the
-        map points outside every image.
-
-    >>> corners = np.array([[0.0, 0], [8, 0], [0, 8], [8, 8]])
-    >>> map_, inside = piecewise_affine_map(corners + 3, corners, triangulate(corners), side=8)
-    >>> map_[2, 5].tolist(), bool(inside.all())
-    ([8.0, 5.0], True)
-    """
+    """Map each pixel of a square target image to the source, when triangles of `target` show those of `source`."""
     corners = np.concatenate([target[triangles], np.ones((len(triangles), 3, 1))], axis=2)
     solvable = np.abs(np.linalg.det(corners)) > 1e-3
     label = np.full((side, side), -1, dtype=np.int32)
@@ -166,31 +136,13 @@ def piecewise_affine_map(
 def warp_face(
     image: Image, source: Points, target: Points, triangles: Triangles, side: int, interpolation: int = cv2.INTER_LINEAR
 ) -> Image:
-    """Show the face in `image` with its landmarks moved from `source` to `target`.
-
-    Args:
-        image: float32, `H×W` or `H×W×C`.
-        source: `P×2`, landmarks in `image`.
-        target: `P×2`, where they are to be in the result.
-        triangles: `T×3`, rows of both.
-        side: of the square result.
-        interpolation: of `cv2.remap`.
-
-    Returns:
-        float32, `side×side` or `side×side×C`; outside the mesh the image's border, repeated.
-    """
+    """Show the face in `image` with its landmarks moved from `source` to `target`."""
     map_, _ = piecewise_affine_map(source, target, triangles, side)
     return np.asarray(cv2.remap(image, map_[..., 0], map_[..., 1], interpolation, borderMode=cv2.BORDER_REPLICATE))
 
 
 def crop_matrix(points: Points, side: int, extent: float = 1.5) -> Matrix:
-    """Similarity from the frame to an upright square crop around a face, `2×3`.
-
-    Args:
-        points: landmarks of the face, `P×2`.
-        side: of the crop.
-        extent: of the crop, in face sizes.
-    """
+    """Similarity from the frame to an upright square crop around a face, `2×3`."""
     centre = points[OVAL].mean(axis=0)
     scale = side / (extent * face_size(points))
     cos, sin = scale * np.cos(face_roll(points)), scale * np.sin(face_roll(points))
@@ -205,18 +157,7 @@ def transform(points: Points, matrix: Matrix) -> Points:
 
 
 def render_crop(image: Image, source: Points, target: Points, triangles: Triangles, matrix: Matrix, side: int) -> Image:
-    """Warp a face as `warp_face` does, seen in the crop that `matrix` describes.
-
-    It is sampled at twice the crop's resolution and averaged, so that a coarse crop has no jagged edges.
-
-    Args:
-        image: float32, `H×W×C`.
-        source: `P×2`, landmarks in `image`.
-        target: `P×2`, where they are to be, in pixels of the frame that `matrix` maps from.
-        triangles: `T×3`, rows of both.
-        matrix: `2×3`, from the frame to the crop.
-        side: of the crop.
-    """
+    """Warp a face as `warp_face` does, seen in the crop that `matrix` describes."""
     fine = warp_face(image, source, transform(target, _scaled(matrix, 2.0)), triangles, 2 * side)
     return np.asarray(cv2.resize(fine, (side, side), interpolation=cv2.INTER_AREA))
 

@@ -56,17 +56,7 @@ def identity_table() -> IdentityTable:
 
 
 def read_identity(name: str) -> Frames:
-    """Decode one person's clip.
-
-    Args:
-        name: `"000"` to `"095"`.
-
-    Returns:
-        uint8 RGB, `N×H×W×3`.
-
-    >>> read_identity("000").shape
-    (10, 240, 240, 3)
-    """
+    """Decode one person's clip."""
     return read_clip(ASSETS / "identities" / f"{name}.mp4")
 
 
@@ -84,17 +74,7 @@ Pair = tuple[str, str]
 
 
 def draw_pairs() -> dict[str, list[Pair]]:
-    """Draw the pairs of each split: always the same ones.
-
-    Each split gets the same share of every clip size, so that size says nothing about the split. A pair has
-    clips of one size and heads turned alike, as a forger would choose them.
-
-    Returns:
-        For `train`, `val` and `test` a list of pairs of names; each of the 96 people is in one pair.
-
-    >>> {split: len(pairs) for split, pairs in draw_pairs().items()}
-    {'train': 30, 'val': 6, 'test': 12}
-    """
+    """Draw the pairs of each split: always the same ones."""
     table = identity_table()
     yaw = [head_yaw(points) for points in table.landmarks]
     rng = np.random.default_rng(SEED)

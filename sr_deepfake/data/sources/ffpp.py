@@ -66,14 +66,7 @@ def videos(root: Path, compression: str = "c23", splits: str | None = None) -> p
 
 
 def read_splits(folder: Path) -> dict[str, Pairs]:
-    """Read and check the three split files of a folder.
-
-    Raises:
-        UserError: one is missing, is no list of pairs of identities, or splits share an identity.
-
-    >>> {split: len(pairs) for split, pairs in read_splits(PACKAGED_SPLITS).items()}
-    {'train': 360, 'val': 70, 'test': 70}
-    """
+    """Read and check the three split files of a folder."""
     paths = {split: folder / f"{split}.json" for split in SPLITS}
     missing = [path.name for path in paths.values() if not path.is_file()]
     if missing:

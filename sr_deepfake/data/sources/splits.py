@@ -17,21 +17,7 @@ log = logging.getLogger(__name__)
 
 
 def identities_of(name: str, pattern: re.Pattern[str] | None) -> tuple[str, ...]:
-    r"""Identities that a file shows, told by its name.
-
-    Args:
-        name: the file's path below its class's folder, with `/` between its parts.
-        pattern: searched in the path; its groups are the identities (the whole match when it has none). None:
-            the first sub-folder is the identity, or the file's name without its suffix if there is no sub-folder.
-
-    Returns:
-        The identities, whose video it is first; empty when the pattern does not match.
-
-    >>> identities_of("anna/2021/a.jpg", None), identities_of("a.jpg", None)
-    (('anna',), ('a',))
-    >>> identities_of("000_003.mp4", re.compile(r"^(\d{3})(?:_(\d{3}))?"))
-    ('000', '003')
-    """
+    r"""Identities that a file shows, read from its name."""
     if pattern is None:
         first, _, below = name.partition("/")
         return (first if below else first.rpartition(".")[0] or first,)
@@ -43,14 +29,7 @@ def identities_of(name: str, pattern: re.Pattern[str] | None) -> tuple[str, ...]
 
 
 def check_fractions(fractions: Sequence[float]) -> tuple[float, ...]:
-    """Return the fractions of the three splits.
-
-    Raises:
-        UserError: they are not three numbers from 0 to 1 whose sum is 1.
-
-    >>> check_fractions([0.7, 0.15, 0.15])
-    (0.7, 0.15, 0.15)
-    """
+    """Return the fractions of the three splits."""
     found = tuple(float(fraction) for fraction in fractions)
     if len(found) != len(SPLITS) or min(found) < 0 or abs(sum(found) - 1) > 1e-6:
         raise UserError(
@@ -61,22 +40,7 @@ def check_fractions(fractions: Sequence[float]) -> tuple[float, ...]:
 
 
 def draw_splits(videos: pd.DataFrame, fractions: Sequence[float], seed: int = 0) -> pd.DataFrame:
-    """Put the videos that have no split into one, a cluster as a whole.
-
-    Where some videos are given as the test set, the others are divided between train and val. Where all are of one class,
-    they are a test set.
-
-    Args:
-        videos: the table of videos; `split` is empty where it is to be drawn.
-        fractions: of train, val and test.
-        seed: another number gives another split.
-
-    Returns:
-        The table with all splits.
-
-    Raises:
-        UserError: a split would lack a class.
-    """
+    """Put the videos that have no split into one, a cluster as a whole."""
     undrawn = videos[videos["split"] == ""]
     if undrawn.empty:
         return videos
@@ -93,22 +57,7 @@ def draw_splits(videos: pd.DataFrame, fractions: Sequence[float], seed: int = 0)
 
 
 def split_groups(classes: Mapping[str, set[int]], fractions: Sequence[float], seed: int = 0) -> dict[str, str]:
-    """Put each group into a split.
-
-    A hash of the seed and the group's name decides, so a group stays where it is when others are added. Only where a
-    split would lack a class, which happens with few groups, the group whose hash is nearest to that split is moved.
-
-    Args:
-        classes: of each group, the labels of its files.
-        fractions: of the groups that go to train, val and test; a split of 0 stays empty.
-        seed: another number gives another split.
-
-    Raises:
-        UserError: there are too few groups for both classes in each split.
-
-    >>> split_groups({"a": {0}, "b": {1}, "c": {0, 1}, "d": {0, 1}}, (0.5, 0.25, 0.25))
-    {'a': 'test', 'b': 'test', 'c': 'train', 'd': 'val'}
-    """
+    """Put each group into a split."""
     upper = np.cumsum(check_fractions(fractions)).round(9)  # so that a last split of 0 is empty
     place = {group: share_of(group, seed) for group in classes}
     found = {group: int(np.searchsorted(upper, place[group], side="right")) for group in classes}

@@ -1,1 +1,1 @@
-"""Detectors from elsewhere: files of other programs, attacked and measured like detectors that are trained here."""
+"""Detectors of other programs: files attacked and measured like detectors that are trained here."""

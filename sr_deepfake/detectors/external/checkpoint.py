@@ -41,16 +41,7 @@ def open_checkpoint(path: str, size: int | None, backbone: str) -> Opened:
 
 
 def fitted(state: Mapping[str, Tensor], model: nn.Module, file: Path) -> dict[str, Tensor]:
-    """The tensors by the model's names.
-
-    Args:
-        state: by the file's names.
-        model: that they are for.
-        file: for messages.
-
-    Raises:
-        UserError: some are missing.
-    """
+    """The tensors by the model's names."""
     wanted = model.state_dict()
     best: dict[str, Tensor] = {}
     for candidate in spellings(state):

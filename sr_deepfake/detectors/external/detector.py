@@ -1,4 +1,4 @@
-"""A detector that was trained elsewhere: what its network gets, what its numbers mean, and how that is found out."""
+"""A detector that was trained by another program: what its network gets, what its numbers mean, and how that is found out."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -44,7 +44,7 @@ class Opened:
 
 
 class ExternalDetector(TestedDetector):
-    """A detector that was trained elsewhere: faces of any side → one logit of *fake* a face.
+    """A detector that was trained by another program: faces of any side → one logit of *fake* a face.
 
     Faces are brought to the size, range and order of channels that the network expects, and its numbers are read as
     logits or as probabilities. What is not given is taken from the file, or else assumed; `report` says which.
@@ -224,11 +224,7 @@ class ExternalDetector(TestedDetector):
 
 
 def detector_file(path: str) -> Path:
-    """The file that `model.path` names.
-
-    Raises:
-        UserError: there is none.
-    """
+    """The file that `model.path` names."""
     found = Path(path).expanduser()
     if not found.is_file():
         raise UserError(f"model.path={path} {'is a folder, not a file' if found.is_dir() else 'is missing'}")

@@ -49,14 +49,7 @@ def _hash_of_source(thing: Any) -> str:
 
 
 def load_function(name: str, option: str = "model.factory") -> Callable[..., Any]:
-    """The function that "package.module:function" or "file.py:function" names.
-
-    Raises:
-        UserError: there is none.
-
-    >>> load_function("platform:machine")() != ""
-    True
-    """
+    """The function that "package.module:function" or "file.py:function" names."""
     path, _, attribute = name.rpartition(":")
     if not path or not attribute.isidentifier():
         raise UserError(f"{option}={name}: expected package.module:function, or file.py:function")

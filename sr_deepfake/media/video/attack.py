@@ -83,32 +83,15 @@ def attack_video(
 ) -> VideoReport:
     """Attack the faces of a video.
 
-    Reading, finding, attacking and writing run on threads of their own, a bounded number of frames apart. Where no face
-    is found and the container is the same, the result is a copy of the file. The target appears whole or not at all.
-
-    Args:
-        source: anything that PyAV reads.
-        target: where the result goes; its suffix says the container. Overwritten.
-        finder: upright RGB frames → their faces; a `FaceFinder` where `settings.every` is "auto".
-        attack_faces: faces → as many attacked faces; see `sr_deepfake.media.faces.attack_crops`.
-        settings: None takes the defaults.
-        progress: called with the number of frames done and of frames there are (None: not known), on this thread.
-        watch: called for every frame in its order, on this thread: faces before, faces after.
-
-    Raises:
-        UserError: the source cannot be read, or the target not be written, or not as the settings ask; the message
-            names the file.
-
-    Example:
-        >>> from tempfile import mkdtemp
-        >>> from sr_deepfake.data.extraction.cropping import Crop
-        >>> from sr_deepfake.data.sample.people import ASSETS
-        >>> from sr_deepfake.media.faces import FoundFaces
-        >>> target = Path(mkdtemp()) / "a.mp4"
-        >>> corner = lambda frames: [FoundFaces([Crop(0, 0, 48)]) for _ in frames]
-        >>> negative = lambda faces: [255 - face for face in faces]
-        >>> attack_video(ASSETS / "identities" / "030.mp4", target, corner, negative)
-        VideoReport(frames=10, faces=10, too_small=0, damage='', left_out=(), copied=False)
+    >>> from tempfile import mkdtemp
+    >>> from sr_deepfake.data.extraction.cropping import Crop
+    >>> from sr_deepfake.data.sample.people import ASSETS
+    >>> from sr_deepfake.media.faces import FoundFaces
+    >>> target = Path(mkdtemp()) / "a.mp4"
+    >>> corner = lambda frames: [FoundFaces([Crop(0, 0, 48)]) for _ in frames]
+    >>> negative = lambda faces: [255 - face for face in faces]
+    >>> attack_video(ASSETS / "identities" / "030.mp4", target, corner, negative)
+    VideoReport(frames=10, faces=10, too_small=0, damage='', left_out=(), copied=False)
     """
     settings = settings or VideoSettings()
     if settings.every == AUTO:

@@ -63,23 +63,7 @@ class Encoding:
 
 
 def encoder_for(codec: str, muxer: str, frame: "av.VideoFrame") -> str:
-    """The encoder to use: `codec`, or what "auto" stands for.
-
-    Args:
-        codec: as in `Encoding`.
-        muxer: FFmpeg's name of the container.
-        frame: any of the video's frames, in the format to encode.
-
-    Raises:
-        UserError: the encoder does not exist, the container does not hold what it writes, or it does not take the
-            frame's pixel format or size; the message names an encoder that would do.
-
-    >>> encoder_for("auto", "mp4", av.VideoFrame(64, 48, "yuv422p10le"))
-    'libx264'
-    >>> encoder_for("libx264", "mp4", av.VideoFrame(63, 48, "yuv420p"))
-    Traceback (most recent call last):
-    sr_deepfake.system.errors.UserError: libx264 cannot encode yuv420p at 63×48 px; video.codec=libvpx-vp9 would do
-    """
+    """The encoder to use: `codec`, or what "auto" stands for."""
     if codec == "auto":
         codec = "libvpx-vp9" if muxer == "webm" else "libx264"
     if codec == "libx264" and frame.format.name == "rgb24":

@@ -16,15 +16,7 @@ _THUMBNAIL = (32, 18)  # px, in which that is measured
 
 
 class Following:
-    """Finds the faces of one video's frames, which have to come in their order.
-
-    Every fifth frame is searched whole, and so are the first one of another scene, one in which a known face is lost
-    and those of a crowd; all others around the faces of the frame before. So a face that appears is met four frames
-    later at the most.
-
-    Args:
-        finder: searches.
-    """
+    """Finds the faces of one video's frames, which have to come in their order."""
 
     def __init__(self, finder: FaceFinder) -> None:
         self.finder = finder

@@ -34,14 +34,7 @@ _REORDERED = {
 
 
 def working_format(name: str) -> str:
-    """The pixel format in which frames of a format are worked on; it holds the same samples.
-
-    Raises:
-        UserError: samples are no whole bytes, or RGB of more than 8 bits.
-
-    >>> working_format("yuv420p10le"), working_format("nv12")
-    ('yuv420p10le', 'yuv420p')
-    """
+    """The pixel format in which frames of a format are worked on; it holds the same samples."""
     name = _REORDERED.get(name, name)
     planar = name.startswith(("yuv", "gray")) and name not in ("yuv410p", "yuv411p", "yuvj411p")
     if not (name == "rgb24" or (planar and not name.endswith(("be", "f32le", "f16le")))):
@@ -53,11 +46,7 @@ def working_format(name: str) -> str:
 
 
 def check_matrix(frame: "av.VideoFrame") -> None:
-    """Refuse a frame whose matrix FFmpeg cannot convert.
-
-    Raises:
-        UserError: it is such a frame.
-    """
+    """Refuse a frame whose matrix FFmpeg cannot convert."""
     if frame.format.name != "rgb24" and frame.colorspace not in MATRICES:
         raise UserError(
             f"its colours are written with matrix {frame.colorspace} of ITU-T H.273, and BT.601, BT.709, BT.2020, "
@@ -69,18 +58,7 @@ def check_matrix(frame: "av.VideoFrame") -> None:
 def paste_faces(
     frame: "av.VideoFrame", crops: Sequence[Crop], before: Sequence[Picture], after: Sequence[Picture], feather: int = 0
 ) -> None:
-    """Put attacked faces into a frame, in place, one after the other; the frame must be writable.
-
-    Samples that lie wholly inside a square change, of subsampled chroma too: at odd positions the outermost row or column
-    stays.
-
-    Args:
-        frame: in a `working_format`.
-        crops: squares of the upright picture.
-        before: the faces as cut from `upright(frame)`, uint8 RGB `S×S×3`.
-        after: the faces attacked.
-        feather: px of border that blend, as in `sr_deepfake.media.faces.paste`.
-    """
+    """Put attacked faces into a frame, in place, one after the other; the frame must be writable."""
     if not crops:
         return
     orientation, views = orientation_of(frame), plane_views(frame)
@@ -105,14 +83,7 @@ def paste_faces(
 
 
 def plane_views(frame: "av.VideoFrame") -> list[Plane]:
-    """The frame's samples as arrays on its own memory, without padding and alpha: a change of one changes the frame.
-
-    Returns:
-        Luma, Cb and Cr, or luma alone, or red, green and blue.
-
-    >>> [view.shape for view in plane_views(av.VideoFrame(6, 4, "yuv420p10le"))]
-    [(4, 6), (2, 3), (2, 3)]
-    """
+    """The frame's samples as arrays on its own memory, without padding and alpha: a change of one changes the frame."""
     kind: type[np.uint8] | type[np.uint16] = np.uint8 if frame.format.components[0].bits == 8 else np.uint16
     views: list[Plane] = []
     for plane in frame.planes[:3]:

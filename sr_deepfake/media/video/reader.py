@@ -21,18 +21,10 @@ _SHORTFALL = 1.0  # s that a file may end before the duration that it declares
 class VideoReader:
     """A video file that is open.
 
-    Damage does not end the reading: what the decoder makes of the rest is given, as a player shows it.
-
-    Args:
-        path: the file.
-
     Attributes:
         container: PyAV's.
         stream: its first moving picture (no cover).
         first: its first frame, in the format that frames are given in.
-
-    Raises:
-        UserError: nothing can be read of it; the message names the file.
     """
 
     def __init__(self, path: Path) -> None:
@@ -79,13 +71,7 @@ class VideoReader:
         return "" if self._damaged is None else f"damaged from {self._damaged:.2f} s on"
 
     def items(self) -> "Iterator[av.VideoFrame | av.Packet]":
-        """Frames, in the order in which they are shown, and packets of all other streams, as they lie in the file.
-
-        Frames are in their `working_format`, their pixels not to be changed before `make_writable`.
-
-        Raises:
-            UserError: the picture changes its size, pixel format or rotation on the way, or its time goes back.
-        """
+        """Frames, in the order in which they are shown, and packets of all other streams, as they lie in the file."""
         yield from self._before
         self._before = []
         yield from self._items

@@ -38,23 +38,7 @@ _OF_THE_FILE = {"major_brand", "minor_version", "compatible_brands", "encoder", 
 
 
 class VideoWriter:
-    """A video file that is being made from another.
-
-    Kept are: size, rate, times, time base, rotation, shape of pixels, pixel format, range, matrix, primaries, transfer,
-    interlacing; metadata of the file and its streams, chapters; and the packets of the streams of sound, subtitles and
-    attachments. Streams of data (time codes, sensors) are left out, and covers and further moving pictures, since they
-    show the face as it was. AVI and WMV hold one time a frame: there H.264 is written without B-frames, and FFmpeg reads it
-    back one frame late (`video.codec=mpeg4` is not).
-
-    Args:
-        path: where to write; overwritten.
-        target: the name that the file will have: its suffix says the container, and messages name it.
-        reader: the video that it is made from.
-        encoding: how frames are encoded.
-
-    Raises:
-        UserError: the container, the encoder and the picture do not fit together, or the file cannot be written.
-    """
+    """A video file that is being made from another."""
 
     def __init__(self, path: Path, target: Path, reader: VideoReader, encoding: Encoding) -> None:
         self.name = printable(str(target))
@@ -92,11 +76,7 @@ class VideoWriter:
             self._abandon()
 
     def write(self, item: "av.VideoFrame | av.Packet") -> None:
-        """Write a frame, or copy a packet of another stream.
-
-        Raises:
-            UserError: the file cannot be written.
-        """
+        """Write a frame, or copy a packet of another stream."""
         with self._writing():
             if isinstance(item, av.VideoFrame):
                 item.pict_type = 0  # the encoder chooses it
@@ -108,11 +88,7 @@ class VideoWriter:
                 self._container.mux(item)
 
     def finish(self) -> None:
-        """Write what is left.
-
-        Raises:
-            UserError: the file cannot be written.
-        """
+        """Write what is left."""
         with self._writing():
             self._container.mux(self._stream.encode(None))
             self._finished = True

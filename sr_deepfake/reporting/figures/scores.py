@@ -35,15 +35,7 @@ def score_figure(grid: ReportGrid) -> ReportFigure | None:
 
 
 def grid_of_panels(grid: ReportGrid, fill: Any, legend: Any, xlabel: str, ylabel: str) -> Figure:
-    """A row of panels for each model, a column for each method; empty where results are missing.
-
-    Args:
-        grid: of the report.
-        fill: (axes, results) → draws a panel.
-        legend: figure → draws the legend; None: there is none.
-        xlabel: of all panels.
-        ylabel: of all panels.
-    """
+    """A row of panels for each model, a column for each method; empty where results are missing."""
 
     def draw(figure: Figure) -> None:
         panels: Any = figure.subplots(len(grid.models), len(grid.methods), sharex=True, sharey=True, squeeze=False)

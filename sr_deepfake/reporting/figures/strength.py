@@ -18,17 +18,7 @@ Strengths = dict[str, list[Result]]  # label → its results
 
 
 def strength_figure(results: Sequence[Result], grid: ReportGrid) -> ReportFigure | None:
-    """A panel for each attack that has two strengths or more on the same detectors.
-
-    Means are over the detectors that met every strength shown; the mildest strength is the one of the highest SSIM.
-
-    Args:
-        results: all results.
-        grid: whose data set and protocol count.
-
-    Returns:
-        The figure; None where no attack has two strengths.
-    """
+    """A panel for each attack that has two strengths or more on the same detectors."""
     found = strengths(
         [result for result in results if result.run.is_plain and result.run.fits(grid.data, grid.protocol)]
     )
@@ -46,10 +36,7 @@ def strength_figure(results: Sequence[Result], grid: ReportGrid) -> ReportFigure
 
 
 def strengths(results: Sequence[Result]) -> dict[str, Strengths]:
-    """Attacks that were run in two strengths or more: kind → label → results of the same detectors.
-
-    The labels of a kind are in the order of their mean SSIM, the highest (the mildest attack) first.
-    """
+    """Attacks that were run in two strengths or more: kind → label → results of the same detectors."""
     kinds: dict[str, dict[str, dict[str, Result]]] = defaultdict(lambda: defaultdict(dict))
     for result in sorted(results, key=newest_first):
         if result.is_attacked:

@@ -48,15 +48,9 @@ _STYLE: Any = {
 def drawn(draw: Callable[[Figure], None], height: float, width: float = COLUMN) -> Figure:
     """Make a figure.
 
-    Args:
-        draw: fills it.
-        height: inches.
-        width: inches; a column's unless told.
-
-    Example:
-        >>> figure = drawn(lambda figure: figure.subplots().plot([1, 2]), height=2)
-        >>> figure.get_size_inches().tolist()
-        [3.3, 2.0]
+    >>> figure = drawn(lambda figure: figure.subplots().plot([1, 2]), height=2)
+    >>> figure.get_size_inches().tolist()
+    [3.3, 2.0]
     """
     with matplotlib.rc_context(_STYLE):
         figure = Figure(figsize=(width, height), layout="constrained")
@@ -65,23 +59,14 @@ def drawn(draw: Callable[[Figure], None], height: float, width: float = COLUMN) 
 
 
 def save_figure(figure: Figure, path: Path, caption: str | None = None) -> list[Path]:
-    """Write a figure as PNG and as SVG, each whole or not at all; the same figure gives the same bytes.
-
-    Args:
-        figure: from `drawn`.
-        path: without an ending.
-        caption: at the lower edge, so that it goes wherever the figure goes.
-
-    Returns:
-        The two files.
-    """
+    """Write a figure as PNG and as SVG, each whole or not at all; the same figure gives the same bytes."""
     files = [path.with_name(f"{path.name}.{ending}") for ending in ("png", "svg")]
     with matplotlib.rc_context(_STYLE), _captioned(figure, caption):
         for file in files:
             _forget_layout(figure)
             metadata = {"Date": None} if file.suffix == ".svg" else {}
-            with replacing(file) as beside:
-                figure.savefig(beside, format=file.suffix[1:], dpi=DOTS, metadata=metadata)
+            with replacing(file) as temporary:
+                figure.savefig(temporary, format=file.suffix[1:], dpi=DOTS, metadata=metadata)
     return files
 
 
@@ -137,15 +122,7 @@ class ReportFigure:
         return bool(self.figure.get_figwidth() > 1.2 * COLUMN)
 
     def write(self, folder: Path, illustration: str | None = None) -> tuple[Path, Path]:
-        """Write `<name>.png` and `<name>.svg`, whose text stays text; the same figure gives the same bytes.
-
-        Args:
-            folder: where to; made if need be.
-            illustration: the sentence that says that figures are illustrations; at the lower edge.
-
-        Returns:
-            The two files, the PNG first.
-        """
+        """Write `<name>.png` and `<name>.svg`, whose text stays text; the same figure gives the same bytes."""
         png, svg = save_figure(self.figure, folder / self.name, illustration)
         return png, svg
 
@@ -153,8 +130,7 @@ class ReportFigure:
 def file_name(text: str) -> str:
     """A name that is safe as a file's.
 
-    Example:
-        >>> file_name("roc_my/net <b>")
-        'roc_my_net__b_'
+    >>> file_name("roc_my/net <b>")
+    'roc_my_net__b_'
     """
     return re.sub(r"[^A-Za-z0-9_.-]", "_", text)
