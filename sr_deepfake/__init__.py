@@ -1,3 +1,3 @@
 """Does a deepfake detector survive super resolution? Train detectors, attack them, measure."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

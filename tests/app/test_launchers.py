@@ -59,6 +59,7 @@ def results(folder):
     return {file.parent.name: json.loads(file.read_text()) for file in folder.glob("outputs/results/*/metrics.json")}
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize(
     ("launcher", "preset"),
     [
@@ -86,6 +87,7 @@ def test_a_sweep_with_a_job_that_fails(crops, launcher, preset):
 
 
 @needs("joblib")
+@pytest.mark.nightly
 def test_prepare_in_parts_makes_the_same_manifest(tmp_path):
     """Of parts that two processes work on."""
     rng = np.random.default_rng(0)
@@ -215,7 +217,7 @@ os.replace = watched
 
 
 @needs("submitit_slurm")
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_slurm_gets_a_batch_script_and_a_preempted_job_goes_on(crops, tmp_path):
     """A job that is told that it is preempted after its first epoch ends, is queued again, and resumes."""
     undisturbed = tmp_path / "undisturbed"

@@ -49,7 +49,7 @@ def test_two_processes_train_and_one_tests(folders):
     assert log["val/fnr"].dropna().mul(5).round(6).isin(range(6)).all()  # over the five fakes of both processes
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_a_sweep_trains_one_detector_after_the_other_and_a_kill_is_made_good(folders):
     one, two = folders
     sweep = ["-m", *RUN, "protocol.epochs=10", "protocol.patience=10", "seed=1"]

@@ -24,7 +24,7 @@ from sr_deepfake.metrics.predictions import read_predictions
 pytestmark = pytest.mark.slow
 
 SIDE = 112  # px; the demo's 224 take four times as long
-SETTINGS = ExtractionSettings(frames=5)  # of a video; the demo finds ten, and takes three
+SETTINGS = ExtractionSettings(frames=3)  # of a video; the demo finds ten, and takes three
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,6 @@ def demo(cache, tmp_path_factory):
             "experiment=demo",
             f"protocol.image_size={SIDE}",
             f"extraction.frames={SETTINGS.frames}",
-            f"protocol.frames={SETTINGS.frames}",
         ],
         cwd=folder,
         env={**os.environ, "SR_DEEPFAKE_CACHE": str(cache)},
@@ -75,7 +74,7 @@ def test_the_demo_finds_fakes_and_prints_the_paper_s_row(demo):
     metrics = read_metrics(file.parent).metrics
     assert metrics.value("clean", "auc") >= 0.85  # at 224 px, the demo's own size, 0.90 are asked for
     counts = metrics.counts
-    assert (counts.faces, counts.pristine, counts.fake, counts.videos, counts.clusters) == (240, 120, 120, 48, 12)
+    assert (counts.faces, counts.pristine, counts.fake, counts.videos, counts.clusters) == (144, 72, 72, 48, 12)
     assert 0.9 < metrics.value("similarity/pristine", "ssim") < 1
     assert 30 < metrics.value("similarity/fake", "psnr") < 50
     assert "Illustration only" in shown
@@ -101,6 +100,7 @@ def test_people_of_training_and_test_are_different(cache, demo):
     assert sum(map(len, people)) == len(set.union(*people))
 
 
+@pytest.mark.nightly
 def test_shuffled_training_labels_teach_nothing(cache, demo, tmp_path):
     """What a detector finds comes from the forgery: no codec, crop or split gives the label away."""
 
@@ -118,7 +118,7 @@ def test_shuffled_training_labels_teach_nothing(cache, demo, tmp_path):
     detector = Detector(
         "tf_efficientnet_lite0", pretrained=True, image_size=SIDE, optimizer=partial(torch.optim.AdamW, lr=5e-4)
     )
-    data = FaceDataModule(source(cache, Shuffled), "FaceSwap", frames=5, image_size=SIDE)
+    data = FaceDataModule(source(cache, Shuffled), "FaceSwap", frames=3, image_size=SIDE)
     writer = PredictionWriter(tmp_path / "predictions.parquet")
     trainer = lightning.Trainer(
         max_epochs=2, callbacks=[writer], precision="bf16-mixed", logger=False, enable_checkpointing=False,

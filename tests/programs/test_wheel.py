@@ -12,6 +12,9 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 
+pytestmark = pytest.mark.nightly
+
+
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory):
     """The wheel, built from a copy of the tree and unpacked."""
