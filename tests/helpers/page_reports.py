@@ -79,7 +79,9 @@ def full(outputs, side=240) -> Report:
     for index, (model, method) in enumerate(detectors):
         low, high = sorted(random.uniform(0.01, 0.4, 2)) if index % 4 else (0.3, 0.02)
         faces = predictions((low, high), tuple(random.uniform(0.02, 0.3, 2)), 280)
-        folder = write_results(outputs, model=model, forgery=method, faces=faces, data="ffpp", protocol="paper")
+        folder = write_results(
+            outputs, model=model, forgery=method, faces=faces, data="ffpp", protocol="paper", resamples=100
+        )
         write_evidence(
             folder, ("missed", "missed", "false alarm", "false alarm"), side, index, random.uniform(0.4, 0.8)
         )

@@ -19,10 +19,12 @@ ROOT = Path(__file__).parents[2]
 GUIDE = ROOT / "CONTRIBUTING.md"
 COPIED = ("pyproject.toml", "CONTRIBUTING.md", "conf", "sr_deepfake", "tests")
 # What a run takes instead of the sample (minutes) and of ResNet50 at 224 px.
-TINY = "protocol=quick model=timm model.backbone=test_vit protocol.image_size=160"
+FEW = "extraction.frames=2"
+TINY = f"protocol=quick model=timm model.backbone=test_vit protocol.image_size=160 {FEW}"
 SMALL = {
+    "prepare data=swapped": f"prepare prepare.workers=0 {FEW} data=swapped",
     "experiment=demo": f"data=swapped {TINY}",
-    "forgery=FaceSwap": "data=swapped protocol=quick",
+    "forgery=FaceSwap": f"data=swapped protocol=quick {FEW}",
     "data.root=DIR protocol=quick": f"data.root=DIR {TINY}",
 }
 
@@ -54,8 +56,44 @@ def copy(tmp_path_factory):
     return folder
 
 
+# Runs each command of its input in a fork, so that torch is imported once; prints the exit status.
+FORKS = """
+import os, runpy, shlex, sys
+import lightning, timm, torch, torchvision
+
+for line in sys.stdin:
+    child = os.fork()
+    if not child:
+        sys.argv = shlex.split(line)[2:]
+        runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+        sys.exit()
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+"""
+
+
+@pytest.fixture(scope="module")
+def typed(copy):
+    """Runs `python -m sr_deepfake…` in the copy; returns its exit status and what it printed."""
+    with open(copy / "printed.txt", "w+") as printed, subprocess.Popen(
+        [sys.executable, "-c", FORKS], cwd=copy, env=os.environ | {"PYTHONPATH": str(copy)}, text=True,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=printed,
+    ) as process:  # fmt: skip
+
+        def type_in(command):
+            process.stdin.write(f"{command}\n")
+            process.stdin.flush()
+            lines = []
+            while not re.fullmatch(r"-?\d+\n", line := process.stdout.readline()):
+                assert line or process.poll() is None, "".join(lines)
+                lines.append(line)
+            return int(line), "".join(lines) + (copy / "printed.txt").read_text()
+
+        yield type_in
+        process.stdin.close()
+
+
 @pytest.mark.parametrize("title", recipes() if GUIDE.is_file() else [])
-def test_the_steps_of_a_recipe_work_as_they_stand_there(copy, title):
+def test_the_steps_of_a_recipe_work_as_they_stand_there(copy, typed, title):
     text = recipes()[title]
     files = re.findall(r"^ +File `([^`]+)`:\n\n +```\w+\n(.*?)^    ```$", text, re.MULTILINE | re.DOTALL)
     for path, content in files:
@@ -63,16 +101,9 @@ def test_the_steps_of_a_recipe_work_as_they_stand_there(copy, title):
     steps = re.findall(r"^    ```sh\n(.*?)^    ```$", text, re.MULTILINE | re.DOTALL)
     commands = [line.strip() for step in steps for line in step.splitlines()]
     assert files
-    assert any("sr_deepfake" in command for command in commands)
-    environment = {
-        **os.environ,
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-        "PYTHONPATH": str(copy),
-    }
+    assert all(command.startswith("python -m sr_deepfake") for command in commands)
     for command in commands:
         for theirs, small in SMALL.items():
             command = command.replace(theirs, small)
-        ended = subprocess.run(
-            ["bash", "-c", command], cwd=copy, env=environment, capture_output=True, text=True, check=False
-        )
-        assert ended.returncode == 0, f"{command}\n{ended.stdout}{ended.stderr}"
+        status, printed = typed(command)
+        assert status == 0, f"{command}\n{printed}"

@@ -10,7 +10,7 @@ from forked import TINY, run
 
 from sr_deepfake.data.sample.people import ASSETS, read_identity
 
-OPTIONS = [option for option in TINY if not option.startswith("data")] + ["prepare.workers=0"]
+OPTIONS = [option for option in TINY if not option.startswith("data")] + ["prepare.workers=0", "attack=bicubic"]
 
 
 def options(root):
@@ -37,7 +37,7 @@ def root(tmp_path):
 
 
 def test_a_folder_is_prepared_trained_on_and_evaluated(root, tmp_path):
-    shown = run("prepare", *options(root)[-3:], cwd=tmp_path)
+    shown = run("prepare", *options(root)[-4:], cwd=tmp_path)
     assert "Faces: 110 from 20 of 20 videos (20 extracted now, 0 reused)" in shown
     shown = run("train", *options(root), cwd=tmp_path)
     assert "20 videos, 20 of them already done" in shown
@@ -48,7 +48,7 @@ def test_a_folder_is_prepared_trained_on_and_evaluated(root, tmp_path):
     predictions = pd.read_parquet(file.with_name("predictions.parquet"))
     assert set(predictions["method"]) == {"pristine", "fake"}
     # A second attack, with the options that a user would type.
-    few = [option for option in options(root) if not option.startswith("protocol")]
+    few = [option for option in options(root) if not option.startswith(("protocol", "attack"))]
     shown = run("evaluate", *few, "detector=outputs/detectors/*", "attack=none", cwd=tmp_path)
     assert "Training" not in shown
     assert len(list(tmp_path.glob("outputs/results/*/metrics.json"))) == 2
@@ -91,7 +91,7 @@ def test_a_list_of_videos_in_a_csv_file(tmp_path):
         name = path.name.replace('"', '""')
         lines.append(f'"clips/{name}",{place % 2},{"Swapped" if place % 2 else ""},{split},{place // 2}')
     (tmp_path / "videos.csv").write_text("\n".join(lines))
-    words = [*OPTIONS, "data=csv", "data.list=videos.csv", "data.crop=false", "attack=none"]
+    words = [*OPTIONS, "data=csv", "data.list=videos.csv", "data.crop=false"]
     shown = run("train", *words, cwd=tmp_path)
     assert "test_resnet on Swapped" in shown
     (file,) = tmp_path.glob("outputs/results/*/metrics.json")

@@ -114,6 +114,7 @@ def test_killed_everywhere_the_results_are_those_of_an_undisturbed_run(crops):
     assert "1 done" in run("status", cwd=disturbed)
 
 
+@pytest.mark.nightly
 def test_an_attacked_evaluation_killed_with_force_is_whole_later(crops):
     folder = place(crops, "one")
     run("train", *here(RUN), cwd=folder)
@@ -125,6 +126,7 @@ def test_an_attacked_evaluation_killed_with_force_is_whole_later(crops):
     assert written(folder) == before
 
 
+@pytest.mark.nightly
 def test_two_sweeps_side_by_side_train_no_detector_twice(crops):
     """The second waits for each run that the first does, and then finds it done."""
     alone, shared = place(crops, "alone"), place(crops, "shared")

@@ -76,13 +76,13 @@ def test_a_sweep_trains_each_detector_once(tmp_path):
     faces, videos = (pd.concat(tables).drop_duplicates("video_id") for tables in zip(*parts, strict=True))
     faces.to_parquet(tmp_path / "faces.parquet")
     write_videos(videos, tmp_path / "videos.csv")
-    options = [option for option in TINY if not option.startswith("model")]
+    options = [option for option in TINY if not option.startswith(("model.backbone", "protocol.image_size"))]
     shown = run(
-        "train", "-m", "model=resnet50,xception", "model.pretrained=false", "forgery=Deepfakes,FaceSwap",
-        "attack=none,sr", *options, "protocol.epochs=1", cwd=tmp_path,
+        "train", "-m", *options, "model.backbone=test_resnet,test_vit", "forgery=Deepfakes,FaceSwap",
+        "attack=none,bicubic", "protocol.epochs=1", "protocol.image_size=160", cwd=tmp_path,
     )  # fmt: skip
     assert [file.parent.name.rsplit("-", 1)[0] for file in detectors(tmp_path)] == [
-        "resnet50-Deepfakes", "resnet50-FaceSwap", "xception-Deepfakes", "xception-FaceSwap",
+        "test_resnet-Deepfakes", "test_resnet-FaceSwap", "test_vit-Deepfakes", "test_vit-FaceSwap",
     ]  # fmt: skip
     assert shown.count("Training ") == 4
     assert shown.count("Reusing the finished detector") == 4

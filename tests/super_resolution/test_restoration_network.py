@@ -30,7 +30,9 @@ def saved(network, path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize(
+    "name", ["restoreformer", *(pytest.param(name, marks=pytest.mark.nightly) for name in ("gfpgan", "codeformer"))]
+)
 def test_it_calls_the_network_as_its_own_program_does(name, tmp_path):
     torch.manual_seed(0)
     theirs = NETWORKS[name]().eval()
