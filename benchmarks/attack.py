@@ -17,10 +17,8 @@ import resource
 import statistics
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
-import av
 import cv2
 import numpy as np
 import torch
@@ -28,15 +26,14 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file
 from torch import Tensor
 
-import sr_deepfake
 from sr_deepfake.attacks.super_resolution import SuperResolutionAttack
 from sr_deepfake.data.faces import SideBatches
+from sr_deepfake.data.sample.people import ASSETS, read_clip
 from sr_deepfake.super_resolution.edsr import basicsr_edsr, edsr
 from sr_deepfake.super_resolution.weights import find_weights
 from sr_deepfake.system.hardware import fast_dtype
 
 Picture = NDArray[np.uint8]
-IDENTITIES = Path(sr_deepfake.__file__).parent / "data" / "sample" / "assets" / "identities"
 SCALE, BLOCKS, FEATURES = 2, 16, 64
 # Multiplications of EDSR-baseline ×2 for one pixel of the low resolution: first layer, blocks and the layer after
 # them, the layer that enlarges, and the last layer at four pixels.
@@ -45,11 +42,7 @@ PRODUCTS = 9 * (3 * 64 + 33 * 64 * 64 + 64 * 256 + 4 * 64 * 3)
 
 def people() -> list[Picture]:
     """A frame of each person of the embedded sample, RGB."""
-    pictures = []
-    for file in sorted(IDENTITIES.glob("*.mp4")):
-        with av.open(str(file)) as container:
-            pictures.append(next(container.decode(video=0)).to_ndarray(format="rgb24").astype(np.uint8))
-    return pictures
+    return [read_clip(file)[0] for file in sorted((ASSETS / "identities").glob("*.mp4"))]
 
 
 def faces_of(pictures: list[Picture], side: int, count: int, device: torch.device) -> Tensor:

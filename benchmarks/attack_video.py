@@ -153,15 +153,13 @@ def compare(source: Path, folder: Path, frames: int, ours: Ours, rounds: int) ->
     print(f"  ratio     {ratio:7.2f}")
 
 
-def memory(source: Path, folder: Path, frames: int) -> None:
+def memory(folder: Path, frames: int, side: int) -> None:
     """Attack a clip of many frames with bicubic interpolation, and print how much the process holds on the way."""
     from sr_deepfake.super_resolution.interpolation import Interpolation
 
     attack = partial(attack_crops, SuperResolutionAttack(Interpolation(scale=SCALE)))
     marks = {round(frames * part): part for part in (0.05, 0.1, 0.25, 0.5, 0.75, 1)}
-    long = folder / "long.mp4"
-    repeat(source, long, frames)
-    finder = FaceFinder(FaceDetector(share=SHARE))
+    finder, long = FaceFinder(FaceDetector(share=SHARE)), make_clip(folder / "long.mp4", frames, side)
 
     def show(done: int, total: int | None) -> None:
         for mark in [mark for mark in marks if mark <= done]:
@@ -171,24 +169,6 @@ def memory(source: Path, folder: Path, frames: int) -> None:
 
     print(f"{frames} frames of {WIDTH}×{HEIGHT}; the process holds {resident():.2f} GiB before")
     attack_video(long, folder / "out.mp4", finder, attack, VideoSettings(ENCODING, every=AUTO), show)
-
-
-def repeat(source: Path, target: Path, frames: int) -> None:
-    """Write the packets of a clip again and again."""
-    with av.open(str(target), "w") as output:
-        stream = None
-        offset = written = 0
-        while written < frames:
-            with av.open(str(source)) as container:
-                video = container.streams.video[0]
-                stream = stream or output.add_stream_from_template(video, opaque=True)
-                for packet in container.demux(video):
-                    if packet.size and packet.pts is not None and packet.dts is not None:
-                        packet.pts, packet.dts = packet.pts + offset, packet.dts + offset
-                        packet.stream = stream
-                        output.mux(packet)
-                        written += 1
-                offset += video.duration or 0
 
 
 def resident() -> float:
@@ -205,8 +185,8 @@ def main() -> None:
         "--person", type=int, default=240, help="side of the person in px; the square to attack is nearly as large"
     )
     parser.add_argument("--threshold", type=float, default=0.8, help="of the three networks (ours)")
-    parser.add_argument("--every", default=AUTO, help="look for faces in every N-th frame, or auto, the default (ours)")
-    parser.add_argument("--min-face", type=float, help="px; the program's default unless told (ours)")
+    parser.add_argument("--every", default=AUTO, help="auto or 1 (ours)")
+    parser.add_argument("--min-face", type=float, help="px (ours)")
     parser.add_argument("--batch", type=int, default=16, help="frames that go through the networks together")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="of torch and OpenCV")
@@ -216,10 +196,10 @@ def main() -> None:
     cv2.setNumThreads(arguments.threads)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        source = make_clip(folder / "clip.mp4", arguments.frames, arguments.person)
         if arguments.memory:
-            memory(source, folder, arguments.memory)
+            memory(folder, arguments.memory, arguments.person)
         else:
+            source = make_clip(folder / "clip.mp4", arguments.frames, arguments.person)
             every = arguments.every if arguments.every == AUTO else int(arguments.every)
             ours = Ours(arguments.threshold, every, arguments.min_face, arguments.batch)
             compare(source, folder, arguments.frames, ours, arguments.rounds)

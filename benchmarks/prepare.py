@@ -26,7 +26,7 @@ import pandas as pd
 from sr_deepfake.data.extraction.pipeline import extract_faces
 from sr_deepfake.data.extraction.settings import ExtractionSettings
 from sr_deepfake.data.manifest import PRISTINE, VIDEOS, read_manifest, videos_of, write_videos
-from sr_deepfake.data.sample.people import ASSETS
+from sr_deepfake.data.sample.people import ASSETS, read_clip
 from sr_deepfake.data.sources import ffpp
 
 METHOD = "FaceSwap"
@@ -38,7 +38,7 @@ def long_clips(folder: Path, count: int, height: int) -> list[Path]:
     assets = sorted((ASSETS / "identities").glob("*.mp4"))
     clips = []
     for number in range(3):
-        people = [frames_of(path) for path in assets[2 * number : 2 * number + 2]]
+        people = [read_clip(path) for path in assets[2 * number : 2 * number + 2]]
         clips.append(folder / f"{number}.mp4")
         with av.open(str(clips[-1]), "w") as container:
             stream = container.add_stream("libx264", rate=30, options={"crf": "23", "preset": "veryfast"})
@@ -54,12 +54,6 @@ def long_clips(folder: Path, count: int, height: int) -> list[Path]:
                 container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
             container.mux(stream.encode())
     return clips
-
-
-def frames_of(path: Path) -> list[np.ndarray]:
-    """All frames of a clip, RGB."""
-    with av.open(str(path)) as container:
-        return [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
 
 
 def make_tree(root: Path, clips: Sequence[Path]) -> pd.DataFrame:
@@ -101,7 +95,7 @@ def main() -> None:
     """Make the tree and run over it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--parts", type=int, default=1, help="take every n-th video")
-    parser.add_argument("--workers", type=int, default=None, help="processes; one a core unless told")
+    parser.add_argument("--workers", type=int, default=None, help="processes; by default one a core")
     parser.add_argument("--frames", type=int, default=0, help="of each video; 0: the sample's own clips")
     parser.add_argument("--height", type=int, default=720, help="of these videos, px")
     options = parser.parse_args()
