@@ -83,6 +83,11 @@ def recipe(cfg: DictConfig, detector: Detector, data: FaceDataModule) -> Recipe:
     trainer = {key: value for key, value in plain(cfg.trainer).items() if key not in _NEUTRAL}
     trainer |= {"precision": _precision(cfg), "devices": _devices(cfg)}
     callbacks = {str(name): plain(node) for name, node in cfg.callbacks.items() if name not in _NEUTRAL_CALLBACKS}
+    for (
+        settings
+    ) in callbacks.values():  # `seeds` below says it once, so that trainings of several seeds are seen as such
+        if isinstance(settings, dict):
+            settings.pop("seed", None)
     rows = {split: data.rows(split) for split in ("train", "val")}
     faces = {split: fingerprint(found) for split, found in rows.items()}
     training = {

@@ -54,6 +54,8 @@ def register_external(detector: object, settings: Mapping[str, Any], outputs: Pa
     if kept.get("path") and Path(kept["path"]).expanduser().exists():
         kept["path"] = str(Path(kept["path"]).expanduser().absolute())
     folder = register(outputs / "detectors", detector, kept)
+    if detector.note:
+        print(f"{detector.label} is {detector.note}")
     print(f"{detector.label} ({detector.path}) is loaded with")
     for name, value in detector.report.items():
         print(f"  model.{name} = {value}")

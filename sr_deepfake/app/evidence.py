@@ -19,7 +19,7 @@ from sr_deepfake.detectors.explain import attention_maps, band_changes
 from sr_deepfake.detectors.tested import TestedDetector
 from sr_deepfake.experiment.evidence import EVIDENCE, KINDS, Evidence, FlippedFace, Kind, Spectrum, write_index
 from sr_deepfake.metrics.similarity import ssim
-from sr_deepfake.metrics.spectrum import radial_power
+from sr_deepfake.metrics.spectrum import radial_power, ring_centres
 from sr_deepfake.super_resolution.interpolation import Interpolation
 from sr_deepfake.system.errors import last_line
 from sr_deepfake.system.files import replacing
@@ -118,10 +118,7 @@ class EvidenceWriter(lightning.Callback):
         if isinstance(inner, SuperResolutionAttack) and not isinstance(inner.sr_model, Interpolation):
             control = SuperResolutionAttack(Interpolation(inner.scale), inner.scale)
             sets["control"] = [control(clean[None].clone())[0] for clean in sets["clean"]]
-        power = {
-            name: tuple(np.nanmean([radial_power(face[None])[0] for face in faces], axis=0).tolist())
-            for name, faces in sets.items()
-        }
+        power = {name: _mean_power(faces) for name, faces in sets.items()}
         return Spectrum(kind=self._method if label else PRISTINE, faces=len(pairs), power=power)
 
     def _bands(self, detector: TestedDetector, notes: list[str]) -> dict[str, tuple[float, ...]]:
@@ -157,3 +154,10 @@ def _write_png(path: Path, picture: Tensor) -> None:
     pixels = levels.transpose(1, 2, 0)[:, :, ::-1] if levels.ndim == 3 else levels
     with replacing(path) as temporary:
         temporary.write_bytes(cv2.imencode(".png", np.ascontiguousarray(pixels))[1].tobytes())
+
+
+def _mean_power(faces: list[Tensor]) -> tuple[float, ...]:
+    """The mean power of each ring; of rings that faces this small do not have, what lies between their neighbours'."""
+    power = np.ma.masked_invalid([radial_power(face[None])[0] for face in faces]).mean(axis=0)
+    known = ~np.ma.getmaskarray(power)
+    return tuple(np.interp(ring_centres(), ring_centres()[known], power[known]).tolist())

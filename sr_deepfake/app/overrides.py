@@ -91,7 +91,7 @@ def without_replaced(earlier: Sequence[str], typed: Sequence[str]) -> list[str]:
     return [
         override
         for override in earlier
-        if not any(_key(override) == key or _key(override).startswith(f"{key}.") for key in keys)
+        if not any(_key(override) == key or _key(override).startswith((f"{key}.", f"{key}@")) for key in keys)
     ]
 
 

@@ -129,7 +129,9 @@ def check_weights(config: DictConfig) -> None:
     asked = dict(config.hydra.sweeper.get("params") or {})  # what is typed wins over an experiment's
     asked |= dict(word.split("=", 1) for word in config.hydra.overrides.task if "=" in word)
     attacks = str(asked.get("attack", config.hydra.runtime.choices.get("attack"))).split(",")
-    swept = any("," in str(asked.get(key, "")) for key in ("sr_model", "sr_model.weights", "sr_model.scale", "attack.scale"))
+    swept = any(
+        "," in str(asked.get(key, "")) for key in ("sr_model", "sr_model.weights", "sr_model.scale", "attack.scale")
+    )
     if swept or config.evaluate.skip_missing_weights:
         return
     try:

@@ -8,7 +8,7 @@ from sr_deepfake.system.values import Frozen
 
 EXTERNAL = "external"  # in place of the forgery method and the protocol of a detector that was trained by somebody else
 # Raised when training changes in a way that a recipe does not show: older detectors are then not reused.
-RECIPE_VERSION = 3
+RECIPE_VERSION = 4
 
 
 class Recipe(Frozen):

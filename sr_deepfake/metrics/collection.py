@@ -40,6 +40,8 @@ class DetectorMetrics(torchmetrics.Metric):
     def compute(self) -> dict[str, float]:
         """The defined figures by name, as fractions."""
         logits, labels = dim_zero_cat(self.logits).cpu().double(), dim_zero_cat(self.labels).cpu()
+        if logits.isnan().any():  # a training that diverges, which Lightning ends by its loss
+            return {}
         scores = torch.sigmoid(logits)
         found = classification_metrics(scores.numpy(), labels.numpy(), logits.numpy())
         return {name: value for name, value in found.items() if not math.isnan(value)}

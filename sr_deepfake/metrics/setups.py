@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from sr_deepfake.metrics.changes import change_tests
@@ -20,9 +21,10 @@ RESAMPLES = 2_000
 LARGEST = 1e6  # size of a logit that counts in the mean of a video's
 SEED = 0
 # The faces that a figure depends on; all others depend on both classes.
-_OF_ONE_CLASS = {"fnr": 1, "recall": 1, "fpr": 0, "attack_success": 1}
+_OF_ONE_CLASS = {"fnr": 1, "recall": 1, "fpr": 0}
 
 Key = tuple[str, str]  # setup and metric
+Mask = npt.NDArray[np.bool_]
 Compute = Callable[[Array], dict[Key, Array]]  # R×U weights → values
 
 
@@ -80,7 +82,9 @@ def run_metrics(
             clusters_fake=clusters.count(label == 1),
         ),
         bootstrap=Bootstrap(resamples=resamples, level=LEVEL, seed=seed, unit=clusters.way, seeds=len(tables)),
-        threshold=chosen[0],
+        threshold=chosen[0]
+        if len({each.value for each in chosen}) == 1
+        else Threshold(rule=f"{chosen[0].rule}, of each seed"),
         turned=turned,
         figures=figures,
     )
@@ -173,17 +177,22 @@ def _figure(
     p_values: dict[Key, float],
 ) -> Figure:
     setup, metric = key
-    label = table["label"].to_numpy()
     value = float(values[key][0])
-    classes = _classes(setup, metric)
-    single = any(clusters.count(label == each) == 1 for each in classes)
-    size = min(clusters.size(label == each) for each in classes)
+    counted = [faces for faces in _counted(setup, metric, table) if faces.any()]
+    single = any(clusters.count(faces) == 1 for faces in counted)
+    size = min((clusters.size(faces) for faces in counted), default=0.0)
     low = high = change = change_low = change_high = float("nan")
     is_rate = not setup.startswith(("similarity", "correlation")) or metric == "identical"
+    if is_rate and value == value:
+        value = (
+            min(max(value, 0.0), 1.0) if 1e-9 < value < 1 - 1e-9 else float(round(value))
+        )  # a mean over seeds rounds
     if is_rate and value in (0, 1) and not single:
-        low, high = interval_at_limit(value, size)
+        low, high = interval_at_limit(value, size) if size else (low, high)
     elif not single:
         low, high = percentile_interval(resampled[key])
+    if is_rate and high == high:
+        low, high = max(low, 0.0), min(high, 1.0)
     *prefix, name = setup.split("/")
     clean_key = "/".join([*prefix, "clean"]), metric
     untouched = name == "fake" and metric == "fpr"  # pristine faces are not attacked there
@@ -206,7 +215,13 @@ def _figure(
     )
 
 
-def _classes(setup: str, metric: str) -> tuple[int, ...]:
+def _counted(setup: str, metric: str, table: pd.DataFrame) -> list[Mask]:
+    """The faces that a figure counts; of one that depends on both classes, those of each."""
+    label = table["label"].to_numpy()
     if setup.startswith("similarity/"):
-        return (CLASSES[setup.removeprefix("similarity/")],)
-    return (_OF_ONE_CLASS[metric],) if metric in _OF_ONE_CLASS else (0, 1)
+        return [label == CLASSES[setup.removeprefix("similarity/")]]
+    if metric == "attack_success":
+        return [(label == 1) & (table["score"] > THRESHOLD).to_numpy()]
+    if metric == "precision" and setup in SETUPS:
+        return [(setup_scores(table, setup) > THRESHOLD).to_numpy(), label == 0, label == 1]
+    return [label == _OF_ONE_CLASS[metric]] if metric in _OF_ONE_CLASS else [label == 0, label == 1]

@@ -5,12 +5,12 @@ from typing import Any
 
 from sr_deepfake.experiment.results import Result
 from sr_deepfake.metrics.figures import Figure
-from sr_deepfake.reporting.grid import ReportGrid
+from sr_deepfake.reporting.grid import ReportGrid, newest
 from sr_deepfake.reporting.numbers import HEADINGS, TABLE, UNDEFINED, show
 from sr_deepfake.reporting.published import ATTACK, DATA, FACES, model_name, published_rates, published_similarity
 from sr_deepfake.reporting.table import ReportTable
 from sr_deepfake.reporting.tables import ATTACKED, CLEAN, NAMES, SETUPS, WHO, bootstrapped, caption, similarity_of
-from sr_deepfake.reporting.verdicts import CORRELATION_SIDE, verdict_table
+from sr_deepfake.reporting.verdicts import is_published_correlation, verdict_table
 from sr_deepfake.system.errors import UserError
 
 _PAPER_PROTOCOLS = ("paper", "authors_code")
@@ -27,8 +27,9 @@ def comparison_tables(grid: ReportGrid, results: Sequence[Result], force: bool) 
     """The paper's sentences judged, and tables 1, 2 and 3 with the published figure and the difference next to each."""
     labels = check_comparable(grid, force)
     prefix = "NOT COMPARABLE: " if grid.data != DATA else ""
-    crops = [result for result in results if result.run.test_side == CORRELATION_SIDE and result.is_attacked]
-    correlated = [result for result in crops if result.run.fits(grid.data, "authors_code")]
+    correlated = newest(
+        [result for result in results if is_published_correlation(result) and result.run.data == grid.data]
+    )
     return [
         verdict_table(grid, correlated, labels, prefix),
         *(_rates(grid, which, labels, prefix) for which in (1, 2)),
@@ -135,7 +136,7 @@ def _similarity(grid: ReportGrid, labels: Sequence[str], prefix: str) -> ReportT
             "PSNR at 224 px, wrapped (dB)", "PSNR paper (dB)", "PSNR Δ (dB)",
         ],
         rows=rows,
-        caption=caption(grid, f"Own figure, the paper's, the difference. {bootstrapped(grid)}"),
+        caption=caption(grid, f"Own figure, the paper's, the difference. {bootstrapped(entry.metrics for entry in grid.shown)}"),
         remarks=[
             "The paper's figures are compared with those that are computed as its script does: after both pictures are "
             "resized to 224 px, the PSNR on 8-bit numbers that wrap around. Its faces are of all videos of a method, "

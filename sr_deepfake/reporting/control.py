@@ -55,10 +55,15 @@ def _controls(result: Result, results: Sequence[Result]) -> dict[str, Result]:
     for other in sorted(results, key=newest_first):
         attack = other.run.attack
         fits = attack.kind == "resampling" or (attack.kind in CONTROLS and attack.scale == own.attack.scale)
-        faces = (other.run.weights, other.run.test_faces, other.run.test_side)
-        if fits and faces == (own.weights, own.test_faces, own.test_side) and other.is_attacked:
+        if fits and _tested(other) == _tested(result) and other.is_attacked:
             chosen.setdefault(attack.kind_and_strength, other)
     return chosen
+
+
+def _tested(result: Result) -> tuple[object, ...]:
+    """The detector and the faces."""
+    run = result.run
+    return run.model, run.forgery, run.data, run.weights, run.test_faces, run.test_side
 
 
 def _paired(result: Result, control: Result) -> pd.DataFrame:

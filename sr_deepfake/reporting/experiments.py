@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from sr_deepfake.experiment.results import UNDEFENDED, Result
 from sr_deepfake.metrics.setups import run_metrics
 from sr_deepfake.reporting.figures.style import COLOURS, GREYS, LINES, MARKERS, ReportFigure, drawn, file_name
-from sr_deepfake.reporting.grid import ReportGrid, newest_first
+from sr_deepfake.reporting.grid import ReportGrid, newest
 from sr_deepfake.reporting.numbers import UNDEFINED, show
 from sr_deepfake.reporting.published import METHODS, model_name
 from sr_deepfake.reporting.table import ReportTable
@@ -26,19 +26,10 @@ _SHORT = {"Deepfakes": "DF", "Face2Face": "F2F", "FaceSwap": "FS", "FaceShifter"
 
 def experiment_parts(results: Sequence[Result], grid: ReportGrid) -> list[Part]:
     """The experiments that some results of the grid's data set and protocol belong to."""
-    known = _newest([result for result in results if result.run.fits(grid.data, grid.protocol)])
+    known = newest([result for result in results if result.run.fits(grid.data, grid.protocol)])
     attacked = [result for result in known if result.is_attacked and result.run.test_side is None]
     parts = [_resolution(grid), _networks(attacked, grid), _defence(attacked, grid), *_transfer(attacked, grid)]
     return [part for part in parts if part is not None]
-
-
-def _newest(results: Sequence[Result]) -> list[Result]:
-    """The newest of results that differ only in date and seed."""
-    found: dict[Any, Result] = {}
-    for result in sorted(results, key=newest_first):
-        run = result.run
-        found.setdefault((run.model, run.trained_on, run.forgery, run.attack.name, run.defence, run.test_side), result)
-    return sorted(found.values(), key=lambda result: result.name)
 
 
 def _row(result: Result) -> dict[str, Any]:
@@ -82,7 +73,10 @@ def _summary(
         title=title,
         columns=[*labels, *words],
         rows=rows,
-        caption=caption(grid, f"Rates in %, changes in points, all faces attacked. {bootstrapped(grid)}"),
+        caption=caption(
+            grid,
+            f"Rates in %, changes in points, all faces attacked. {bootstrapped(result.metrics for result in frame['result'])}",
+        ),
         text_columns=len(labels) - labels.count("SSIM"),
         remarks=[remark] if remark else [],
     )
@@ -94,9 +88,10 @@ def _resolution(grid: ReportGrid) -> Part | None:
     """Success by the face's side: all detectors of the grid together, in quantiles of the side."""
     tables = [
         result.predictions.assign(face_id=f"{number}/" + result.predictions["face_id"])
-        for number, result in enumerate(grid.results)
+        for number, result in enumerate(each for pool in grid.results for each in pool.seeds or (pool,))
     ]
     faces = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame({"side": []})
+    faces = faces[faces["side"] > 0]  # a table of scores need not say it
     if faces["side"].nunique() < 2:
         return None
     edges = np.unique(np.quantile(faces["side"], np.arange(1, BINS + 1) / BINS, method="inverted_cdf")).astype(int)

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import pandas as pd
 
@@ -175,6 +176,16 @@ def pooled(found: Sequence[Result]) -> Result:
     seeds.sort(key=lambda result: result.run.seed)
     metrics = run_metrics([result.predictions for result in seeds], [result.metrics.threshold for result in seeds])
     return replace(found[0], metrics=metrics, seeds=tuple(seeds))
+
+
+def newest(results: Sequence[Result]) -> list[Result]:
+    """The newest of results that differ only in date, with the other seeds of the same training."""
+    found: dict[Any, list[Result]] = {}
+    for result in sorted(results, key=newest_first):
+        run = result.run
+        key = (run.model, run.trained_on, run.forgery, run.attack.name, run.defence, run.test_side)
+        found.setdefault(key, []).append(result)
+    return sorted(map(pooled, found.values()), key=lambda result: result.name)
 
 
 def with_holm(entries: Sequence[Entry]) -> list[Entry]:

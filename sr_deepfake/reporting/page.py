@@ -24,7 +24,7 @@ from sr_deepfake.reporting.examples import AMPLIFIED, Picture
 from sr_deepfake.reporting.grid import Entry, ReportGrid
 from sr_deepfake.reporting.numbers import HEADINGS, UNDEFINED, show
 from sr_deepfake.reporting.report import Report
-from sr_deepfake.reporting.words import changed, clean_of, harm
+from sr_deepfake.reporting.words import changed, clean_of, harm, worst
 from sr_deepfake.system.files import replacing
 
 STEPS = 5  # of colour, to either side of no change
@@ -164,7 +164,7 @@ def _tile(grid: ReportGrid, metric: str, label: str) -> dict[str, str] | None:
     found = changed(grid, metric)
     if not found:
         return None
-    entry, figure = max(found, key=lambda pair: harm(metric, pair[1]))
+    entry, figure = worst(found, metric)
     if harm(metric, figure) <= 0:
         return {"label": label, "value": "none", "detail": "No detector got worse.", "where": ""}
     interval = show(figure.change, "points", figure.change_interval).partition(" ")[2]

@@ -1,7 +1,7 @@
 """A report: what `python -m sr_deepfake.report` shows, made of the files of results alone."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sr_deepfake.experiment.evidence import Evidence, read_evidence
 from sr_deepfake.experiment.results import Result
@@ -32,6 +32,7 @@ from sr_deepfake.reporting.tables import (
 from sr_deepfake.reporting.words import answer, conclusions
 from sr_deepfake.system.errors import UserError
 
+_OF_FACES = ("roc", "reliability", "scores", "ssim")  # figures that are drawn from the scores of one detector
 _LEAST = 0.1  # of a change of the logit whose bands are compared
 
 
@@ -134,7 +135,7 @@ def make_report(
         grid=grid,
         contributions=added,
         tables=[table for table in tables if table is not None],
-        figures=[figure for figure in figures if figure is not None],
+        figures=[_of_seeds(figure, grid) for figure in figures if figure is not None],
         examples=shown,
         unread=collected.unread,
         notes=[*_notes(grid, results), *notes],
@@ -210,3 +211,10 @@ def _notes(grid: ReportGrid, results: Sequence[Result]) -> list[str]:
         names = ", ".join(result.name for result in grid.left_out)
         notes.append(f"Newer results of the same model, method and attack replace {names}.")
     return notes
+
+
+def _of_seeds(figure: ReportFigure, grid: ReportGrid) -> ReportFigure:
+    """The figure, whose caption says which seed is drawn where figures are of faces, and there are several."""
+    if not any(entry.result and entry.result.seeds for entry in grid.entries) or not figure.name.startswith(_OF_FACES):
+        return figure
+    return replace(figure, caption=f"{figure.caption} Drawn is the newest seed; numbers are means over seeds.".strip())

@@ -1,6 +1,6 @@
 """The paper's tables 1, 2 and 3, their intervals, the changes, other operating points, and what the network adds."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from statistics import stdev
 
 from sr_deepfake.metrics.figures import Figure, Metrics
@@ -65,7 +65,7 @@ def interval_table(grid: ReportGrid, which: int) -> ReportTable:
         f"Table {which} with 95 % intervals",
         [*NAMES, *map(heading, metrics)],
         rows,
-        f"{WHO[which]} {bootstrapped(grid)}",
+        f"{WHO[which]} {bootstrapped(entry.metrics for entry in grid.shown)}",
         _seeds(grid),
     )
 
@@ -88,7 +88,7 @@ def change_table(grid: ReportGrid) -> ReportTable | None:
         f"Change under {grid.attack}, all faces attacked",
         [*NAMES[:2], "FNR change", "p (FNR)", "FPR change", "p (FPR)", "AUC change"],
         rows,
-        f"Attacked less clean, in points. {bootstrapped(grid)}",
+        f"Attacked less clean, in points. {bootstrapped(entry.metrics for entry in grid.shown)}",
         [f"p: {TEST}. FNR is the same where fakes alone are attacked (table 2).", *_seeds(grid)],
         text_columns=2,
     )
@@ -111,6 +111,7 @@ def operating_table(grid: ReportGrid) -> ReportTable:
                 _with_interval(entry.figure(setup, "attack_success"), "%") if attacked else "",
             ]
             rows.append([*_names(entry, attacked), "" if attacked else show(chosen, ""), *cells])
+    made = bootstrapped(entry.metrics for entry in grid.shown)
     rules = sorted({entry.metrics.threshold.rule for entry in grid.shown if entry.metrics} - {""})
     return _table(
         grid,
@@ -121,7 +122,7 @@ def operating_table(grid: ReportGrid) -> ReportTable:
             *(HEADINGS[name] for name in ("tpr_at_1", "tpr_at_5", "ece", "brier", "attack_success")),
         ],
         rows,
-        f"{WHO[1]} Threshold chosen on clean validation faces: {', '.join(rules) or 'none'}. {bootstrapped(grid)}",
+        f"{WHO[1]} Threshold chosen on clean validation faces: {', '.join(rules) or 'none'}. {made}",
         [
             "FNR and FPR are at the chosen threshold, held under the attack. TPR at an FPR is of the best threshold for "
             "these very faces. ECE: expected calibration error, 15 bins. Success of the attack: of the fakes found clean at "
@@ -147,7 +148,7 @@ def similarity_table(grid: ReportGrid) -> ReportTable | None:
             "PSNR at 224 px, wrapped (dB)",
         ],
         rows,
-        f"Means over test faces. {bootstrapped(grid)}",
+        f"Means over test faces. {bootstrapped(entry.metrics for entry in grid.shown)}",
         [
             "SSIM and PSNR are of faces at their own size. The published script resizes both pictures to 224 px first, and "
             "computes PSNR on 8-bit numbers that wrap around, which reads too high: these columns are for comparison with "
@@ -179,7 +180,7 @@ def control_table(grid: ReportGrid, contributions: Sequence[Contribution]) -> Re
         ],
         rows,
         "Under the attack less under its control, in points, same detector and faces, all faces attacked. "
-        f"{bootstrapped(grid)}",
+        f"{bootstrapped(entry.metrics for entry in grid.shown)}",
         [
             "The control is the same scaling without a network (bicubic, lanczos), or the attacked faces' path without an "
             "attack (resampling). p: randomisation test of the paired difference, clusters as units (for FNR and FPR exact), "
@@ -200,11 +201,11 @@ def similarity_of(grid: ReportGrid) -> dict[str, dict[str, Figure]]:
     return {name: found[name] for name in [*known, *(name for name in found if name not in known)] if found[name]}
 
 
-def bootstrapped(grid: ReportGrid) -> str:
-    """How the grid's intervals were made, in a sentence."""
-    units = sorted({entry.metrics.bootstrap.unit for entry in grid.shown if entry.metrics})
-    seeds = any(entry.metrics.bootstrap.seeds > 1 for entry in grid.shown if entry.metrics)
-    return f"95 % bootstrap intervals over {' or '.join(units)}s{' and seeds' if seeds else ''}."
+def bootstrapped(shown: Iterable[Metrics | None]) -> str:
+    """How the intervals of figures were made, in a sentence."""
+    made = [metrics.bootstrap for metrics in shown if metrics]
+    units, seeds = sorted({each.unit for each in made}), any(each.seeds > 1 for each in made)
+    return "" if not units else f"95 % bootstrap intervals over {' or '.join(units)}s{' and seeds' if seeds else ''}."
 
 
 def caption(grid: ReportGrid, words: str) -> str:

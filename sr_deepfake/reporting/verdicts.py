@@ -4,14 +4,21 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from sr_deepfake.experiment.results import Result
+from sr_deepfake.experiment.results import UNDEFENDED, Result
 from sr_deepfake.metrics.classification import THRESHOLD, Array
 from sr_deepfake.metrics.clusters import Clusters
 from sr_deepfake.metrics.intervals import percentile_interval
 from sr_deepfake.metrics.setups import RESAMPLES, SEED
 from sr_deepfake.reporting.grid import Entry, ReportGrid
 from sr_deepfake.reporting.numbers import UNDEFINED, show
-from sr_deepfake.reporting.published import CORRELATION, METHODS, MODELS, PRISTINE, published_similarity
+from sr_deepfake.reporting.published import (
+    CORRELATION,
+    CORRELATION_ATTACK,
+    METHODS,
+    MODELS,
+    PRISTINE,
+    published_similarity,
+)
 from sr_deepfake.reporting.table import ReportTable, Row
 from sr_deepfake.reporting.tables import caption, similarity_of
 
@@ -52,6 +59,14 @@ def verdict_table(
     )
 
 
+def is_published_correlation(result: Result) -> bool:
+    """Whether results are of what the published correlation was computed from: `experiment=correlation`."""
+    run = result.run
+    own = run.protocol == "authors_code" and run.trained_on == run.forgery and run.defence == UNDEFENDED
+    made = run.attack.kind_and_strength == CORRELATION_ATTACK and run.test_side == CORRELATION_SIDE
+    return own and made and result.is_attacked
+
+
 def judge(interval: tuple[float, float] | None, low: float, high: float) -> str:
     """Whether an interval is within a range (holds), outside it (does not hold), or neither (cannot be said).
 
@@ -65,13 +80,21 @@ def judge(interval: tuple[float, float] | None, low: float, high: float) -> str:
     return FAILS if interval[1] < low or interval[0] > high else UNKNOWN
 
 
+def _rises(interval: tuple[float, float] | None) -> str:
+    """Whether a change is above 0: an interval that touches 0 says neither."""
+    if interval is None:
+        return UNKNOWN
+    return HOLDS if interval[0] > 0 else FAILS if interval[1] < 0 else UNKNOWN
+
+
 def _is_whole(grid: ReportGrid) -> bool:
-    found = {(entry.model, entry.method) for entry in grid.attacked}
+    found = {(entry.model, entry.method) for entry in _papers(grid)}
     return {(model, method) for model in MODELS for method in METHODS} <= found
 
 
 def _papers(grid: ReportGrid) -> list[Entry]:
-    return [entry for entry in grid.attacked if entry.method in METHODS]
+    own = [entry for entry in grid.attacked if entry.result is not None and not entry.result.run.is_external]
+    return [entry for entry in own if entry.model in MODELS and entry.method in METHODS]
 
 
 def _largest(grid: ReportGrid, metric: str) -> Row:
@@ -104,7 +127,7 @@ def _most(grid: ReportGrid, metric: str) -> Row:
     gap = named - others  # the first value is of the faces as they are
     interval = percentile_interval(gap[1:])
     here = f"least of these less most of the others: {show(float(gap[0]), 'points', interval)}"
-    return [sentence, here, judge(interval, 0, 1)]
+    return [sentence, here, _rises(interval)]
 
 
 def _resampled_changes(entries: Sequence[Entry], metric: str) -> Mapping[tuple[str, str], Array] | None:
@@ -139,7 +162,8 @@ def _always_falls(grid: ReportGrid, metric: str) -> Row:
     if not known:
         return [sentence, UNDEFINED, UNKNOWN]
     least, figure = max(known, key=lambda pair: pair[1].change or 0.0)
-    verdicts = [judge(each.change_interval, -1, 0) for _, each in known]
+    fallen = [each.change_interval and (-each.change_interval[1], -each.change_interval[0]) for _, each in known]
+    verdicts = [_rises(interval) for interval in fallen]
     verdict = FAILS if FAILS in verdicts else HOLDS if set(verdicts) == {HOLDS} and _is_whole(grid) else UNKNOWN
     fell = sum(verdict == HOLDS for verdict in verdicts)
     here = f"falls in {fell} of {len(known)}; least: {show(figure.change, 'points', figure.change_interval)} ({least.name})"

@@ -58,6 +58,12 @@ def harm(metric: str, figure: Figure) -> float:
     return change if metric in LOWER_IS_BETTER else -change
 
 
+def worst(found: Found, metric: str) -> tuple[Entry, Figure]:
+    """The change that is worst for a detector: of those that exclude 0, where there are some."""
+    sure = [pair for pair in found if pair[1].excludes_zero and harm(metric, pair[1]) > 0]
+    return max(sure or found, key=lambda pair: harm(metric, pair[1]))
+
+
 def clean_of(figure: Figure) -> float | None:
     """The clean figure, from the attacked one and its change."""
     return None if figure.value is None or figure.change is None else figure.value - figure.change
@@ -70,7 +76,7 @@ def _sentence(found: Found, metric: str) -> str:
     judged = [(entry, figure) for entry, figure in found if figure.change_interval is not None]
     worsened = [pair for pair in judged if pair[1].excludes_zero and harm(metric, pair[1]) > 0]
     improved = [pair for pair in judged if pair[1].excludes_zero and harm(metric, pair[1]) < 0]
-    entry, largest = max(worsened or found, key=lambda pair: harm(metric, pair[1]))
+    entry, largest = worst(found, metric)
     if worsened:
         who = f"{len(worsened)} of {count} detectors" if count > 1 else "the detector"
         words = f"{who} {one if len(worsened) == 1 else several}: the 95 % interval of the change excludes 0."
@@ -82,7 +88,8 @@ def _sentence(found: Found, metric: str) -> str:
     if harm(metric, largest) > 0:
         change = show(largest.change, "points", largest.change_interval)
         ends = f"from {show(clean_of(largest))} to {show(largest.value)} %"
-        words += f" The largest change is {change} points, {ends}, of {entry.name}."
+        of_what = "of these changes" if worsened and count > 1 else "change"
+        words += f" The largest {of_what} is {change} points, {ends}, of {entry.name}."
     if improved:
         words += f" {len(improved)} of {count} {one_better if len(improved) == 1 else several_better}."
     if 0 < len(judged) < count:
@@ -92,8 +99,7 @@ def _sentence(found: Found, metric: str) -> str:
 
 def _network(grid: ReportGrid, contributions: Sequence[Contribution]) -> list[str]:
     """How much of the largest change is the network's, where there is a control."""
-    found = changed(grid, "fnr")
-    entry, figure = max(found, key=lambda pair: harm("fnr", pair[1]))
+    entry, figure = worst(changed(grid, "fnr"), "fnr")
     own = [each for each in contributions if each.entry.name == entry.name]
     if not own or harm("fnr", figure) <= 0:
         return []

@@ -20,6 +20,12 @@ PREFIXES = (
     "module.", "_orig_mod.", "netG.", "backbone.", "model.", "net.", "network.", "encoder.", "detector.", "generator.",
 )  # fmt: skip
 _COUNTERS = ("n_averaged",)  # of torch's AveragedModel: no weights
+# How a file begins that a download left instead of weights.
+_NO_WEIGHTS = {
+    b"version https://git-lfs": "a pointer of Git LFS, not the file itself: `git lfs pull` fetches that",
+    b"<!doctype": "a web page, not weights: download the file itself",
+    b"<html": "a web page, not weights: download the file itself",
+}
 _SIGNS_OF_CODE = ("GLOBAL", "Unsupported", "class")  # in torch's message when it meets more than tensors
 
 
@@ -31,24 +37,39 @@ def read_tensors(path: Path, option: str) -> "dict[str, Tensor]":
 
     try:
         with open(path, "rb") as file:
-            is_pytorch = file.read(4).startswith((b"PK\x03\x04", b"\x80"))
+            start = file.read(64)
     except OSError as error:
         raise UserError(f"{option}={path}: the file cannot be read ({error.strerror})") from None
+    if other := next((words for sign, words in _NO_WEIGHTS.items() if start.lstrip().lower().startswith(sign)), None):
+        raise UserError(f"{option}={path}: this is {other}")
+    is_pytorch = start.startswith((b"PK\x03\x04", b"\x80"))
     try:
         content = unwrapped(load_pytorch(path) if is_pytorch else load_file(path))
     except SafetensorError:
         raise UserError(f"{option}={path}: this is neither a whole safetensors file nor a PyTorch file") from None
     except Exception as error:  # damaged bytes make torch's reader raise anything, struct.error included
         if isinstance(error, pickle.UnpicklingError) and any(sign in str(error) for sign in _SIGNS_OF_CODE):
+            if found := _of_a_network(path):
+                return found
             raise UserError(
                 f"{option}={path}: the file holds code, which is not run. Save the network's state_dict() alone"
             ) from None
-        raise UserError(f"{option}={path}: this PyTorch file is damaged") from None
+        raise UserError(f"{option}={path}: this PyTorch file is damaged, or was not downloaded to its end") from None
     tensors = content if isinstance(content, Mapping) else {}
     tensors = {str(name): value for name, value in tensors.items() if isinstance(value, Tensor)}
     if not tensors:
         raise UserError(f"{option}={path}: the file holds no named tensors")
     return tensors
+
+
+def _of_a_network(path: Path) -> "dict[str, Tensor]":
+    """The tensors of a network that was pickled whole, without its code; none where it is no network."""
+    from sr_deepfake.system.pickles import read_network
+
+    try:
+        return read_network(path)
+    except Exception:  # of a damaged or hostile pickle: any class
+        return {}
 
 
 def load_pytorch(path: Path) -> Any:

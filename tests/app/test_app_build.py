@@ -97,3 +97,11 @@ def test_what_does_not_makes_no_other(folder, override):
 def test_several_devices_are_one_identity_where_they_are_one_device(folder):
     """A run with trainer.devices=1 and one with [0] were two detectors."""
     assert build_all(folder, "trainer.devices=1").key == build_all(folder, "trainer.devices=auto").key
+
+
+@pytest.mark.parametrize("protocol", ["quick", "authors_code"])
+def test_trainings_that_differ_by_their_seed_are_known_as_such(folder, protocol):
+    """Their results are shown as one detector of several seeds."""
+    first, second = (build_all(folder, f"protocol={protocol}", "protocol.epochs=2", f"seed={seed}") for seed in (0, 1))
+    assert first.key != second.key
+    assert first.seedless_key == second.seedless_key

@@ -8,14 +8,14 @@ import pandas as pd
 import pytest
 import torch
 
-from sr_deepfake.app.evidence import FACES, EvidenceWriter
+from sr_deepfake.app.evidence import FACES, EvidenceWriter, _mean_power
 from sr_deepfake.attacks.super_resolution import SuperResolutionAttack
 from sr_deepfake.data.faces import FaceBatch
 from sr_deepfake.detectors import Detector
 from sr_deepfake.detectors.explain import attention_maps, band_changes
 from sr_deepfake.experiment.evidence import EVIDENCE, read_evidence
 from sr_deepfake.metrics.similarity import ssim
-from sr_deepfake.metrics.spectrum import radial_power
+from sr_deepfake.metrics.spectrum import RINGS, radial_power
 from sr_deepfake.super_resolution.edsr import edsr
 from sr_deepfake.super_resolution.interpolation import Interpolation
 
@@ -145,3 +145,11 @@ def test_nothing_is_written_where_nothing_is_attacked(tmp_path, faces, detector)
     writer.on_test_batch_end(trainer, detector, {"logit": CLEAN}, FaceBatch(faces, torch.ones(8), ROWS), 0)
     writer.on_test_epoch_end(trainer, detector)
     assert not list(tmp_path.iterdir())
+
+
+def test_rings_that_small_faces_do_not_have_lie_between_their_neighbours():
+    power = _mean_power([torch.rand(3, 24, 24, generator=torch.Generator().manual_seed(seed)) for seed in range(3)])
+    assert len(power) == RINGS
+    assert np.isfinite(power).all()
+    whole = _mean_power([torch.rand(3, 96, 96)])
+    np.testing.assert_allclose(whole, radial_power(torch.rand(1, 3, 96, 96))[0], rtol=1.0)

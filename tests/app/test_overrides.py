@@ -61,6 +61,11 @@ def test_what_later_overrides_replace(typed, left):
     assert without_replaced(stored, typed) == left
 
 
+def test_another_attack_replaces_the_parts_of_a_chain():
+    stored = ["attack=chain", "attack@attack.first=resize", "attack.first.factor=2", "seed=1"]
+    assert without_replaced(stored, ["attack=jpeg"]) == ["seed=1"]
+
+
 def test_another_programs_run_names_the_command_and_only_one_is_repeated(earlier):
     folder, _ = earlier
     with pytest.raises(UserError, match=r"python -m sr_deepfake\.train from_run="):

@@ -33,3 +33,10 @@ def test_what_is_undefined_is_not_logged():
     assert found["fpr"] == 0.5
     metrics.reset()
     assert not metrics.update_called
+
+
+def test_a_training_that_diverges_logs_nothing():
+    """Lightning ends it by its loss; a figure of NaN would be an error."""
+    metrics = DetectorMetrics()
+    metrics.update(torch.tensor([2.0, float("nan")]), torch.tensor([0, 1]))
+    assert metrics.compute() == {}

@@ -9,6 +9,7 @@ from scored_faces import completed, predictions, random_predictions
 from sr_deepfake.metrics.changes import change_tests
 from sr_deepfake.metrics.classification import METRICS, classification_metrics
 from sr_deepfake.metrics.clusters import Clusters
+from sr_deepfake.metrics.figures import Threshold
 from sr_deepfake.metrics.predictions import SETUPS, SIMILARITY, setup_scores
 from sr_deepfake.metrics.setups import run_metrics
 from sr_deepfake.metrics.significance import auc_test, sign_flip_test
@@ -219,3 +220,38 @@ def test_no_faces_and_unknown_setups_are_refused(table):
         run_metrics(table.iloc[:0])
     with pytest.raises(ValueError, match="clean, both, fake"):
         setup_scores(table, "pristine")
+
+
+def test_rates_of_few_faces_have_the_interval_of_their_clusters():
+    """All that is found clean is of one cluster of 24; one face alone is called fake."""
+    table = predictions(fnr=(1.0, 1.0), fpr=(0, 0), count=96)
+    of_one = table["cluster"] == table["cluster"].iloc[0]
+    found = run_metrics(
+        completed(table.drop(columns="logit").assign(score=np.where(of_one, 0.9, 0.1))), resamples=RESAMPLES
+    )
+    assert found.value("both", "attack_success") == 1
+    assert found.figure("both", "attack_success").interval is None
+    assert found.value("clean", "precision") == 1
+    assert found.figure("clean", "precision").interval is None
+
+
+@pytest.mark.parametrize("label", [0, 1])
+def test_intervals_of_one_class_have_both_ends_or_none(label):
+    table = predictions(fnr=(0, 0), fpr=(0, 0), count=96)
+    found = run_metrics(table[table["label"] == label], resamples=RESAMPLES).figures
+    for figure in (figure for setup in found.values() for figure in setup.values()):
+        assert (figure.low is None) == (figure.high is None)
+
+
+@pytest.mark.parametrize("seeds", [6, 10])
+def test_a_mean_over_seeds_of_no_error_is_exactly_none(seeds):
+    found = run_metrics([predictions(fnr=(0, 0), count=96)] * seeds, resamples=20)
+    recall = found.figure("clean", "recall")
+    assert recall.value == 1
+    assert recall.interval == pytest.approx((1 - 0.142, 1), abs=1e-3)
+
+
+def test_thresholds_that_differ_by_seed_are_not_one_number():
+    tables, rule = [predictions(count=40)] * 2, "equal error"
+    found = run_metrics(tables, [Threshold(value=value, rule=rule) for value in (0.2, 0.8)], resamples=20)
+    assert (found.threshold.value, found.threshold.rule) == (None, "equal error, of each seed")

@@ -87,3 +87,18 @@ def test_holm_does_not_count_what_was_not_tested():
     np.testing.assert_allclose(holm([0.01, None, 0.04, float("nan"), 0.03]), [0.03, np.nan, 0.06, np.nan, 0.06])
     with pytest.raises(ValueError, match=r"in \[0, 1\]"):
         holm([0.5, 1.1])
+
+
+def test_many_clusters_are_swapped_in_groups_and_the_test_stays_valid():
+    """Memory grows with the square of what is swapped; under no effect p-values are spread evenly."""
+    random = np.random.default_rng(0)
+    count = 1_200
+    label, group = np.arange(count) % 2, np.arange(count)
+    found = []
+    for seed in range(60):
+        face = random.normal(label, 1)
+        clean, attacked = (face + random.normal(0, 0.5, count) for _ in range(2))
+        found.append(auc_test(clean, attacked, label, group, swaps=199, seed=seed))
+    assert 0 <= sum(value <= 0.1 for value in found) <= 14
+    shifted = auc_test(clean, np.where(label == 1, clean - 1, clean), label, group, swaps=199)
+    assert shifted == 1 / 200

@@ -151,6 +151,26 @@ def test_the_correlation_is_that_of_the_published_script_and_needs_the_whole_int
     ]  # fmt: skip
     options = PAPER | {"protocol": "authors_code"}
     write_results(tmp_path, attack="sr-edsr-x4", test_side=224, faces=faces, resamples=200, **options)
+    for other in (
+        {"attack": "jpeg-q15"},
+        {"attack": "sr-edsr-x2"},
+        {"attack": "sr-edsr-x4", "defence": "sr-edsr-x2 p=0.5"},
+    ):
+        write_results(tmp_path, test_side=224, **options | other)
     here, found = verdicts(tmp_path)["|r| of SSIM and change of score is below 0.1"]
     assert found == verdict
     assert here.startswith("r: resnet50 on FaceSwap ")
+    assert here.count("FaceSwap") == 1
+
+
+def test_a_model_that_the_paper_does_not_have_is_not_judged(tmp_path):
+    write_grid(tmp_path, lambda method: (0.3, 0.1))
+    before = verdicts(tmp_path)
+    write_results(tmp_path, model="convnext", faces=predictions((0.3, 0), (0, 0), 160), **PAPER)
+    assert verdicts(tmp_path) == before
+    assert before["Accuracy always falls"][1] == "holds"
+
+
+def test_a_change_whose_interval_touches_zero_is_no_fall(tmp_path):
+    write_grid(tmp_path, lambda method: (0.3, 0.1) if method != "FaceSwap" else (0.01, 0))
+    assert verdicts(tmp_path)["Accuracy always falls"][1] == "cannot be said"

@@ -133,6 +133,18 @@ def test_table_3_has_pristine_first_and_the_scripts_own_figures(grid):
     assert "wrapped" in table.columns[5]
 
 
+def test_a_control_is_of_the_same_model_and_method(tmp_path):
+    """A table of scores has one digest for all that is in it."""
+    for model, missed in (("m1", 0.2), ("m2", 0.4)):
+        for attack, more in (("sr-edsr-x2", 0.3), ("bicubic-x2", 0)):
+            write_results(tmp_path, model=model, attack=attack, faces=predictions((0, missed + more), count=80))
+    results = collect([tmp_path]).results
+    found = contributions(make_grid(results, GridSelection()), results)
+    assert [(each.entry.model, each.figure("fnr").change) for each in found] == [
+        ("m1", pytest.approx(0.3)), ("m2", pytest.approx(0.3)),
+    ]  # fmt: skip
+
+
 def test_what_the_network_adds_is_paired_with_its_control(tmp_path):
     """Of the 50 points of the attack, those that bicubic scaling does not take are the network's."""
     write_results(tmp_path, faces=predictions((0.1, 0.6), (0, 0.2), 80))

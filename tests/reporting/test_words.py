@@ -3,6 +3,7 @@ from result_folders import write_results
 from scored_faces import predictions
 
 from sr_deepfake.reporting.collect import collect
+from sr_deepfake.reporting.control import contributions
 from sr_deepfake.reporting.grid import GridSelection, make_grid
 from sr_deepfake.reporting.words import answer, conclusions
 
@@ -55,3 +56,24 @@ def test_what_argues_against_relying_on_it(tmp_path):
     said = " ".join(conclusions(grid))
     assert "Near chance on clean faces already" in said
     assert "Corrected for all 2 tests of FNR and FPR at once" in said
+
+
+def test_the_network_s_share_is_of_the_change_that_is_named(tmp_path):
+    """A large change of few clusters is not the one that the sentence before it names."""
+    sure, unsure = predictions((0.1, 0.2), (0, 0), 96), predictions((0, 0.5), (0, 0), 8)
+    for attack, share in (("sr-edsr-x2", 1), ("bicubic-x2", 0.5)):
+        for method, faces, moved in (("FaceSwap", sure, 0.3), ("Deepfakes", unsure, 0.5)):
+            count = len(faces) // 2
+            start = 0.1 if method == "FaceSwap" else 0.0
+            write_results(
+                tmp_path,
+                attack=attack,
+                forgery=method,
+                faces=predictions((start, start + share * moved), (0, 0), count),
+            )
+    results = collect([tmp_path]).results
+    grid = make_grid(results, GridSelection())
+    words = answer(grid, contributions(grid, results))
+    change = grid.entries[[entry.method for entry in grid.entries].index("FaceSwap")].figure("both", "fnr").change
+    assert "of resnet50 on FaceSwap." in words
+    assert f"Of the {100 * change:.1f} points" in words

@@ -86,7 +86,7 @@ def test_a_missing_file_is_named_with_the_option(tmp_path):
 
 def test_files_that_are_no_weights(tmp_path, state):
     path = tmp_path / "file.pth"
-    for content in (b"", b"<html>404</html>", b"\x00" * 100, b"\x80", b"\x80\x02}", b"PK\x03\x04", b"\xff" * 64):
+    for content in (b"", b"\x00" * 100, b"\x80", b"\x80\x02}", b"PK\x03\x04", b"\xff" * 64):
         path.write_bytes(content)
         assert re.search(UNREADABLE, refusal(path))
     for thing in ([1, 2], torch.zeros(3), {"a": 1}, {}, {"params": {}}):
@@ -134,10 +134,22 @@ def test_code_in_a_file_is_refused_and_never_run(tmp_path, state, kind):
         assert "holds code" in message
 
 
-def test_a_whole_network_instead_of_its_tensors_is_refused(tmp_path):
-    path = tmp_path / "network.pt"
-    torch.save(make_network(), path)
-    assert "holds code" in refusal(path)
+@pytest.mark.parametrize("is_zip", [True, False])
+def test_of_a_whole_network_the_tensors_alone_are_read(tmp_path, is_zip):
+    path, network = tmp_path / "network.pt", make_network()
+    torch.save(make_network(), path, _use_new_zipfile_serialization=is_zip)
+    load_weights(network, path, "the test's network")
+
+
+def test_what_a_download_left_instead_is_named(tmp_path):
+    path = tmp_path / "file.pth"
+    for content, words in (
+        (b"<html>404</html>", "a web page"),
+        (b"\n<!DOCTYPE html><html>", "a web page"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 7\n", "a pointer of Git LFS"),
+    ):
+        path.write_bytes(content)
+        assert words in refusal(path)
 
 
 def test_weights_of_another_network_are_named(tmp_path, state):

@@ -1,5 +1,6 @@
 """A detector that was trained by another program: what its network gets, what its numbers mean, and how that is found out."""
 
+import logging
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +14,8 @@ from sr_deepfake.data.images import resize_faces
 from sr_deepfake.detectors.preprocessing import CHANNELS, FaceInput
 from sr_deepfake.detectors.tested import TestedDetector
 from sr_deepfake.system.errors import UserError, choose
+
+log = logging.getLogger(__name__)
 
 OUTPUTS = ("auto", "logit", "probability", "logits2")
 SIZE = 224  # px, where neither the file nor the user says
@@ -33,6 +36,7 @@ class Opened:
         source: of the facts, such as "the graph".
         batch: the only number of faces that it takes at once; None: any.
         unclear: why the file does not say which of two numbers is that of fake; "": it does, or there is one number.
+        note: what else a user should know, in words.
     """
 
     network: Callable[[Tensor], Any]
@@ -41,6 +45,7 @@ class Opened:
     source: str = "the file"
     batch: int | None = None
     unclear: str = ""
+    note: str = ""
 
 
 class ExternalDetector(TestedDetector):
@@ -87,7 +92,7 @@ class ExternalDetector(TestedDetector):
         **options: Any,
     ) -> None:
         super().__init__()
-        self.path, self.label, self.crop_margin, self.kept = path, label, crop_margin, 1.0
+        self.path, self.label, self.kept = path, label, 1.0
         if not path:
             raise UserError("model.path is missing: it names the detector's file (model=python: model.factory)")
         choose(output, OUTPUTS, "model.output")
@@ -98,10 +103,14 @@ class ExternalDetector(TestedDetector):
         typed = {name: value for name, value in typed.items() if value is not None}
         _check(typed, crop_margin)
         opened = open(path, size, **options)
+        self.note = opened.note
+        self.crop_margin = opened.facts.get("crop_margin") if crop_margin is None else crop_margin
+        self._must_be_cut = crop_margin is not None
         self.network, self.batch = (opened.network, opened.batch)  # a module moves to the device with the detector
         if isinstance(self.network, nn.Module):
             self.network.eval()
         facts: dict[str, Any] = {"size": SIZE, **_ASSUMED, "output": "auto", **opened.facts, **typed}
+        facts |= {} if crop_margin is None else {"crop_margin": crop_margin}
         sources = dict.fromkeys(opened.facts, opened.source) | {name: f"model.{name}" for name in typed}
         if opened.unclear and fake_index is None:
             raise UserError(f"{path}: {opened.unclear}: model.fake_index=0 or 1")
@@ -123,6 +132,12 @@ class ExternalDetector(TestedDetector):
         """
         if self.crop_margin is None:
             return
+        if margin is None and not self._must_be_cut:
+            log.warning(
+                "%s was trained on faces with a margin of %.3g; that of these faces is unknown, and they are taken as they are",
+                self.label, self.crop_margin,
+            )  # fmt: skip
+            return
         if margin is None:
             raise UserError(
                 f"model.crop_margin={self.crop_margin}: the margin of these faces is unknown (they were not cut out by "
@@ -132,7 +147,8 @@ class ExternalDetector(TestedDetector):
             raise UserError(
                 f"model.crop_margin={self.crop_margin}: the faces were cut with a margin of {margin}, so it must be in "
                 f"[0, {margin}]. To cut them with a wider one: python -m sr_deepfake.prepare "
-                f"extraction.margin={self.crop_margin} data.crops=FOLDER, with your data options"
+                f"extraction.margin={self.crop_margin:.4g} data.crops=FOLDER, with your data options. "
+                f"model.crop_margin={margin} scores them as they are"
             )
         self.kept = (1 + 2 * self.crop_margin) / (1 + 2 * margin)
 
