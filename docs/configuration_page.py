@@ -20,7 +20,7 @@ TAKEN_IN = {
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Add the pages that stand elsewhere in the repository; their links to docs/ become links of the site."""
+    """Add the pages that are in other folders of the repository; their links to docs/ become links of the site."""
     for name, path in TAKEN_IN.items():
         text = path.read_text(encoding="utf-8").replace("](docs/", "](")
         files.append(File.generated(config, name, content=text))
@@ -39,7 +39,7 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
 def groups() -> str:
     """Each group of conf/ as a table of its choices, and each choice's file."""
     parts = []
-    for folder in sorted({file.parent for file in CONF.rglob("*/*.yaml")}):
+    for folder in sorted({file.parent for file in CONF.rglob("*/*.yaml")} - {CONF / "_base"}):
         group = folder.relative_to(CONF).as_posix()
         choices = {file.stem: file.read_text(encoding="utf-8") for file in sorted(folder.glob("*.yaml"))}
         rows = [f"| `{name}` | {comment(text)} |" for name, text in choices.items()]
@@ -49,11 +49,11 @@ def groups() -> str:
 
 
 def comment(text: str) -> str:
-    """The comment at the top of a file, else the one beside its first line, else what code it names."""
+    """The comment at the top of a file, else the one after its first line, else what code it names."""
     lines = text.removeprefix("# @package _global_\n").splitlines()
     top = [line.lstrip("#")[1:] for line in takewhile(lambda line: line.startswith("#"), lines)]
-    if not top and (beside := re.search(r"\s# (.*)", lines[0])):
-        top = [beside[1]]
+    if not top and (after := re.search(r"\s# (.*)", lines[0])):
+        top = [after[1]]
     if not top and (target := re.search(r"^_target_: (\S+)", text, re.MULTILINE)):
         top = [f"  {target[1]}"]
     # Lines that are indented are what one types.

@@ -1,7 +1,7 @@
 """Train EDSR on photos: how the packaged weights were made (sr_deepfake/super_resolution/weights/README.md says on what).
 
-    python tools/train_edsr.py --photos data/photos data/faces --validation data/held_out out.safetensors
-    python tools/train_edsr.py --photos my/faces --validation my/held_out --init out.safetensors --steps 2000 mine.safetensors
+    python tools/train_edsr.py out.safetensors --photos data/photos data/faces --validation data/held_out
+    python tools/train_edsr.py mine.safetensors --photos my/faces --validation my/held_out --init out.safetensors --steps 2000
 
 The low resolution is made by antialiased bicubic down-scaling. Every 250 steps the running average of the weights is validated,
 and written when its PSNR is the best so far. Use the result with sr_model.weights=FILE.

@@ -156,6 +156,8 @@ def announce(trainer: lightning.Trainer, recipe: Recipe, data: FaceDataModule) -
 
 def detector_folders(cfg: DictConfig) -> list[Path]:
     """The folders of `detector=`, or the one of the external detector of `model`."""
+    if cfg.get("tested_on") is not None:
+        raise UserError(f"tested_on={cfg.tested_on} is an option of train; evaluate takes forgery={cfg.tested_on}")
     if cfg.detector is not None:
         return find_detectors(words(cfg.detector))
     if not str((cfg.get("model") or {}).get("_target_")).startswith("sr_deepfake.detectors.external."):

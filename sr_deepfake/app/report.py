@@ -11,6 +11,7 @@ from sr_deepfake.app.configuration import plain, words
 from sr_deepfake.app.missing import rest_of_grid
 from sr_deepfake.experiment import provenance
 from sr_deepfake.experiment.jobs import read_jobs, select_jobs
+from sr_deepfake.experiment.provenance import command_of
 from sr_deepfake.reporting.collect import Collected, collect
 from sr_deepfake.reporting.grid import GridSelection
 from sr_deepfake.reporting.report import Missing, Report, make_report
@@ -18,6 +19,8 @@ from sr_deepfake.reporting.scores import read_scores
 from sr_deepfake.system.errors import UserError, choose
 
 COMPARISONS = ("none", "paper")
+
+_OF_ALL = ("data", "model", "protocol")  # overrides that a whole experiment was typed with
 
 
 def report_of(cfg: DictConfig) -> Report:
@@ -78,10 +81,13 @@ def _rest_of_experiment(cfg: DictConfig) -> Missing | None:
     jobs = select_jobs(read_jobs(Path(cfg.paths.outputs)), [f"experiment={cfg.of_experiment}"])
     unfinished = [job for job in jobs if job.state != "done"]
     reasons = "; ".join(dict.fromkeys(job.error for job in unfinished if job.error))
+    shared = set.intersection(*(set(job.overrides) for job in jobs)) if jobs else set()
     states = f" {len(unfinished)} of {len(jobs)} have no results ({reasons or 'unfinished'})." if unfinished else ""
     return Missing(
         f"Shown are the runs of experiment={cfg.of_experiment} that were done.{states} Those that are missing are listed by:",
-        f"python -m sr_deepfake.status experiment={cfg.of_experiment}",
+        command_of(
+            "status", [f"experiment={cfg.of_experiment}", *sorted(word for word in shared if word.startswith(_OF_ALL))]
+        ),
     )
 
 

@@ -135,7 +135,7 @@ class Recall:
         except (OSError, _NotTheFaceError):
             raise UserError(
                 f"{self._store.folder} was changed while its attacked faces were in use: one is gone or damaged; "
-                "the same command, run again, attacks it anew and goes on"
+                "the same command, run again, attacks it again and goes on"
             ) from None
         return torch.from_numpy(np.ascontiguousarray(picture.transpose(2, 0, 1)))
 

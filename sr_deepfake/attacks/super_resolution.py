@@ -58,7 +58,9 @@ class SuperResolutionAttack(Attack):
     ) -> None:
         super().__init__()
         if not isinstance(scale, int) or scale < 2:
-            raise UserError(f"attack.scale={scale}: the attack scales down, so it is a whole number, 2 or more")
+            raise UserError(
+                f"attack.scale must be a whole number of 2 or more (the attack scales down by it), not {scale}"
+            )
         own = int(sr_model.scale)  # type: ignore[arg-type]
         if own < 2:
             raise UserError(f"sr_model.scale={own}: a network that enlarges has a scale of 2 or more")

@@ -39,7 +39,7 @@ class Defence:
     def __init__(self, probability: float, attack: Attack, cache: str | Path) -> None:
         if not 0 < probability <= 1:
             raise UserError(
-                f"defence.probability={probability}: it is above 0 and at most 1; defence=none trains without attacked "
+                f"defence.probability must be above 0 and at most 1, not {probability}; defence=none trains without attacked "
                 "faces"
             )
         self.probability = float(probability)

@@ -15,7 +15,7 @@ from sr_deepfake.system.files import write_csv
 
 FACES, EXPORT = "faces.csv", ".export"  # the second marks a folder that is being filled
 COLUMNS = (
-    "face", "video", "label", "method", "split", "side", "data", "attack", "clean", "attacked", "score",
+    "face", "video", "label", "method", "split", "target", "source", "side", "data", "attack", "clean", "attacked", "score",
     "score_attacked",
 )  # fmt: skip
 
@@ -42,7 +42,7 @@ def export_faces(
             _write(out / paths[0], batch.faces[index])
             if attacked is not None:
                 _write(out / paths[1], attacked[index])
-            facts = (row.face_id, row.video_id, row.label, row.method, row.split, row.side)
+            facts = (row.face_id, row.video_id, row.label, row.method, row.split, row.target, row.source, row.side)
             listed.append((*facts, faces.name, name, *paths, "", ""))
             yield str(row.face_id)
     write_csv(out / FACES, COLUMNS, sorted(listed, key=lambda row: str(row[0])))

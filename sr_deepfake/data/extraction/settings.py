@@ -59,13 +59,15 @@ class ExtractionSettings:
             whole = name in ("frames", "min_frames", "multiple", "seed")
             if not isinstance(value, int if whole else int | float) or isinstance(value, bool) or not value >= least:
                 kind = "whole number" if whole else "number"
-                raise UserError(f"extraction.{name}={value}: it is a {kind} of at least {least}")
+                raise UserError(f"extraction.{name} must be a {kind} of at least {least}, not {value}")
         choose(self.square, SQUARES, "extraction.square")
         given = self.thresholds
         thresholds = [given] * 3 if isinstance(given, (int, float)) else list(given)
         numbers = all(isinstance(one, int | float) and 0 <= one <= 1 for one in thresholds)
         if len(thresholds) != 3 or not numbers:
-            raise UserError(f"extraction.thresholds={given}: it is a probability in [0, 1], or three, as [0.6,0.7,0.7]")
+            raise UserError(
+                f"extraction.thresholds must be a probability in [0, 1], or three such as [0.6,0.7,0.7], not {given}"
+            )
         object.__setattr__(self, "thresholds", tuple(float(threshold) for threshold in thresholds))
         object.__setattr__(self, "min_face", float(self.min_face))
 
@@ -84,7 +86,7 @@ class ExtractionSettings:
 
 
 def write_settings(folder: Path, settings: ExtractionSettings) -> None:
-    """Note beside a manifest how its faces were found."""
+    """Note next to a manifest how its faces were found."""
     write_json(folder / SETTINGS, asdict(settings))
 
 
@@ -103,5 +105,5 @@ def check_settings(folder: Path, settings: ExtractionSettings) -> None:
     if different:
         raise UserError(
             f"the faces in {folder} were found with {'; '.join(different)}. `python -m sr_deepfake.prepare` with the "
-            "same options finds them anew; another folder (data.crops=FOLDER) keeps both"
+            "same options finds them again; another folder (data.crops=FOLDER) keeps both"
         )

@@ -5,7 +5,8 @@
     clips/a_b.mp4,fake,FaceSwap,train,anna,ben,
 
 `path` (relative paths are below the file's folder, or `data.root`) and `label` (1 or fake, 0 or real) are needed. `method` is the
-forgery method ("fake" where it is empty). `split` is train, val or test; where it is empty, videos are drawn by their clusters.
+forgery method ("fake" where it is empty). `split` is train, val or test; where it is empty, videos are
+drawn by their clusters, and val from train where the list names train and test alone.
 `target` and `source` are identities: whose video it is, and whose face was put there. Where they are empty, each video is
 its own cluster.
 """
@@ -71,4 +72,7 @@ def videos(root: Path, list: str | None = None) -> pd.DataFrame:
             }  # fmt: skip
     if not rows:
         raise UserError(f"{file} lists no videos")
+    if {row["split"] for row in rows.values()} >= {"train"} and all(row["split"] != "val" for row in rows.values()):
+        for row in rows.values():  # val is drawn from train
+            row["split"] = "" if row["split"] == "train" else row["split"]
     return video_table(rows.values())

@@ -44,7 +44,7 @@ class VideoSettings:
 
     def __post_init__(self) -> None:
         if self.every not in (AUTO, 1):
-            raise UserError(f"faces.every={self.every}: it is {AUTO} or 1")
+            raise UserError(f"faces.every must be {AUTO} or 1, not {self.every}")
         if self.batch < 1:
             raise UserError(f"video.batch={self.batch} must be at least 1")
         if self.feather < 0:

@@ -145,7 +145,7 @@ class VideoReader:
             self._last += max(1, round(1 / (rate * time_base)))
         elif (back := float((self._last - pts) * (self.stream.time_base or 0))) > _BACK:
             raise UserError(
-                f"{self.name}: its time goes back by {back:.2f} s, as where two recordings were joined. Join them "
+                f"{self.name}: timestamps jump back by {back:.2f} s (joined recordings). Join them "
                 "again, as with `ffmpeg -f concat`, or attack the parts one by one"
             )
         else:

@@ -1,6 +1,7 @@
 import pytest
 
 from sr_deepfake.data.sources.listing import videos
+from sr_deepfake.data.sources.splits import draw_splits
 from sr_deepfake.system.errors import UserError
 
 
@@ -16,10 +17,12 @@ def test_a_list_of_videos(tmp_path, encoding):
         "path,Label,method,split,target,source,mask\n"
         "clips/a.mp4,real,,train,anna,,\n"
         "/data/a_b.mp4,FAKE,FaceSwap,train,anna,ben,masks/a_b.mp4\n"
+        "v.mp4,0,,val,,,\n"
         "clips/größe 1.jpg,1,my method,,carl,,\n",
         encoding,
     )
     table = videos(file)
+    table = table[table["split"] != "val"]
     assert table["method"].tolist() == ["my_method-" + table["method"].iloc[0][-12:], "pristine", "FaceSwap"]
     rows = table.set_index("method")
     assert rows.loc["pristine", ["label", "split"]].tolist() == [0, "train"]
@@ -60,3 +63,10 @@ def test_what_is_wrong_with_a_list_is_named_with_its_line(tmp_path, text, messag
 def test_a_missing_list_is_named(tmp_path):
     with pytest.raises(UserError, match=r"data\.list=.*nowhere\.csv: there is no such file"):
         videos(tmp_path, str(tmp_path / "nowhere.csv"))
+
+
+def test_val_is_drawn_from_train_where_the_list_names_train_and_test_alone(tmp_path):
+    lines = [f"{split}{place}.mp4,{place % 2},{split}" for split in ("train", "test") for place in range(40)]
+    table = draw_splits(videos(written(tmp_path, "\n".join(["path,label,split", *lines]))), (0.7, 0.15, 0.15))
+    assert (table[table["path"].str.contains(r"/test\d+\.mp4")]["split"] == "test").all()
+    assert set(table[table["path"].str.contains(r"/train\d+\.mp4")]["split"]) == {"train", "val"}
