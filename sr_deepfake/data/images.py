@@ -10,7 +10,7 @@ from torch import Tensor
 
 from sr_deepfake.system.errors import UserError
 
-RESIZES = ("bilinear", "authors")
+RESIZES = ("bilinear", "bicubic", "authors")
 
 
 def read_face(path: Path) -> Tensor:
@@ -38,8 +38,8 @@ def resize_faces(faces: Tensor, size: int, resize: str = "bilinear", attacked: b
     """
     if faces.shape[-2:] == (size, size):
         return faces
-    if resize == "bilinear":
-        resized = F.interpolate(faces, size=(size, size), mode="bilinear", antialias=True, align_corners=False)
+    if resize != "authors":
+        resized = F.interpolate(faces, size=(size, size), mode=resize, antialias=True, align_corners=False)
         return (resized * 255).round().clamp(0, 255) / 255
     enlarged = attacked and faces.shape[-1] < size
     interpolation = cv2.INTER_CUBIC if enlarged else cv2.INTER_AREA

@@ -33,9 +33,11 @@ class FaceInput(nn.Module):
         channels: str = "rgb",
         range: int = 1,
         resize: str = "bilinear",
+        crop: float = 1.0,
     ) -> None:
         super().__init__()
         self.image_size = image_size
+        self.crop = crop  # part of the resized face's side that the network gets, its middle
         self.channels = channels
         self.range = range
         self.resize = choose(resize, RESIZES, "protocol.resize")
@@ -45,7 +47,9 @@ class FaceInput(nn.Module):
     def forward(self, faces: Tensor, attacked: bool = False) -> Tensor:
         """Prepare faces."""
         size = faces.shape[-1] if self.image_size is None else self.image_size
-        resized = resize_faces(faces, size, self.resize, attacked)
+        whole = round(size / self.crop)
+        start = (whole - size) // 2
+        resized = resize_faces(faces, whole, self.resize, attacked)[..., start : start + size, start : start + size]
         if self.channels == "bgr":
             resized = resized.flip(1)
         if self.range != 1:

@@ -14,6 +14,18 @@ from sr_deepfake.system.errors import UserError
 from sr_deepfake.system.hardware import exact_float32
 
 
+class NaNError(UserError):
+    """A detector returned NaN.
+
+    Attributes:
+        numbers: of the faces of the batch.
+    """
+
+    def __init__(self, numbers: list[int], count: int) -> None:
+        super().__init__(f"the detector returned NaN for {len(numbers)} of {count} faces")
+        self.numbers = numbers
+
+
 class TestedDetector(lightning.LightningModule):
     """A detector that can be tested: faces of any side → one logit of *fake* a face, see `forward`."""
 
@@ -38,7 +50,7 @@ class TestedDetector(lightning.LightningModule):
         """As `logits`, as float64 on the CPU."""
         found = self.logits(faces, attacked).detach().cpu().double()
         if found.isnan().any():
-            raise UserError(f"the detector returned NaN for {int(found.isnan().sum())} of {len(found)} faces")
+            raise NaNError(found.isnan().nonzero().flatten().tolist(), len(found))
         return found
 
     def score(self, faces: Tensor, attacked: bool = False) -> Tensor:
@@ -47,6 +59,13 @@ class TestedDetector(lightning.LightningModule):
 
     def test_step(self, batch: FaceBatch, batch_idx: int) -> Mapping[str, Tensor]:
         """Score the faces, and the attacked ones where there are any."""
+        try:
+            return self._tested(batch)
+        except NaNError as error:
+            names = [str(batch.rows["face_id"].iloc[number]) for number in error.numbers[:3]]
+            raise UserError(f"{error}: {', '.join(names)}{', …' if len(error.numbers) > 3 else ''}") from None
+
+    def _tested(self, batch: FaceBatch) -> Mapping[str, Tensor]:
         found = {"logit": self.finite_logits(batch.faces)}
         labels = batch.labels.cpu()
         setups = {"clean": found["logit"]}

@@ -35,14 +35,7 @@ def read_tensors(path: Path, option: str) -> "dict[str, Tensor]":
     from safetensors.torch import load_file
     from torch import Tensor
 
-    try:
-        with open(path, "rb") as file:
-            start = file.read(64)
-    except OSError as error:
-        raise UserError(f"{option}={path}: the file cannot be read ({error.strerror})") from None
-    if other := next((words for sign, words in _NO_WEIGHTS.items() if start.lstrip().lower().startswith(sign)), None):
-        raise UserError(f"{option}={path}: this is {other}")
-    is_pytorch = start.startswith((b"PK\x03\x04", b"\x80"))
+    is_pytorch = refuse_no_weights(path, option).startswith((b"PK\x03\x04", b"\x80"))
     try:
         content = unwrapped(load_pytorch(path) if is_pytorch else load_file(path))
     except SafetensorError:
@@ -60,6 +53,18 @@ def read_tensors(path: Path, option: str) -> "dict[str, Tensor]":
     if not tensors:
         raise UserError(f"{option}={path}: the file holds no named tensors")
     return tensors
+
+
+def refuse_no_weights(path: Path, option: str) -> bytes:
+    """Refuse what a download left instead of a file of weights; return how the file begins."""
+    try:
+        with open(path, "rb") as file:
+            start = file.read(64)
+    except OSError as error:
+        raise UserError(f"{option}={path}: the file cannot be read ({error.strerror})") from None
+    if other := next((words for sign, words in _NO_WEIGHTS.items() if start.lstrip().lower().startswith(sign)), None):
+        raise UserError(f"{option}={path}: this is {other}")
+    return start
 
 
 def _of_a_network(path: Path) -> "dict[str, Tensor]":

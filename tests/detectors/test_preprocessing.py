@@ -25,5 +25,5 @@ def test_published_input_is_bgr_0_to_255():
 def test_an_unknown_input_is_an_error():
     with pytest.raises(UserError, match=r"protocol\.input='rgb'"):
         input_of_backbone(64, "rgb", MEAN, STD)
-    with pytest.raises(UserError, match=r"protocol\.resize='cubic'.*bilinear, authors"):
+    with pytest.raises(UserError, match=r"protocol\.resize='cubic'.*bilinear, bicubic, authors"):
         input_of_backbone(64, "normalised", MEAN, STD, resize="cubic")

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from sr_deepfake.data.images import resize_faces
 from sr_deepfake.detectors.preprocessing import CHANNELS, FaceInput
 from sr_deepfake.detectors.tested import TestedDetector
+from sr_deepfake.system.checkpoints import refuse_no_weights
 from sr_deepfake.system.errors import UserError, choose
 
 log = logging.getLogger(__name__)
@@ -22,7 +23,16 @@ SIZE = 224  # px, where neither the file nor the user says
 _SCALES = (1, 30, -30)
 _PROBES = 16  # pictures that a network is shown, to see what its numbers look like
 _NAMED = ("logits", "logit", "cls", "prob", "scores", "output")  # names of a network's answer
-_ASSUMED = {"mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0), "range": 1, "channels": "rgb", "fake_index": 1}
+_ASSUMED = {
+    "mean": (0.0, 0.0, 0.0),
+    "std": (1.0, 1.0, 1.0),
+    "range": 1,
+    "channels": "rgb",
+    "fake_index": 1,
+    "resize": "bilinear",
+    "crop": 1.0,
+}
+_UNTYPED = ("resize", "crop")  # facts that files alone say
 
 
 @dataclass(frozen=True)
@@ -32,7 +42,8 @@ class Opened:
     Attributes:
         network: B×3×S×S faces as the file wants them → its answer.
         digest: of everything that the answer depends on, hexadecimal.
-        facts: `size`, `mean`, `std`, `range`, `channels`, `output`, `fake_index`; what the file does not say is left out.
+        facts: `size`, `mean`, `std`, `range`, `channels`, `output`, `fake_index`, `crop_margin`; `resize` ("bilinear" or
+            "bicubic") and `crop`, the middle's part of the resized face; what the file does not say is left out.
         source: of the facts, such as "the graph".
         batch: the only number of faces that it takes at once; None: any.
         unclear: why the file does not say which of two numbers is that of fake; "": it does, or there is one number.
@@ -114,12 +125,22 @@ class ExternalDetector(TestedDetector):
         sources = dict.fromkeys(opened.facts, opened.source) | {name: f"model.{name}" for name in typed}
         if opened.unclear and fake_index is None:
             raise UserError(f"{path}: {opened.unclear}: model.fake_index=0 or 1")
-        self.face_input = FaceInput(facts["size"], facts["mean"], facts["std"], facts["channels"], facts["range"])
+        self.face_input = FaceInput(
+            facts["size"],
+            facts["mean"],
+            facts["std"],
+            facts["channels"],
+            facts["range"],
+            facts["resize"],
+            facts["crop"],
+        )
         self.fake_index = int(facts["fake_index"])
+        numbers = self._shown(facts["output"] == "auto")
         if facts["output"] == "auto":
-            facts["output"], sources["output"] = self._guessed_output(), "from its numbers"
+            facts["output"], sources["output"] = _kind_of(numbers), "from its numbers"
         self.output = str(facts["output"])
-        self.report = {name: f"{_word(value)} ({sources.get(name, 'assumed')})" for name, value in facts.items()}
+        shown = {name: value for name, value in facts.items() if name in sources or name not in _UNTYPED}
+        self.report = {name: f"{_word(value)} ({sources.get(name, 'assumed')})" for name, value in shown.items()}
         # Everything that scores depend on, as plain values.
         plain = {name: list(map(float, v)) if isinstance(v, list | tuple) else v for name, v in facts.items()}
         self.identity = {"digest": opened.digest, "crop_margin": crop_margin, **plain}
@@ -207,8 +228,8 @@ class ExternalDetector(TestedDetector):
             except UserError:
                 raise
             except Exception as error:  # of somebody else's network: any class
-                shape = "×".join(map(str, filled.shape))
-                reason = str(error).strip().split("\n")[0]
+                shape, lines = "×".join(map(str, filled.shape)), str(error).strip().split("\n")
+                reason = lines[-1 if "TorchScript" in lines[0] else 0]  # whose first lines are where it happened
                 raise UserError(
                     f"{self.path} does not take faces of {shape} ({reason}). model.size=… is the side it expects"
                 ) from error
@@ -221,22 +242,38 @@ class ExternalDetector(TestedDetector):
             parts.append(numbers[: len(part)])
         return torch.cat(parts).to(prepared.device)
 
-    def _guessed_output(self) -> str:
-        """Which kind of output it has, by its answer to noise and plain colours.
+    def _shown(self, unknown: bool) -> Tensor:
+        """Its answer to noise and plain colours, far out of their range too where its kind is unknown.
 
-        They are shown far out of their range too, where probabilities stay what they are and logits do not.
+        Where it takes no more than one face at a time, that is learnt here.
         """
+        probes, scales = (_PROBES, _SCALES) if unknown else (2, _SCALES[:1])
         generator = torch.Generator().manual_seed(0)
         side = self.face_input.image_size or SIZE
-        plain = torch.rand(_PROBES, 3, 1, 1, generator=generator).expand(-1, -1, side, side)
-        noise = torch.rand(_PROBES, 3, side, side, generator=generator)
-        strength = torch.linspace(0, 1, _PROBES).view(-1, 1, 1, 1)
+        plain = torch.rand(probes, 3, 1, 1, generator=generator).expand(-1, -1, side, side)
+        noise = torch.rand(probes, 3, side, side, generator=generator)
+        strength = torch.linspace(0, 1, probes).view(-1, 1, 1, 1)
         pictures = self.face_input(resize_faces(plain * (1 - strength) + noise * strength, side))
         with torch.no_grad():
-            numbers = torch.cat([self._answer(pictures * scale) for scale in _SCALES])
-        if bool(((numbers >= 0) & (numbers <= 1)).all()):
-            return "probability"
-        return "logit" if numbers.shape[1] == 1 else "logits2"
+            try:
+                return torch.cat([self._answer(pictures * scale) for scale in scales])
+            except UserError as error:
+                if self.batch is not None:
+                    raise
+                self.batch = 1  # a batch that is free by its name, and fixed to 1 inside
+                try:
+                    found = torch.cat([self._answer(pictures * scale) for scale in scales])
+                except UserError:
+                    raise error from None
+        self.note = "; ".join(filter(None, [self.note, "a network that takes one face at a time"]))
+        return found
+
+
+def _kind_of(numbers: Tensor) -> str:
+    """Probabilities stay within [0, 1] whatever the picture; logits do not."""
+    if bool(((numbers >= 0) & (numbers <= 1)).all()):
+        return "probability"
+    return "logit" if numbers.shape[1] == 1 else "logits2"
 
 
 def detector_file(path: str) -> Path:
@@ -244,6 +281,7 @@ def detector_file(path: str) -> Path:
     found = Path(path).expanduser()
     if not found.is_file():
         raise UserError(f"model.path={path} {'is a folder, not a file' if found.is_dir() else 'is missing'}")
+    refuse_no_weights(found, "model.path")
     return found
 
 

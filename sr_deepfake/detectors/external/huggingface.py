@@ -20,6 +20,8 @@ REAL = {
     "real", "realism", "pristine", "human", "live", "bonafide", "bona", "authentic", "original", "genuine", "natural",
 }  # fmt: skip
 _WEIGHTS = ("*.safetensors", "*.bin")
+_PROCESSORS = ("preprocessor_config.json", "processor_config.json")
+_RESAMPLES = {3: "bicubic", 2: "bilinear"}  # Pillow's numbers
 
 
 def open_huggingface(path: str, size: int | None = None, download: bool = False) -> Opened:
@@ -51,15 +53,29 @@ def open_huggingface(path: str, size: int | None = None, download: bool = False)
     labels = {int(number): str(name) for number, name in model.config.id2label.items()}
     facts = _input(folder, config)
     listed = ", ".join(f"{number}: {name!r}" for number, name in sorted(labels.items()))
-    if len(labels) > 2:
-        raise UserError(f"{folder} has {len(labels)} classes ({listed}); a detector tells fake from real")
+    real = [number for number, name in labels.items() if _words(name) & REAL and not _words(name) & FAKE]
+    fakes = [number for number, name in labels.items() if _words(name) & FAKE and not _words(name) & REAL]
     found, unclear = fake_label(labels), ""
-    if found is not None:
+    if len(labels) > 2:
+        if len(real) != 1 or len(fakes) != len(labels) - 1:
+            raise UserError(
+                f"{folder} has {len(labels)} classes ({listed}); a detector has one of real faces, and all others of fakes"
+            )
+        facts |= {"output": "logit", "fake_index": 1}
+    elif len(labels) == 1:
+        facts["fake_index"] = 0 if real else 1
+    elif found is not None:
         facts["fake_index"] = found
-    elif len(labels) == 2:
+    else:
         unclear = f"its labels ({listed}) do not say which one is fake"
+    note = (
+        ""
+        if {"mean", "std"} <= facts.keys()
+        else "a folder without a processor's file: mean 0 and standard deviation 1 are assumed"
+    )
     files = [folder / "config.json", *sorted(file for kind in _WEIGHTS for file in folder.glob(kind))]
-    return Opened(_Logits(model), file_digest(*files), facts, "preprocessor_config.json, id2label", unclear=unclear)
+    network = _Logits(model, real[0] if len(labels) > 2 else None)
+    return Opened(network, file_digest(*files), facts, "its processor, id2label", unclear=unclear, note=note)
 
 
 def fake_label(labels: dict[int, str]) -> int | None:
@@ -70,7 +86,7 @@ def fake_label(labels: dict[int, str]) -> int | None:
     >>> fake_label({0: "LABEL_0", 1: "LABEL_1"}) is None
     True
     """
-    words = {number: set(re.split(r"[^a-z]+", name.lower())) for number, name in labels.items()}
+    words = {number: _words(name) for number, name in labels.items()}
     fake = [number for number, found in words.items() if found & FAKE and not found & REAL]
     real = [number for number, found in words.items() if found & REAL and not found & FAKE]
     if len(fake) == 1 and len(real) <= 1 and fake != real:
@@ -78,14 +94,23 @@ def fake_label(labels: dict[int, str]) -> int | None:
     return 1 - real[0] if len(real) == 1 and not fake else None
 
 
+def _words(name: str) -> set[str]:
+    return set(re.split(r"[^a-z]+", name.lower()))
+
+
 class _Logits(nn.Module):
-    def __init__(self, model: nn.Module) -> None:
+    """The model's logits; of one class of real faces among several, one logit of all others together."""
+
+    def __init__(self, model: nn.Module, real: int | None) -> None:
         super().__init__()
-        self.model = model
+        self.model, self.real = model, real
 
     def forward(self, faces: Tensor) -> Tensor:
         logits: Tensor = self.model(pixel_values=faces).logits
-        return logits
+        if self.real is None:
+            return logits
+        others = [number for number in range(logits.shape[1]) if number != self.real]
+        return logits[:, others].logsumexp(1) - logits[:, self.real]
 
 
 def _folder(path: str, download: bool) -> Path:
@@ -111,24 +136,40 @@ def _folder(path: str, download: bool) -> Path:
 
 
 def _input(folder: Path, config: dict[str, Any]) -> dict[str, Any]:
-    """Side, mean and standard deviation of the preprocessor's file, for pixels in [0, 1]."""
-    file = folder / "preprocessor_config.json"
+    """Side, mean and standard deviation of the processor's file, or of timm's part of config.json, for pixels in [0, 1]."""
+    file = next((folder / name for name in _PROCESSORS if (folder / name).is_file()), folder / _PROCESSORS[0])
     found = _json(file) if file.is_file() else {}
+    found = found.get("image_processor", found)  # transformers 5 keeps all processors of a model in one file
+    own = config.get("pretrained_cfg") or {}
+    if own and "image_mean" not in found:
+        found |= {
+            "image_mean": own.get("mean"),
+            "image_std": own.get("std"),
+            "size": (own.get("input_size") or [None])[-1],
+        }
+        found |= {"crop_pct": own.get("crop_pct") or 1.0}
     facts: dict[str, Any] = {}
     # A part that is cut out of a larger picture is what the network gets.
     cut = found.get("crop_size") if found.get("do_center_crop") else None
     side = _side(cut) or _side(found.get("size")) or _side(config.get("image_size"))
     if side:
         facts["size"] = side
+    whole = _side(found.get("size"))
+    crop = side / whole if cut and side and whole else float(found.get("crop_pct") or 1.0)
+    if crop < 1:
+        facts["crop"] = crop
+    if (_RESAMPLES.get(found["resample"]) if "resample" in found else own.get("interpolation")) == "bicubic":
+        facts["resize"] = "bicubic"
     if found.get("do_normalize", True) and {"image_mean", "image_std"} <= found.keys():
         facts |= {"mean": _three(found["image_mean"]), "std": _three(found["image_std"])}
     if found.get("do_rescale") is False:
         facts["range"] = 255
     factor = found.get("rescale_factor")
     if facts.get("range") != 255 and isinstance(factor, int | float) and abs(factor * 255 - 1) > 1e-3:
-        raise UserError(
-            f"{file}: rescale_factor is {factor}, not 1/255; such a range is not supported: use model=python"
-        )
+        if not facts.keys() >= {"mean", "std"}:
+            facts |= {"mean": [0.0] * 3, "std": [1.0] * 3}
+        # x · 255 · factor − mean is what x − mean / (255 · factor) is, by that factor.
+        facts |= {name: [value / (255 * factor) for value in facts[name]] for name in ("mean", "std")}
     if found.get("do_flip_channel_order"):
         facts["channels"] = "bgr"
     return facts

@@ -1,6 +1,6 @@
 """Detectors in ONNX files, run by onnxruntime."""
 
-import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +17,21 @@ _TYPES = {
 }  # fmt: skip
 
 
-def open_onnx(path: str, size: int | None = None) -> Opened:
-    """Open an ONNX graph; its input's side, layout and batch come from the graph."""
+_FLOATS = ("tensor(float)", "tensor(float16)", "tensor(double)")
+# Where a graph says in which file some weights are: the entry "location" of a map of texts, in protocol buffers' bytes.
+_LOCATION = re.compile(rb"\x0a\x08location\x12([\x01-\x7f])")
+
+
+def open_onnx(path: str, size: int | None = None, output_name: str | None = None) -> Opened:
+    """Open an ONNX graph; its input's side, layout and batch come from the graph.
+
+    Args:
+        path: the file.
+        size: not used.
+        output_name: of the output that has the scores; None: the only one with one or two floating-point numbers a face.
+    """
     file = detector_file(path)
-    graph = _Graph(file)
+    graph = _Graph(file, output_name)
     inputs = graph.session("cpu").get_inputs()
     if len(inputs) != 1:
         names = ", ".join(item.name for item in inputs)
@@ -43,11 +54,15 @@ def open_onnx(path: str, size: int | None = None) -> Opened:
     graph.name, graph.type, graph.last = only.name, _TYPES[only.type], picture[2] == 3 and picture[0] != 3
     facts: dict[str, Any] = {"size": fixed.pop()} if fixed else {}
     facts |= {"range": 255} if graph.type == np.uint8 else {}
-    # Weights may be in other files of the folder, which the graph names.
+    digest = file_digest(file, *_weights_files(file))
+    return Opened(graph, digest, facts, "the graph", batch if isinstance(batch, int) else None, note=graph.note)
+
+
+def _weights_files(file: Path) -> list[Path]:
+    """The files that a graph names for its weights."""
     content = file.read_bytes()
-    others = sorted(other for other in file.parent.iterdir() if other != file and other.is_file())
-    named = [other for other in others if os.fsencode(other.name) in content]
-    return Opened(graph, file_digest(file, *named), facts, "the graph", batch if isinstance(batch, int) else None)
+    found = {content[match.end() : match.end() + match[1][0]] for match in _LOCATION.finditer(content)}
+    return [path for name in sorted(found) if (path := file.parent / name.decode("utf-8", "replace")).is_file()]
 
 
 class _Graph:
@@ -57,9 +72,18 @@ class _Graph:
     type: Any
     last: bool  # channels last
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, output: str | None) -> None:
         self.file = file
         self.sessions: dict[str, Any] = {}
+        outputs = {item.name: item.type for item in self.session("cpu").get_outputs()}
+        if output is not None and output not in outputs:
+            raise UserError(f"model.output_name={output}: the outputs of {file} are called {', '.join(outputs)}")
+        # An exported classifier also has its label, a whole number.
+        self.outputs = [name for name, kind in outputs.items() if kind in _FLOATS] if output is None else [output]
+        self.note = (
+            f"an ONNX graph, of whose outputs ({', '.join(outputs)}) those of floating-point numbers are looked at"
+        )
+        self.note = "" if len(outputs) == len(self.outputs) else self.note
 
     def session(self, device: str) -> Any:
         """The session of a kind of device; made once."""
@@ -83,15 +107,25 @@ class _Graph:
         return self.sessions[device]
 
     def __call__(self, faces: Tensor) -> Tensor:
-        """Run it; its answer is the first output with one or two numbers a face."""
+        """Run it; its answer is the output with one or two numbers a face."""
         pictures = faces.cpu().numpy()
         pictures = (pictures.round().clip(0, 255) if self.type == np.uint8 else pictures).astype(self.type)
         pictures = np.ascontiguousarray(pictures.transpose(0, 2, 3, 1) if self.last else pictures)
-        outputs = self.session(faces.device.type).run(None, {self.name: pictures})
-        for values in outputs:
-            if isinstance(values, np.ndarray) and values.shape[:1] == (len(faces),) and values[0].size in (1, 2):
-                return torch.from_numpy(values.reshape(len(faces), -1).astype(np.float32))
-        shapes = ", ".join(str(getattr(values, "shape", "?")) for values in outputs)
+        answers = dict(
+            zip(self.outputs, self.session(faces.device.type).run(self.outputs, {self.name: pictures}), strict=True)
+        )
+        fitting = {
+            name: values.reshape(len(faces), -1).astype(np.float32)
+            for name, values in answers.items()
+            if isinstance(values, np.ndarray) and values.shape[:1] == (len(faces),) and values[0].size in (1, 2)
+        }
+        if len(fitting) == 1:
+            return torch.from_numpy(fitting.popitem()[1])
+        shapes = ", ".join(f"{name} {getattr(values, 'shape', '?')}" for name, values in answers.items())
+        if fitting:
+            raise UserError(
+                f"{self.file} has {len(fitting)} outputs that may be scores ({shapes}): model.output_name=NAME says which"
+            )
         raise UserError(
-            f"{self.file}: none of its outputs has one or two numbers a face ({shapes} for {len(faces)} faces)"
+            f"{self.file}: none of its outputs has one or two numbers a face ({shapes or 'no floats'} for {len(faces)} faces)"
         )

@@ -28,7 +28,10 @@ def open_torch_file(path: str, size: int | None = None, trust: bool = False) -> 
         if any(name.endswith("/constants.pkl") or "/code/" in name for name in names):
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # torch deprecates the format, the user has the file all the same
-                return Opened(torch.jit.load(str(file), map_location="cpu"), file_digest(file))
+                script = torch.jit.load(str(file), map_location="cpu")
+            if any(tensor.dtype in (torch.float16, torch.bfloat16) for tensor in script.state_dict().values()):
+                script = script.float()
+            return Opened(script, file_digest(file))
         if not any("archive_format" in name or name.endswith("serialized_exported_program.json") for name in names):
             raise UserError(
                 f"{file} is neither a TorchScript file nor a program of torch.export; a file of weights alone is read by "

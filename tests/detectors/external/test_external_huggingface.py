@@ -59,7 +59,7 @@ def test_size_normalisation_and_labels_come_from_the_folder(tmp_path, swin, reve
     model, folder = saved(tmp_path, labels, swin)
     detector = detector_of(folder)
     assert detector.report["fake_index"].startswith("0" if reversed_ else "1")
-    assert detector.report["size"].startswith("64 (preprocessor_config.json")
+    assert detector.report["size"].startswith("64 (its processor")
     with torch.no_grad():
         torch.testing.assert_close(detector.score(faces()), expected(model, 1 - reversed_), atol=1e-4, rtol=0)
 
@@ -115,9 +115,13 @@ def test_a_model_that_is_code_is_not_run(tmp_path, evil):
 @pytest.mark.parametrize(
     ("preprocessor", "facts"),
     [
-        ({"size": {"shortest_edge": 72}, "do_center_crop": True, "crop_size": {"height": 64}}, {"size": "64"}),
+        (
+            {"size": {"shortest_edge": 80}, "do_center_crop": True, "crop_size": {"height": 64}},
+            {"size": "64", "crop": "0.8 (its processor"},
+        ),
+        ({"resample": 3}, {"resize": "bicubic"}),
         ({"size": 64, "do_rescale": False}, {"range": "255", "size": "64"}),
-        ({"do_flip_channel_order": True}, {"channels": "bgr (preprocessor_config.json"}),
+        ({"do_flip_channel_order": True}, {"channels": "bgr (its processor"}),
         ({"do_normalize": False}, {"mean": "[0, 0, 0] (assumed)"}),
         ({"image_mean": 0.5, "image_std": 0.25}, {"mean": "[0.5, 0.5, 0.5]", "std": "[0.25, 0.25, 0.25]"}),
     ],
@@ -150,7 +154,55 @@ def test_words_that_do_not_tell(names):
     assert fake_label(dict(enumerate(names.split()))) is None
 
 
-def test_another_range_is_refused(tmp_path):
-    _, folder = saved(tmp_path, rescale_factor=1 / 127.5)
-    with pytest.raises(UserError, match="rescale_factor"):
-        detector_of(folder)
+def test_another_range_is_that_of_the_mean_and_deviation(tmp_path):
+    """x · 2 − 1 in one step, as some processors have it."""
+    _, folder = saved(tmp_path, rescale_factor=1 / 127.5, image_mean=[1.0] * 3, image_std=[1.0] * 3)
+    detector = detector_of(folder)
+    face = torch.full((1, 3, 64, 64), 0.75)
+    torch.testing.assert_close(detector.face_input(face), face * 2 - 1, atol=0.01, rtol=0)
+
+
+def test_the_middle_of_the_resized_face_is_what_the_network_gets(tmp_path):
+    model, folder = saved(
+        tmp_path, size={"shortest_edge": 80}, do_center_crop=True, crop_size={"height": 64, "width": 64}, resample=3
+    )
+    resized = torch.nn.functional.interpolate(faces(), size=(80, 80), mode="bicubic", antialias=True)
+    levels = (resized * 255).round().clamp(0, 255)[..., 8:72, 8:72] / 255
+    mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in ([0.4, 0.5, 0.6], [0.2, 0.3, 0.4]))
+    with torch.no_grad():
+        wanted = model(pixel_values=(levels - mean) / std).logits.double().diff(dim=1)[:, 0]
+    torch.testing.assert_close(detector_of(folder)(faces()), wanted, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("labels", [("Artificial", "Deepfake", "Real"), ("real", "fake_a", "ai", "gan")])
+def test_of_several_classes_one_of_real_faces_stands_against_the_others(tmp_path, labels):
+    model, folder = saved(tmp_path, dict(enumerate(labels)))
+    detector = detector_of(folder)
+    real = [name.lower() for name in labels].index("real")
+    with torch.no_grad():
+        logits = model(pixel_values=detector.face_input(faces())).logits
+    torch.testing.assert_close(detector.score(faces()), 1 - logits.double().softmax(1)[:, real], atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize(("label", "fake_index"), [("real", 0), ("fake", 1), ("LABEL_0", 1)])
+def test_one_logit_is_of_what_its_label_says(tmp_path, label, fake_index):
+    _, folder = saved(tmp_path, {0: label})
+    assert detector_of(folder).fake_index == fake_index
+
+
+def test_where_the_processor_s_facts_are(tmp_path):
+    """transformers 5 has one file for all processors; timm's folders have them in config.json; or there are none."""
+    _, folder = saved(tmp_path)
+    content = json.loads((tmp_path / "preprocessor_config.json").read_text())
+    (tmp_path / "preprocessor_config.json").unlink()
+    assert "mean 0 and standard deviation 1 are assumed" in detector_of(folder).note
+    (tmp_path / "processor_config.json").write_text(json.dumps({"image_processor": content}))
+    assert detector_of(folder).report["mean"] == "[0.4, 0.5, 0.6] (its processor, id2label)"
+    (tmp_path / "processor_config.json").unlink()
+    config = json.loads((tmp_path / "config.json").read_text())
+    own = {"input_size": [3, 64, 64], "mean": [0.1] * 3, "std": [0.2] * 3, "crop_pct": 0.8, "interpolation": "bicubic"}
+    (tmp_path / "config.json").write_text(json.dumps(config | {"pretrained_cfg": own}))
+    report = detector_of(folder).report
+    assert [report[name].split(" (")[0] for name in ("size", "mean", "crop", "resize")] == [
+        "64", "[0.1, 0.1, 0.1]", "0.8", "bicubic",
+    ]  # fmt: skip

@@ -112,3 +112,64 @@ def test_weights_in_a_file_beside_the_graph_belong_to_it(tmp_path):
     content[:400] = bytes(400)
     (tmp_path / "weights.bin").write_bytes(content)
     assert onnx_detector(str(tmp_path / "net.onnx")).identity["digest"] != first
+
+
+def classifier(path, outputs, fixed=False):
+    """A graph with the network's mean under several names, of several kinds; `fixed`: of one face, though its batch is free."""
+    picture = helper.make_tensor_value_info("in", TensorProto.FLOAT, ["batch", 3, SIDE, SIDE])
+    shape = [1, 1] if fixed else [-1, 1]
+    nodes = [
+        helper.make_node("ReduceMean", ["in"], ["mean"], axes=[1, 2, 3], keepdims=0),
+        helper.make_node("Reshape", ["mean", "shape"], ["one"]),
+    ]
+    infos = []
+    for name, kind, columns in outputs:
+        nodes += [
+            helper.make_node("Cast", ["one"], [f"{name}_cast"], to=kind),
+            helper.make_node("Tile", [f"{name}_cast", f"{name}_times"], [name]),
+        ]
+        infos.append(helper.make_tensor_value_info(name, kind, ["batch", columns]))
+    values = [helper.make_tensor("shape", TensorProto.INT64, [2], shape)]
+    values += [
+        helper.make_tensor(f"{name}_times", TensorProto.INT64, [2], [1, columns]) for name, _, columns in outputs
+    ]
+    opset = [helper.make_opsetid("", 13)]
+    model = helper.make_model(
+        helper.make_graph(nodes, "g", [picture], infos, values), opset_imports=opset, ir_version=8
+    )
+    onnx.save(model, str(path))
+    return str(path)
+
+
+def test_a_label_is_no_score(tmp_path):
+    """Exported classifiers give a label, then probabilities."""
+    path = classifier(tmp_path / "a.onnx", [("label", TensorProto.INT64, 1), ("prob", TensorProto.FLOAT, 1)])
+    detector = onnx_detector(path, output="logit")
+    assert "outputs (label, prob)" in detector.note
+    torch.testing.assert_close(detector(faces()), faces().mean((1, 2, 3)).double(), atol=1e-2, rtol=0)
+
+
+def test_of_several_scores_one_is_asked_for(tmp_path):
+    path = classifier(tmp_path / "a.onnx", [("first", TensorProto.FLOAT, 1), ("second", TensorProto.FLOAT, 2)])
+    with pytest.raises(UserError, match=r"2 outputs that may be scores \(first .*model\.output_name=NAME"):
+        onnx_detector(path)
+    assert onnx_detector(path, output_name="second", output="logits2").output == "logits2"
+    with pytest.raises(UserError, match=r"model\.output_name=third: the outputs of .* are called first, second"):
+        onnx_detector(path, output_name="third")
+
+
+def test_a_batch_that_is_free_by_name_and_fixed_inside_is_of_one(tmp_path):
+    detector = onnx_detector(
+        classifier(tmp_path / "a.onnx", [("out", TensorProto.FLOAT, 1)], fixed=True), output="logit"
+    )
+    assert detector.batch == 1
+    assert "one face at a time" in detector.note
+    torch.testing.assert_close(detector(faces()), faces().mean((1, 2, 3)).double(), atol=1e-2, rtol=0)
+
+
+def test_other_files_next_to_a_graph_do_not_change_it(tmp_path):
+    path = to_onnx(tmp_path / "net.onnx")
+    first = onnx_detector(path).identity["digest"]
+    for name in ("a", "in", "onnx", "1"):  # short names, which are somewhere in the graph's bytes
+        (tmp_path / name).write_bytes(b"x")
+    assert onnx_detector(path).identity["digest"] == first

@@ -63,3 +63,40 @@ def test_a_program_of_two_inputs_is_refused(tmp_path):
     torch.export.save(torch.export.export(Two(), (EXAMPLE, EXAMPLE)), tmp_path / "two.pt2")
     with pytest.raises(UserError, match=r"has 2 inputs \(faces, other\)"):
         detector_of(str(tmp_path / "two.pt2"), trust=True)
+
+
+class OneByOne(torch.nn.Module):
+    def forward(self, faces):
+        return faces.view(1, -1).mean(1)
+
+
+class Fails(torch.nn.Module):
+    def forward(self, faces):
+        return (faces + torch.zeros(3, 5)).mean()
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_script_of_one_face_gets_one_at_a_time(tmp_path):
+    torch.jit.save(torch.jit.script(OneByOne()), tmp_path / "net.pt")
+    detector = detector_of(str(tmp_path / "net.pt"), size=SIDE, output="logit")
+    assert detector.batch == 1
+    picture = torch.rand(5, 3, SIDE, SIDE)
+    torch.testing.assert_close(detector(picture), picture.mean((1, 2, 3)).double(), atol=1e-3, rtol=0)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_the_reason_of_a_script_that_fails_is_its_last_line(tmp_path):
+    torch.jit.save(torch.jit.script(Fails()), tmp_path / "net.pt")
+    with pytest.raises(UserError, match=r"does not take faces of .*The size of tensor") as error:
+        detector_of(str(tmp_path / "net.pt"), size=SIDE)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_weights_of_half_precision_are_computed_with_in_float32(tmp_path):
+    network = torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(), torch.nn.Linear(3, 1)).half()
+    torch.jit.save(torch.jit.script(network), tmp_path / "net.pt")
+    picture = torch.rand(5, 3, SIDE, SIDE)
+    found = detector_of(str(tmp_path / "net.pt"), size=SIDE, output="logit")(picture)
+    expected = network.float()((picture * 255).round() / 255)[:, 0]
+    torch.testing.assert_close(found, expected.double(), atol=1e-2, rtol=0)
