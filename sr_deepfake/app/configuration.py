@@ -49,7 +49,7 @@ def checked_overrides(overrides: Sequence[str], source: str) -> list[str]:
         special = any(_SPECIAL.fullmatch(part) for part in re.split(r"[.@:]", name)) or (
             "{" in value and _SPECIAL.search(value)
         )
-        if name.startswith(("hydra", "model.factory", "model.trust")) or "${" in override or special:
+        if name.startswith(("hydra", "model.factory", "model.trust", "model.repo")) or "${" in override or special:
             raise UserError(
                 f"{source} was started with {override!r}, which is not repeated for a folder that may come from "
                 "somebody else; type it yourself, next to the other options"

@@ -12,7 +12,7 @@ from sr_deepfake.system.errors import UserError
 
 WHICH = (
     "which detector? detector=FOLDER names a trained one (`ls outputs/detectors` lists them), model=onnx model.path=FILE an "
-    "external one; also model=torchscript, huggingface, checkpoint, python"
+    "external one; also model=torchscript, huggingface, checkpoint, deepfakebench, python"
 )
 
 

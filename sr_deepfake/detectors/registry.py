@@ -168,8 +168,9 @@ def _load_external(folder: Path) -> ExternalDetector:
         module, _, function = name.rpartition(".")
         if not (module.startswith(f"{external.__name__}.") and function.startswith("open_")):
             raise ValueError(f"{name} does not open detectors")
-        if settings.get("factory") or settings.get("trust"):
+        if settings.get("factory") or settings.get("trust") or settings.get("repo"):
             kind = "python model.factory" if settings.get("factory") else "torchscript model.trust=true model.path"
+            kind = "deepfakebench model.repo=CLONE model.detector=NAME model.path" if settings.get("repo") else kind
             raise UserError(
                 f"{folder} names code ({settings['path']}), which is run only where it is typed: model={kind}="
                 f"{settings['path']}"

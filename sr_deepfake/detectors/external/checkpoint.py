@@ -98,6 +98,15 @@ def _some(names: list[str]) -> str:
     return ", ".join(names[:3]) + (", …" if len(names) > 3 else "")
 
 
+def matched(state: Mapping[str, Tensor], model: nn.Module) -> tuple[dict[str, Tensor], list[str], list[str]]:
+    """The tensors by the model's names, the names that are absent, and those that are left over."""
+    wanted = model.state_dict()
+    best = max(spellings(state), key=lambda names: len(names.keys() & wanted.keys()))
+    absent = [name for name in wanted if name not in best and not _IDLE.match(name)]
+    left = [name for name in best if name not in wanted and not _IDLE.match(name)]
+    return {name: best.get(name, value) for name, value in wanted.items()}, absent, left
+
+
 def fitted(state: Mapping[str, Tensor], model: nn.Module, file: Path) -> dict[str, Tensor]:
     """The tensors by the model's names; all of them, and no others."""
     wanted = model.state_dict()
