@@ -19,6 +19,7 @@ from hydra.types import RunMode
 from hydra.utils import instantiate
 from lightning.pytorch.callbacks import Callback, LearningRateMonitor, ProgressBar
 from lightning.pytorch.loggers import CSVLogger, Logger
+from lightning.pytorch.utilities.rank_zero import rank_zero_only
 from omegaconf import DictConfig, OmegaConf
 
 from sr_deepfake.app.configuration import plain, words
@@ -222,6 +223,8 @@ def _trainer(cfg: DictConfig, callbacks: list[Callback], logger: Logger | None, 
     made: lightning.Trainer = instantiate(
         cfg.trainer, callbacks=callbacks, logger=logger or False, enable_progress_bar=bar, **options
     )
+    if made.world_size == 1:  # whatever rank srun or another launcher left in the environment
+        setattr(rank_zero_only, "rank", 0)  # noqa: B010  # for mypy, which takes it for a plain function
     return made
 
 

@@ -34,7 +34,7 @@ def completed(program: str, typed: Sequence[str]) -> list[str]:
     for argument in typed:
         if argument.endswith("="):  # as an empty variable of a shell leaves it; Hydra takes it for an empty text
             raise UserError(f"{argument} has no value")
-    found = [_long(argument) for argument in with_earlier_run(program, list(typed))]
+    found = [_long(argument) for argument in with_earlier_run(program, [_without_hyphens(word) for word in typed])]
     if program == "report":  # there `experiment` is a value, for Hydra it is a group
         return [
             argument.replace("experiment=", "of_experiment=", 1) if argument.startswith("experiment=") else argument
@@ -42,6 +42,17 @@ def completed(program: str, typed: Sequence[str]) -> list[str]:
         ]
     # An experiment may sweep over networks: all of them are fetched.
     return ["-m", *found] if program == "prepare" and "weights=true" in found and "-m" not in found else found
+
+
+def _without_hyphens(argument: str) -> str:
+    """`--key=value`, as the agent of a W&B sweep passes it, as an override; flags of Hydra stay.
+
+    >>> _without_hyphens("--model=swin"), _without_hyphens("--config-dir=mine"), _without_hyphens("--cfg=job")
+    ('model=swin', '--config-dir=mine', '--cfg=job')
+    """
+    name, equals, _ = argument.removeprefix("--").partition("=")
+    is_flag = name.startswith(("config-", "hydra-", "shell-", "experimental-")) or name in ("cfg", "package", "info")
+    return argument.removeprefix("--") if equals and not is_flag else argument
 
 
 def _long(argument: str) -> str:

@@ -2,6 +2,7 @@
 
 import itertools
 import logging
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -49,7 +50,8 @@ def _shared(kind: str, table: pd.DataFrame) -> Iterator[tuple[str, ...]]:
 def without_leaks(rows: pd.DataFrame, folder: Path, policy: str) -> pd.DataFrame:
     """List what leaks in `leaks.csv`, and warn, refuse it, or leave the videos of the earlier split out."""
     leaks = find_leaks(rows)
-    write_csv(folder / LEAKS, COLUMNS, leaks.itertuples(index=False))
+    if os.access(folder, os.W_OK):
+        write_csv(folder / LEAKS, COLUMNS, leaks.itertuples(index=False))
     if leaks.empty:
         return rows
     counts = ", ".join(f"{count:,} {kind}" for kind, count in leaks["kind"].value_counts().sort_index().items())

@@ -1,6 +1,7 @@
 """The LightningDataModule: faces for training, validation and test, attacked as whole batches on the device."""
 
 import signal
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
@@ -235,6 +236,8 @@ class FaceDataModule(lightning.LightningDataModule):
         workers = helpful_workers(self._device.type, self._share[0]) if self.workers is None else self.workers
         return {
             "num_workers": workers,
+            # By name: in a process of joblib's launcher the default one cannot start any.
+            "multiprocessing_context": None if not workers else "fork" if sys.platform == "linux" else "spawn",
             "worker_init_fn": _leave_signals_to_the_program,
             "persistent_workers": workers > 0,
             "pin_memory": self._device.type == "cuda",

@@ -120,14 +120,17 @@ def _labels(path: Path, column: pd.Series) -> pd.Series:
 
 
 def _probabilities(path: Path, column: pd.Series) -> pd.Series:
-    numbers = pd.to_numeric(column, errors="coerce")
+    numbers = pd.to_numeric(column.str.replace(r"^\s*(\d*),(\d+)\s*$", r"\1.\2", regex=True), errors="coerce")  # 0,27
     wrong = ~numbers.between(0, 1)
     if wrong.all() and column.isna().all() and column.name == "score_attacked":
         return numbers
     if wrong.any():
+        hint = "Logits go through a sigmoid first"
+        if column.str.contains("%", na=False).any() or (numbers.min() >= 0 and 1 < numbers.max() <= 100):
+            hint = "Percentages are divided by 100 first"
         raise UserError(
             f"scores={path}, line {_line(wrong)}: {column.name} is {column[wrong].iloc[0]!r}, not a probability in "
-            "[0, 1]. Logits go through a sigmoid first"
+            f"[0, 1]. {hint}"
         )
     return numbers
 

@@ -129,6 +129,7 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
+CACHE = "~/.cache/sr_deepfake"  # where the sample and downloaded weights are, by default
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _REFUSED = (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEXIST)
 _ELSEWHERE = "name another folder with paths.outputs=FOLDER or the environment variable SR_DEEPFAKE_OUTPUTS"
@@ -159,7 +160,7 @@ def check_writable(outputs: Path) -> None:
 
 
 def explain(error: OSError, outputs: Path) -> str | None:
-    """Say in one line what a failed writing means and what mends it; None where the error means something else."""
+    """Say in one line what a failed writing means and what to do; None where the error means something else."""
     if error.errno in _FULL:
         folder = Path(error.filename).parent if isinstance(error.filename, str) else outputs
         return (
@@ -171,4 +172,7 @@ def explain(error: OSError, outputs: Path) -> str | None:
         refused, written = os.path.abspath(error.filename), os.path.abspath(outputs)
         if os.path.commonpath([refused, written]) in (refused, written):
             return f"{outputs} cannot be written to ({error.strerror}); {_ELSEWHERE}"
+        cache = os.path.abspath(os.path.expanduser(os.environ.get("SR_DEEPFAKE_CACHE", CACHE)))
+        if os.path.commonpath([refused, cache]) in (refused, cache) and refused != "/":
+            return f"{cache} cannot be written to ({error.strerror}); SR_DEEPFAKE_CACHE=FOLDER in the environment names another"
     return None

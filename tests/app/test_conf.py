@@ -72,7 +72,7 @@ def choices(group):
     return [choice for name, choice in CHOICES if name == group]
 
 
-EXTERNAL = {"checkpoint", "huggingface", "onnx", "python", "torchscript"}
+EXTERNAL = {"checkpoint", "deepfakebench", "huggingface", "onnx", "python", "torchscript"}
 
 
 @pytest.mark.parametrize("choice", sorted(set(choices("model")) - EXTERNAL))

@@ -79,3 +79,16 @@ def test_the_jobs_of_a_sweep_are_those_of_hydras_sweeper():
         [f"seed={n}", "model=swin"] for n in range(3)
     ]
     assert expanded(["attack=none,sr", "seed=0"], ["attack=sr", "x='a,b'"]) == [["attack=sr", "seed=0", "x='a,b'"]]
+
+
+def test_the_agent_of_a_sweep_of_wandb_may_pass_hyphens():
+    """`--model=swin` is what it types; Hydra's own flags are not touched."""
+    typed = ["--model=swin", "--forgery=FaceSwap", "--config-dir=mine", "--cfg=job", "-m", "seed=1"]
+    assert completed("train", typed) == [
+        "model=swin",
+        "forgery=FaceSwap",
+        "--config-dir=mine",
+        "--cfg=job",
+        "-m",
+        "seed=1",
+    ]

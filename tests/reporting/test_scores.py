@@ -106,3 +106,15 @@ def test_an_empty_file_is_an_error(tmp_path):
     (tmp_path / "x.csv").write_text("")
     with pytest.raises(UserError, match="cannot be read as CSV"):
         read_scores(tmp_path / "x.csv")
+
+
+def test_decimal_commas_are_read_and_percentages_have_a_hint(tmp_path):
+    (tmp_path / "scores.csv").write_text("video;label;score\na;0;0,25\nb;1;,75\n")
+    (result,) = read_scores(tmp_path / "scores.csv")
+    assert result.predictions["score"].tolist() == [0.25, 0.75]
+    for values in (("25", "75"), ("27.5%", "80%")):
+        (tmp_path / "scores.csv").write_text(
+            "video,label,score\n" + "".join(f"v{i},{i},{v}\n" for i, v in enumerate(values))
+        )
+        with pytest.raises(UserError, match="Percentages are divided by 100 first"):
+            read_scores(tmp_path / "scores.csv")

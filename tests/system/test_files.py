@@ -86,3 +86,11 @@ def test_a_full_disk_is_found_before_the_work(tmp_path, monkeypatch):
     monkeypatch.setattr("pathlib.Path.write_bytes", full)
     with pytest.raises(UserError, match="no room left"):
         check_writable(tmp_path)
+
+
+def test_a_cache_that_cannot_be_written_is_named_with_its_variable(tmp_path, monkeypatch):
+    """As where a container runs with HOME=/."""
+    monkeypatch.setenv("SR_DEEPFAKE_CACHE", str(tmp_path / "cache"))
+    error = PermissionError(13, "Permission denied", str(tmp_path / "cache" / "sample-v2"))
+    assert "SR_DEEPFAKE_CACHE=FOLDER" in explain(error, tmp_path / "outputs")
+    assert explain(PermissionError(13, "Permission denied", "/etc/x"), tmp_path / "outputs") is None

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -220,7 +221,12 @@ class DataSet:
     @property
     def _finds_faces(self) -> bool:
         """Whether faces are found when they are needed."""
-        return self.automatic and self.root is not None and (self.make is not None or self.root.exists())
+        readable = (self.crops / MANIFEST).is_file() and not os.access(
+            self.crops, os.W_OK
+        )  # on a share, say, and finished
+        return (
+            self.automatic and not readable and self.root is not None and (self.make is not None or self.root.exists())
+        )
 
     def _check_origin(self) -> None:
         stored = _origin(self.crops).get("root")

@@ -184,6 +184,15 @@ def test_faces_outlive_their_folder(mine, tmp_path):
         prepare(root, out)
 
 
+def test_finished_faces_on_a_share_that_cannot_be_written_are_read(mine, monkeypatch):
+    root, out = mine
+    before = source(root, out, automatic=True).faces(["fake"]).rows
+    listed = {path: path.stat().st_mtime_ns for path in out.rglob("*")}
+    monkeypatch.setattr("os.access", lambda path, mode: False)  # the superuser may write anywhere
+    pd.testing.assert_frame_equal(source(root, out, automatic=True).faces(["fake"]).rows, before)
+    assert {path: path.stat().st_mtime_ns for path in out.rglob("*")} == listed
+
+
 def test_without_a_root_the_only_faces_are_found(root, tmp_path):
     outputs = tmp_path / "outputs"
     first = source(root, None, outputs=str(outputs))
