@@ -1,7 +1,10 @@
 """The command line before Hydra sees it: short names, an earlier run's overrides; and the jobs that it expands to."""
 
+import glob
 import itertools
+import json
 import os
+import re
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -65,6 +68,11 @@ def _long(argument: str) -> str:
         key = key.replace("data.", "data.source.", 1)
     elif name in ("paths.outputs", "paths.cache"):
         value = os.path.expanduser(value)
+    elif name == "model.path" and (pattern := re.fullmatch(r"glob\((.+)\)", value)):  # Hydra's own is of groups alone
+        found = sorted(glob.glob(os.path.expanduser(pattern[1].strip("'\""))))
+        if not found:
+            raise UserError(f"model.path={value}: there is no such file")
+        value = ",".join(json.dumps(file, ensure_ascii=False) for file in found)
     return f"{key}{equals}{value}"
 
 

@@ -92,3 +92,12 @@ def test_the_agent_of_a_sweep_of_wandb_may_pass_hyphens():
         "-m",
         "seed=1",
     ]
+
+
+def test_a_pattern_of_weights_is_a_sweep_over_files(tmp_path):
+    for name in ("b = 1.pth", "a.pth", "c.txt"):
+        (tmp_path / name).touch()
+    (found,) = completed("evaluate", [f"model.path=glob({tmp_path}/*.pth)"])
+    assert expanded([], [found]) == [[f'model.path="{tmp_path}/a.pth"'], [f'model.path="{tmp_path}/b = 1.pth"']]
+    with pytest.raises(UserError, match="there is no such file"):
+        completed("evaluate", [f"model.path=glob({tmp_path}/*.bin)"])

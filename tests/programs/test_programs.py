@@ -1,6 +1,7 @@
 """The programs, as a user types them, on small face crops."""
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pandas as pd
 import pytest
 from face_crops import write_faces
 from forked import TINY, results, run
+from lightning.pytorch.utilities.rank_zero import rank_zero_only
 
 import sr_deepfake
 from sr_deepfake.data.manifest import read_videos, write_videos
@@ -231,3 +233,15 @@ def test_results_do_not_depend_on_the_processes_that_load_faces(trained, tmp_pat
         for folder in (trained[0] / "outputs", tmp_path)
     ]
     pd.testing.assert_frame_equal(*found, check_exact=True)
+
+
+def test_a_rank_that_another_launcher_left_in_the_environment_is_not_ours(crops):
+    """Several trainings in one srun, each on a device of its own: task 1 is as much the first as task 0."""
+
+    def ranked():
+        os.environ.update(RANK="1", LOCAL_RANK="1", WORLD_SIZE="2")
+        rank_zero_only.rank = 1
+
+    shown = run("train", *RUN, "attack=none", "logger=csv", cwd=crops, before=ranked)
+    assert "test faces of ffpp" in shown
+    assert len(results(crops)) == 1
