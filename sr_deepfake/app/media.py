@@ -50,8 +50,11 @@ def score_input(cfg: DictConfig, folders: Sequence[Path]) -> None:
     """Score the faces of the photos and videos of `input` with detectors, print and write the scores."""
     files = find_files(plain(cfg.input))
     machine = build.device(cfg)
-    scorers = {folder.name: face_scorer(folder, machine, cfg.extraction.margin) for folder in folders}
-    finder = face_finder(cfg.extraction, machine)
+    own = [getattr(load_detector(folder), "crop_margin", None) for folder in folders]
+    # Of photos and videos faces can be cut as one detector wants them.
+    margin = own[0] if len(own) == 1 and own[0] is not None else cfg.extraction.margin
+    scorers = {folder.name: face_scorer(folder, machine, margin) for folder in folders}
+    finder = face_finder({**plain(cfg.extraction), "margin": margin}, machine)
     show = bool(cfg.trainer.enable_progress_bar)
     scores = scoring.score_files(files.found, finder, scorers, instantiate(cfg.extraction), show)
     report = Path(cfg.evaluate.report or Path(HydraConfig.get().runtime.output_dir, "scores.csv"))

@@ -123,6 +123,7 @@ class ExternalDetector(TestedDetector):
         facts: dict[str, Any] = {"size": SIZE, **_ASSUMED, "output": "auto", **opened.facts, **typed}
         facts |= {} if crop_margin is None else {"crop_margin": crop_margin}
         sources = dict.fromkeys(opened.facts, opened.source) | {name: f"model.{name}" for name in typed}
+        sources |= {} if crop_margin is None else {"crop_margin": "model.crop_margin"}
         if opened.unclear and fake_index is None:
             raise UserError(f"{path}: {opened.unclear}: model.fake_index=0 or 1")
         self.face_input = FaceInput(
@@ -168,7 +169,7 @@ class ExternalDetector(TestedDetector):
             raise UserError(
                 f"model.crop_margin={self.crop_margin}: the faces were cut with a margin of {margin}, so it must be in "
                 f"[0, {margin}]. To cut them with a wider one: python -m sr_deepfake.prepare "
-                f"extraction.margin={self.crop_margin:.4g} data.crops=FOLDER, with your data options. "
+                f"extraction.margin={self.crop_margin:.4g} data.crops=FOLDER, with your data options (attack: faces.margin={self.crop_margin:.4g}). "
                 f"model.crop_margin={margin} scores them as they are"
             )
         self.kept = (1 + 2 * self.crop_margin) / (1 + 2 * margin)
