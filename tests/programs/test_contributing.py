@@ -36,7 +36,7 @@ def recipes():
     return {title: found[title] for title in sorted(found, key=lambda title: title != "Add a data set")}
 
 
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(not GUIDE.is_file(), reason="not in a checkout")]
+pytestmark = [pytest.mark.nightly, pytest.mark.skipif(not GUIDE.is_file(), reason="not in a checkout")]
 
 
 @pytest.fixture(scope="module")

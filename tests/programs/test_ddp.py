@@ -33,6 +33,7 @@ def written(folder, pattern):
     return file
 
 
+@pytest.mark.nightly
 def test_two_processes_train_and_one_tests(folders):
     one, _ = folders
     arguments = [argument for argument in RUN if argument != "logger=none"]

@@ -53,7 +53,7 @@ def test_detectors_of_each_method_on_the_fakes_of_each(two_methods):
     assert "Illustration" not in file.with_suffix(".md").read_text()  # not the sample
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_a_defended_detector_next_to_the_undefended_one(two_methods):
     choice = [
         "experiment=defence", "attack=bicubic", "attack.sr_model.mode=bicubic,lanczos", "defence=none,bicubic",

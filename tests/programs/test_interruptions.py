@@ -142,6 +142,7 @@ def test_two_sweeps_side_by_side_train_no_detector_twice(crops):
     assert "4 done" in run("status", cwd=shared)
 
 
+@pytest.mark.nightly
 def test_a_changed_configuration_trains_another_detector_and_overwrites_nothing(crops):
     run("train", *RUN, cwd=crops)
     before = written(crops)

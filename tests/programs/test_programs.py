@@ -222,7 +222,7 @@ def test_a_part_of_the_test_faces_is_no_result_of_the_report(copied):
     assert "only a part of the test faces" in collected.unread[0].reason
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_results_do_not_depend_on_the_processes_that_load_faces(trained, tmp_path):
     """Nor does asking for deterministic layers change them on a CPU."""
     options = [option for option in RUN if not option.startswith("data.workers")]

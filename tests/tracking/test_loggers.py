@@ -99,6 +99,7 @@ def test_without_an_account_it_says_what_to_do_before_any_training(crops, tmp_pa
     assert not list(crops.glob("outputs/detectors/*"))
 
 
+@pytest.mark.nightly
 def test_a_service_that_is_out_of_reach_is_said_before_any_training(crops):
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))

@@ -71,7 +71,8 @@ def _published(file: Path, tensors: Mapping[str, Tensor], size: int | None) -> O
         )
     _load(model, {name: state.get(name, value) for name, value in wanted.items()}, file, whom)
     family.adapt(model)
-    facts = {**family.facts, "size": size or family.facts["size"], "output": "logit" if rows == 1 else "logits2"}
+    read = {"range": 1, "channels": "rgb", "output": "logit" if rows == 1 else "logits2"}
+    facts = {**family.facts, **read, "size": size or family.facts["size"]}
     note = f"recognised as {whom}" + (f"; it was trained on {family.faces}" if family.faces else "")
     return Opened(model, file_digest(file), facts, family.name, note=note)
 

@@ -77,7 +77,7 @@ def open_deepfakebench(
     network = _Answers(model.eval(), 1 if detector in _ALONE else None)
     facts = {
         "size": size or settings["resolution"], "mean": settings["mean"], "std": settings["std"], "output": "logit",
-        "fake_index": 1,
+        "fake_index": 1, "range": 1, "channels": "rgb",
     }  # fmt: skip
     note = f"{detector} of DeepfakeBench, trained on faces that it aligned (data=deepfakebench)"
     return Opened(network, file_digest(file, config, *files), facts, config.name, batch=network.batch, note=note)
