@@ -3,13 +3,9 @@
     python benchmarks/attack.py                    on the CPU, with all of its cores
     python benchmarks/attack.py --device cuda      on a GPU, with the fraction of its measured fp16 or bf16 rate
 
-The references are written here and run in the same process, in turn with the project's attack: one face at a time, in
-float32, in torch's default memory format; once with the network built anew for every face, as scripts do that attack a
-file a call, and once with the network kept. The ceiling is the rate of a large matrix product in the format that the
-attack computes in.
-
-    1. faces of one side: seconds a face, ratios to both references, fraction of the ceiling
-    2. faces of mixed sides, 96 to 480 px: rate a pixel as a fraction of the first, and how much the process grew
+The references run in the same process, in turn with the project's attack: one face at a time, in float32; once with the
+network built for every face, as scripts do that attack a file a call, and once with the network kept. The ceiling is the
+rate of a large matrix product in the attack's number format. First faces of one side, then of 96 to 480 px.
 """
 
 import argparse

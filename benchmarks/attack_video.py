@@ -3,11 +3,9 @@
     python benchmarks/attack_video.py
     python benchmarks/attack_video.py --memory 18000     # how the process grows over a 10-minute clip instead
 
-The clip is made here: a person of the embedded sample who moves over a textured 1280×720 background. The reference
-reads with OpenCV, finds faces with facenet-pytorch's MTCNN at its defaults, attacks one face at a time in float32 with
-EDSR as basicsr builds it, and writes with PyAV: the same encoder, the same options, the same threads. The project has
-the program's defaults: thresholds of 0.8 (`--threshold` takes others, 0 those of the reference), faces.every=auto and
-faces.min_face=auto. Both alternate, and the ratio is the median over the rounds.
+The reference reads with OpenCV, finds faces with facenet-pytorch's MTCNN at its defaults, attacks one face at a time in
+float32 with EDSR as basicsr builds it, and writes with PyAV: the same encoder, options and threads. The project has the
+program's defaults (`--threshold 0`: those of the reference). Both alternate; the ratio is the median over the rounds.
 """
 
 import argparse

@@ -2,9 +2,8 @@
 
     python benchmarks/coverage.py             300 test sets of 70 pairs, as FaceForensics++ has: 4 videos, 3 faces each
 
-Each test set is drawn from a population whose figures are known (the mean of many test sets). An interval that resamples
-pairs should hold them in nearly 95 % of the test sets; resampling videos, or faces, is shown for comparison. `--crossed`
-draws fakes of targets and sources that are crossed, as in Celeb-DF.
+Each test set is drawn from a population whose figures are known (the mean of many test sets). Resampling videos, or faces,
+is shown for comparison. `--crossed` draws fakes of targets and sources that are crossed, as in Celeb-DF.
 """
 
 import argparse
@@ -30,7 +29,7 @@ def effects(random: np.random.Generator, names: pd.Series, size: float) -> np.nd
 
 
 def scored(table: pd.DataFrame, random: np.random.Generator) -> pd.DataFrame:
-    """The table with scores drawn anew."""
+    """The table with new scores."""
     label = table["label"].to_numpy()
     shared = effects(random, table["target"], 0.8) + effects(random, table["source"], 0.8)
     shared += effects(random, table["video_id"], 0.6)

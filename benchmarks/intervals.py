@@ -2,9 +2,8 @@
 
     python benchmarks/intervals.py            2,000 resamples of 2,800 faces of 70 pairs, as in the paper's test sets
 
-For every resample the loop puts the drawn faces together, and scikit-learn computes recall, precision, accuracy, AUC and
-AP of clean, both and fake. It runs a few resamples, from which the time of all follows. `run_metrics` also computes the
-EER, calibration, figures of videos, correlations, changes and tests.
+For every resample the loop puts the drawn faces together, and scikit-learn computes six figures of clean, both and fake.
+It runs a few resamples, from which the time of all follows. `run_metrics` computes all figures.
 """
 
 import argparse

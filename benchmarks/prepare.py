@@ -4,10 +4,8 @@
     python benchmarks/prepare.py --parts 10        # a tenth of them
     python benchmarks/prepare.py --parts 50 --frames 500 --height 720      # long videos of two people
 
-The videos are links to the embedded sample's clips of 10 frames, so what is measured is everything but decoding long
-videos; with --frames, links to three clips of such a length, with two people in view. It runs for a quarter of the
-videos first: a time for each video that is the same for both does not grow with their number. The paper's section 4.1
-has 14,400 faces for training and 2,800 for each of validation and test.
+The videos are links to the embedded sample's clips of 10 frames; with --frames, to three clips of such a length, with two
+people in view. It runs for a quarter of the videos first: the time for each does not grow with their number.
 """
 
 import argparse

@@ -1,8 +1,6 @@
 """Speed of `python -m sr_deepfake.report` on the paper's full grid: 3 models × 5 methods × 2 attacks.
 
-    python benchmarks/report.py               30 results of 2,800 faces of 70 pairs: at most 60 s on 2 cores
-
-The results are made up, their metrics computed by `run_metrics` (which an evaluation does, and is not timed).
+python benchmarks/report.py               30 made-up results of 2,800 faces of 70 pairs: at most 60 s on 2 cores
 """
 
 import argparse

@@ -1,8 +1,6 @@
 """Lightning against a bare loop: a step of training by `trainer.fit`.
 
-The reference does the same work on the same batch in plain torch (channels_last, autocast). Both take turns, and medians
-of the ratios are printed.
-Run: python benchmarks/training.py [--device cuda] [--batch 32] [--models resnet50]
+python benchmarks/training.py [--device cuda] [--batch 32] [--models resnet50]
 """
 
 import argparse
