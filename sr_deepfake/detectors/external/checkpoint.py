@@ -61,13 +61,14 @@ def _published(file: Path, tensors: Mapping[str, Tensor], size: int | None) -> O
     absent = [name for name in wanted if name not in state and not _IDLE.match(name)]
     left = [name for name in state if name not in wanted and not _IDLE.match(name)]
     if absent or left:
+        lacks = f"lacks {len(absent)} tensors ({_some(absent)})" if absent else ""
+        more = f"has {len(left)} tensors that this network does not have ({_some(left)})" if left else ""
+        words = " and ".join(filter(None, [lacks, more]))
+        other = "; model=deepfakebench model.repo=CLONE model.detector=NAME may read it" * (
+            "DeepfakeBench" in family.name
+        )
         raise UserError(
-            f"{file} looks like {family.name}, but "
-            + " and ".join(
-                [f"lacks {len(absent)} tensors ({_some(absent)})"] * bool(absent)
-                + [f"has {len(left)} tensors that this network does not have ({_some(left)})"] * bool(left)
-            )
-            + ": it is of another network, and would give wrong scores"
+            f"{file} looks like {family.name}, but {words}: it is of another network, with wrong scores{other}"
         )
     _load(model, {name: state.get(name, value) for name, value in wanted.items()}, file, whom)
     family.adapt(model)

@@ -169,7 +169,8 @@ class ExternalDetector(TestedDetector):
             raise UserError(
                 f"model.crop_margin={self.crop_margin}: the faces were cut with a margin of {margin}, so it must be in "
                 f"[0, {margin}]. To cut them with a wider one: python -m sr_deepfake.prepare "
-                f"extraction.margin={self.crop_margin:.4g} data.crops=FOLDER, with your data options (attack: faces.margin={self.crop_margin:.4g}). "
+                f"extraction.margin={self.crop_margin:.4g} data.crops=FOLDER, with your data options "
+                f"(attack: faces.margin={self.crop_margin:.4g}). "
                 f"model.crop_margin={margin} scores them as they are"
             )
         self.kept = (1 + 2 * self.crop_margin) / (1 + 2 * margin)
