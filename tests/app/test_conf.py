@@ -265,7 +265,7 @@ def test_the_published_scripts_choose_epochs_by_rounded_losses_of_batches():
 def jobs(*overrides):
     cfg = compose("train", [word for word in overrides if "," not in word])
     params = [f"{key}={value}" for key, value in cfg.hydra.sweeper.params.items()]
-    return [compose("train", job) for job in expanded(params, overrides)]
+    return expanded(params, overrides)
 
 
 @pytest.mark.parametrize(
@@ -276,8 +276,9 @@ def jobs(*overrides):
     ],
 )
 def test_the_papers_grid(experiment, swin, weights):
-    found = jobs(f"experiment={experiment}")
-    assert len(found) == len({(job.model.label, job.forgery, job.run_name) for job in found}) == 30
+    listed = jobs(f"experiment={experiment}")
+    assert len({tuple(job) for job in listed}) == 30
+    found = [compose("train", job) for job in listed[::6]]  # each model, each method
     assert {job.model.backbone for job in found} == {"resnet50.tv2_in1k", swin, "legacy_xception.tf_in1k"}
     for job in found:
         assert (job.protocol.name, job.data.source.name) == (experiment, "ffpp")
@@ -289,8 +290,9 @@ def test_the_papers_grid(experiment, swin, weights):
     [("sample_sweep", 30), ("resolution", 5), ("sr_models", 30), ("defence", 4), ("transfer", 25), ("correlation", 15)],
 )
 def test_the_other_experiments_compose(experiment, count):
-    found = jobs(f"experiment={experiment}")
-    assert len(found) == count
+    listed = jobs(f"experiment={experiment}")
+    assert len({tuple(job) for job in listed}) == count
+    found = [compose("train", job) for job in (listed[0], listed[-1])]
     if experiment == "correlation":
         assert {(job.data.test_side, job.attack.scale, job.protocol.name) for job in found} == {
             (224, 4, "authors_code")

@@ -269,9 +269,9 @@ def test_a_side_that_no_scale_divides_comes_back(network):
 def test_scales_below_two_are_refused():
     with pytest.raises(UserError, match=r"sr_model\.scale=1"):
         SuperResolutionAttack(Interpolation(1), scale=2)
-    with pytest.raises(UserError, match=r"attack\.scale=2\.5"):
+    with pytest.raises(UserError, match=r"attack\.scale must be .*not 2\.5"):
         SuperResolutionAttack(Interpolation(2), scale=2.5)
-    with pytest.raises(UserError, match=r"attack\.scale=1"):
+    with pytest.raises(UserError, match=r"attack\.scale must be .*not 1"):
         SuperResolutionAttack(Interpolation(1), scale=1)
 
 
@@ -379,10 +379,10 @@ SIDE = 120
 
 @pytest.fixture(scope="module")
 def faces():
-    """100 crops from the middle of frames, at their own resolution."""
+    """24 crops from the middle of frames, at their own resolution."""
     files = sorted(IDENTITIES.glob("*.mp4"))
     crops = []
-    while len(crops) < 100:
+    while len(crops) < 24:
         file, wanted = files[len(crops) % len(files)], 5 * (len(crops) // len(files))
         with av.open(str(file)) as container:
             frame = next(frame for index, frame in enumerate(container.decode(video=0)) if index == wanted)

@@ -77,7 +77,7 @@ def test_one_class_has_no_auc_to_test():
     assert np.isnan(auc_test([1, 2], [2, 3], [1, 1], [0, 1]))
 
 
-@settings(max_examples=15, deadline=None)  # statsmodels takes a while
+@settings(max_examples=8, deadline=None)  # statsmodels takes a while
 @given(st.lists(st.one_of(st.floats(0, 1), st.sampled_from([0.01, 0.04, 1.0])), min_size=1, max_size=40))
 def test_holm_agrees_with_statsmodels(p_values):
     np.testing.assert_allclose(holm(p_values), multipletests(p_values, method="holm")[1], rtol=1e-9, atol=1e-300)

@@ -28,7 +28,7 @@ def crops_folder(tmp_path_factory):
         ("train", ["+trainer.overfit_batches=1", *SWAP], 1, "trainer.overfit_batches=1 is not supported"),
         ("train", ["+trainer.max_steps=1", *SWAP], 1, "the training ended before a validation"),
         ("train", ["+trainer.val_check_interval=1000", *SWAP], 1, "`val_check_interval` (1000) must be less"),
-        ("prepare", ["extraction.thresholds=[0.5,2,0.1]"], 1, "extraction.thresholds="),
+        ("prepare", ["extraction.thresholds=[0.5,2,0.1]"], 1, "extraction.thresholds must be"),
         ("prepare", ["extraction.min_face=3"], 1, "extraction.min_face"),
         ("train", ["from_run=there"], 2, "from_run=there: no provenance.json can be read there"),
         ("train", ["--cfg", "job", "-m"], 2, "Only one of --run, --multirun, --cfg"),

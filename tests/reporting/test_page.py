@@ -2,45 +2,18 @@ import base64
 import dataclasses
 import hashlib
 import re
-from html.parser import HTMLParser
 
 import page_reports
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from page_outline import Outline
 from result_folders import write_results
 from scored_faces import predictions
 
 from sr_deepfake.metrics.figures import Figure
 from sr_deepfake.reporting.numbers import show
 from sr_deepfake.reporting.page import STEPS, colour, sort_value
-
-VOID = {"meta", "link", "img", "input", "br"}
-LIMIT = 8_000_000  # bytes of a page of the paper's grid
-
-
-class Outline(HTMLParser):
-    """Elements, their attributes and the addresses in them; complains of what is not closed."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.open, self.ids, self.addresses, self.attributes = [], [], [], set()
-        self.feed(text)
-        assert self.open == []
-
-    def handle_starttag(self, tag, attributes):
-        if tag not in VOID:
-            self.open.append(tag)
-        for name, value in attributes:
-            self.attributes.add(name)
-            if name == "id":
-                self.ids.append(value)
-            if name in ("src", "href", "action", "srcset", "poster", "data"):
-                self.addresses.append(value)
-
-    def handle_endtag(self, tag):
-        if tag not in VOID:
-            assert self.open.pop() == tag
 
 
 @pytest.fixture(scope="module")
@@ -96,14 +69,6 @@ def test_a_change_reads_alike_in_the_table_on_the_map_and_behind_the_number(text
     assert text.count(f'data-value="{float(change)}">{whole}</td>') == 1  # the table of changes
     assert f'<td class="number">{whole}</td>' in text
     assert f"{whole} points" in report.answer
-
-
-def test_the_full_grid_fits_the_limit(tmp_path):
-    page = page_reports.written(page_reports.full(tmp_path / "outputs"), tmp_path / "page")
-    assert page.stat().st_size <= LIMIT
-    text = page.read_text()
-    Outline(text)
-    assert text.count("<b>–</b><small>missing</small>") == 4  # one detector, in four views
 
 
 def test_the_same_report_is_the_same_page(text, report, tmp_path):

@@ -5,11 +5,13 @@ from pathlib import Path
 import page_reports
 import pytest
 from browser import browsing
+from page_outline import Outline
 from result_folders import write_results
 
 from sr_deepfake.reporting.report import Missing, Report
 from sr_deepfake.reporting.table import ReportTable
 
+LIMIT = 8_000_000  # bytes of a page of the paper's grid
 PHONE, DESK = {"width": 360, "height": 780}, {"width": 1280, "height": 900}
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -31,7 +33,7 @@ def browser():
 @pytest.fixture(scope="module")
 def full_page(tmp_path_factory):
     folder = tmp_path_factory.mktemp("full")
-    return page_reports.written(page_reports.full(folder / "outputs", side=96), folder / "page")
+    return page_reports.written(page_reports.full(folder / "outputs"), folder / "page")
 
 
 @pytest.fixture(scope="module")
@@ -230,6 +232,13 @@ def test_examples_are_chosen_by_detector(visit, small):
     assert shown.count() == 1
     visited.page.locator("#choose-examples").select_option("All 7")
     assert shown.count() == 7
+
+
+def test_the_full_grid_fits_the_limit(full_page):
+    assert full_page.stat().st_size <= LIMIT
+    text = full_page.read_text()
+    Outline(text)
+    assert text.count("<b>–</b><small>missing</small>") == 4  # one detector, in four views
 
 
 @pytest.mark.parametrize("kind", ["full", "hostile"])

@@ -29,10 +29,8 @@ def saved(network, path):
     return str(path)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "name", ["restoreformer", *(pytest.param(name, marks=pytest.mark.nightly) for name in ("gfpgan", "codeformer"))]
-)
+@pytest.mark.nightly
+@pytest.mark.parametrize("name", NETWORKS)
 def test_it_calls_the_network_as_its_own_program_does(name, tmp_path):
     torch.manual_seed(0)
     theirs = NETWORKS[name]().eval()

@@ -101,8 +101,9 @@ def _in_planes(face: Picture, frame: "av.VideoFrame") -> list[NDArray[np.float32
     matrix = {_UNSPECIFIED: _BT601, 10: _BT2020}.get(frame.colorspace, frame.colorspace)
     full = frame.color_range == _FULL_RANGE or frame.format.name.startswith(("yuvj", "gray"))
     picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(face), format="rgb24")
+    # On one thread: FFmpeg's slices of several threads differ from call to call in 10 bits (seen with PyAV 18.1).
     converted = picture.reformat(
-        format=frame.format.name, dst_colorspace=matrix, src_color_range=2, dst_color_range=2 if full else 1
+        format=frame.format.name, dst_colorspace=matrix, src_color_range=2, dst_color_range=2 if full else 1, threads=1
     )
     return [view.astype(np.float32) for view in plane_views(converted)]
 

@@ -132,7 +132,7 @@ class VideoReader:
             self._damage()
         self._time = self._time if frame.time is None else frame.time
         wanted = working_format(frame.format.name)
-        given = frame if wanted == frame.format.name else frame.reformat(format=wanted)
+        given = frame if wanted == frame.format.name else frame.reformat(format=wanted, threads=1)
         given.pts = self._pts(frame.pts)
         return given
 

@@ -334,7 +334,7 @@ if __name__ == "__main__":
     root, out = map(Path, sys.argv[1:])
     table = ffpp.videos(root)
     videos = videos_of(table[table["method"].isin(["pristine", "FaceSwap"])])
-    print(extract_faces(videos, out, ExtractionSettings(frames=10), workers=2, progress=False).render())
+    print(extract_faces(videos, out, ExtractionSettings(frames=3), workers=2, progress=False).render())
 """
 
 
@@ -358,8 +358,8 @@ def test_killed_in_the_middle_and_run_again(tmp_path):
     last = subprocess.run(
         [sys.executable, str(script), str(root), str(out)], env=environment, capture_output=True, text=True, check=True
     )
-    assert "120 from 12 of 12 videos" in last.stdout
+    assert "36 from 12 of 12 videos" in last.stdout
     assert {path: path.stat().st_mtime_ns for path in kept} == kept
 
-    extract_faces(videos_of(root), whole, ExtractionSettings(frames=10), workers=0, progress=False)
+    extract_faces(videos_of(root), whole, SETTINGS, workers=0, progress=False)
     assert contents(out) == contents(whole)

@@ -78,7 +78,7 @@ def test_sbi(tmp_path):
 
 
 @torch.no_grad()
-@pytest.mark.parametrize("wrapper", ["net", None])
+@pytest.mark.parametrize("wrapper", ["net", pytest.param(None, marks=pytest.mark.nightly)])
 def test_polimis_efficientnet_pads_by_its_input(tmp_path, wrapper):
     theirs = efficientnet(image_size=None)  # as efficientnet_pytorch 0.6.3 pads
     head = nn.Linear(1792, 1)
@@ -154,7 +154,8 @@ def vision(large):
 
 
 @torch.no_grad()
-@pytest.mark.parametrize("large", [False, pytest.param(True, marks=pytest.mark.nightly)])
+@pytest.mark.nightly
+@pytest.mark.parametrize("large", [False, True])
 def test_clip(tmp_path, large):
     theirs, head = vision(large), nn.Linear(1024 if large else 768, 2)
     state = Wrapped(backbone=theirs, head=head).state_dict()
@@ -205,6 +206,7 @@ def test_networks_of_timm_and_torchvision_under_other_names(tmp_path):
 
 
 @torch.no_grad()
+@pytest.mark.nightly
 def test_the_winner_of_the_dfdc(tmp_path):
     theirs = randomised(timm.create_model("tf_efficientnet_b7", num_classes=1))
     state = {

@@ -246,7 +246,7 @@ def test_stages_overlap(tmp_path):
 
 def test_settings_that_make_no_sense_are_refused():
     for message, arguments in (
-        (r"faces\.every=5: it is auto or 1", {"every": 5}),
+        (r"faces\.every must be auto or 1, not 5", {"every": 5}),
         (r"faces\.feather=-1", {"feather": -1}),
     ):
         with pytest.raises(UserError, match=message):

@@ -211,7 +211,7 @@ def test_two_recordings_that_were_joined_are_refused(tmp_path):
     second = make_clip(tmp_path / "b.ts", codec="mpeg2video", options=MPEG)
     joined = tmp_path / "joined.ts"
     joined.write_bytes(first.read_bytes() + second.read_bytes())
-    with pytest.raises(UserError, match=r"time goes back by \d.*ffmpeg -f concat"):
+    with pytest.raises(UserError, match=r"timestamps jump back by \d.*ffmpeg -f concat"):
         attacked(joined)
     assert not (tmp_path / "attacked.ts").exists()
 
