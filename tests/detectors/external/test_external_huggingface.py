@@ -206,3 +206,16 @@ def test_where_the_processor_s_facts_are(tmp_path):
     assert [report[name].split(" (")[0] for name in ("size", "mean", "crop", "resize")] == [
         "64", "[0.1, 0.1, 0.1]", "0.8", "bicubic",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("labels", "fake"),
+    [
+        (("Real", "Fake"), 1), (("REAL", "FAKE"), 1), (("Realism", "Deepfake"), 1), (("fake", "real"), 0),
+        (("artificial", "human"), 0), (("artificial", "real"), 0), (("ai", "hum"), 0), (("LABEL_0", "LABEL_1"), None),
+        (("0", "1"), None),
+    ],
+)  # fmt: skip
+def test_labels_of_published_models(labels, fake):
+    """dima806, prithivMLmods, Organika, Smogy, haywoodsloan, Ateeqq; numbers alone ask."""
+    assert fake_label(dict(enumerate(labels))) == fake

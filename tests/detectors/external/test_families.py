@@ -262,3 +262,12 @@ def test_the_margin_of_its_faces_is_cut_or_the_command_is_named(tmp_path, caplog
         detector.expect_margin(0.1)
     detector.expect_margin(None)
     assert "that of these faces is unknown" in caplog.text
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
+def test_a_partial_file_of_each_family_ends_in_one_line(tmp_path, family):
+    name, columns = family.head
+    with pytest.raises(UserError, match=r"looks like .* lacks \d+ tensors") as error:
+        opened(tmp_path, {name: torch.zeros(2, columns), family.sign: torch.zeros(1)})
+    assert "\n" not in str(error.value)
