@@ -215,8 +215,10 @@ def _matrices(figure: Figure, frame: pd.DataFrame) -> None:
         panel.set_xticks(range(len(order[1])), [_SHORT.get(method, method[:4]) for method in order[1]])
         panel.set_yticks(range(len(order[0])), [_SHORT.get(method, method[:4]) for method in order[0]])
         panel.tick_params(length=0)
-    figure.supxlabel("tested on")
-    figure.supylabel("trained on")
+    for panel in panels[-1]:
+        panel.set_xlabel("tested on")
+    for panel in panels[:, 0]:
+        panel.set_ylabel("trained on")
 
 
 def _order(method: str) -> tuple[int, str]:
