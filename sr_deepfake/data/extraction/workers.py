@@ -4,10 +4,14 @@ import multiprocessing
 import multiprocessing.connection
 import os
 import re
+import shutil
+import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
 from typing import Any, TypeVar
 
 from pebble import ProcessExpired, ProcessPool
@@ -15,6 +19,7 @@ from pebble import ProcessExpired, ProcessPool
 from sr_deepfake.system.errors import UserError
 
 Item = TypeVar("Item")
+START = 60.0  # s that a process may take to start
 
 # How many threads NumPy's, SciPy's and OpenCV's linear algebra takes, else one a core in each process: on 16 cores, 16
 # processes with 16 threads each are slower than two.
@@ -32,7 +37,13 @@ def run_in_processes(
     """Call `function` on every item, each in one of `workers` processes."""
     # Spawned, not forked: a fork of a process that has run torch can hang in its thread pool.
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPool(max(1, min(workers, len(items))), 0, _start_process, (initializer, initargs), context)
+    started, others = (
+        Path(tempfile.mkdtemp()),
+        set(multiprocessing.active_children()),
+    )  # a file for each process that is up
+    pool = ProcessPool(
+        max(1, min(workers, len(items))), 0, _start_process, (str(started), initializer, initargs), context
+    )
     unset = [name for name in THREADS if name not in os.environ]
     os.environ.update(dict.fromkeys(unset, "1"))  # the processes inherit it
     try:
@@ -58,14 +69,27 @@ def run_in_processes(
                     ) from error
                 else:
                     yield item, ""
+        _await_starts(started, others)
     finally:
+        shutil.rmtree(started, ignore_errors=True)
         pool.stop()
         pool.join()
         for name in unset:
             os.environ.pop(name, None)
 
 
-def _start_process(initializer: Callable[..., None], initargs: tuple[Any, ...]) -> None:
+def _await_starts(started: Path, others: set[Any]) -> None:
+    """Wait for processes that are still starting: one that is ended then prints a traceback."""
+    end = time.monotonic() + START
+    while time.monotonic() < end:
+        up = {path.name for path in started.iterdir()}
+        if all(str(process.pid) in up for process in set(multiprocessing.active_children()) - others):
+            return
+        time.sleep(0.05)
+
+
+def _start_process(started: str, initializer: Callable[..., None], initargs: tuple[Any, ...]) -> None:
+    Path(started, str(os.getpid())).touch()
     threading.Thread(target=_end_with_parent, daemon=True).start()
     initializer(*initargs)
 

@@ -150,3 +150,9 @@ def test_a_shard_may_be_a_number_of_a_number_of_shards():
         parse_shard(None, 3)
     with pytest.raises(UserError, match="is no number of parts"):
         parse_shard(None, "many")
+
+
+def test_a_process_that_is_still_starting_prints_nothing(tmp_path, capfd):
+    """With little work the first one does all of it."""
+    assert [error for _, error in run_in_processes(write, [tmp_path / "a", tmp_path / "b"], 2, nothing)] == ["", ""]
+    assert capfd.readouterr().err == ""
