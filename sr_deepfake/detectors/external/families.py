@@ -118,12 +118,15 @@ def joined(state: dict[str, Tensor]) -> dict[str, Tensor]:
     """CLIP's queries, keys and values as one layer; Effort's layers, which it keeps in parts, put together."""
     found = dict(state)
     for name in [name.removesuffix(".weight_main") for name in state if name.endswith(".weight_main")]:
-        u, s, v = (found.pop(f"{name}.{part}_residual") for part in "USV")
-        found[f"{name}.weight"] = found.pop(f"{name}.weight_main") + u @ torch.diag(s) @ v
+        parts = [f"{name}.{part}_residual" for part in "USV"]
+        if found.keys() >= set(parts):  # else it is a part of a file, and named as such
+            u, s, v = map(found.pop, parts)
+            found[f"{name}.weight"] = found.pop(f"{name}.weight_main") + u @ torch.diag(s) @ v
     for name in [name.removesuffix("q_proj.weight") for name in found if name.endswith("q_proj.weight")]:
         for part in ("weight", "bias"):
-            parts = [found.pop(f"{name}{letter}_proj.{part}") for letter in "qkv"]
-            found[f"{name}qkv.{part}"] = torch.cat(parts)
+            parts = [f"{name}{letter}_proj.{part}" for letter in "qkv"]
+            if found.keys() >= set(parts):
+                found[f"{name}qkv.{part}"] = torch.cat([found.pop(each) for each in parts])
     for name, axes in (("cls_token", 3), ("pos_embed", 3)):
         while name in found and found[name].ndim < axes:
             found[name] = found[name][None]
