@@ -16,20 +16,25 @@ def main(cfg: DictConfig, outcome: Outcome) -> None:
 
     from sr_deepfake.app import build, evaluation, media
     from sr_deepfake.app.detectors import pairings
+    from sr_deepfake.app.suite import each_attack
 
     folders = build.detector_folders(cfg)
     if cfg.input is not None:
         media.score_input(cfg, folders)
         return
-    methods = instantiate(cfg.data.source).methods
-    for pairing in (found := pairings(folders, cfg.forgery, methods)):
-        own = build.paired(cfg, pairing, several=len(found) > 1)
-        data = instantiate(own.data)
-        data.attack = build.attack(own)
-        with build.logger(own) as logger:
-            how = build.evaluation(own, force=bool(own.evaluate.force))
-            if result := evaluation.evaluate(pairing.folder, data, how, logger):
-                outcome.results.append(result)
+    found = pairings(folders, cfg.forgery, instantiate(cfg.data.source).methods)
+
+    def attack(cfg: DictConfig) -> None:
+        for pairing in found:
+            own = build.paired(cfg, pairing, several=len(found) > 1)
+            data = instantiate(own.data)
+            data.attack = build.attack(own)
+            with build.logger(own) as logger:
+                how = build.evaluation(own, force=bool(own.evaluate.force))
+                if result := evaluation.evaluate(pairing.folder, data, how, logger):
+                    outcome.results.append(result)
+
+    each_attack(cfg, outcome, attack)
 
 
 if __name__ == "__main__":

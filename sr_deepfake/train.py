@@ -4,6 +4,7 @@ from omegaconf import DictConfig
 
 from sr_deepfake.app.program import program
 from sr_deepfake.experiment.jobs import Outcome
+from sr_deepfake.system.errors import UserError
 
 
 @program("train")
@@ -16,6 +17,10 @@ def main(cfg: DictConfig, outcome: Outcome) -> None:
     from sr_deepfake.detectors import registry
     from sr_deepfake.experiment.provenance import write_provenance
 
+    if cfg.suite is not None:
+        raise UserError(
+            "a suite attacks a detector that there is: python -m sr_deepfake.evaluate -m experiment=… detector=…"
+        )
     data = instantiate(cfg.data)  # faces
     lightning.seed_everything(cfg.seed, workers=True, verbose=False)
     detector = instantiate(cfg.model)  # what is attacked

@@ -25,10 +25,12 @@ from sr_deepfake.detectors.callbacks import BEST, PredictionWriter
 from sr_deepfake.detectors.pretrained import RANDOM
 from sr_deepfake.detectors.recipe import EXTERNAL
 from sr_deepfake.detectors.registry import held, load_detector, read_recipe, weights_of
+from sr_deepfake.detectors.scores import KnownScores
 from sr_deepfake.experiment.provenance import write_provenance
 from sr_deepfake.experiment.results import (
     METRICS,
     PREDICTIONS,
+    SCORING_VERSION,
     AttackInfo,
     RunInfo,
     read_metrics,
@@ -46,6 +48,7 @@ from sr_deepfake.tracking.loggers import track_results
 
 # Clean AUC: below the first, labels are swapped; below the second, a detector is at chance level.
 SWAPPED, LEARNED = 0.4, 0.7
+SCORES = "scores"  # below the outputs: what detectors said of faces; may be deleted at any time
 
 log = logging.getLogger(__name__)
 
@@ -181,6 +184,9 @@ def discard_of_other_weights(outputs: Path, folder: Path) -> None:
         if scored != weights:
             log.info("Removing %s: its weights were replaced.", metrics.parent)
             shutil.rmtree(metrics.parent)
+    for scores in (outputs / SCORES).glob(f"{folder.name}-*"):
+        if not scores.name.startswith(f"{folder.name}-{weights[:8]}-"):
+            shutil.rmtree(scores)
 
 
 def _score(
@@ -194,6 +200,7 @@ def _score(
         attack = data.attack if isinstance(data.attack, Attack) else None
         callbacks.append(EvidenceWriter(out, attack, how.examples, how.explain))
     tester, detector = how.tester(callbacks, logger), load_detector(folder)
+    detector.known = _known_scores(folder, data, run, how)
     tester.test(detector, datamodule=data, verbose=False)
     logged = set(tester.logged_metrics)
     validation = None
@@ -201,8 +208,16 @@ def _score(
         batches: Any = how.tester([], None).predict(detector, datamodule=data)
         tables = [pd.DataFrame({name: values.numpy() for name, values in batch.items()}) for batch in batches]
         validation = pd.concat(tables, ignore_index=True)
+    detector.known.save()
     threshold = choose_threshold(validation, how.threshold_fpr)
     return logged, run_metrics(read_predictions(out / PREDICTIONS), threshold)
+
+
+def _known_scores(folder: Path, data: FaceDataModule, run: RunInfo, how: Evaluation) -> KnownScores:
+    """The scores that this detector gave before, with these weights, on this kind of device."""
+    depends = [run.device, data.margin, SCORING_VERSION, str(torch.__version__)]
+    place = how.outputs / SCORES / f"{folder.name}-{run.weights[:8]}-{digest(depends)[:8]}"
+    return KnownScores(place, None if data.attack is None else run.attack.digest, read=not how.force)
 
 
 def _earlier(out: Path, run: RunInfo) -> Metrics | None:

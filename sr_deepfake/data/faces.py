@@ -121,16 +121,27 @@ class EpochSampler(Sampler[tuple[int, int]]):
 class SideBatches(Sampler[list[int]]):
     """Batches of faces of one side, in a fixed order, bounded in memory whatever the side.
 
+    Where labels are given, a batch is of one class: the pristine faces of all forgery methods then make the same batches.
+
     >>> list(SideBatches([96, 48, 96, 48, 48], max_pixels=96 * 96, max_faces=2))
     [[1, 3], [4], [0], [2]]
+    >>> list(SideBatches([48, 48, 48], labels=[0, 1, 0]))
+    [[0, 2], [1]]
     """
 
     def __init__(
-        self, sides: list[int], input_side: int = 1, max_pixels: int = MAX_PIXELS, max_faces: int = MAX_FACES
+        self,
+        sides: list[int],
+        input_side: int = 1,
+        max_pixels: int = MAX_PIXELS,
+        max_faces: int = MAX_FACES,
+        labels: list[int] | None = None,
     ) -> None:
         self.batches: list[list[int]] = []
-        for side in sorted(set(sides)):
-            members = [index for index, other in enumerate(sides) if other == side]
+        kinds = list(zip(sides, labels or [0] * len(sides), strict=True))
+        for kind in sorted(set(kinds)):
+            side = kind[0]
+            members = [index for index, other in enumerate(kinds) if other == kind]
             count = max(1, min(max_faces, max_pixels // max(side, input_side) ** 2))
             self.batches += [members[start : start + count] for start in range(0, len(members), count)]
 

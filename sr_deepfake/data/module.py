@@ -194,12 +194,12 @@ class FaceDataModule(lightning.LightningDataModule):
         return self._loader(self.rows("val").iloc[rank::ranks])
 
     def test_dataloader(self) -> "DataLoader[FaceBatch]":
-        """As `val_dataloader`; of `test_side`, where there is one."""
-        return self._loader(self.rows("test"), self.test_side)
+        """As `val_dataloader`, in batches of one class; of `test_side`, where there is one."""
+        return self._loader(self.rows("test"), self.test_side, by_class=True)
 
     def predict_dataloader(self) -> "DataLoader[FaceBatch]":
         """The faces for validation, all of them: what a threshold is chosen on."""
-        return self._loader(self.rows("val"))
+        return self._loader(self.rows("val"), by_class=True)
 
     def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
         """Move a batch; what was drawn for an augmentation on the device stays, since it is read on the CPU."""
@@ -217,9 +217,10 @@ class FaceDataModule(lightning.LightningDataModule):
             return batch
         return replace(batch, attacked=self.attack.to(batch.faces.device)(batch.faces))
 
-    def _loader(self, rows: pd.DataFrame, side: int | None = None) -> "DataLoader[FaceBatch]":
+    def _loader(self, rows: pd.DataFrame, side: int | None = None, by_class: bool = False) -> "DataLoader[FaceBatch]":
         faces = StoredFaces(rows, self.faces.folder, side)
-        batches = SideBatches([int(own) for own in faces.rows["side"]], self.image_size)
+        labels = [int(label) for label in rows["label"]] if by_class else None
+        batches = SideBatches([int(own) for own in faces.rows["side"]], self.image_size, labels=labels)
         return DataLoader(faces, batch_size=None, sampler=batches, **self._options)
 
     @property

@@ -49,7 +49,7 @@ class PredictionWriter(lightning.Callback):
         dataloader_idx: int = 0,
     ) -> None:
         """Take in the scores of a batch, and how alike clean and attacked faces are."""
-        table = batch.rows[list(FROM_MANIFEST)].reset_index(drop=True).assign(**dict.fromkeys(MEASURED, float("nan")))
+        table = batch.rows[list(FROM_MANIFEST)].assign(**dict.fromkeys(MEASURED, float("nan")))
         if not isinstance(outputs, Mapping):
             raise TypeError("the module's test_step must return logits by name, as Detector's does")
         for name, logits in outputs.items():
@@ -71,7 +71,8 @@ class PredictionWriter(lightning.Callback):
 
     def on_test_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Write the file, whole or not at all."""
-        write_predictions(self.path, pd.concat(self._tables, ignore_index=True))
+        # By side, then as in the manifest, however they came in batches.
+        write_predictions(self.path, pd.concat(self._tables).sort_index().sort_values("side", kind="stable"))
 
 
 class Resumption(lightning.Callback):

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from sr_deepfake.data.faces import FaceBatch
+from sr_deepfake.detectors.scores import KnownScores
 from sr_deepfake.metrics.collection import LOGGED, DetectorMetrics
 from sr_deepfake.metrics.predictions import SETUPS
 from sr_deepfake.system.errors import UserError
@@ -31,6 +32,7 @@ class TestedDetector(lightning.LightningModule):
 
     def __init__(self) -> None:
         super().__init__()
+        self.known: KnownScores | None = None  # of the faces to come
         self.test_metrics: Any = nn.ModuleDict({setup: DetectorMetrics() for setup in SETUPS})
 
     def forward(self, faces: Tensor, attacked: bool = False) -> Tensor:
@@ -66,19 +68,29 @@ class TestedDetector(lightning.LightningModule):
             raise UserError(f"{error}: {', '.join(names)}{', …' if len(error.numbers) > 3 else ''}") from None
 
     def _tested(self, batch: FaceBatch) -> Mapping[str, Tensor]:
-        found = {"logit": self.finite_logits(batch.faces)}
+        found = {"logit": self._logits_of(batch)}
         labels = batch.labels.cpu()
         setups = {"clean": found["logit"]}
         if batch.attacked is not None:
-            attacked = found["logit_attacked"] = self.finite_logits(batch.attacked, attacked=True)
+            attacked = found["logit_attacked"] = self._logits_of(batch, attacked=True)
             setups |= {"both": attacked, "fake": torch.where(labels == 1, attacked, found["logit"])}
         for setup, logits in setups.items():
             self.test_metrics[setup].update(logits, labels)
         return found
 
+    def _logits_of(self, batch: FaceBatch, attacked: bool = False) -> Tensor:
+        """The logits of a batch; what is known is not computed."""
+        known = None if self.known is None else self.known.find(batch.rows, attacked)
+        if known is not None:
+            return known
+        logits = self.finite_logits(batch.faces if not attacked or batch.attacked is None else batch.attacked, attacked)
+        if self.known is not None:
+            self.known.keep(batch.rows, attacked, logits)
+        return logits
+
     def predict_step(self, batch: FaceBatch, batch_idx: int) -> Mapping[str, Tensor]:
         """Score clean faces."""
-        return {"label": batch.labels.cpu().double(), "score": self.score(batch.faces)}
+        return {"label": batch.labels.cpu().double(), "score": torch.sigmoid(self._logits_of(batch))}
 
     def on_test_start(self) -> None:
         """Ask the data module for the margin of its faces."""

@@ -40,6 +40,7 @@ class Job(Frozen):
         host: its machine.
         error: why it failed, in one line.
         results: folders of its results, relative to the outputs.
+        left_out: attacks of a suite that could not be done, each with the reason.
     """
 
     program: str
@@ -51,6 +52,7 @@ class Job(Frozen):
     host: str = ""
     error: str = ""
     results: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
 
     @property
     def command(self) -> frozenset[str]:
@@ -65,9 +67,11 @@ class Outcome:
 
     Attributes:
         results: folders of its results.
+        left_out: as in `Job`.
     """
 
     results: list[Path] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
 
 
 @contextmanager
@@ -100,7 +104,8 @@ def running(
             log.warning("Skipped, as evaluate.skip_missing_weights says: %s", known)
             return
         results = tuple(os.path.relpath(result, outputs) for result in outcome.results)
-        _write(folder, _ended(started, "done").model_copy(update={"results": results}))
+        done = {"results": results, "left_out": tuple(outcome.left_out)}
+        _write(folder, _ended(started, "done").model_copy(update=done))
 
 
 def read_jobs(outputs: Path) -> list[Job]:

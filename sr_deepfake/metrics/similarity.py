@@ -20,6 +20,12 @@ def ssim(first: Tensor, second: Tensor) -> Tensor:
     x, y = _levels(first, second)
     if min(x.shape[2:]) < WINDOW:
         raise ValueError(f"SSIM needs faces of at least {WINDOW} px a side, these have {min(x.shape[2:])}")
+    if x.device.type == "cpu" and len(x) > 1:  # one face's intermediates stay in the cache: three to six times as fast
+        return torch.cat([_ssim(*pair) for pair in zip(x.split(1), y.split(1), strict=True)])
+    return _ssim(x, y)
+
+
+def _ssim(x: Tensor, y: Tensor) -> Tensor:
     n = WINDOW**2
     # Sums of whole numbers below 2^24 are exact in float32; only what follows needs float64.
     sum_x, sum_y, sum_xx, sum_yy, sum_xy = (_exact(_window_sums(values)) for values in (x, y, x * x, y * y, x * y))

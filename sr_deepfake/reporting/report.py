@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from sr_deepfake.experiment.evidence import Evidence, read_evidence
 from sr_deepfake.experiment.results import Result
+from sr_deepfake.reporting.cards import Card, card_tables, cards_of
 from sr_deepfake.reporting.collect import Collected, Unread
 from sr_deepfake.reporting.comparison import comparison_tables
 from sr_deepfake.reporting.control import Contribution, contributions
@@ -60,6 +61,7 @@ class Report:
         tables: in the order in which they are shown.
         figures: in the order in which they are shown.
         examples: faces whose decision the attack flipped.
+        cards: what all attacks do to each detector that met several.
         unread: folders of results that are damaged or unfinished.
         notes: what a reader has to know: what was left out, and why; in sentences of plain text.
         missing: the rest of the grid; None: everything is there.
@@ -74,6 +76,7 @@ class Report:
     tables: Sequence[ReportTable]
     figures: Sequence[ReportFigure]
     examples: Sequence[Example]
+    cards: Sequence[Card] = ()
     unread: Sequence[Unread] = ()
     notes: Sequence[str] = ()
     missing: Missing | None = None
@@ -99,12 +102,14 @@ def make_report(
     compare_force: bool = False,
     examples: int = 2,
     explain: bool = True,
+    left_out: Sequence[str] = (),
 ) -> Report:
     """Arrange results, and make tables, figures and examples of them."""
     results = collected.results
     grid = make_grid(results, requested)
     compared = comparison_tables(grid, results, compare_force) if compare else []
     added = contributions(grid, results)
+    cards = cards_of(results, grid, left_out)
     parts = experiment_parts(results, grid)
     found, shown, notes = _evidence(grid, examples, explain)
     tables = [
@@ -113,6 +118,7 @@ def make_report(
         rates_table(grid, 2),
         similarity_table(grid),
         change_table(grid),
+        *card_tables(cards, grid),
         control_table(grid, added),
         interval_table(grid, 1),
         interval_table(grid, 2),
@@ -137,8 +143,9 @@ def make_report(
         tables=[table for table in tables if table is not None],
         figures=[_of_seeds(figure, grid) for figure in figures if figure is not None],
         examples=shown,
+        cards=cards,
         unread=collected.unread,
-        notes=[*_notes(grid, results), *notes],
+        notes=[*_notes(grid, results, bool(cards)), *notes],
     )
 
 
@@ -192,7 +199,7 @@ def _band_table(grid: ReportGrid, found: Sequence[tuple[Entry, Evidence]]) -> Re
     )
 
 
-def _notes(grid: ReportGrid, results: Sequence[Result]) -> list[str]:
+def _notes(grid: ReportGrid, results: Sequence[Result], has_cards: bool) -> list[str]:
     """Notes on results that are not in the grid's tables."""
     notes = []
     plain = [result for result in results if result.run.is_plain]
@@ -205,7 +212,7 @@ def _notes(grid: ReportGrid, results: Sequence[Result]) -> list[str]:
         )
     inside = [result for result in plain if result.run.fits(grid.data, grid.protocol) and result.is_attacked]
     others = sorted({result.run.attack.name for result in inside} - {grid.attack})
-    if others:
+    if others and not has_cards:
         notes.append(f"There are results of other attacks too: {', '.join(others)} (grid.attack= chooses one).")
     if grid.left_out:
         names = ", ".join(result.name for result in grid.left_out)

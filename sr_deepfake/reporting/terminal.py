@@ -17,7 +17,7 @@ from sr_deepfake.reporting.table import ReportTable
 from sr_deepfake.system.console import print_parts
 
 _ROWS = {"clean": "clean", "both": "both attacked", "fake": "fakes attacked"}
-_PRINTED = ("table_1", "table_2", "table_3", "changes", "network")  # and those of a comparison
+_PRINTED = ("table_1", "table_2", "table_3", "changes", "network", "worst_case", "suite")  # and those of a comparison
 
 
 def print_summary(run: RunInfo, metrics: Metrics, file: TextIO | None = None) -> None:

@@ -6,15 +6,19 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from sr_deepfake.experiment.evidence import KINDS
+from sr_deepfake.reporting.cards import card_json, card_markdown
 from sr_deepfake.reporting.examples import Example, example_sheet
 from sr_deepfake.reporting.figures.style import file_name
 from sr_deepfake.reporting.page import write_page
 from sr_deepfake.reporting.report import Report
 from sr_deepfake.reporting.table import ReportTable
 from sr_deepfake.system.errors import UserError
+from sr_deepfake.system.files import write_json
 
-TABLES, FIGURES, EXAMPLES, PAGE, FRAME = "tables", "figures", "examples", "index.html", "figures.csv"
-_PARTS = (TABLES, FIGURES, EXAMPLES, PAGE, FRAME)
+TABLES, FIGURES, EXAMPLES, CARDS = "tables", "figures", "examples", "cards"
+PAGE, FRAME = "index.html", "figures.csv"
+_FOLDERS = (TABLES, FIGURES, EXAMPLES, CARDS)
+_PARTS = (*_FOLDERS, PAGE, FRAME)
 _MARK = ".report"  # in a folder that this program wrote
 _FORMS: dict[str, Callable[[ReportTable], str]] = {
     "md": ReportTable.markdown,
@@ -45,9 +49,15 @@ def write_report(folder: Path, report: Report) -> dict[str, int]:
         sheets = example_sheets(report)
         for name, shown in sheets:
             example_sheet(shown, report.grid.illustration).save(new / EXAMPLES / f"{name}.png", format="PNG")
+        for card in report.cards:
+            home = new / CARDS / file_name(card.result.run.detector)
+            home.mkdir()
+            write_json(home / "card.json", card_json(card))
+            (home / "card.md").write_text(card_markdown(card), encoding="utf-8")
         report.grid.frame.to_csv(new / FRAME, index=False, lineterminator="\n")
         write_page(new / PAGE, report, drawn)
-    return {TABLES: len(report.tables) * len(_FORMS), FIGURES: 2 * len(drawn), EXAMPLES: len(sheets)}
+    counts = {TABLES: len(report.tables) * len(_FORMS), FIGURES: 2 * len(drawn), EXAMPLES: len(sheets)}
+    return counts | ({CARDS: 2 * len(report.cards)} if report.cards else {})
 
 
 def example_sheets(report: Report) -> list[tuple[str, list[Example]]]:
@@ -68,7 +78,7 @@ def _replaced(folder: Path) -> Iterator[Path]:
     """Give a folder to write to, whose parts replace those of the report; without an error only."""
     new = folder / ".new"
     shutil.rmtree(new, ignore_errors=True)
-    for name in (TABLES, FIGURES, EXAMPLES):
+    for name in _FOLDERS:
         (new / name).mkdir(parents=True)
     try:
         yield new

@@ -56,7 +56,8 @@ def extract_faces(
     videos = list(videos)[index::count]
     try:
         todo = [video for video in videos if not _finished(video, out, settings)]
-        log.info("%d videos, %d of them already done.", len(videos), len(videos) - len(todo))
+        if todo:
+            log.info("%d videos, %d of them already done.", len(videos), len(videos) - len(todo))
         job = functools.partial(_extract_one, out=out, settings=settings, device=kind)
         outcomes = (
             _in_this_process(job, todo)

@@ -1,0 +1,283 @@
+"""The robustness card of a detector: what each attack does to it, and what they do together."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+from huggingface_hub import EvalResult, ModelCardData
+
+from sr_deepfake.experiment.results import UNDEFENDED, Result
+from sr_deepfake.metrics.figures import Figure, Metrics
+from sr_deepfake.metrics.setups import run_metrics
+from sr_deepfake.metrics.worst_case import WorstCase, error_difference, worst_case
+from sr_deepfake.reporting.grid import ReportGrid, newest_first
+from sr_deepfake.reporting.numbers import UNDEFINED, show
+from sr_deepfake.reporting.published import model_name
+from sr_deepfake.reporting.table import ReportTable, Row
+from sr_deepfake.reporting.tables import bootstrapped
+
+LEAST = 3  # attacks on a detector, from which there is a card
+RESAMPLES = 500  # where the faces of several methods are taken together
+METRICS = ("fnr", "fpr", "auc")
+VERSION = 1  # of card.json
+
+
+@dataclass(frozen=True)
+class Card:
+    """What some attacks do to a detector, over all forgery methods that it is tested on.
+
+    Attributes:
+        result: one of its results, for its labels.
+        methods: the forgery methods, whose faces are taken together.
+        attacks: attack → its figures on the faces that it was scored on, and on which methods it was not scored.
+        worst: what they do together, on the faces that all of them were scored on.
+        absent: attacks that other detectors of the report met and this one did not, and those that a suite left out.
+    """
+
+    result: Result
+    methods: Sequence[str]
+    attacks: dict[str, tuple[Metrics, tuple[str, ...]]]
+    worst: WorstCase
+    absent: Sequence[str] = ()
+
+    @property
+    def name(self) -> str:
+        """The detector in words."""
+        return " on ".join(reversed(self.labels))
+
+    @property
+    def labels(self) -> tuple[str, str]:
+        """The forgery methods and the model, with its defence, in words."""
+        run = self.result.run
+        defence = "" if run.defence == UNDEFENDED else f" (defence {run.defence})"
+        return self.tested_on, f"{model_name(run.model)}{defence}"
+
+    @property
+    def tested_on(self) -> str:
+        """The forgery methods in words."""
+        return self.methods[0] if len(self.methods) == 1 else f"{len(self.methods)} methods"
+
+    @property
+    def order(self) -> list[str]:
+        """The attacks, the worst first."""
+        return [name for name in self.worst.errors if name in self.attacks]
+
+    @property
+    def error(self) -> Figure:
+        """The balanced error of the worst case, from the balanced accuracy."""
+        return balanced_error(self.worst.metrics.figure("both", "balanced_accuracy"))
+
+
+def balanced_error(accuracy: Figure) -> Figure:
+    """1 − balanced accuracy, with the ends of its intervals."""
+
+    def less(value: float | None) -> float | None:
+        return None if value is None else 1 - value
+
+    return Figure(value=less(accuracy.value), low=less(accuracy.high), high=less(accuracy.low))
+
+
+def cards_of(results: Sequence[Result], grid: ReportGrid, left_out: Sequence[str] = ()) -> list[Card]:
+    """The cards of the detectors of the grid that met three attacks or more, the best worst case first."""
+    found: dict[str, dict[str, dict[str, Result]]] = {}  # detector → attack → method → newest result
+    for result in sorted(results, key=newest_first):
+        run = result.run
+        own = run.is_external or run.crosses_data or run.trained_on == run.forgery
+        if result.is_attacked and own and run.test_side is None and run.fits(grid.data, grid.protocol):
+            found.setdefault(run.detector, {}).setdefault(run.attack.name, {}).setdefault(run.forgery, result)
+    met = {detector: attacks for detector, attacks in found.items() if len(attacks) >= LEAST}
+    every = sorted({attack for attacks in met.values() for attack in attacks})
+    cards = []
+    for attacks in met.values():
+        methods = [method for method in grid.methods if any(method in each for each in attacks.values())]
+        methods = methods or sorted({method for each in attacks.values() for method in each})
+        tables = {attack: _together(list(each.values())) for attack, each in attacks.items()}
+        figures = {
+            attack: (
+                _figures(list(each.values()), tables[attack]),
+                tuple(method for method in methods if method not in each),
+            )
+            for attack, each in attacks.items()
+        }
+        absent = [*(attack for attack in every if attack not in attacks), *left_out]
+        one = next(iter(next(iter(attacks.values())).values()))
+        resamples = RESAMPLES if len(methods) > 1 else 2_000
+        cards.append(Card(one, methods, figures, worst_case(tables, resamples), absent))
+    return sorted(cards, key=lambda card: (card.tested_on, card.error.value or 0.0, card.name))
+
+
+def _together(results: Sequence[Result]) -> pd.DataFrame:
+    """The faces of several methods, the pristine ones once."""
+    return pd.concat([result.predictions for result in results]).drop_duplicates("face_id").reset_index(drop=True)
+
+
+def _figures(results: Sequence[Result], faces: pd.DataFrame) -> Metrics:
+    return results[0].metrics if len(results) == 1 else run_metrics(faces, resamples=RESAMPLES)
+
+
+def card_tables(cards: Sequence[Card], grid: ReportGrid) -> list[ReportTable]:
+    """The worst cases, one row a detector, ranked; and what each attack does to each detector."""
+    if not cards:
+        return []
+    words = f"Data: {grid.data}, protocol {grid.protocol}. {grid.illustration}".strip()
+    return [_ranking(cards, words), attack_table(cards, words)]
+
+
+def _ranking(cards: Sequence[Card], words: str) -> ReportTable:
+    rows = []
+    for place, card in enumerate(cards):
+        worst, clean = card.worst, balanced_error(card.worst.metrics.figure("clean", "balanced_accuracy"))
+        single = next(iter(worst.errors.items()))
+        both = [worst.metrics.figure("both", rate) for rate in ("fnr", "fpr")]
+        following = cards[place + 1] if place + 1 < len(cards) else None
+        same = following is not None and set(following.worst.faces["face_id"]) == set(worst.faces["face_id"])
+        gap = error_difference(worst.faces, following.worst.faces) if following is not None and same else None
+        together = [show(figure.value, "%", figure.interval) for figure in (card.error, *both)]
+        enough = f"{worst.needed} ({', '.join(list(worst.reached)[: worst.needed]) or 'none'})"
+        rows.append(
+            [
+                *card.labels,
+                str(len(worst.errors)),
+                show(clean.value),
+                show(worst.mean["balanced_error"]),
+                f"{show(single[1])} ({single[0]})",
+                *together,
+                enough,
+                UNDEFINED if gap is None else show(gap[0], "points", gap[1]),
+            ]
+        )
+    absent = [f"{card.name}: no results of {', '.join(card.absent)}." for card in cards if card.absent]
+    partial = [
+        f"{card.name}: {attack} has no results on {', '.join(missing)}."
+        for card in cards
+        for attack, (_, missing) in card.attacks.items()
+        if missing
+    ]
+    shared = [
+        f"{card.name}: the worst case is over {len(card.worst.faces):,} faces, which all of its attacks were scored on."
+        for card in cards
+    ]
+    return ReportTable(
+        name="worst_case",
+        title="Worst case over all attacks",
+        columns=["Tested on", "Model", "Attacks", "Clean", "Mean", "Worst attack", "Worst case", "FNR", "FPR",
+                 "Enough for 95 %", "Next is worse by"],
+        rows=rows,
+        caption=f"Balanced error (mean of FNR and FPR) in %, the best detector first. {words} "
+        f"{bootstrapped(card.worst.metrics for card in cards)}",
+        text_columns=2,
+        group_by=1,
+        remarks=[
+            "Worst case: a fake counts as missed if it is missed clean or under any of the attacks, a pristine face as accused "
+            "likewise; FNR and FPR are of that. Mean and worst attack are of single attacks. Enough for 95 %: the fewest "
+            "attacks, each the one that adds most, that reach 95 % of the worst case's error. Next is worse by: difference to "
+            "the row below, on the same faces and resamples.",
+            *shared,
+            *absent,
+            *partial,
+        ],
+    )  # fmt: skip
+
+
+def attack_table(cards: Sequence[Card], words: str) -> ReportTable:
+    """What each attack does: rates, changes with intervals, SSIM; the worst attack first."""
+    rows: list[Row] = []
+    rules = []
+    for card in cards:
+        rules.append(len(rows))
+        clean = card.worst.metrics
+        rows.append(_row(card, "none (clean)", clean, "clean"))
+        rows += [_row(card, attack, card.attacks[attack][0], "both") for attack in card.order]
+        rows.append(_row(card, "all together: worst case", clean, "both"))
+    rates = [word for metric in METRICS for word in (metric.upper(), f"{metric.upper()} change")]
+    return ReportTable(
+        name="suite",
+        title="Every attack on every detector",
+        columns=["Tested on", "Model", "Attack", *rates, "SSIM"],
+        rows=rows,
+        caption=f"Rates in %, changes in points with 95 % intervals, all faces attacked. {words}",
+        text_columns=3,
+        group_by=2,
+        rules=rules[1:],
+        remarks=["SSIM is of the attacked fakes."],
+    )
+
+
+def _row(card: Card, attack: str, metrics: Metrics, setup: str) -> list[str]:
+    cells = []
+    for metric in METRICS:
+        figure = metrics.figure(setup, metric)
+        cells += [show(figure.value), "" if setup == "clean" else show(figure.change, "points", figure.change_interval)]
+    similar = "" if attack not in card.attacks else show(metrics.value("similarity/fake", "ssim"), "")
+    return [*card.labels, attack, *cells, similar]
+
+
+def card_json(card: Card) -> dict[str, Any]:
+    """A card as plain values; docs/report.md has its fields."""
+    run, worst = card.result.run, card.worst
+
+    def figures(metrics: Metrics, setup: str) -> dict[str, Any]:
+        names = (*METRICS, "balanced_accuracy")
+        return {name: metrics.figure(setup, name).model_dump(exclude={"p"}) for name in names}
+
+    return {
+        "version": VERSION,
+        "detector": run.detector,
+        "model": run.model,
+        "weights": run.weights,
+        "trained_on": run.trained_on,
+        "tested_on": list(card.methods),
+        "data": run.data,
+        "protocol": run.protocol,
+        "illustration": run.illustration,
+        "counts": worst.metrics.counts.model_dump(),
+        "bootstrap": worst.metrics.bootstrap.model_dump(),
+        "clean": figures(worst.metrics, "clean"),
+        "attacks": [
+            {
+                "name": name,
+                "without_results_on": list(card.attacks[name][1]),
+                "ssim": card.attacks[name][0].value("similarity/fake", "ssim"),
+                "balanced_error": worst.errors[name],
+                "figures": figures(card.attacks[name][0], "both"),
+            }
+            for name in card.order
+        ],
+        "mean": worst.mean,
+        "worst_case": figures(worst.metrics, "both")
+        | {
+            "balanced_error": card.error.model_dump(include={"value", "low", "high"}),
+            "reached": [{"attack": name, "balanced_error": error} for name, error in worst.reached.items()],
+            "enough_for_95_percent": worst.needed,
+        },
+        "absent": list(card.absent),
+    }
+
+
+def card_markdown(card: Card) -> str:
+    """A card for a model's README: the block that model hubs read, and the table."""
+    run, worst = card.result.run, card.worst
+    named = {
+        f"{metric}, {words}": worst.metrics.value(setup, metric)
+        for metric in METRICS
+        for setup, words in (("clean", "clean"), ("both", f"worst case over {len(worst.errors)} attacks"))
+    }
+    results = [
+        EvalResult(
+            task_type="image-classification",
+            task_name="Deepfake detection",
+            dataset_type=run.data,
+            dataset_name=f"{run.data} ({', '.join(card.methods)})",
+            dataset_split="test",
+            metric_type=name.partition(",")[0],
+            metric_name=f"{name.partition(',')[0].upper()}{name[name.index(',') :]}",
+            metric_value=round(value, 4),
+        )
+        for name, value in named.items()
+        if value is not None
+    ]
+    block = ModelCardData(model_name=run.detector, eval_results=results).to_yaml()
+    note = f"{run.illustration}\n\n" if run.illustration else ""
+    table = attack_table([card], f"Data: {run.data}, {len(worst.faces):,} faces.").markdown()
+    return f"---\n{block}\n---\n\n# {card.name}: robustness\n\n{note}{table}"

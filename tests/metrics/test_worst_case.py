@@ -1,0 +1,110 @@
+"""The worst case over several attacks, against plain loops over the faces."""
+
+import itertools
+
+import numpy as np
+import pandas as pd
+import pytest
+from scored_faces import random_predictions
+
+from sr_deepfake.metrics.worst_case import error_difference, worst_case
+
+
+def attacked_tables(count=4, faces=150):
+    """Predictions of one detector under several attacks."""
+    clean = random_predictions(faces)
+    tables = {}
+    for number in range(count):
+        other = random_predictions(faces, seed=10 + number)
+        tables[f"attack-{number}"] = clean.assign(
+            score_attacked=other["score_attacked"].to_numpy(), logit_attacked=other["logit_attacked"].to_numpy()
+        )
+    return tables
+
+
+def errors_by_loop(tables):
+    """FNR and FPR of the worst case: face by face, attack by attack."""
+    wrong = {0: [], 1: []}
+    for face in zip(*(table.to_dict("records") for table in tables.values()), strict=True):
+        scores = [face[0]["score"], *(each["score_attacked"] for each in face)]
+        label = face[0]["label"]
+        wrong[label].append(any((score > 0.5) != bool(label) for score in scores))
+    return np.mean(wrong[1]), np.mean(wrong[0])
+
+
+def test_a_face_counts_as_wrong_if_any_attack_or_none_makes_it_wrong():
+    tables = attacked_tables()
+    found = worst_case(tables, resamples=50)
+    fnr, fpr = errors_by_loop(tables)
+    assert found.metrics.value("both", "fnr") == pytest.approx(fnr)
+    assert found.metrics.value("both", "fpr") == pytest.approx(fpr)
+    for rate in ("fnr", "fpr"):
+        assert found.metrics.value("both", rate) >= found.metrics.value("clean", rate)
+    singles = {name: np.mean(errors_by_loop({name: table})) for name, table in tables.items()}
+    for name, error in found.errors.items():  # of one attack alone, without the clean face
+        assert error <= singles[name] + 1e-12
+    assert list(found.errors.values()) == sorted(found.errors.values(), reverse=True)
+    assert found.mean["balanced_error"] == pytest.approx(np.mean(list(found.errors.values())))
+
+
+def test_few_attacks_reach_most_of_it():
+    tables = attacked_tables(5)
+    found = worst_case(tables, resamples=50)
+    whole = np.mean(errors_by_loop(tables))
+    names = []
+    for name, error in found.reached.items():
+        best = max(
+            np.mean(errors_by_loop({each: tables[each] for each in [*names, other]}))
+            for other in tables
+            if other not in names
+        )
+        names.append(name)
+        assert error == pytest.approx(np.mean(errors_by_loop({each: tables[each] for each in names})))
+        assert error == pytest.approx(best)
+    assert list(found.reached.values())[-1] == pytest.approx(whole)
+    enough = list(found.reached.values())[found.needed - 1]
+    assert enough >= 0.95 * whole
+    assert found.needed == 1 or list(found.reached.values())[found.needed - 2] < 0.95 * whole
+
+
+def test_its_interval_is_that_of_a_plain_bootstrap_over_clusters():
+    tables = attacked_tables(3, faces=400)
+    found = worst_case(tables).metrics.figure("both", "fnr")
+    faces = worst_case(tables, resamples=1).faces
+    random = np.random.default_rng(1)
+    fakes = faces[faces["label"] == 1]
+    groups = [
+        (group["score_attacked"] <= 0.5).to_numpy() for _, group in fakes.groupby("cluster")
+    ]  # every cluster has fakes
+    assert len(groups) == faces["cluster"].nunique()
+    drawn = [
+        np.concatenate([groups[i] for i in random.integers(len(groups), size=len(groups))]).mean() for _ in range(4000)
+    ]
+    assert found.interval == pytest.approx(np.quantile(drawn, [0.025, 0.975]), abs=0.01)
+
+
+def test_only_faces_that_all_attacks_were_scored_on_count():
+    tables = attacked_tables(2)
+    short = tables["attack-1"].iloc[:100]
+    found = worst_case(tables | {"attack-1": short}, resamples=50)
+    assert set(found.faces["face_id"]) == set(short["face_id"])
+    with pytest.raises(ValueError, match="no face"):
+        worst_case({"a": short.iloc[:50], "b": short.iloc[50:]})
+
+
+def test_the_difference_of_two_detectors_is_paired():
+    faces = worst_case(attacked_tables(2), resamples=1).faces
+    assert error_difference(faces, faces.sample(frac=1, random_state=0)) == (0.0, (0.0, 0.0))
+    worse = faces.assign(score_attacked=np.where(faces["label"] == 1, 0.1, faces["score_attacked"]))
+    value, (low, high) = error_difference(faces, worse)
+    found = (faces["score_attacked"] > 0.5)[faces["label"] == 1].mean()
+    assert value == pytest.approx(found / 2)
+    assert low < value < high
+
+
+def test_faces_of_one_class_have_a_worst_case_too():
+    tables = {name: table[table["label"] == 1] for name, table in attacked_tables(2).items()}
+    found = worst_case(tables, resamples=50)
+    assert found.mean.keys() == {"fnr", "balanced_error"}
+    assert pd.isna(found.metrics.value("both", "fpr")) or found.metrics.value("both", "fpr") is None
+    assert list(itertools.islice(found.errors, 1))
