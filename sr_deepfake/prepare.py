@@ -19,6 +19,11 @@ def main(cfg: DictConfig, outcome: Outcome) -> None:
         print(fetch_weights(cfg))
         return
     source = instantiate(cfg.data.source)
+    if cfg.prepare.polisher is not None:
+        from sr_deepfake.app.preparation import fit
+
+        print(fit(cfg, source))
+        return
     if cfg.prepare.export is not None:
         from sr_deepfake.app.preparation import export
 

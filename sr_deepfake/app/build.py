@@ -237,6 +237,8 @@ def attack(cfg: DictConfig) -> Attack | None:
         raise UserError(
             f"attack: {type(made).__name__} does not name itself; derive it from sr_deepfake.attacks.Attack"
         )
+    if made.couples_faces:
+        return made
     kept = choose(cfg.cache.attacked, ["auto", "true", "false"], "cache.attacked")
     if kept == "false" or (kept == "auto" and device(cfg).type == "cuda"):
         return made

@@ -170,6 +170,7 @@ def describe(attack: Attack | None, device: torch.device) -> AttackInfo:
         network=network.network if network else "",
         scale=network.scale if network else 1,
         digest=digest(describe_attack(inner, device))[:16],
+        fakes_only=inner.fakes_only,
     )
 
 
@@ -217,7 +218,8 @@ def _known_scores(folder: Path, data: FaceDataModule, run: RunInfo, how: Evaluat
     """The scores that this detector gave before, with these weights, on this kind of device."""
     depends = [run.device, data.margin, SCORING_VERSION, str(torch.__version__)]
     place = how.outputs / SCORES / f"{folder.name}-{run.weights[:8]}-{digest(depends)[:8]}"
-    return KnownScores(place, None if data.attack is None else run.attack.digest, read=not how.force)
+    kept = data.attack is not None and not getattr(data.attack, "couples_faces", False)
+    return KnownScores(place, run.attack.digest if kept else None, read=not how.force)
 
 
 def _earlier(out: Path, run: RunInfo) -> Metrics | None:

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from huggingface_hub import constants
 from hydra.core.hydra_config import HydraConfig
@@ -12,8 +14,10 @@ from omegaconf import DictConfig
 from sr_deepfake.app import build
 from sr_deepfake.app.configuration import plain
 from sr_deepfake.app.sweep import as_user_error
+from sr_deepfake.attacks.polisher import fit_polisher
 from sr_deepfake.data.export import EXPORT, FACES, export_faces
-from sr_deepfake.data.manifest import PRISTINE, SPLITS
+from sr_deepfake.data.images import read_face
+from sr_deepfake.data.manifest import PRISTINE, SPLITS, select
 from sr_deepfake.data.module import Source
 from sr_deepfake.detectors.pretrained import pretrained_backbone
 from sr_deepfake.super_resolution.restoration import restoration_network
@@ -42,6 +46,19 @@ def export(cfg: DictConfig, source: Source) -> str:
         f"{count:,} faces of {faces.name} ({split}), attack {name}: {out / FACES}. Fill in its columns score and "
         "score_attacked, and `python -m sr_deepfake.report scores=FILE` makes the tables"
     )
+
+
+def fit(cfg: DictConfig, source: Source) -> str:
+    """Fit FakePolisher to the pristine faces for training; return what was written, in words."""
+    faces = source.faces(plain(cfg.prepare.methods) or list(source.methods)[:1])
+    rows = select(faces.rows, "train", [PRISTINE])
+
+    def read(place: int) -> npt.NDArray[np.uint8]:
+        return read_face(faces.folder / str(rows["path"].iloc[place])).permute(1, 2, 0).numpy()
+
+    own = cfg.prepare
+    path = Path(str(own.polisher)).expanduser()
+    return fit_polisher(read, len(rows), own.polisher_kind, path, own.polisher_side, own.polisher_components, cfg.seed)
 
 
 def fetch_weights(cfg: DictConfig) -> str:

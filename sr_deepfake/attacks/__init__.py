@@ -14,11 +14,13 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from sr_deepfake.attacks.adversarial import PGDAttack, StatAttack
     from sr_deepfake.attacks.base import Attack, Identity
     from sr_deepfake.attacks.chain import ChainAttack
     from sr_deepfake.attacks.compression import JpegAttack, UploadAttack, WebpAttack
     from sr_deepfake.attacks.corruptions import BlurAttack, NoiseAttack, ResizeAttack
     from sr_deepfake.attacks.h264 import H264Attack
+    from sr_deepfake.attacks.polisher import FakePolisher
     from sr_deepfake.attacks.restoration import RestorationAttack
     from sr_deepfake.attacks.super_resolution import SuperResolutionAttack
 
@@ -26,12 +28,15 @@ _MODULES = {
     "Attack": "base",
     "BlurAttack": "corruptions",
     "ChainAttack": "chain",
+    "FakePolisher": "polisher",
     "H264Attack": "h264",
     "Identity": "base",
     "JpegAttack": "compression",
     "NoiseAttack": "corruptions",
+    "PGDAttack": "adversarial",
     "ResizeAttack": "corruptions",
     "RestorationAttack": "restoration",
+    "StatAttack": "adversarial",
     "SuperResolutionAttack": "super_resolution",
     "UploadAttack": "compression",
     "WebpAttack": "compression",
@@ -40,12 +45,15 @@ __all__ = [
     "Attack",
     "BlurAttack",
     "ChainAttack",
+    "FakePolisher",
     "H264Attack",
     "Identity",
     "JpegAttack",
     "NoiseAttack",
+    "PGDAttack",
     "ResizeAttack",
     "RestorationAttack",
+    "StatAttack",
     "SuperResolutionAttack",
     "UploadAttack",
     "WebpAttack",

@@ -25,6 +25,9 @@ class Attack(nn.Module):
         kind: what it is, whatever its strength, such as "jpeg" or "sr-edsr".
         strength: how strong it is, such as "q35" or "x2"; "" where it has none.
         variant: everything else that changes faces, such as the weights; "" where there is nothing.
+        reads_labels: whether it takes the faces' labels too, or None: `forward(faces, labels)`.
+        couples_faces: whether what becomes of a face depends on the others of its batch; such faces are not kept.
+        fakes_only: whether it leaves pristine faces as they are.
 
     Example:
         >>> class Negative(Attack):
@@ -38,6 +41,9 @@ class Attack(nn.Module):
     kind: str
     strength: str = ""
     variant: str = ""
+    reads_labels: bool = False
+    couples_faces: bool = False
+    fakes_only: bool = False
 
     @property
     def name(self) -> str:
@@ -46,6 +52,12 @@ class Attack(nn.Module):
 
 
 Picture = npt.NDArray[Any]
+
+
+def attacked(attack: nn.Module, faces: Tensor, labels: Tensor | None) -> Tensor:
+    """Give faces to an attack, with their labels where it reads them."""
+    found: Tensor = attack(faces, labels) if getattr(attack, "reads_labels", False) else attack(faces)
+    return found
 
 
 def check_faces(faces: Tensor) -> None:
@@ -75,11 +87,11 @@ def attack_pictures(faces: Tensor, attack: Callable[[Picture], Picture]) -> Tens
     check_faces(faces)
     levels = (faces.detach() * 255).round().to(torch.uint8).permute(0, 2, 3, 1)
     pictures = np.array(levels.cpu().numpy(), order="C")
-    attacked = np.empty_like(pictures)
-    for picture, result in zip(pictures, attacked, strict=True):
+    changed = np.empty_like(pictures)
+    for picture, result in zip(pictures, changed, strict=True):
         result[:] = np.rint(attack(picture)).clip(0, 255)
     # The division is done here: a GPU multiplies by 1/255, which is not always on the grid to the last bit.
-    return (torch.from_numpy(attacked).permute(0, 3, 1, 2).contiguous().float() / 255).to(faces.device)
+    return (torch.from_numpy(changed).permute(0, 3, 1, 2).contiguous().float() / 255).to(faces.device)
 
 
 class PictureAttack(Attack):

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sr_deepfake.attacks.base import Attack, check_faces
+from sr_deepfake.attacks.base import Attack, attacked, check_faces
 from sr_deepfake.attacks.fingerprint import describe_attack
 from sr_deepfake.system.errors import UserError
 from sr_deepfake.system.files import digest, replacing, write_json
@@ -45,40 +45,43 @@ class CachedAttack(Attack):
         super().__init__()
         self.attack = attack
         self.kind, self.strength, self.variant = attack.kind, attack.strength, attack.variant
+        self.reads_labels, self.fakes_only = attack.reads_labels, attack.fakes_only
         self.folder = folder
         self.found = self.computed = self.refused = 0
         self._stores: dict[torch.device, _Store] = {}
 
     @torch.no_grad()
-    def forward(self, faces: Tensor) -> Tensor:
+    def forward(self, faces: Tensor, labels: Tensor | None = None) -> Tensor:
         """Attack faces, or remember what they became."""
         check_faces(faces)
         store = self._store(faces.device)
         levels = (faces * 255).round()
         pictures = _pictures(levels)
-        keys = [_key(picture) for picture in pictures]
-        attacked: dict[str, Picture] = {}
+        known = [""] * len(faces) if labels is None or not self.reads_labels else [f"{int(one)}" for one in labels]
+        keys = [_key(picture, label) for picture, label in zip(pictures, known, strict=True)]
+        changed: dict[str, Picture] = {}
         missing: dict[str, int] = {}  # where in the batch; the same face twice is one
         for index, key in enumerate(keys):
-            if key in attacked or key in missing:
+            if key in changed or key in missing:
                 continue
             try:
-                attacked[key] = store.read(key)
+                changed[key] = store.read(key)
             except FileNotFoundError:
                 missing[key] = index
             except (OSError, _NotTheFaceError):
                 missing[key] = index
                 self.refused += 1
         if missing:
-            made = self._compute(levels[list(missing.values())] / 255)
+            places = list(missing.values())
+            made = self._compute(levels[places] / 255, None if labels is None else labels[places])
             for key, picture in zip(missing, made, strict=True):
                 store.write(key, picture)
-                attacked[key] = picture
+                changed[key] = picture
         self.computed += len(missing)
         self.found += len(keys) - len(missing)
         if not keys:
             return faces.clone()
-        result = torch.from_numpy(np.stack([attacked[key] for key in keys])).permute(0, 3, 1, 2).contiguous()
+        result = torch.from_numpy(np.stack([changed[key] for key in keys])).permute(0, 3, 1, 2).contiguous()
         # Divided here: a GPU multiplies by 1/255, which is not always k/255 to the last bit.
         return (result.float() / 255).to(faces.device)
 
@@ -100,9 +103,9 @@ class CachedAttack(Attack):
             self._stores[device] = _Store(self.folder, description)
         return self._stores[device]
 
-    def _compute(self, faces: Tensor) -> Picture:
+    def _compute(self, faces: Tensor, labels: Tensor | None) -> Picture:
         """Attack faces and return them as B×H×W×3."""
-        result = self.attack(faces)
+        result = attacked(self.attack, faces, labels)
         if result.shape != faces.shape:
             raise ValueError(f"the attack made {tuple(result.shape)} of faces of shape {tuple(faces.shape)}")
         levels = result * 255
@@ -191,7 +194,7 @@ def _pictures(levels: Tensor) -> Picture:
     return pictures
 
 
-def _key(picture: Picture) -> str:
-    """Hash of a face: 64 hexadecimal digits of its size and pixels."""
+def _key(picture: Picture, label: str = "") -> str:
+    """Hash of a face: 64 hexadecimal digits of its size, pixels, and label where the attack reads it."""
     height, width, _ = picture.shape
-    return hashlib.sha256(f"{height}×{width}\n".encode() + picture.tobytes()).hexdigest()
+    return hashlib.sha256(f"{height}×{width}{label and f' {label}'}\n".encode() + picture.tobytes()).hexdigest()

@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from sr_deepfake.attacks.base import Attack, check_faces
+from sr_deepfake.attacks.base import Attack, attacked, check_faces
 from sr_deepfake.system.errors import UserError
 
 
@@ -28,15 +28,22 @@ class ChainAttack(Attack):
         if not present:
             raise UserError("attack=chain: it holds no attack; attack=none is the choice for that")
         self.attacks = nn.ModuleList(present)
+        for name in ("reads_labels", "couples_faces"):
+            setattr(self, name, any(getattr(attack, name) for attack in present))
+        self.fakes_only = all(attack.fakes_only for attack in present)
         self.kind = "+".join(attack.name for attack in present)
 
-    def forward(self, faces: Tensor) -> Tensor:
+    def forward(self, faces: Tensor, labels: Tensor | None = None) -> Tensor:
         """Attack `faces` (float32, B×3×S×S in [0, 1]); returns the same shape, on the grid k/255.
+
+        Args:
+            faces: the faces.
+            labels: B numbers, for attacks that read them; 1 is fake. None: they are not known.
 
         Raises:
             ValueError: `faces` has another shape, type or range.
         """
         check_faces(faces)
         for attack in self.attacks:
-            faces = attack(faces)
+            faces = attacked(attack, faces, labels)
         return faces

@@ -40,7 +40,11 @@ def resize_faces(faces: Tensor, size: int, resize: str = "bilinear", attacked: b
         return faces
     if resize != "authors":
         resized = F.interpolate(faces, size=(size, size), mode=resize, antialias=True, align_corners=False)
-        return (resized * 255).round().clamp(0, 255) / 255
+        exact = resized * 255
+        rounded = exact.round().clamp(0, 255)
+        if exact.requires_grad:  # for attacks that follow gradients, of which rounding has none
+            rounded = exact + (rounded - exact).detach()
+        return rounded / 255
     enlarged = attacked and faces.shape[-1] < size
     interpolation = cv2.INTER_CUBIC if enlarged else cv2.INTER_AREA
     levels = (faces.detach() * 255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
+from sr_deepfake.attacks.base import attacked
 from sr_deepfake.data.augmentation import Augmentation
 from sr_deepfake.data.defence import Defence
 from sr_deepfake.data.faces import EpochSampler, FaceBatch, SideBatches, StoredFaces, TrainingFaces
@@ -215,7 +216,7 @@ class FaceDataModule(lightning.LightningDataModule):
             return (self.augmentation(faces, *drawn), labels) if drawn else batch
         if self.attack is None or not (self.trainer and self.trainer.testing):
             return batch
-        return replace(batch, attacked=self.attack.to(batch.faces.device)(batch.faces))
+        return replace(batch, attacked=attacked(self.attack.to(batch.faces.device), batch.faces, batch.labels))
 
     def _loader(self, rows: pd.DataFrame, side: int | None = None, by_class: bool = False) -> "DataLoader[FaceBatch]":
         faces = StoredFaces(rows, self.faces.folder, side)

@@ -101,6 +101,12 @@ class Detector(TestedDetector):
         logits: Tensor = self.backbone(prepared)
         return logits.squeeze(1).float()
 
+    def features(self, faces: Tensor) -> Tensor:
+        """The features of faces (B×3×S×S in [0, 1]) before the last layer: B×D, differentiable."""
+        backbone: Any = self.backbone
+        pooled: Tensor = backbone.forward_head(backbone.forward_features(self.face_input(faces)), pre_logits=True)
+        return pooled.float()
+
     def loss(self, logits: Tensor, labels: Tensor) -> Tensor:
         """Binary cross-entropy with the weight of the fakes; B logits and B labels → the mean."""
         return F.binary_cross_entropy_with_logits(logits, labels, pos_weight=self.pos_weight)

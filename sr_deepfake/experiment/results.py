@@ -41,6 +41,7 @@ class AttackInfo(Frozen):
         network: network or interpolation of an attack by super resolution; empty for others.
         scale: K; 1 without one.
         digest: of everything that its faces depend on; empty without an attack.
+        fakes_only: whether it leaves pristine faces as they are: where all faces are attacked, only fakes change.
     """
 
     name: str = "none"
@@ -49,6 +50,7 @@ class AttackInfo(Frozen):
     network: str = ""
     scale: int = Field(default=1, ge=1)
     digest: str = ""
+    fakes_only: bool = False
 
     @property
     def kind_and_strength(self) -> str:

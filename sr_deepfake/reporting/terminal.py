@@ -37,6 +37,8 @@ def print_summary(run: RunInfo, metrics: Metrics, file: TextIO | None = None) ->
         f"{counts.faces:,} faces of {counts.videos:,} videos in {counts.clusters:,} clusters: {counts.pristine:,} pristine, "
         f"{counts.fake:,} fake. Rates in %."
     )
+    if run.attack.fakes_only:
+        lines.append("This attack leaves pristine faces as they are: both attacked is the same as fakes attacked.")
     if few := [count for count in (counts.clusters_pristine, counts.clusters_fake) if 0 < count < FEW]:
         lines.append(f"Warning: only {min(few)} clusters; below {FEW}, intervals and tests are not to be relied on.")
     if not counts.pristine or not counts.fake:

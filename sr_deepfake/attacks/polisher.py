@@ -1,0 +1,191 @@
+"""FakePolisher (Huang et al., ACM MM 2020): fakes are projected onto what pristine faces are made of, without a detector."""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import save_file
+
+from sr_deepfake.attacks.base import Picture, PictureAttack, whole_number
+from sr_deepfake.attacks.fingerprint import weights_digits
+from sr_deepfake.system.checkpoints import read_tensors
+from sr_deepfake.system.errors import UserError, choose
+from sr_deepfake.system.files import replacing
+
+KINDS = ("pca", "dictionary")
+PATCH = 8  # px
+_BATCH = 256  # faces that the PCA takes in at once
+_LOST = 0.1  # of the pixels, before the dictionary fills them in
+Values = NDArray[np.float32]
+
+
+class FakePolisher(PictureAttack):
+    """Replaces each face by its nearest combination of parts of pristine faces, so that the fingerprint of a forgery goes.
+
+    With principal components (`pca`) the face is scaled to the fitted side, projected, and scaled back. With a dictionary of
+    8×8 patches a tenth of the pixels, drawn by the face's own pixels, is dropped, each patch is rebuilt from the rest of it by
+    orthogonal matching pursuit, and overlapping patches are averaged. Results are clipped and truncated, as in the published
+    code, whose pictures are aligned faces of CelebA; ours are not aligned.
+
+    Args:
+        fitted: file that `python -m sr_deepfake.prepare prepare.polisher=FILE` wrote.
+        components: of the PCA, the first ones; None: all.
+        atoms: of the dictionary, the first ones (200 in the published code).
+        coefficients: of each patch (20 in the published code).
+        stride: px between patches; 1: every overlapping one.
+
+    Raises:
+        UserError: the file is missing or holds something else, or an option is out of range.
+    """
+
+    def __init__(
+        self,
+        fitted: str | None,
+        components: int | None = None,
+        atoms: int = 200,
+        coefficients: int = 20,
+        stride: int = 1,
+    ) -> None:
+        super().__init__()
+        if not fitted:
+            raise UserError(
+                "attack.fitted is missing: the file that `python -m sr_deepfake.prepare prepare.polisher=FILE` with your data "
+                "options writes"
+            )
+        found = read_tensors(Path(fitted).expanduser(), "attack.fitted")
+        if set(found) not in ({"mean", "components"}, {"atoms"}):
+            raise UserError(f"attack.fitted={fitted} was not written by `prepare prepare.polisher=FILE`")
+        self.is_pca = "mean" in found
+        for name, tensor in found.items():
+            self.register_parameter(name, torch.nn.Parameter(tensor.float(), requires_grad=False))
+        self.kind = f"fakepolisher-{KINDS[0] if self.is_pca else KINDS[1]}"
+        if self.is_pca:
+            self.side = round((self.mean.numel() / 3) ** 0.5)
+            self.count = (
+                len(self.components) if components is None else whole_number(components, "attack.components", 1, 10**6)
+            )
+            self.strength = f"n{min(self.count, len(self.components))}"
+        else:
+            self.count = min(whole_number(atoms, "attack.atoms", 1, 10**6), len(self.atoms))
+            self.coefficients = whole_number(coefficients, "attack.coefficients", 1, self.count)
+            self.stride = whole_number(stride, "attack.stride", 1, PATCH)
+            self.strength = f"n{self.count}k{self.coefficients}s{self.stride}"
+        self.variant = weights_digits(self)
+
+    def change(self, picture: Picture) -> Picture:
+        """As `PictureAttack.change`."""
+        return self._projected(picture) if self.is_pca else self._rebuilt(picture)
+
+    def _projected(self, picture: Picture) -> Picture:
+        height, width = picture.shape[:2]
+        mean, parts = self.mean.cpu().numpy(), self.components[: self.count].cpu().numpy()
+        values = scaled(picture, self.side).reshape(-1) - mean
+        levels = (mean + (parts @ values) @ parts).reshape(self.side, self.side, 3).clip(0, 255).astype(np.uint8)
+        back: Picture = cv2.resize(levels, (width, height), interpolation=_interpolation(self.side, min(height, width)))
+        return back
+
+    def _rebuilt(self, picture: Picture) -> Picture:
+        from sklearn.linear_model import orthogonal_mp  # here: it takes a second that nobody else has to wait for
+
+        atoms = self.atoms[: self.count].cpu().numpy().astype(np.float64)
+        digest = hashlib.sha256(f"{picture.shape}".encode() + picture.tobytes()).digest()
+        random = np.random.Generator(np.random.PCG64(int.from_bytes(digest, "big")))
+        kept = random.random(picture.shape[:2]) >= _LOST
+        total, times = np.zeros(picture.shape), np.zeros((*picture.shape[:2], 1))
+        for top, left in _places(picture.shape[0], picture.shape[1], self.stride):
+            place = np.s_[top : top + PATCH, left : left + PATCH]
+            seen = np.repeat(kept[place].reshape(-1), 3)
+            patch = picture[place].reshape(-1).astype(np.float64)
+            most = min(self.coefficients, int(seen.sum()))
+            lengths = np.linalg.norm(atoms[:, seen], axis=1)
+            lengths[lengths == 0] = 1
+            found = (
+                orthogonal_mp((atoms[:, seen] / lengths[:, None]).T, patch[seen], n_nonzero_coefs=most) if most else 0
+            )
+            total[place] += ((found / lengths) @ atoms).reshape(PATCH, PATCH, 3)
+            times[place] += 1
+        levels: Picture = np.floor((total / np.maximum(times, 1)).clip(0, 255))
+        return levels
+
+
+def fit_polisher(
+    read: Callable[[int], Picture],
+    count: int,
+    kind: str,
+    path: Path,
+    side: int = 224,
+    components: int = 1000,
+    seed: int = 0,
+) -> str:
+    """Fit principal components, or a dictionary of patches, to pristine faces; write them, and say what they are.
+
+    Args:
+        read: number of a face, from 0 → uint8 RGB picture.
+        count: of the faces.
+        kind: "pca" or "dictionary".
+        path: of the safetensors file.
+        side: px that faces are scaled to for the PCA.
+        components: of the PCA, or atoms of the dictionary, at most; fewer where there are fewer faces.
+        seed: of the patches and the dictionary.
+
+    Raises:
+        UserError: there are too few faces, or the kind is none of `KINDS`.
+    """
+    choose(kind, KINDS, "prepare.polisher_kind")
+    if count < 2:
+        raise UserError("prepare.polisher needs two pristine faces for training at least")
+    number = min(components, count - 1)
+    tensors = _principal(read, count, side, number) if kind == "pca" else _dictionary(read, count, number, seed)
+    with replacing(path) as temporary:
+        save_file(
+            {name: torch.from_numpy(np.ascontiguousarray(each)).float() for name, each in tensors.items()}, temporary
+        )
+    shapes = ", ".join(f"{name} {'×'.join(map(str, each.shape))}" for name, each in tensors.items())
+    return f"FakePolisher ({kind}): {path} ({shapes}); attack=fakepolisher attack.fitted={path} uses it"
+
+
+def _principal(read: Callable[[int], Picture], count: int, side: int, number: int) -> dict[str, Any]:
+    from sklearn.decomposition import IncrementalPCA
+
+    model = IncrementalPCA(number)
+    for places in np.array_split(np.arange(count), max(1, count // max(_BATCH, number))):
+        model.partial_fit(np.stack([scaled(read(int(place)), side).reshape(-1) for place in places]))
+    return {"mean": model.mean_, "components": model.components_}
+
+
+def _dictionary(read: Callable[[int], Picture], count: int, number: int, seed: int) -> dict[str, Any]:
+    from sklearn.decomposition import MiniBatchDictionaryLearning
+
+    random = np.random.default_rng(seed)
+    patches = []
+    for place in range(count):
+        face = read(place)
+        top, left = (int(random.integers(0, length - PATCH + 1)) for length in face.shape[:2])
+        patches.append(face[top : top + PATCH, left : left + PATCH].reshape(-1).astype(np.float64))
+    model = MiniBatchDictionaryLearning(
+        number, fit_algorithm="lars", transform_algorithm="omp", transform_n_nonzero_coefs=15, random_state=seed
+    )
+    return {"atoms": model.fit(np.stack(patches)).components_}
+
+
+def scaled(picture: Picture, side: int) -> Values:
+    """A face at another side, as float32 grey levels."""
+    found = cv2.resize(picture, (side, side), interpolation=_interpolation(min(picture.shape[:2]), side))
+    return found.astype(np.float32)
+
+
+def _interpolation(before: int, after: int) -> int:
+    return cv2.INTER_AREA if after < before else cv2.INTER_LINEAR
+
+
+def _places(height: int, width: int, stride: int) -> Iterator[tuple[int, int]]:
+    """Where patches begin: every `stride` px, and at the far ends."""
+    rows, columns = (
+        sorted({*range(0, length - PATCH + 1, stride), max(0, length - PATCH)}) for length in (height, width)
+    )
+    return ((top, left) for top in rows for left in columns)
