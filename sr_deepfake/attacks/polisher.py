@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors.torch import save_file
+from torch import Tensor
 
 from sr_deepfake.attacks.base import Picture, PictureAttack, whole_number
 from sr_deepfake.attacks.fingerprint import weights_digits
@@ -42,6 +43,10 @@ class FakePolisher(PictureAttack):
     Raises:
         UserError: the file is missing or holds something else, or an option is out of range.
     """
+
+    mean: Tensor
+    components: Tensor
+    atoms: Tensor
 
     def __init__(
         self,

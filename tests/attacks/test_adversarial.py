@@ -1,5 +1,7 @@
 """Attacks that follow gradients, against plain computations."""
 
+import hashlib
+
 import cv2
 import numpy as np
 import pytest
@@ -52,8 +54,6 @@ def test_pgd_is_the_gradient_ascent_of_the_cross_entropy():
     face, label = some_faces(1), torch.ones(1)
     network, attack = Tiny(), PGDAttack(Tiny(), eps=4, steps=3)
     found = attack(face, label) * 255
-    import hashlib
-
     levels = (face * 255).round()
     identity = f"0 {tuple(levels.shape)}".encode() + levels.byte().numpy().tobytes()
     seed = int.from_bytes(hashlib.sha256(identity).digest()[:8]) >> 1
@@ -142,7 +142,7 @@ def test_blur_exposure_and_noise_are_those_of_their_formulas():
     powers = [(t, n - t) for n in range(12) for t in range(n + 1)]
     for y in range(16):
         for x in range(16):
-            exposure = sum(c * axis[x] ** t * axis[y] ** l for c, (t, l) in zip(curve, powers, strict=True))
+            exposure = sum(c * axis[x] ** t * axis[y] ** r for c, (t, r) in zip(curve, powers, strict=True))
             lit[y, x] = picture[y, x] * np.exp(exposure)
     padded = np.pad(lit, ((1, 1), (1, 1), (0, 0)), mode="reflect")
     for y, x, c in [(0, 0, 0), (5, 9, 1), (15, 15, 2), (8, 0, 1)]:

@@ -1,5 +1,7 @@
 """FakePolisher, against numpy and scikit-learn."""
 
+import hashlib
+
 import numpy as np
 import pytest
 import torch
@@ -43,8 +45,6 @@ def test_patches_are_rebuilt_from_few_atoms(tmp_path):
     attack = FakePolisher(str(tmp_path / "d.safetensors"), atoms=10, coefficients=3)
     face = smooth_faces(1, 8)[0]  # one patch
     found = attack.change(face)
-    import hashlib
-
     digest = hashlib.sha256(f"{face.shape}".encode() + face.tobytes()).digest()
     kept = np.random.Generator(np.random.PCG64(int.from_bytes(digest, "big"))).random((8, 8)) >= 0.1
     seen = np.repeat(kept.reshape(-1), 3)
