@@ -16,6 +16,7 @@ def main(cfg: DictConfig, outcome: Outcome) -> None:
 
     from sr_deepfake.app import build, evaluation, media
     from sr_deepfake.app.detectors import pairings
+    from sr_deepfake.app.end_to_end import end_to_end
     from sr_deepfake.app.suite import each_attack
 
     folders = build.detector_folders(cfg)
@@ -29,6 +30,9 @@ def main(cfg: DictConfig, outcome: Outcome) -> None:
             own = build.paired(cfg, pairing, several=len(found) > 1)
             data = instantiate(own.data)
             data.attack = build.attack(own)
+            if own.end_to_end:
+                outcome.results.extend(end_to_end(own, pairing.folder, data))
+                continue
             with build.logger(own) as logger:
                 how = build.evaluation(own, force=bool(own.evaluate.force))
                 if result := evaluation.evaluate(pairing.folder, data, how, logger):

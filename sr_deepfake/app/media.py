@@ -17,7 +17,7 @@ from sr_deepfake.detectors.registry import load_detector
 from sr_deepfake.media import scoring
 from sr_deepfake.media.attack import FileAttacker
 from sr_deepfake.media.face_scores import FaceScorer
-from sr_deepfake.media.faces import FaceFinder
+from sr_deepfake.media.faces import FaceFinder, WholeFrames
 from sr_deepfake.media.files import Files, find_files
 from sr_deepfake.media.outcomes import check_report
 from sr_deepfake.media.video.attack import AUTO, VideoSettings
@@ -87,6 +87,8 @@ def report_file(requested: str | None, output: str, files: Files, detector: Path
 
 def face_finder(options: Mapping[str, Any], machine: torch.device, videos: bool = False) -> FaceFinder:
     """Build the face detector."""
+    if options.get("whole_frame"):
+        return WholeFrames()
     given = options["thresholds"]
     thresholds = [given] * 3 if isinstance(given, int | float) else list(given)
     smallest, share = options["min_face"], 0.0

@@ -75,6 +75,30 @@ class FaceFinder:
         return FoundFaces(crops, too_small=len(faces) - len(crops))
 
 
+class WholeFrames(FaceFinder):
+    """Covers each picture with squares as large as it allows, whatever is in it: all of it is attacked, not faces alone."""
+
+    def __init__(self) -> None:
+        super().__init__(_Anywhere(), min_side=0)
+
+    def squares(self, frame: Picture, faces: list[Detection]) -> FoundFaces:
+        """The squares of a picture, the last ones at its far ends."""
+        height, width = frame.shape[:2]
+        side = min(height, width) // 2 * 2  # of video, colours are kept for 2 × 2 pixels
+        starts = [sorted({*range(0, length - side + 1, side), length - side}) for length in (height, width)]
+        return FoundFaces([Crop(left, top, side) for top in starts[0] for left in starts[1]])
+
+
+class _Anywhere:
+    """A face detector that takes the whole frame for a face."""
+
+    def all(self, frames: Sequence[Picture]) -> list[list[Detection]]:
+        return [self.around(frame, []) for frame in frames]
+
+    def around(self, frame: Picture, known: Sequence[Detection]) -> list[Detection]:
+        return [Detection((0.0, 0.0, float(frame.shape[1]), float(frame.shape[0])), 1.0)]
+
+
 def cut(frame: NDArray[Level], crop: Crop) -> NDArray[Level]:
     """The square of a picture, `S×S×C`, as a copy."""
     return frame[crop.top : crop.top + crop.side, crop.left : crop.left + crop.side].copy()

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from sr_deepfake.metrics.classification import THRESHOLD, Array, rank, weighted_rates
+from sr_deepfake.metrics.classification import THRESHOLD, Array, rank, weighted_metrics
 from sr_deepfake.metrics.clusters import Clusters
 from sr_deepfake.metrics.figures import Metrics
 from sr_deepfake.metrics.intervals import percentile_interval
@@ -86,19 +86,27 @@ def worst_case(tables: Mapping[str, pd.DataFrame], resamples: int = RESAMPLES) -
     )
 
 
-def error_difference(better: pd.DataFrame, worse: pd.DataFrame) -> tuple[float, tuple[float, float]]:
-    """How much larger the balanced error of a second detector is on the same attacked faces, with its 95 % interval."""
-    first, second = (_resampled_error(table.sort_values("face_id")) for table in (better, worse))
-    difference = second - first  # the same clusters are drawn for both
-    return float(difference[0]), percentile_interval(difference[1:])
+def difference(
+    first: pd.DataFrame, second: pd.DataFrame, metric: str, setups: tuple[str, str] = ("both", "both")
+) -> tuple[float, tuple[float, float] | None]:
+    """How much larger a rate of a second table of predictions is, with its 95 % interval.
+
+    The same clusters are drawn for both; where these differ, or no cluster changed, there is no interval.
+    """
+    tables = [table.sort_values("face_id") for table in (first, second)]
+    found = [_resampled(table, setup, metric) for table, setup in zip(tables, setups, strict=True)]
+    change = found[1] - found[0]
+    low, high = percentile_interval(change[1:])
+    paired = set(first["cluster"]) == set(second["cluster"])
+    return float(change[0]), (low, high) if paired and low < high else None
 
 
-def _resampled_error(faces: pd.DataFrame) -> Array:
-    """The balanced error of the faces as they are, then of each resample."""
+def _resampled(faces: pd.DataFrame, setup: str, metric: str) -> Array:
+    """A rate of the faces as they are, then of each resample."""
     clusters = Clusters.of(faces)
-    ranking = rank(setup_scores(faces, "both"), faces["label"], clusters.units)
+    ranking = rank(setup_scores(faces, setup), faces["label"], clusters.units, setup_scores(faces, setup, "logit"))
     weights = chain([np.ones((1, int(clusters.units.max()) + 1))], clusters.draw(RESAMPLES, SEED))
-    return 1 - np.concatenate([weighted_rates(ranking, drawn)["balanced_accuracy"] for drawn in weights])
+    return np.concatenate([weighted_metrics(ranking, drawn)[metric] for drawn in weights])
 
 
 def _wrong(table: pd.DataFrame, column: str) -> Wrong:

@@ -10,7 +10,7 @@ from huggingface_hub import EvalResult, ModelCardData
 from sr_deepfake.experiment.results import UNDEFENDED, Result
 from sr_deepfake.metrics.figures import Figure, Metrics
 from sr_deepfake.metrics.setups import run_metrics
-from sr_deepfake.metrics.worst_case import WorstCase, error_difference, worst_case
+from sr_deepfake.metrics.worst_case import WorstCase, difference, worst_case
 from sr_deepfake.reporting.grid import ReportGrid, newest_first
 from sr_deepfake.reporting.numbers import UNDEFINED, show
 from sr_deepfake.reporting.published import model_name
@@ -132,7 +132,11 @@ def _ranking(cards: Sequence[Card], words: str) -> ReportTable:
         both = [worst.metrics.figure("both", rate) for rate in ("fnr", "fpr")]
         following = cards[place + 1] if place + 1 < len(cards) else None
         same = following is not None and set(following.worst.faces["face_id"]) == set(worst.faces["face_id"])
-        gap = error_difference(worst.faces, following.worst.faces) if following is not None and same else None
+        gap = (
+            difference(worst.faces, following.worst.faces, "balanced_accuracy")
+            if following is not None and same
+            else None
+        )
         together = [show(figure.value, "%", figure.interval) for figure in (card.error, *both)]
         enough = f"{worst.needed} ({', '.join(list(worst.reached)[: worst.needed]) or 'none'})"
         rows.append(
@@ -144,7 +148,7 @@ def _ranking(cards: Sequence[Card], words: str) -> ReportTable:
                 f"{show(single[1])} ({single[0]})",
                 *together,
                 enough,
-                UNDEFINED if gap is None else show(gap[0], "points", gap[1]),
+                UNDEFINED if gap is None else _worse_by(*gap),
             ]
         )
     absent = [f"{card.name}: no results of {', '.join(card.absent)}." for card in cards if card.absent]
@@ -178,6 +182,11 @@ def _ranking(cards: Sequence[Card], words: str) -> ReportTable:
             *partial,
         ],
     )  # fmt: skip
+
+
+def _worse_by(change: float, interval: tuple[float, float] | None) -> str:
+    """A fall of the balanced accuracy as a rise of the error."""
+    return show(-change, "points", None if interval is None else (-interval[1], -interval[0]))
 
 
 def attack_table(cards: Sequence[Card], words: str) -> ReportTable:

@@ -85,6 +85,12 @@ def print_report(report: Report, file: TextIO | None = None) -> None:
     print_parts(*parts, file=file)
 
 
+def print_table(table: ReportTable, file: TextIO | None = None) -> None:
+    """Print a table with its title, caption and remarks."""
+    words = [table.caption, *table.remarks]
+    print_parts(Text(), Text(table.title, style="bold"), Text(), _rich(table), Text(), *map(Text, words), file=file)
+
+
 def _rich(table: ReportTable) -> Table:
     shown = _table(table.columns, table.text_columns)
     for number, row in enumerate(table.shown_rows()):

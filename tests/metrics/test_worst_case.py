@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scored_faces import random_predictions
 
-from sr_deepfake.metrics.worst_case import error_difference, worst_case
+from sr_deepfake.metrics.worst_case import difference, worst_case
 
 
 def attacked_tables(count=4, faces=150):
@@ -94,12 +94,14 @@ def test_only_faces_that_all_attacks_were_scored_on_count():
 
 def test_the_difference_of_two_detectors_is_paired():
     faces = worst_case(attacked_tables(2), resamples=1).faces
-    assert error_difference(faces, faces.sample(frac=1, random_state=0)) == (0.0, (0.0, 0.0))
+    assert difference(faces, faces.sample(frac=1, random_state=0), "balanced_accuracy") == (0.0, None)
     worse = faces.assign(score_attacked=np.where(faces["label"] == 1, 0.1, faces["score_attacked"]))
-    value, (low, high) = error_difference(faces, worse)
+    value, (low, high) = difference(faces, worse, "balanced_accuracy")
     found = (faces["score_attacked"] > 0.5)[faces["label"] == 1].mean()
-    assert value == pytest.approx(found / 2)
+    assert value == pytest.approx(-found / 2)
     assert low < value < high
+    elsewhere = faces.assign(cluster=faces["cluster"] + "x")
+    assert difference(faces, elsewhere, "balanced_accuracy") == (0.0, None)
 
 
 def test_faces_of_one_class_have_a_worst_case_too():
