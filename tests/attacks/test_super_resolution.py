@@ -1,5 +1,6 @@
 """`convention="authors_code"` gives what the published script gives, with torchSR's own network in it."""
 
+import functools
 import importlib
 import shutil
 from pathlib import Path
@@ -432,9 +433,22 @@ def test_a_gpu_is_as_close(faces, exact, precision):
     assert difference.max() <= 2
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
-def test_a_compiled_network_gives_the_same_faces(faces):
+@pytest.mark.parametrize(
+    "backend",
+    [
+        "eager",  # what is compiled is traced, with sides and batches that are free, and run as it is
+        pytest.param(
+            "inductor",
+            marks=[
+                pytest.mark.nightly,
+                pytest.mark.slow,
+                pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler"),
+            ],
+        ),
+    ],
+)
+def test_a_compiled_network_gives_the_same_faces(faces, monkeypatch, backend):
+    monkeypatch.setattr(torch, "compile", functools.partial(torch.compile, backend=backend))
     torch.manual_seed(0)
     network = edsr_network(scale=2, blocks=1, features=8).requires_grad_(False).eval()
     plain, compiled = (SuperResolutionAttack(network, 2, compile=compile) for compile in (False, True))
