@@ -57,6 +57,16 @@ def nothing() -> None:
     """What a process does before its program, as a rule."""
 
 
+def without_figures() -> None:
+    """Before a report whose figures no test looks at: to draw them takes most of its time."""
+    from matplotlib.figure import Figure
+
+    from sr_deepfake.reporting.figures import style
+
+    save = style.save_figure
+    style.save_figure = lambda figure, path, caption=None: save(Figure((1, 1)), path)
+
+
 def perform(program: str, arguments: tuple[str, ...], cwd: Path, before: bytes, shown: Path) -> None:
     """What a process does; ends with the program's exit status."""
     gc.freeze()  # else each collection goes through all that the server has imported, which takes as long as the work
