@@ -91,7 +91,7 @@ def test_what_is_no_detector_is_refused_in_one_line(tmp_path, make, message):
 
 
 def test_another_file_or_another_reading_is_another_detector(tmp_path):
-    one, other = to_onnx(tmp_path / "1.onnx"), to_onnx(tmp_path / "2.onnx", net(2))
+    one, other = to_onnx(tmp_path / "1.onnx"), to_onnx(tmp_path / "2.onnx", net(2, False))
     first = onnx_detector(one).identity
     assert onnx_detector(one).identity == first
     assert onnx_detector(one, channels="bgr").identity != first
