@@ -13,8 +13,9 @@ def onnx_detector(path, **options):
     return ExternalDetector(open_onnx, path, "net", **options)
 
 
-@pytest.mark.parametrize("last", [False, True], ids=["NCHW", "NHWC"])
-@pytest.mark.parametrize("free", [True, False], ids=["free batch", "batch of 4"])
+@pytest.mark.parametrize(
+    ("free", "last"), [(True, False), (True, True), (False, False)], ids=["free batch", "channels last", "batch of 4"]
+)
 def test_a_graph_gives_the_scores_of_the_network_that_it_was_made_of(tmp_path, free, last):
     path = to_onnx(tmp_path / "net.onnx", free=free, last=last)
     detector = onnx_detector(path, **normalisation())
