@@ -235,15 +235,6 @@ def test_the_control_is_the_same_in_every_precision():
     assert torch.equal(*results)
 
 
-def test_bf16_stays_within_a_level_of_float32(network):
-    faces = as_faces(pictures(4, 96))
-    exact = SuperResolutionAttack(network, precision="float32")(faces)
-    fast = SuperResolutionAttack(network, precision="bf16")(faces)
-    difference = ((fast - exact).abs() * 255).round()
-    assert difference.max() <= 2
-    assert (difference <= 1).float().mean() >= 0.999
-
-
 @pytest.mark.parametrize(("own", "scale", "passes"), [(2, 2, 1), (2, 3, 2), (2, 4, 2), (2, 8, 3), (3, 2, 1), (4, 2, 1)])
 def test_one_network_serves_every_k(own, scale, passes):
     """As by hand: Pillow scales down what the network's passes made too large; at most a level of rounding apart."""
@@ -309,18 +300,6 @@ def test_an_empty_batch_comes_back_empty():
 
 def test_it_says_its_settings():
     assert "scale=2, convention='rgb', precision='auto'" in repr(SuperResolutionAttack(Interpolation()))
-
-
-@pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-@pytest.mark.parametrize("precision", ["auto", "bf16", "fp16"])
-def test_a_gpu_stays_within_a_level_of_the_cpus_float32(precision):
-    faces = as_faces(pictures(4, 96))
-    exact = SuperResolutionAttack(edsr(), precision="float32")(faces)
-    fast = SuperResolutionAttack(edsr(), precision=precision).cuda()(faces.cuda()).cpu()
-    difference = ((fast - exact).abs() * 255).round()
-    assert difference.max() <= 2
-    assert (difference <= 1).float().mean() >= 0.999
 
 
 def torchsr_network(scale):
