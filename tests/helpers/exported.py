@@ -72,14 +72,14 @@ def normalisation():
 net = functools.cache(Net)
 
 
-def to_onnx(path, network=None, **options):
+def to_onnx(path, network=None, free=True, size=SIDE, last=False):
     """Write a graph of a network, of `net()` unless another is given."""
-    path.write_bytes(onnx_graph(network or net(), **options))
+    path.write_bytes(onnx_graph(network or net(), free, size, last))
     return str(path)
 
 
 @functools.cache
-def onnx_graph(network, free=True, size=SIDE, last=False):
+def onnx_graph(network, free, size, last):
     """The bytes of the graph, which takes seconds to make."""
     network.eval()
     example = torch.rand(4, size, size, 3) if last else torch.rand(4, 3, size, size)
