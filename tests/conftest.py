@@ -1,6 +1,7 @@
 """Fixtures that several test files share."""
 
 import functools
+import gc
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -28,6 +29,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files with slow tests come first, so that no test process is left with a long one at the end."""
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: ("end_to_end" not in item.path.name, item.path not in slow))
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()  # what was imported is never garbage: no collection has to go through it again
 
 
 @pytest.fixture(scope="session", autouse=True)

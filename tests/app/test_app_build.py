@@ -40,6 +40,11 @@ def build_all(folder, *typed):
     return recipe
 
 
+@pytest.fixture(scope="module")
+def usual(folder):
+    return build_all(folder)
+
+
 @pytest.mark.parametrize(
     ("typed", "message"),
     [
@@ -78,8 +83,8 @@ def test_a_mistake_is_one_line(folder, typed, message):
         "protocol.batch_size=4", "protocol.resize=authors",
     ],
 )  # fmt: skip
-def test_what_changes_the_training_makes_another_recipe(folder, override):
-    assert build_all(folder, override).key != build_all(folder).key
+def test_what_changes_the_training_makes_another_recipe(folder, usual, override):
+    assert build_all(folder, override).key != usual.key
 
 
 @pytest.mark.parametrize(
@@ -90,8 +95,8 @@ def test_what_changes_the_training_makes_another_recipe(folder, override):
         "+trainer.profiler=simple", "~callbacks.learning_rate_monitor", "model.label=mine",
     ],
 )  # fmt: skip
-def test_what_does_not_makes_no_other(folder, override):
-    assert build_all(folder, override).key == build_all(folder).key
+def test_what_does_not_makes_no_other(folder, usual, override):
+    assert build_all(folder, override).key == usual.key
 
 
 def test_several_devices_are_one_identity_where_they_are_one_device(folder):

@@ -3,16 +3,14 @@ import os
 import pickle
 import shutil
 import signal
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from forked import start
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -376,19 +374,6 @@ def test_where_all_faces_are_found_nothing_is_written(tmp_path, monkeypatch):
         cached(tmp_path)(random_faces(1, seed=9))
 
 
-# In processes of their own: they import the attack from a file, as programs do.
-
-SLOW = """
-import sys
-import time
-from pathlib import Path
-
-import torch
-
-from sr_deepfake.attacks.base import Attack
-from sr_deepfake.attacks.cache import CachedAttack
-
-
 class Slow(Attack):
     kind = "slow"
 
@@ -397,74 +382,46 @@ class Slow(Attack):
         return (255 - (faces * 255).round()) / 255
 
 
-def batches():
-    make = torch.Generator().manual_seed(0)
-    return [torch.randint(0, 256, (2, 3, 24, 24), generator=make).float() / 255 for _ in range(40)]
-
-
-def main():
-    attack = CachedAttack(Slow(), Path(sys.argv[1]))
-    for number, faces in enumerate(batches()):
-        if number == int(sys.argv[2]):
+def attack_slowly(folder, stop=-1):
+    """Attack 80 faces, 2 at a time, and check the result; what was found, computed, refused lies beside the folder."""
+    attack = CachedAttack(Slow(), folder)
+    for number, faces in enumerate(random_faces(80).split(2)):
+        if number == stop:
             time.sleep(600)  # until it is killed
         assert torch.equal(attack(faces), Slow()(faces))
-    print(attack.found, attack.computed, attack.refused)
-"""
+    counts = (attack.found, attack.computed, attack.refused)
+    folder.with_name(f"counts-{os.getpid()}").write_text(" ".join(map(str, counts)))
+    return counts
 
 
-@pytest.fixture
-def slow(tmp_path, monkeypatch):
-    """The module above, and a function that runs its `main` in a process of its own."""
-    (tmp_path / "slow_attack.py").write_text(SLOW)
-    monkeypatch.syspath_prepend(str(tmp_path))
-    paths = [str(tmp_path), str(Path(module.__file__).parents[2])]
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"}
-
-    def start(folder, stop=-1):
-        return subprocess.Popen(
-            [sys.executable, "-c", "import slow_attack; slow_attack.main()", str(folder), str(stop)],
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-
-    import slow_attack
-
-    yield SimpleNamespace(module=slow_attack, start=start)
-    del sys.modules["slow_attack"]
-
-
-def test_a_run_that_was_killed_is_continued(tmp_path, slow):
+def test_a_run_that_was_killed_is_continued(tmp_path):
     folder = tmp_path / "faces"
-    process = slow.start(folder, stop=30)
+    process = start(attack_slowly, folder, 30)
     try:
         while len(stored(folder)) < 10:  # killed at some moment between the 10th and the 60th face
-            assert process.poll() is None, process.stdout.read()
+            assert process.is_alive()
             time.sleep(0.01)
     finally:
         process.kill()
-        process.communicate()
-    assert process.returncode == -signal.SIGKILL
+        process.join()
+    assert process.exitcode == -signal.SIGKILL
     done = len(stored(folder))
     assert 10 <= done <= 60
-    attack = CachedAttack(slow.module.Slow(), folder)
-    for faces in slow.module.batches():
-        assert torch.equal(attack(faces), slow.module.Slow()(faces))
-    assert (attack.found, attack.computed, attack.refused) == (done, 80 - done, 0)
+    assert attack_slowly(folder) == (done, 80 - done, 0)
 
 
-def test_two_processes_use_one_folder_at_the_same_time(tmp_path, slow):
+def test_two_processes_use_one_folder_at_the_same_time(tmp_path):
     folder = tmp_path / "faces"
-    processes = [slow.start(folder) for _ in range(2)]
-    shown = [process.communicate(timeout=120)[0] for process in processes]
-    assert [process.returncode for process in processes] == [0, 0], shown
-    for text in shown:
-        found, computed, refused = map(int, text.split())
+    processes = [start(attack_slowly, folder) for _ in range(2)]
+    for process in processes:
+        process.join(120)
+    assert [process.exitcode for process in processes] == [0, 0]
+    for file in tmp_path.glob("counts-*"):
+        found, computed, refused = map(int, file.read_text().split())
         assert found + computed == 80
         assert refused == 0
-    attack = forbidden(CachedAttack(slow.module.Slow(), folder))
-    for faces in slow.module.batches():
+    attack = forbidden(CachedAttack(Slow(), folder))
+    for faces in random_faces(80).split(2):
         attack(faces)
     assert attack.found == 80
     assert len([path for path in folder.rglob("*") if path.is_file()]) == 81  # nothing but faces and settings

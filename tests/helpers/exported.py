@@ -1,7 +1,9 @@
 """A small detector of ours, exported to the formats of other programs."""
 
 import functools
+import tempfile
 import warnings
+from pathlib import Path
 
 import torch
 from small_training import tiny_detector
@@ -67,14 +69,26 @@ def normalisation():
     return {"mean": list(config["mean"]), "std": list(config["std"])}
 
 
+net = functools.cache(Net)
+
+
 def to_onnx(path, network=None, free=True, size=SIDE, last=False):
-    network = (network or Net()).eval()
+    """Write a graph of a network, of `net()` unless another is given."""
+    path.write_bytes(onnx_graph(network or net(), free, size, last))
+    return str(path)
+
+
+@functools.cache
+def onnx_graph(network, free, size, last):
+    """The bytes of the graph, which takes seconds to make."""
+    network.eval()
     example = torch.rand(4, size, size, 3) if last else torch.rand(4, 3, size, size)
     shapes = ({0: torch.export.Dim("batch")},) if free else None
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), tempfile.TemporaryDirectory() as folder:
         warnings.simplefilter("ignore")
+        path = Path(folder, "net.onnx")
         torch.onnx.export(
             Last(network).eval() if last else network, (example,), str(path), dynamo=True, dynamic_shapes=shapes,
             external_data=False, verbose=False,
         )  # fmt: skip
-    return str(path)
+        return path.read_bytes()

@@ -4,6 +4,7 @@ The server is a process that has done nothing else: a fork of the test's own pro
 threads may have been started there.
 """
 
+import gc
 import importlib
 import multiprocessing
 import os
@@ -11,17 +12,29 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable
+from multiprocessing import forkserver
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import cloudpickle
 import cv2
+import pytest
 import torch
 from hydra.core.global_hydra import GlobalHydra
 
 FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload(
-    ["sr_deepfake.attacks.super_resolution", "sr_deepfake.app.build", "sr_deepfake.app.evaluation", "pytest"]
-)
+FORKS.set_forkserver_preload(["fork_server", "pytest"])
+
+
+def start(function: Callable[..., object], *arguments: object) -> BaseProcess:
+    """Call a function in a fork; the process."""
+    with pytest.MonkeyPatch.context() as patch:  # the server finds the helpers by this alone
+        patch.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=os.pathsep)
+        forkserver.ensure_running()
+    process = FORKS.Process(target=function, args=arguments)
+    process.start()
+    return process
+
 
 TINY = [
     "data=ffpp",
@@ -44,8 +57,19 @@ def nothing() -> None:
     """What a process does before its program, as a rule."""
 
 
+def without_figures() -> None:
+    """Before a report whose figures no test looks at: to draw them takes most of its time."""
+    from matplotlib.figure import Figure
+
+    from sr_deepfake.reporting.figures import style
+
+    save = style.save_figure
+    style.save_figure = lambda figure, path, caption=None: save(Figure((1, 1)), path)
+
+
 def perform(program: str, arguments: tuple[str, ...], cwd: Path, before: bytes, shown: Path) -> None:
     """What a process does; ends with the program's exit status."""
+    gc.freeze()  # else each collection goes through all that the server has imported, which takes as long as the work
     status = 0
     with open(shown, "w", buffering=1) as sys.stdout:
         sys.stderr = sys.stdout
@@ -85,9 +109,7 @@ class Process:
         Process.count += 1
         self.file = cwd / f"shown-{Process.count}.txt"
         self.file.touch()
-        patches = cloudpickle.dumps(before)
-        self.process = FORKS.Process(target=perform, args=(program, arguments, cwd, patches, self.file))
-        self.process.start()
+        self.process = start(perform, program, arguments, cwd, cloudpickle.dumps(before), self.file)
 
     def wait(self) -> int:
         """Wait for the end; the exit status, negative for a signal."""

@@ -4,7 +4,7 @@ import json
 
 import pandas as pd
 import pytest
-from forked import TINY, run
+from forked import TINY, run, without_figures
 
 from sr_deepfake.data.manifest import read_videos, write_videos
 from sr_deepfake.experiment.jobs import read_jobs
@@ -41,7 +41,7 @@ def test_detectors_of_each_method_on_the_fakes_of_each(two_methods):
     assert sorted(found) == [
         ("Deepfakes", "Deepfakes"), ("Deepfakes", "FaceSwap"), ("FaceSwap", "Deepfakes"), ("FaceSwap", "FaceSwap"),
     ]  # fmt: skip
-    run("report", "experiment=transfer", "examples=0", cwd=two_methods)
+    run("report", "experiment=transfer", "examples=0", cwd=two_methods, before=without_figures)
     tables = two_methods / "outputs" / "report-transfer" / "tables"
     (file,) = tables.glob("transfer_*.csv")
     rows = pd.read_csv(file, dtype=str)
@@ -67,7 +67,7 @@ def test_a_defended_detector_next_to_the_undefended_one(two_methods):
     assert (defences[1]["name"], defences[1]["probability"]) == ("bicubic-x2 p=0.5", 0.5)
     kept = two_methods / "outputs" / "attacked_faces" / defences[1]["attack"]
     assert len(list(kept.glob("*/*.png"))) >= 16  # the training faces, each once
-    run("report", "experiment=defence", "examples=0", cwd=two_methods)
+    run("report", "experiment=defence", "examples=0", cwd=two_methods, before=without_figures)
     assert sorted(table_of(two_methods, "defence")[["Defence", "Attack", "In training"]].to_numpy().tolist()) == [
         ["bicubic-x2 p=0.5", "bicubic-x2", "yes"],
         ["bicubic-x2 p=0.5", "lanczos-x2", "no"],
@@ -84,7 +84,7 @@ def test_a_network_without_weights_is_left_out_and_named(two_methods):
     shown = run("train", "-m", *choice, cwd=two_methods)
     assert "Skipped" in shown
     assert "name it with sr_model.weights=FILE" in shown
-    run("report", "experiment=sr_models", "examples=0", cwd=two_methods)
+    run("report", "experiment=sr_models", "examples=0", cwd=two_methods, before=without_figures)
     assert sorted(job.state for job in read_jobs(two_methods / "outputs") if job.program == "train") == [
         "done",
         "skipped",

@@ -5,7 +5,7 @@ import os
 
 import pandas as pd
 import pytest
-from forked import TINY, run
+from forked import TINY, run, without_figures
 from result_folders import CAPTION, write_results
 from scored_faces import predictions
 from wandb_file import read_run
@@ -62,14 +62,6 @@ def test_another_logger_is_refused_before_the_work(folder):
     assert not (folder / "outputs" / "report").exists()
 
 
-def test_a_second_report_leaves_nothing_of_the_first(folder):
-    out = folder / "outputs" / "report"
-    run("report", "compare=paper", "compare_force=true", cwd=folder)
-    assert (out / "tables" / "table_1_paper.csv").is_file()
-    run("report", cwd=folder)
-    assert not list(out.rglob("*paper*"))
-
-
 def test_a_folder_that_no_report_wrote_is_not_replaced(folder):
     (folder / "mine").mkdir()
     (folder / "mine" / "index.html").write_text("my own")
@@ -80,20 +72,24 @@ def test_a_folder_that_no_report_wrote_is_not_replaced(folder):
 
 def test_a_report_of_other_folders_goes_where_out_says(folder):
     write_results(folder / "more", model="swin")
-    run("report", "folders=[outputs,more/results]", "out=elsewhere", cwd=folder)
+    run("report", "folders=[outputs,more/results]", "out=elsewhere", cwd=folder, before=without_figures)
     text = (folder / "elsewhere" / "tables" / "table_1.csv").read_text()
     assert "Resnet50" in text
     assert "Swin" in text
     assert not (folder / "outputs" / "report").exists()
 
 
-def test_a_comparison_with_the_paper_is_refused_for_the_sample_unless_forced(folder):
+def test_a_comparison_with_the_paper_is_refused_for_the_sample_unless_forced_and_leaves_nothing_later(folder):
+    out = folder / "outputs" / "report"
     shown = run("report", "compare=paper", cwd=folder, status=1)
     assert "compare=paper: these results are of data=sample" in shown
     assert "compare_force=true" in shown
-    assert not (folder / "outputs" / "report").exists()
-    shown = run("report", "compare=paper", "compare_force=true", "examples=0", cwd=folder)
+    assert not out.exists()
+    shown = run("report", "compare=paper", "compare_force=true", cwd=folder, before=without_figures)
     assert "NOT COMPARABLE" in shown
+    assert (out / "tables" / "table_1_paper.csv").is_file()
+    run("report", cwd=folder, before=without_figures)
+    assert not list(out.rglob("*paper*"))
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from sr_deepfake.metrics.predictions import read_predictions
 pytestmark = pytest.mark.slow
 
 SIDE = 112  # px; the demo's 224 take four times as long
-SETTINGS = ExtractionSettings(frames=3)  # of a video; the demo finds ten, and takes three
+SETTINGS = ExtractionSettings(frames=2)  # of a video; the demo finds ten, and takes three
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,8 @@ def demo(cache, tmp_path_factory):
             "experiment=demo",
             f"protocol.image_size={SIDE}",
             f"extraction.frames={SETTINGS.frames}",
-            "protocol.frames=2",
+            f"protocol.frames={SETTINGS.frames}",
+            "prepare.workers=0",  # what processes take to start is longer than what they save
         ],
         cwd=folder,
         env={**os.environ, "SR_DEEPFAKE_CACHE": str(cache)},
@@ -119,7 +120,7 @@ def test_shuffled_training_labels_teach_nothing(cache, demo, tmp_path):
     detector = Detector(
         "tf_efficientnet_lite0", pretrained=True, image_size=SIDE, optimizer=partial(torch.optim.AdamW, lr=5e-4)
     )
-    data = FaceDataModule(source(cache, Shuffled), "FaceSwap", frames=3, image_size=SIDE)
+    data = FaceDataModule(source(cache, Shuffled), "FaceSwap", frames=SETTINGS.frames, image_size=SIDE)
     writer = PredictionWriter(tmp_path / "predictions.parquet")
     trainer = lightning.Trainer(
         max_epochs=2, callbacks=[writer], precision="bf16-mixed", logger=False, enable_checkpointing=False,

@@ -42,7 +42,12 @@ def small(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def hostile(tmp_path_factory):
+def small_page(small, tmp_path_factory):
+    return page_reports.written(small, tmp_path_factory.mktemp("page"))
+
+
+@pytest.fixture(scope="module")
+def hostile_page(tmp_path_factory):
     """A report in which every name is one that tries to be markup."""
     outputs = tmp_path_factory.mktemp("hostile")
     for name, method in zip(HOSTILE, reversed(HOSTILE), strict=True):
@@ -63,10 +68,11 @@ def hostile(tmp_path_factory):
     report = page_reports.reported(outputs)
     table = ReportTable("t", joined, [joined, "FNR"], [[name, name] for name in HOSTILE], joined, 1, remarks=HOSTILE)
     figures = [dataclasses.replace(report.figures[0], title=joined, caption=joined)]
-    return dataclasses.replace(
+    report = dataclasses.replace(
         report, missing=Missing(joined, joined), tables=[table, *report.tables], figures=figures, notes=HOSTILE,
         unread=[page_reports.Unread(Path(joined), joined)], versions={joined: joined}, command=joined, made=joined,
     )  # fmt: skip
+    return page_reports.written(report, outputs / "page")
 
 
 class Visit:
@@ -105,30 +111,28 @@ def visit(browser, tmp_path):
         each.context.close()
 
 
-def test_the_page_asks_for_nothing_and_complains_of_nothing(visit, small, tmp_path):
-    visited = visit(small)
+def test_the_page_asks_for_nothing_and_complains_of_nothing(visit, small, small_page):
+    visited = visit(small_page)
     for part in visited.page.locator("details > summary").all():
         part.click()
     visited.page.wait_for_load_state("networkidle")
     assert visited.said == []
-    assert {url for url in visited.asked if not url.startswith("data:")} == {
-        (tmp_path / "page" / "index.html").as_uri()
-    }
+    assert {url for url in visited.asked if not url.startswith("data:")} == {small_page.as_uri()}
     # Every picture was decoded: none is blocked by the policy or damaged.
     widths = visited.page.evaluate("Promise.all([...document.images].map(i => i.decode().then(() => i.naturalWidth)))")
     assert len(widths) == 2 * 5 + len(small.figures)
     assert min(widths) > 0
 
 
-def test_the_policy_stops_what_would_leave_the_file(visit, small):
-    visited = visit(small)
+def test_the_policy_stops_what_would_leave_the_file(visit, small_page):
+    visited = visit(small_page)
     visited.page.evaluate("() => fetch('https://example.invalid/').catch(() => 0)")
     assert any("Content Security Policy" in line for line in visited.said)
     assert not any(url.startswith("https:") for url in visited.asked)
 
 
-def test_names_are_text_wherever_they_are(visit, hostile):
-    visited = visit(hostile)
+def test_names_are_text_wherever_they_are(visit, hostile_page):
+    visited = visit(hostile_page)
     for part in visited.page.locator("details > summary").all():
         part.click()
     visited.page.wait_for_load_state("networkidle")
@@ -145,7 +149,7 @@ def test_names_are_text_wherever_they_are(visit, hostile):
 
 def test_a_heading_sorts_numbers_as_numbers_and_what_is_missing_last(visit, small):
     rows = [["resnet50", "9.5*"], ["swin", "10.25"], ["xception", "–"], ["lite", "−3.0***"]]
-    visited = visit(dataclasses.replace(small, tables=[ReportTable("t", "T", ["Model", "FNR"], rows)]))
+    visited = visit(dataclasses.replace(small, tables=[ReportTable("t", "T", ["Model", "FNR"], rows)], figures=[]))
     heading = visited.page.get_by_role("button", name="FNR", exact=True)
     assert visited.column(2) == ["9.5*", "10.25", "–", "−3.0***"]
     heading.click()
@@ -160,8 +164,8 @@ def test_a_heading_sorts_numbers_as_numbers_and_what_is_missing_last(visit, smal
     assert heading.evaluate("b => b.closest('th').getAttribute('aria-sort')") == "none"
 
 
-def test_the_slider_uncovers_the_clean_face_by_mouse_and_by_keyboard(visit, small):
-    visited = visit(small)
+def test_the_slider_uncovers_the_clean_face_by_mouse_and_by_keyboard(visit, small_page):
+    visited = visit(small_page)
     slider = visited.page.get_by_role("slider").first
     over = visited.page.locator(".compare img:nth-of-type(2)").first
 
@@ -181,8 +185,8 @@ def test_the_slider_uncovers_the_clean_face_by_mouse_and_by_keyboard(visit, smal
     assert place() == f"inset(0px 0px 0px {slider.input_value()}%)"
 
 
-def test_the_map_shows_one_figure_at_a_time(visit, small):
-    visited = visit(small)
+def test_the_map_shows_one_figure_at_a_time(visit, small_page):
+    visited = visit(small_page)
     shown = visited.page.locator("#grid .view:visible")
     assert shown.count() == 1
     first = shown.inner_text()
@@ -193,8 +197,8 @@ def test_the_map_shows_one_figure_at_a_time(visit, small):
     assert shown.inner_text() != first
 
 
-def test_a_square_of_the_map_unfolds_what_is_behind_it(visit, small):
-    visited = visit(small)
+def test_a_square_of_the_map_unfolds_what_is_behind_it(visit, small_page):
+    visited = visit(small_page)
     link = visited.page.locator("#grid .view:visible a").first
     target = link.get_attribute("href")
     assert not visited.page.locator(target).evaluate("e => e.open")
@@ -205,16 +209,16 @@ def test_a_square_of_the_map_unfolds_what_is_behind_it(visit, small):
     assert "192 of 48 videos in 48 clusters: 96 pristine, 96 fake" in shown
 
 
-def test_a_command_is_copied_from_a_file_too(visit, small):
-    visited = visit(small, permissions=["clipboard-read", "clipboard-write"])
+def test_a_command_is_copied_from_a_file_too(visit, small_page):
+    visited = visit(small_page, permissions=["clipboard-read", "clipboard-write"])
     visited.page.locator("#missing .command button").first.click()
     visited.page.locator("#said:text-is('Copied.')").wait_for(state="attached")
     copied = visited.page.evaluate("navigator.clipboard.readText()")
     assert copied == page_reports.MAKE
 
 
-def test_a_command_is_copied_without_permission_for_the_clipboard(visit, small):
-    visited = visit(small)
+def test_a_command_is_copied_without_permission_for_the_clipboard(visit, small_page):
+    visited = visit(small_page)
     visited.page.evaluate("() => { navigator.clipboard.writeText = () => Promise.reject(); }")
     visited.page.locator("#missing .command button").first.click()
     visited.page.locator("#said:text-is('Copied.')").wait_for(state="attached")
@@ -225,7 +229,7 @@ def test_examples_are_chosen_by_detector(visit, small):
     one, other = small.examples
     others = [dataclasses.replace(other, entry=dataclasses.replace(other.entry, model="swin"))]
     examples = [*[one] * 6, dataclasses.replace(others[0], face=other.face.model_copy(update={"score_attacked": 0.2}))]
-    visited = visit(dataclasses.replace(small, examples=examples))
+    visited = visit(dataclasses.replace(small, examples=examples, figures=[]))
     shown = visited.page.locator(".example:visible")
     assert shown.count() == 6
     visited.page.locator("#choose-examples").select_option("swin on FaceSwap")
@@ -241,9 +245,9 @@ def test_the_full_grid_fits_the_limit(full_page):
     assert text.count("<b>–</b><small>missing</small>") == 4  # one detector, in four views
 
 
-@pytest.mark.parametrize("kind", ["full", "hostile"])
+@pytest.mark.parametrize("kind", ["full_page", "hostile_page"])
 def test_a_phone_does_not_scroll_sideways(visit, kind, request):
-    visited = visit(request.getfixturevalue("full_page" if kind == "full" else kind), viewport=PHONE)
+    visited = visit(request.getfixturevalue(kind), viewport=PHONE)
     for part in visited.page.locator("#numbers summary").all()[:2]:
         part.click()
     assert visited.overflow() == 0
@@ -274,8 +278,8 @@ def luminance(colour):
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
-def test_the_keyboard_goes_through_the_whole_page_and_sees_where_it_is(visit, small):
-    visited = visit(small)
+def test_the_keyboard_goes_through_the_whole_page_and_sees_where_it_is(visit, small_page):
+    visited = visit(small_page)
     visited.page.keyboard.press("Tab")
     assert visited.page.evaluate("document.activeElement.className") == "skip"
     reached = set()
@@ -296,8 +300,8 @@ def test_the_keyboard_goes_through_the_whole_page_and_sees_where_it_is(visit, sm
     assert {"A", "INPUT", "SELECT", "BUTTON", "SUMMARY"} <= reached
 
 
-def test_without_script_everything_is_shown(visit, small):
-    visited = visit(small, java_script_enabled=False)
+def test_without_script_everything_is_shown(visit, small_page):
+    visited = visit(small_page, java_script_enabled=False)
     assert visited.page.locator("#grid .view:visible").count() == 4
     assert visited.page.locator(".example:visible").count() == 2
     assert visited.page.locator(".command button:visible").count() == 0
