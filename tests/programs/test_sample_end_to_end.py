@@ -131,3 +131,27 @@ def test_shuffled_training_labels_teach_nothing(cache, demo, tmp_path):
     predictions = read_predictions(writer.path)
     # 24 videos a class are few: the AUC of guessing has a standard deviation of 0.08.
     assert abs(roc_auc_score(predictions["label"], predictions["score"]) - 0.5) < 0.2
+
+
+def test_videos_are_attacked_as_files_and_their_faces_found_again(cache, demo):
+    folder, _ = demo
+    (detector,) = (folder / "outputs" / "detectors").glob("*/finished.json")
+    command = [
+        sys.executable, "-m", "sr_deepfake.evaluate", "experiment=end_to_end", f"detector={detector.parent}", "attack=bicubic",
+        "attack.scale=4", "end_to_end_videos=1", f"extraction.frames={SETTINGS.frames}", "prepare.workers=0",
+        "evaluate.explain=false",
+    ]  # fmt: skip
+    environment = {**os.environ, "SR_DEEPFAKE_CACHE": str(cache)}
+    ended = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    (home,) = (folder / "outputs" / "end_to_end").iterdir()
+    table = pd.read_csv(next(home.glob("*.csv")))
+    assert table["Of"].dropna().tolist() == ["faces", "videos"]
+    assert len(list((home / "videos").iterdir())) == 2
+    (result,) = (folder / "outputs" / "results").glob("*-none-*/predictions.parquet")
+    videos = read_predictions(result)
+    (crops,) = (folder / "outputs" / "results").glob("*-bicubic-*/predictions.parquet")
+    crops = read_predictions(crops).set_index("face_id").loc[videos["face_id"]]
+    assert len(videos) == 2 * SETTINGS.frames
+    # The same faces: what the attack does to a crop is nearly what it does to the video, encoding aside.
+    assert np.abs(videos["score"].to_numpy() - crops["score_attacked"].to_numpy()).mean() < 0.2
