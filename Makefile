@@ -1,5 +1,5 @@
 # `make` lists the targets. VENV=/path uses another virtual environment, PYTHON=python3.12 another Python,
-# TEST_PROCESSES=8 more processes for the tests.
+# TEST_PROCESSES=8 more processes for the tests, INSTALLER=pip installs with pip in uv's place.
 VENV ?= .venv
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
   $$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$python && break; done)
@@ -7,31 +7,48 @@ BIN := $(VENV)/bin
 TEST_PROCESSES ?= 2
 PYTEST_OPTIONS = --numprocesses $(TEST_PROCESSES) --dist loadscope --no-loadscope-reorder
 STAMP := $(VENV)/.sr_deepfake-installed
+DEMO_STAMP := $(VENV)/.sr_deepfake-demo-installed
+INSTALLER ?= uv
+INSTALL = $(if $(filter uv,$(INSTALLER)),$(BIN)/uv pip install --quiet --python $(BIN)/python,$(BIN)/python -m pip install --quiet)
+WITH_INSTALLER = @test -x $(BIN)/$(INSTALLER) || $(BIN)/python -m pip install --quiet $(INSTALLER)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo sweep test test-nightly test-all test-fast lint format docs notebook benchmark clean
+.PHONY: help install constraints demo sweep test test-nightly test-all test-fast lint format docs notebook benchmark clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
 
-install: $(STAMP)  ## make the virtual environment, once
+install: $(STAMP)  ## make the virtual environment with all that development needs, once
 
-$(STAMP): pyproject.toml
-	@test -x $(BIN)/python || test -n "$(PYTHON)" \
+# uv installs in a third of pip's time; INSTALLER=pip does without it. constraints.txt: the versions that were tested.
+$(BIN)/python:
+	@test -n "$(PYTHON)" \
 	  || { echo "error: no Python 3.11, 3.12 or 3.13 found; name one: make $(MAKECMDGOALS) PYTHON=/path/to/python3.12"; exit 1; }
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --editable '.[dev]'
-	# What our EDSR is compared with, and Hydra's launcher for Ray. Without their dependencies: they ask for
-	# packages that the parts used here do not need, and old bounds must not move torch or cloudpickle.
-	$(BIN)/python -m pip install --quiet --no-deps torchsr==1.0.4 hydra-ray-launcher==1.2.2
+	$(PYTHON) -m venv $(VENV)
+
+$(DEMO_STAMP): pyproject.toml constraints.txt | $(BIN)/python
+	$(WITH_INSTALLER)
+	$(INSTALL) --constraint constraints.txt --editable '.[demo]'
 	@touch $@
 
-demo: $(STAMP)  ## train a detector on the sample, attack it, print the paper's table row, make a report (minutes, on a CPU)
+$(STAMP): pyproject.toml constraints.txt | $(BIN)/python
+	$(WITH_INSTALLER)
+	$(INSTALL) --constraint constraints.txt --editable '.[dev]'
+	# What our EDSR is compared with, and Hydra's launcher for Ray. Without their dependencies: they ask for
+	# packages that the parts used here do not need, and old bounds must not move torch or cloudpickle.
+	$(INSTALL) --no-deps torchsr==1.0.4 hydra-ray-launcher==1.2.2
+	@touch $@ $(DEMO_STAMP)
+
+constraints: $(STAMP)  ## renew constraints.txt with the newest versions; run the tests before it is kept
+	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --upgrade --quiet \
+	  --no-header --no-annotate --no-emit-index-url --output-file constraints.txt
+
+demo: $(DEMO_STAMP)  ## train a detector on the sample, attack it, print the paper's table row, make a report (minutes, on a CPU)
 	$(BIN)/python -m sr_deepfake.train experiment=demo
 	$(BIN)/python -m sr_deepfake.report
 
-sweep: $(STAMP)  ## the paper's grid on the sample, small: models x forgery methods x attacked or not (an hour, on a CPU)
+sweep: $(DEMO_STAMP)  ## the paper's grid on the sample, small: models x forgery methods x attacked or not (an hour, on a CPU)
 	$(BIN)/python -m sr_deepfake.train -m experiment=sample_sweep
 	$(BIN)/python -m sr_deepfake.status experiment=sample_sweep
 	$(BIN)/python -m sr_deepfake.report

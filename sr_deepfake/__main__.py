@@ -10,6 +10,7 @@ PROGRAMS = {
     "report": "tables, figures, examples and one page of all results",
     "status": "how far a sweep is",
     "attack": "photos and videos → the same, their faces attacked",
+    "playground": "a page to try attacks in",
 }
 
 
@@ -24,7 +25,7 @@ def main() -> None:
     known = name in ("", "-h", "--help", "help")
     lines = [] if known else [f"error: unknown program {name!r}"]
     lines += ["Usage: python -m sr_deepfake.PROGRAM [GROUP=CHOICE ...] [KEY=VALUE ...], or sr-deepfake PROGRAM ...", ""]
-    lines += [f"  {program:9} {what}" for program, what in PROGRAMS.items()]
+    lines += [f"  {program:10} {what}" for program, what in PROGRAMS.items()]
     lines += ["", "Each has --help. A first run: python -m sr_deepfake.train experiment=demo"]
     print("\n".join(lines), file=sys.stdout if known else sys.stderr)
     raise SystemExit(0 if known else 2)

@@ -49,6 +49,8 @@ def main(cfg: DictConfig, outcome: Outcome) -> None:
         data.attack = attack
         if result := evaluation.evaluate(folder, data, how, logger):
             outcome.results.append(result)
+            if build.wants_objective():
+                outcome.objective = evaluation.objective(cfg.objective, folder, data, how, result)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ ORDER = (
     "app", "tracking", "reporting", "experiment", "media", "detectors", "data", "attacks", "super_resolution",
     "metrics", "system",
 )  # fmt: skip
-PROGRAMS = {"train", "evaluate", "prepare", "attack", "report", "status"}
+PROGRAMS = {"train", "evaluate", "prepare", "attack", "report", "status", "playground"}
 
 
 def module_of(file: Path) -> str:

@@ -262,6 +262,12 @@ def logger(cfg: DictConfig) -> Iterator[Logger | None]:
             sys.modules["wandb"].finish(exit_code=int(status != "success"))
 
 
+def wants_objective() -> bool:
+    """Whether the sweep's sweeper, as Optuna's, asks each job for a figure."""
+    hydra = HydraConfig.get()
+    return bool(hydra.mode == RunMode.MULTIRUN and not hydra.sweeper._target_.endswith(".BasicSweeper"))
+
+
 def provenance(cfg: DictConfig, data: Mapping[str, str]) -> dict[str, Any]:
     """Provenance of this job's results, as of now."""
     name = torch.cuda.get_device_name() if device(cfg).type == "cuda" else _processor()

@@ -26,6 +26,7 @@ from sr_deepfake.detectors.pretrained import RANDOM
 from sr_deepfake.detectors.recipe import EXTERNAL
 from sr_deepfake.detectors.registry import held, load_detector, read_recipe, weights_of
 from sr_deepfake.detectors.scores import KnownScores
+from sr_deepfake.detectors.tested import TestedDetector
 from sr_deepfake.experiment.provenance import write_provenance
 from sr_deepfake.experiment.results import (
     METRICS,
@@ -37,14 +38,15 @@ from sr_deepfake.experiment.results import (
     read_result,
     write_metrics,
 )
+from sr_deepfake.metrics.classification import classification_metrics
 from sr_deepfake.metrics.figures import Metrics
 from sr_deepfake.metrics.predictions import read_predictions
 from sr_deepfake.metrics.setups import run_metrics
 from sr_deepfake.metrics.thresholds import choose_threshold
 from sr_deepfake.reporting.terminal import print_summary
-from sr_deepfake.system.errors import UserError
+from sr_deepfake.system.errors import UserError, choose
 from sr_deepfake.system.files import digest
-from sr_deepfake.tracking.loggers import track_results
+from sr_deepfake.tracking.loggers import figures_of, track_results
 
 # Clean AUC: below the first, labels are swapped; below the second, a detector is at chance level.
 SWAPPED, LEARNED = 0.4, 0.7
@@ -206,12 +208,28 @@ def _score(
     logged = set(tester.logged_metrics)
     validation = None
     if run.val_faces:
-        batches: Any = how.tester([], None).predict(detector, datamodule=data)
-        tables = [pd.DataFrame({name: values.numpy() for name, values in batch.items()}) for batch in batches]
-        validation = pd.concat(tables, ignore_index=True)
+        validation = _validation(detector, data, how)
     detector.known.save()
     threshold = choose_threshold(validation, how.threshold_fpr)
     return logged, run_metrics(read_predictions(out / PREDICTIONS), threshold)
+
+
+def _validation(detector: TestedDetector, data: FaceDataModule, how: Evaluation) -> pd.DataFrame:
+    """The label and score of each clean face for validation."""
+    batches: Any = how.tester([], None).predict(detector, datamodule=data)
+    tables = [pd.DataFrame({name: values.numpy() for name, values in batch.items()}) for batch in batches]
+    return pd.concat(tables, ignore_index=True)
+
+
+def objective(name: str, folder: Path, data: FaceDataModule, how: Evaluation, out: Path) -> float:
+    """The figure that a sweeper such as Optuna's asks for: `val/auc` and others of validation, or `test/both/fnr` and so on."""
+    figures = figures_of(read_metrics(out).metrics)
+    if name.startswith("val/"):
+        detector = load_detector(folder)
+        detector.known = _known_scores(folder, data, read_metrics(out).run, how)
+        table = _validation(detector, data, how)
+        figures = {f"val/{key}": value for key, value in classification_metrics(table["score"], table["label"]).items()}
+    return figures[choose(name, list(figures), "objective")]
 
 
 def _known_scores(folder: Path, data: FaceDataModule, run: RunInfo, how: Evaluation) -> KnownScores:

@@ -66,8 +66,8 @@ def program(config_name: str) -> Callable[[Task], Callable[[], Any]]:
     return decorate
 
 
-def run(task: Task, cfg: DictConfig, name: str, typed: list[str]) -> None:
-    """Run a task with its configuration; report what goes wrong as `program` says."""
+def run(task: Task, cfg: DictConfig, name: str, typed: list[str]) -> float | None:
+    """Run a task with its configuration; report what goes wrong as `program` says; return its objective, if any."""
     escape_what_cannot_be_shown()
     provenance.start(name, shlex.join(["python", "-m", f"sr_deepfake.{name}", *typed]))
     hydra_job, outputs = HydraConfig.get(), Path(cfg.paths.outputs)
@@ -98,7 +98,10 @@ def run(task: Task, cfg: DictConfig, name: str, typed: list[str]) -> None:
         else:
             logger.error("error: %s", known)
             raise SystemExit(1) from None
-    gc.collect()  # what the failed job still held, such as memory of a GPU, is the next one's
+        gc.collect()  # what the failed job still held, such as memory of a GPU, is the next one's
+        return None
+    gc.collect()
+    return outcome.objective
 
 
 def escape_what_cannot_be_shown() -> None:

@@ -41,7 +41,7 @@ def each_attack(cfg: DictConfig, outcome: Outcome, task: Callable[[DictConfig], 
         name = " ".join(words)
         print(f"\nSuite, {number} of {len(lines)}: {name}", flush=True)
         try:
-            with _composed(words) as own:
+            with composed(words) as own:
                 task(own)
         except Exception as error:
             known = as_user_error(error, Path(cfg.paths.outputs))
@@ -88,11 +88,12 @@ def attacks_of(suite: Mapping[str, Any]) -> tuple[list[list[str]], list[str]]:
 
 
 @contextmanager
-def _composed(words: Sequence[str]) -> Iterator[DictConfig]:
+def composed(words: Sequence[str]) -> Iterator[DictConfig]:
     """The configuration of this job with further overrides, in Hydra's own state too, from which names are made."""
     whole: Any = HydraConfig.instance().cfg
     hydra = whole.hydra
-    overrides = [*without_replaced(list(hydra.overrides.task), words), "suite=null", *words]
+    alone = ["suite=null"] if "suite" in whole else []
+    overrides = [*without_replaced(list(hydra.overrides.task), words), *alone, *words]
     own = GlobalHydra.instance().config_loader().load_configuration(
         config_name=hydra.job.config_name,
         overrides=[*hydra.overrides.hydra, *overrides],

@@ -54,6 +54,18 @@ def as_user_error(error: BaseException, outputs: Path) -> UserError | None:
             "(trainer.max_steps, max_time, limit_train_batches) is shorter than an epoch. +trainer.fast_dev_run=true "
             "goes through every step once"
         ).with_traceback(error.__traceback__)
+    if isinstance(error, RuntimeError) and "PytorchStreamWriter failed" in str(error):
+        return UserError(
+            f"a checkpoint could not be written below {outputs}: the disk is full, or a quota is reached. Make room, or name "
+            "another folder with paths.outputs=FOLDER; the same command, run again, goes on where this one ended"
+        ).with_traceback(error.__traceback__)
+    if isinstance(error, RuntimeError) and (
+        "DataLoader worker" in str(error) or "unable to open shared mem" in str(error)
+    ):
+        return UserError(
+            f"a process that loads faces ended ({last_line(error)}). Where shared memory is small, as in a container: "
+            "data.workers=0, or `docker run --shm-size=8g`"
+        ).with_traceback(error.__traceback__)
     if isinstance(error, RuntimeError) and _INDETERMINATE in str(error):
         layer = str(error).partition(_INDETERMINATE)[0].split()[-1]
         return UserError(

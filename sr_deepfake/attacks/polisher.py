@@ -15,7 +15,7 @@ from torch import Tensor
 from sr_deepfake.attacks.base import Picture, PictureAttack, whole_number
 from sr_deepfake.attacks.fingerprint import weights_digits
 from sr_deepfake.system.checkpoints import read_tensors
-from sr_deepfake.system.errors import UserError, choose
+from sr_deepfake.system.errors import MissingWeightsError, UserError, choose
 from sr_deepfake.system.files import replacing
 
 KINDS = ("pca", "dictionary")
@@ -58,7 +58,7 @@ class FakePolisher(PictureAttack):
     ) -> None:
         super().__init__()
         if not fitted:
-            raise UserError(
+            raise MissingWeightsError(
                 "attack.fitted is missing: the file that `python -m sr_deepfake.prepare prepare.polisher=FILE` with your data "
                 "options writes"
             )

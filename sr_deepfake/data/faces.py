@@ -1,5 +1,6 @@
 """Face crops on disk as data sets: shuffled and augmented for training, in batches of one side for scoring."""
 
+import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -139,11 +140,14 @@ class SideBatches(Sampler[list[int]]):
     ) -> None:
         self.batches: list[list[int]] = []
         kinds = list(zip(sides, labels or [0] * len(sides), strict=True))
-        for kind in sorted(set(kinds)):
-            side = kind[0]
-            members = [index for index, other in enumerate(kinds) if other == kind]
+        for side in sorted(set(sides)):
             count = max(1, min(max_faces, max_pixels // max(side, input_side) ** 2))
-            self.batches += [members[start : start + count] for start in range(0, len(members), count)]
+            of_class = []
+            for kind in sorted({kind for kind in kinds if kind[0] == side}):
+                members = [index for index, other in enumerate(kinds) if other == kind]
+                of_class.append([members[start : start + count] for start in range(0, len(members), count)])
+            # In turn, so that a part of the batches has both classes.
+            self.batches += [batch for turn in itertools.zip_longest(*of_class) for batch in turn if batch]
 
     def __len__(self) -> int:
         return len(self.batches)

@@ -12,13 +12,15 @@ from sr_deepfake.data.manifest import PRISTINE, select
 from sr_deepfake.data.module import Source
 from sr_deepfake.detectors.detector import Detector
 from sr_deepfake.detectors.registry import load_detector
-from sr_deepfake.system.errors import UserError
+from sr_deepfake.system.errors import MissingWeightsError, UserError
 
 
 def surrogate_of(folder: str | None) -> Detector:
     """Load the detector of `attack.surrogate`."""
     if not folder:
-        raise UserError("attack.surrogate is missing: the folder of a trained detector, as outputs/detectors/NAME")
+        raise MissingWeightsError(
+            "attack.surrogate is missing: the folder of a trained detector, as outputs/detectors/NAME"
+        )
     found = load_detector(Path(folder).expanduser())
     if not isinstance(found, Detector):
         raise UserError(
@@ -32,9 +34,15 @@ def pgd(surrogate: str | None, **options: Any) -> PGDAttack:
     return PGDAttack(surrogate_of(surrogate), **options)
 
 
-def stat_attack(surrogate: str | None, source: Source, guides: int = 20, seed: int = 0, **options: Any) -> StatAttack:
+def stat_attack(
+    surrogate: str | None, source: Source | None, guides: int = 20, seed: int = 0, **options: Any
+) -> StatAttack:
     """`attack=statattack`: some pristine faces for training are its guides."""
     network = surrogate_of(surrogate)
+    if source is None:
+        raise UserError(
+            "attack=statattack needs pristine faces of a data set: evaluate and train have one, this program does not"
+        )
     faces = source.faces([str(source.methods[0])])
     rows = select(faces.rows, "train", [PRISTINE])
     order = np.random.default_rng(seed).permutation(len(rows))[:guides]

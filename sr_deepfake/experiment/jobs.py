@@ -68,10 +68,12 @@ class Outcome:
     Attributes:
         results: folders of its results.
         left_out: as in `Job`.
+        objective: the figure that a sweeper asked for.
     """
 
     results: list[Path] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
+    objective: float | None = None
 
 
 @contextmanager

@@ -171,7 +171,14 @@ def explain(error: OSError, outputs: Path) -> str | None:
     if error.errno in _REFUSED and isinstance(error.filename, str):
         refused, written = os.path.abspath(error.filename), os.path.abspath(outputs)
         if os.path.commonpath([refused, written]) in (refused, written):
-            return f"{outputs} cannot be written to ({error.strerror}); {_ELSEWHERE}"
+            whose = ""
+            if (
+                error.errno in (errno.EACCES, errno.EPERM)
+                and os.path.lexists(refused)
+                and os.lstat(refused).st_uid != os.getuid()
+            ):
+                whose = f", since {refused} is another user's (umask 002 and one group let several share a folder)"
+            return f"{outputs} cannot be written to ({error.strerror}{whose}); {_ELSEWHERE}"
         cache = os.path.abspath(os.path.expanduser(os.environ.get("SR_DEEPFAKE_CACHE", CACHE)))
         if os.path.commonpath([refused, cache]) in (refused, cache) and refused != "/":
             return f"{cache} cannot be written to ({error.strerror}); SR_DEEPFAKE_CACHE=FOLDER in the environment names another"

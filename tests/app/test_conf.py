@@ -119,8 +119,8 @@ def test_data_is_a_data_module(choice):
 
 @pytest.mark.parametrize("choice", choices("attack"))
 def test_an_attack_is_a_module_or_none(choice):
-    """Or the line that says where its weights are missing: no network that restores faces comes with the package."""
-    if choice == "restoration":
+    """Or the line that says which file is missing: no network that restores faces comes with the package."""
+    if choice in ("restoration", "pgd", "statattack", "fakepolisher"):
         with pytest.raises(InstantiationException) as caught:
             built("attack", choice)
         assert isinstance(caught.value.__cause__, MissingWeightsError)

@@ -94,10 +94,10 @@ def test_whole_batches_are_attacked_while_testing_and_never_else(folder):
     tiny_trainer().validate(tiny_detector(), datamodule=data, verbose=False)
     assert attack.seen == []
     tiny_trainer().test(tiny_detector(), datamodule=data, verbose=False)
-    assert sorted(attack.seen) == [(4, 3, 72, 72), (6, 3, 48, 48)]
+    assert sorted(attack.seen) == [(2, 3, 72, 72), (2, 3, 72, 72), (3, 3, 48, 48), (3, 3, 48, 48)]  # by class
     data.attack = None
     tiny_trainer().test(tiny_detector(), datamodule=data, verbose=False)
-    assert len(attack.seen) == 2
+    assert len(attack.seen) == 4
 
 
 def test_a_batch_carries_faces_and_their_attacked_selves(folder):

@@ -56,8 +56,7 @@ def extract_faces(
     videos = list(videos)[index::count]
     try:
         todo = [video for video in videos if not _finished(video, out, settings)]
-        if todo:
-            log.info("%d videos, %d of them already done.", len(videos), len(videos) - len(todo))
+        _say_once(out, len(videos), len(videos) - len(todo))
         job = functools.partial(_extract_one, out=out, settings=settings, device=kind)
         outcomes = (
             _in_this_process(job, todo)
@@ -79,6 +78,12 @@ def extract_faces(
     if videos and not summary.faces and count == 1:
         raise ExtractionError(f"Not one face was extracted.\n{summary.render()}")
     return summary
+
+
+@functools.cache
+def _say_once(out: Path, videos: int, done: int) -> None:
+    """Log how much is done, once: a program may ask for the same faces again."""
+    log.info("%d videos, %d of them already done.", videos, done)
 
 
 def _finished(video: Video, out: Path, settings: ExtractionSettings) -> bool:

@@ -9,7 +9,6 @@ import pandas as pd
 from sr_deepfake.data.extraction.pipeline import extract_faces
 from sr_deepfake.data.manifest import PRISTINE, FaceSet, read_manifest, videos_of, write_videos
 from sr_deepfake.data.sources.data_set import DataSet
-from sr_deepfake.data.sources.splits import draw_splits
 from sr_deepfake.system.console import track
 from sr_deepfake.system.errors import SourceError, UserError
 from sr_deepfake.system.files import safe_name
@@ -53,9 +52,10 @@ class AttackedVideos:
         Raises:
             UserError: there are no videos (face crops alone cannot be attacked as videos), or no faces in them.
         """
-        known = self.source.faces(methods).rows  # the test videos are those that gave faces
-        table = draw_splits(self.source.videos(), self.source.fractions, self.source.split_seed)
-        test = table[(table["split"] == "test") & table["video_id"].isin(known["video_id"])]
+        known = self.source.faces(methods).rows  # the test videos are those that gave faces, in their splits
+        tested = known[known["split"] == "test"]["video_id"]
+        table = self.source.videos().assign(split="test")
+        test = table[table["video_id"].isin(tested)]
         test = test[test["method"].isin([PRISTINE, *methods])].sort_values("video_id")
         test = test if self.most is None else test.groupby("label").head(self.most)
         files = [str(self._file(*map(str, pair))) for pair in zip(test["video_id"], test["path"], strict=True)]

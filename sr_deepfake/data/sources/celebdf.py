@@ -9,6 +9,7 @@ with a folder `videos/` in between, sometimes. idA is the target's identity. The
 it are in other videos too. Of the other identities a tenth is for validation.
 """
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +20,8 @@ from sr_deepfake.data.manifest import PRISTINE, DataNotFoundError, video_table
 from sr_deepfake.data.sources.splits import share_of
 from sr_deepfake.system.errors import UserError
 from sr_deepfake.system.files import encoding_of
+
+log = logging.getLogger(__name__)
 
 SYNTHESIS = "Celeb-synthesis"
 TEST_LIST = "List_of_testing_videos.txt"
@@ -37,6 +40,8 @@ def videos(root: Path) -> pd.DataFrame:
     found = {name: list(_clips(folders[name])) for name in (*_REAL, SYNTHESIS.lower()) if name in folders}
     if not any(found.values()):
         raise DataNotFoundError(f"{root} has no video in Celeb-real/, YouTube-real/ or Celeb-synthesis/ (data.root=)")
+    for name in sorted({*_REAL, SYNTHESIS.lower()} - {name for name, paths in found.items() if paths}):
+        log.warning("%s has no videos of %s: only the others take part.", root, name)
     if not (root / TEST_LIST).is_file():
         raise DataNotFoundError(f"{root / TEST_LIST} is missing, which says what the test set is")
     test = _test_list(root / TEST_LIST)

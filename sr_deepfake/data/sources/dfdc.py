@@ -10,6 +10,7 @@ parts is for validation; where there is no test folder, a tenth is the test set.
 
 import csv
 import json
+import logging
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ from sr_deepfake.data.manifest import PRISTINE, DataNotFoundError, video_table
 from sr_deepfake.data.sources.splits import share_of
 from sr_deepfake.system.errors import UserError
 from sr_deepfake.system.files import encoding_of, safe_name
+
+log = logging.getLogger(__name__)
 
 METHOD = "DFDC"
 SHARE = 0.1  # of the originals, for validation, and for the test where there is none
@@ -40,6 +43,9 @@ def videos(root: Path) -> pd.DataFrame:
             f"{root}: not one of {len(entries):,} listed videos is there. data.root= names the folder with "
             "dfdc_train_part_NN/, a test folder, or dataset.json"
         )
+    folders = {path.parent for path, *_ in entries}
+    for folder in sorted({path.parent for path in (*root.glob("*/*.mp4"), *root.glob("*/*/*.mp4"))} - folders):
+        log.warning("%s has videos and no list (metadata.json, labels.csv): they are left out.", folder)
     tested = any(part == "test" for *_, part in entries)
     rows: list[dict[str, object]] = []
     for path, fake, group, part in entries:

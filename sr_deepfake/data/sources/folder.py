@@ -16,7 +16,7 @@ import logging
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -36,6 +36,10 @@ _CLASSES = {
     "fake": {"fake", "fakes", "forged", "manipulated", "deepfake", "deepfakes", "synthetic", "1_fake"},
 }
 _SPLITS = {"train": {"train", "training"}, "val": {"val", "valid", "validation", "dev"}, "test": {"test", "testing"}}
+_PACKED = (".zip", ".tar", ".gz", ".tgz", ".7z", ".rar")
+_DEEP, _MANY = 3, 50  # folders below, and of each depth, in which real/ and fake/ are looked for
+_NUMBERED = re.compile(r"(.*[^\W_])[_-](?:frame_?|f)?\d+")  # a name, and the number of a frame
+_SEVERAL = 4  # videos of a class, from which names are believed
 _COMPLETE = (set(SPLITS), {"train", "test"}, {"test"})
 _LAYOUTS = (
     "with real/ and fake/ in it, or train/real, train/fake, val/real, val/fake, test/real and test/fake (docs/own_data.md "
@@ -63,7 +67,10 @@ def videos(root: Path, identity: str | None = None) -> pd.DataFrame:
         both = [printable(next(iter(found.values())).name) for found in (classes, splits)]
         raise UserError(f"{root} holds both classes ({both[0]}/) and splits ({both[1]}/); keep one of the two layouts")
     if not classes and not splits:
-        raise DataNotFoundError(f"{root} holds neither real/ nor fake/: data.root=DIR names a folder {_LAYOUTS}")
+        raise DataNotFoundError(
+            f"{root} holds neither real/ nor fake/{_found_instead(root)}: data.root=DIR names a folder {_LAYOUTS}; any other "
+            "layout is read from a list, data=csv data.list=FILE"
+        )
     if splits and set(splits) not in _COMPLETE:
         names = ", ".join(f"{path.name}/" for path in splits.values())
         raise UserError(
@@ -74,8 +81,17 @@ def videos(root: Path, identity: str | None = None) -> pd.DataFrame:
     rows: list[dict[str, object]] = []
     for split, folder in splits.items() if splits else [("", root)]:
         drawn = split == "train" and "val" not in splits
-        for label, path, below in _of_classes(split, folder, parts[split] if splits else classes, ignored):
-            people = identities_of(below, pattern)
+        files = list(_of_classes(split, folder, parts[split] if splits else classes, ignored))
+        frames: dict[Path, str] = {}
+        for value in (0, 1) if pattern is None else ():
+            frames |= _frames_of_videos([path for label, path, _ in files if label == value])
+        if frames:
+            log.info(
+                "%s: by their names, %d pictures are frames of %d videos, each one identity (data.identity= says otherwise).",
+                folder, len(frames), len(set(frames.values())),
+            )  # fmt: skip
+        for label, path, below in files:
+            people = identities_of(below, pattern) if path not in frames else (frames[path],)
             if not people:
                 raise UserError(
                     f"data.identity={identity!r} does not match {printable(below)!r}: it must match the path of every file "
@@ -94,6 +110,33 @@ def videos(root: Path, identity: str | None = None) -> pd.DataFrame:
     if ignored:
         log.warning("Not photos or videos, and left out: %s.", _listed(ignored))
     return video_table(rows)
+
+
+def _found_instead(root: Path) -> str:
+    """What a folder holds in the place of real/ and fake/, in words."""
+    packed = sorted(path.name for path in root.iterdir() if path.suffix.lower() in _PACKED)
+    if packed:
+        return f", but {printable(packed[0])}, which has to be unpacked first"
+    inside = [root]
+    for _ in range(_DEEP):
+        inside = [path for folder in inside for path in sorted(folder.iterdir()) if path.is_dir()][:_MANY]
+        for folder in inside:
+            if _choose(folder, _CLASSES) or _choose(folder, _SPLITS):
+                return f" (but {printable(str(folder))} does: data.root={printable(str(folder))})"
+    names = [f"{printable(path.name)}/" for path in sorted(root.iterdir()) if path.is_dir()]
+    return f", but {', '.join(names[:6])}{', …' if len(names) > 6 else ''}, whose names say neither" if names else ""
+
+
+def _frames_of_videos(paths: Sequence[Path]) -> dict[Path, str]:
+    """The video of each picture, where names in one flat folder say it, as in `a_0001.png`, `a_0002.png`, `b_0001.png`.
+
+    Empty where they do not: numbered photos (`img_0001.jpg`) have one name before the number, not several.
+    """
+    matches = {path: _NUMBERED.fullmatch(path.stem) for path in paths}
+    names = {path: match[1] for path, match in matches.items() if match}
+    count = Counter(names.values())
+    clear = len(names) == len(paths) and len(count) >= _SEVERAL and min(count.values(), default=0) > 1
+    return names if clear and len({path.parent for path in paths}) == 1 else {}
 
 
 def _pattern(identity: str | None) -> re.Pattern[str] | None:
