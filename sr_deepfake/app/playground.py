@@ -26,7 +26,7 @@ ATTACKS = ("sr", "bicubic", "jpeg", "webp", "h264", "blur", "noise", "resize", "
 _KINDS = {".onnx": "onnx", ".pt": "torchscript", ".pth": "checkpoint", ".safetensors": "checkpoint", ".p": "checkpoint"}
 
 
-def page(cfg: DictConfig, folder: str) -> gradio.Blocks:
+def page(cfg: DictConfig, folder: str) -> Any:
     """Lay out the page; files that it makes go below a folder."""
     own = media.only_detector(cfg)
     known = sorted(path.parent for path in (build.outputs(cfg) / "detectors").glob("*/finished.json"))
@@ -59,8 +59,12 @@ def page(cfg: DictConfig, folder: str) -> gradio.Blocks:
                 button = gradio.Button("Attack", variant="primary")
         words = gradio.Markdown()
         with gradio.Row():
-            pictures = [gradio.Image(label=label, interactive=False) for label in ("Clean", "Attacked")]
-        faces = gradio.Gallery(label="Faces: clean, attacked, and where the detector looks", columns=4)
+            pictures = [
+                gradio.Image(label=label, interactive=False, buttons=["download"]) for label in ("Clean", "Attacked")
+            ]
+        faces = gradio.Gallery(
+            label="Faces: clean, attacked, and where the detector looks", columns=4, buttons=["download"]
+        )
         shown = [words, *pictures, faces, gradio.File(label="Result")]
         button.click(attack, [file, detector, model, name, severity], shown, api_name="attack")
     return made
