@@ -47,6 +47,7 @@ constraints: $(STAMP)  ## renew constraints.txt with the newest versions; run th
 
 demo: $(DEMO_STAMP)  ## train a detector on the sample, attack it, print the paper's table row, make a report (minutes, on a CPU)
 	$(BIN)/python -m sr_deepfake.train experiment=demo
+	@echo "5 of 5: Report"
 	$(BIN)/python -m sr_deepfake.report
 
 sweep: $(DEMO_STAMP)  ## the paper's grid on the sample, small: models x forgery methods x attacked or not (an hour, on a CPU)

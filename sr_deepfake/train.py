@@ -16,11 +16,13 @@ def main(cfg: DictConfig, outcome: Outcome) -> None:
     from sr_deepfake.app import build, evaluation
     from sr_deepfake.detectors import registry
     from sr_deepfake.experiment.provenance import write_provenance
+    from sr_deepfake.system.console import name_steps
 
     if cfg.suite is not None:
         raise UserError(
             "a suite attacks a detector that there is: python -m sr_deepfake.evaluate -m experiment=… detector=…"
         )
+    name_steps(cfg.steps)
     data = instantiate(cfg.data)  # faces
     lightning.seed_everything(cfg.seed, workers=True, verbose=False)
     detector = instantiate(cfg.model)  # what is attacked

@@ -36,7 +36,7 @@ def each_attack(cfg: DictConfig, outcome: Outcome, task: Callable[[DictConfig], 
         task(cfg)
         return
     lines, left_out = attacks_of(plain(cfg.suite))
-    failed = []
+    failed: dict[str, list[str]] = {}
     for number, words in enumerate(lines, 1):
         name = " ".join(words)
         print(f"\nSuite, {number} of {len(lines)}: {name}", flush=True)
@@ -51,14 +51,14 @@ def each_attack(cfg: DictConfig, outcome: Outcome, task: Callable[[DictConfig], 
                 left_out.append(f"{name}: {last_line(known)}")
             else:
                 log.error("error: %s", known)
-                failed.append(f"{name}: {last_line(known)}")
+                failed.setdefault(last_line(known), []).append(name)
     outcome.left_out += left_out
     for line in left_out:
         print(f"Left out of the suite: {line}")
     if failed:
-        raise UserError(
-            f"{len(failed)} of {len(lines)} attacks of the suite failed, the others are done ({'; '.join(failed)})"
-        )
+        count = sum(map(len, failed.values()))
+        reasons = "; ".join(f"{', '.join(names)}: {reason}" for reason, names in failed.items())
+        raise UserError(f"{count} of {len(lines)} attacks of the suite failed, the others are done. {reasons}")
 
 
 def attacks_of(suite: Mapping[str, Any]) -> tuple[list[list[str]], list[str]]:

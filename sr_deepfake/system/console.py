@@ -4,7 +4,7 @@ import io
 import logging
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TextIO, TypeVar
 
 from rich.console import Console, RenderableType
@@ -15,7 +15,39 @@ log = logging.getLogger(__name__)
 
 Item = TypeVar("Item")
 WIDE = 10_000  # columns of plain text
-LOG_EVERY = 30.0  # seconds between two log lines
+LOG_EVERY = 30.0  # seconds between two log lines,
+LOG_STEPS = 5.0  # and where a job has named its steps
+_steps: list[str] = []  # titles of what a job does, in order
+
+
+def name_steps(titles: Sequence[str]) -> None:
+    """Name what this job does, in order: its progress then says which step it is at, and more often."""
+    _steps[:] = titles
+
+
+def step_of(title: str) -> str:
+    """The title of what is done, with its number where the job's steps are named.
+
+    >>> name_steps(["Finding faces", "Training"]); step_of("Training"), step_of("Other")
+    ('2 of 2: Training', 'Other')
+    >>> name_steps([])
+    """
+    return f"{_steps.index(title) + 1} of {len(_steps)}: {title}" if title in _steps else title
+
+
+def log_every() -> float:
+    """Seconds between two lines of progress."""
+    return LOG_STEPS if _steps else LOG_EVERY
+
+
+def time_left(done: int, total: float, passed: float) -> str:
+    """How long the rest will take, in words; passed: seconds so far.
+
+    >>> time_left(10, 40, 25.0)
+    '1:15 left'
+    """
+    seconds = round((total - done) * passed / max(done, 1))
+    return f"{seconds // 60}:{seconds % 60:02} left"
 
 
 def on_a_terminal() -> bool:
@@ -57,8 +89,8 @@ def progress_bars(unit: str, show: bool = True) -> Progress:
 def track(items: Iterable[Item], total: int, title: str, unit: str, show: bool = True) -> Iterator[Item]:
     """Pass items through, and show progress: a bar on a terminal, otherwise a log line every half minute."""
     with progress_bars(unit, show) as bars:
-        passed = bars.track(items, total=total, description=title)
-        yield from _logged(passed, total, title, unit) if show and bars.disable else passed
+        passed = bars.track(items, total=total, description=step_of(title))
+        yield from _logged(passed, total, step_of(title), unit) if show and bars.disable else passed
 
 
 class _Rate(ProgressColumn):
@@ -75,8 +107,6 @@ def _logged(items: Iterable[Item], total: int, title: str, unit: str) -> Iterato
     for done, item in enumerate(items, start=1):
         yield item
         now = time.monotonic()
-        if now - last >= LOG_EVERY and done < total:
+        if now - last >= log_every() and done < total:
             last = now
-            rate = done / (now - start)
-            minutes = (total - done) / rate / 60
-            log.info("%s: %d of %d %s, %.1f/s, %.0f min left", title, done, total, unit, rate, minutes)
+            log.info("%s: %d of %d %s, %s", title, done, total, unit, time_left(done, total, now - start))

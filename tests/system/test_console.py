@@ -31,7 +31,15 @@ def test_logs_now_and_then_without_a_terminal(monkeypatch, caplog):
         "Reading: 1 of 3 letters",
         "Reading: 2 of 3 letters",
     ]
-    assert all("/s" in record.message and "min left" in record.message for record in caplog.records)
+    assert all(record.message.endswith("0:00 left") for record in caplog.records)
+
+
+def test_a_job_with_named_steps_says_at_which_it_is(monkeypatch, caplog):
+    caplog.set_level(logging.INFO)
+    monkeypatch.setattr(progress, "LOG_STEPS", 0.0)
+    monkeypatch.setattr(progress, "_steps", ["Reading", "Writing"])
+    list(track(range(2), 2, "Writing", "letters"))
+    assert [record.message for record in caplog.records] == ["2 of 2: Writing: 1 of 2 letters, 0:00 left"]
 
 
 def test_an_error_of_the_job_is_the_callers():

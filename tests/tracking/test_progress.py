@@ -57,12 +57,12 @@ def test_a_line_comes_every_half_minute_and_no_bar_is_drawn(clock, caplog, capfd
     caplog.set_level(logging.INFO)
     trainer().fit(Line(), LOADER)
     first, second = lines(caplog)  # six batches of ten seconds
-    assert first.startswith("Epoch 1 of 2: 3 of 3 batches, loss of it ")
-    assert second.startswith("Epoch 2 of 2: 3 of 3 batches, loss of it ")
+    assert first.startswith("Training, epoch 1 of 2: 3 of 3 batches, 0:30 left, loss of it ")
+    assert second.startswith("Training, epoch 2 of 2: 3 of 3 batches, 0:00 left, loss of it ")
     caplog.clear()
     trainer().test(Line(), LOADER, verbose=False)
     trainer().predict(Line(), LOADER)
-    assert lines(caplog) == ["Testing: 3 of 3 batches", "Predicting: 3 of 3 batches"]
+    assert lines(caplog) == ["Testing: 3 of 3 batches, 0:00 left", "Predicting: 3 of 3 batches, 0:00 left"]
     assert "it/s" not in "".join(capfd.readouterr())
 
 
