@@ -56,6 +56,13 @@ def restoration_network(weights: str | None = None) -> nn.Module:
     return network
 
 
+def no_network() -> nn.Module:
+    """What stands for a network in the control: faces stay as they are."""
+    network = nn.Identity()
+    network.name = "none"  # type: ignore[assignment]  # a word, read by the attack
+    return network
+
+
 class RestorationNetwork(SpandrelNetwork):
     """A network of faces in [-1, 1], called as its own program does (spandrel's call gives two of them faded faces)."""
 
