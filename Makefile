@@ -37,7 +37,7 @@ $(STAMP): pyproject.toml constraints.txt | $(BIN)/python
 	# What our EDSR is compared with, Hydra's launcher for Ray, and the playground's gradio. Without their dependencies: they ask
 	# for packages that the parts used here do not need, and old bounds must not move torch, cloudpickle or Pillow.
 	$(INSTALL) --no-deps torchsr==1.0.4 hydra-ray-launcher==1.2.2 gradio==6.31.0 gradio-client==2.7.2 groovy==0.1.2 \
-	  hf-gradio==0.4.1 safehttpx==0.1.7 semantic-version==2.10.0 brotli==1.2.1 pytz==2026.6
+	  hf-gradio==0.4.1 safehttpx==0.1.7 semantic-version==2.10.0
 	@touch $@ $(DEMO_STAMP)
 
 constraints: $(STAMP)  ## renew constraints.txt with the newest versions; run the tests before it is kept
