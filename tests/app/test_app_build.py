@@ -110,3 +110,18 @@ def test_trainings_that_differ_by_their_seed_are_known_as_such(folder, protocol)
     first, second = (build_all(folder, f"protocol={protocol}", "protocol.epochs=2", f"seed={seed}") for seed in (0, 1))
     assert first.key != second.key
     assert first.seedless_key == second.seedless_key
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            "[enforce fail at inline_container.cc:668] . PytorchStreamWriter failed writing file data/3",
+            "the disk is full",
+        ),
+        ("DataLoader worker (pid 7) is killed by signal: Bus error. It is possible that ...", "--shm-size"),
+    ],
+)
+def test_what_torch_says_of_a_small_disk_or_memory_is_one_line(words, message):
+    known = as_user_error(RuntimeError(words), Path("outputs"))
+    assert message in str(known)

@@ -94,3 +94,14 @@ def test_a_cache_that_cannot_be_written_is_named_with_its_variable(tmp_path, mon
     error = PermissionError(13, "Permission denied", str(tmp_path / "cache" / "sample-v2"))
     assert "SR_DEEPFAKE_CACHE=FOLDER" in explain(error, tmp_path / "outputs")
     assert explain(PermissionError(13, "Permission denied", "/etc/x"), tmp_path / "outputs") is None
+
+
+def test_files_of_another_user_are_named(tmp_path, monkeypatch):
+    outputs = tmp_path / "outputs"
+    lock = outputs / "detectors" / ".one.lock"
+    lock.parent.mkdir(parents=True)
+    lock.touch()
+    error = PermissionError(errno.EACCES, "Permission denied", str(lock))
+    assert "another user's" not in explain(error, outputs)
+    monkeypatch.setattr("os.getuid", lambda: lock.stat().st_uid + 1)
+    assert f"since {lock} is another user's (umask 002" in explain(error, outputs)

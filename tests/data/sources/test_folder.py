@@ -116,6 +116,40 @@ def test_what_is_wrong_with_a_folder_is_named(tmp_path, files, message):
     assert str(tmp_path) in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        (["training_real/a.png", "training_fake/a.png"], "but training_fake/, training_real/, whose names say neither"),
+        (["a/b/train/real/a.png", "a/b/train/fake/a.png"], "does: data.root="),
+        (["faces.zip"], "faces.zip, which has to be unpacked first"),
+    ],
+)
+def test_what_was_found_in_the_place_of_the_classes_is_named(tmp_path, files, message):
+    with pytest.raises(DataNotFoundError) as error:
+        videos(make(tmp_path, *files))
+    assert message in str(error.value)
+    assert "data=csv data.list=FILE" in str(error.value)
+    assert not files[0].startswith("a/b") or f"data.root={tmp_path / 'a' / 'b'}" in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["{video}_{frame:04}.png", "{video}-frame_{frame}.jpg", "vid{video}_x_{frame}.png"])
+def test_frames_of_videos_in_one_folder_are_told_by_their_names(tmp_path, caplog, name):
+    caplog.set_level("INFO")
+    frames = [name.format(video=f"{video:03}a", frame=frame) for video in range(8) for frame in range(5)]
+    table = videos(make(tmp_path, *both(*frames)))
+    assert table["target"].nunique() == 8
+    assert set(table.groupby("target").size()) == {10}  # five frames of each class
+    assert "40 pictures are frames of 8 videos" not in caplog.text
+    assert "80 pictures are frames of 8 videos" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "names", [NAMES, [f"img_{number:04}.jpg" for number in range(40)], [f"{n}_{n + 1}.jpg" for n in range(40)]]
+)
+def test_photos_stay_photos_whatever_numbers_they_have(tmp_path, names):
+    assert videos(make(tmp_path, *both(*names)))["target"].nunique() == 40
+
+
 def test_an_identity_that_does_not_fit_is_named(tmp_path):
     make(tmp_path, *both(*NAMES, "anna.jpg"))
     with pytest.raises(UserError, match=r"data\.identity='\^.*' does not match 'anna\.jpg'"):

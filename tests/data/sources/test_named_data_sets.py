@@ -132,3 +132,20 @@ def test_deepfakedetection_is_a_test_set_as_a_whole(tmp_path):
     assert table[table["label"] == 1][["target", "source", "cluster"]].to_numpy().tolist() == [["01", "02", "01"]]
     with pytest.raises(DataNotFoundError, match=r"data\.compression=c40"):
         dfd.videos(tmp_path, "c40")
+
+
+def test_a_part_of_dfdc_without_its_list_is_said(tmp_path, caplog):
+    put(tmp_path / "dfdc_train_part_00", "a.mp4", "b.mp4")
+    put(tmp_path / "dfdc_train_part_01", "c.mp4")
+    (tmp_path / "dfdc_train_part_00" / "metadata.json").write_text(
+        json.dumps({"a.mp4": {"label": "REAL"}, "b.mp4": {"label": "FAKE", "original": "a.mp4"}})
+    )
+    assert len(dfdc.videos(tmp_path)) == 2
+    assert "dfdc_train_part_01 has videos and no list" in caplog.text
+
+
+def test_a_folder_that_celeb_df_lacks_is_said(tmp_path, caplog):
+    put(tmp_path, "Celeb-real/id0_0001.mp4", "Celeb-synthesis/id0_id1_0001.mp4")
+    (tmp_path / "List_of_testing_videos.txt").write_text("1 Celeb-real/id0_0001.mp4\n")
+    celebdf.videos(tmp_path)
+    assert "has no videos of youtube-real" in caplog.text
