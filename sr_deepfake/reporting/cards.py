@@ -1,7 +1,7 @@
 """The robustness card of a detector: what each attack does to it, and what they do together."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
@@ -32,6 +32,7 @@ class Card:
         methods: the forgery methods, whose faces are taken together.
         attacks: attack → its figures on the faces that it was scored on, and on which methods it was not scored.
         worst: what they do together, on the faces that all of them were scored on.
+        ranked: the same over the attacks that all detectors met which were tested on these methods; by it they are ranked.
         absent: attacks that other detectors of the report met and this one did not, and those that a suite left out.
     """
 
@@ -39,6 +40,7 @@ class Card:
     methods: Sequence[str]
     attacks: dict[str, tuple[Metrics, tuple[str, ...]]]
     worst: WorstCase
+    ranked: WorstCase | None = None
     absent: Sequence[str] = ()
 
     @property
@@ -62,6 +64,12 @@ class Card:
     def order(self) -> list[str]:
         """The attacks, the worst first."""
         return [name for name in self.worst.errors if name in self.attacks]
+
+    @property
+    def rank_error(self) -> float:
+        """The balanced error by which detectors are ranked."""
+        found = None if self.ranked is None else self.ranked.metrics.value("both", "balanced_accuracy")
+        return 1.0 if found is None else 1 - found
 
     @property
     def error(self) -> Figure:
@@ -89,10 +97,11 @@ def cards_of(results: Sequence[Result], grid: ReportGrid, left_out: Sequence[str
     met = {detector: attacks for detector, attacks in found.items() if len(attacks) >= LEAST}
     every = sorted({attack for attacks in met.values() for attack in attacks})
     cards = []
-    for attacks in met.values():
+    every_table = {}
+    for detector, attacks in met.items():
         methods = [method for method in grid.methods if any(method in each for each in attacks.values())]
         methods = methods or sorted({method for each in attacks.values() for method in each})
-        tables = {attack: _together(list(each.values())) for attack, each in attacks.items()}
+        tables = every_table[detector] = {attack: _together(list(each.values())) for attack, each in attacks.items()}
         figures = {
             attack: (
                 _figures(list(each.values()), tables[attack]),
@@ -103,8 +112,22 @@ def cards_of(results: Sequence[Result], grid: ReportGrid, left_out: Sequence[str
         absent = [*(attack for attack in every if attack not in attacks), *left_out]
         one = next(iter(next(iter(attacks.values())).values()))
         resamples = RESAMPLES if len(methods) > 1 else 2_000
-        cards.append(Card(one, methods, figures, worst_case(tables, resamples), absent))
-    return sorted(cards, key=lambda card: (card.tested_on, card.error.value or 0.0, card.name))
+        cards.append(Card(one, methods, figures, worst_case(tables, resamples), absent=absent))
+    return sorted(_ranked(cards, every_table), key=lambda card: (card.tested_on, card.rank_error, card.name))
+
+
+def _ranked(cards: Sequence[Card], tables: Mapping[str, Mapping[str, pd.DataFrame]]) -> Iterator[Card]:
+    """The cards, each with the worst case over the attacks that all detectors of the same methods met."""
+    for card in cards:
+        rivals = [tables[other.result.run.detector] for other in cards if other.methods == card.methods]
+        shared = [attack for attack in card.order if all(attack in rival for rival in rivals)]
+        if len(shared) == len(card.attacks):
+            yield replace(card, ranked=card.worst)
+        elif shared:
+            own = tables[card.result.run.detector]
+            yield replace(card, ranked=worst_case({attack: own[attack] for attack in shared}, RESAMPLES))
+        else:
+            yield card
 
 
 def _together(results: Sequence[Result]) -> pd.DataFrame:
@@ -130,13 +153,13 @@ def _ranking(cards: Sequence[Card], words: str) -> ReportTable:
         worst, clean = card.worst, balanced_error(card.worst.metrics.figure("clean", "balanced_accuracy"))
         single = next(iter(worst.errors.items()))
         both = [worst.metrics.figure("both", rate) for rate in ("fnr", "fpr")]
-        following = cards[place + 1] if place + 1 < len(cards) else None
-        same = following is not None and set(following.worst.faces["face_id"]) == set(worst.faces["face_id"])
-        gap = (
-            difference(worst.faces, following.worst.faces, "balanced_accuracy")
-            if following is not None and same
-            else None
-        )
+        following = cards[place + 1].ranked if place + 1 < len(cards) else None
+        gap = None
+        if card.ranked is not None and following is not None:
+            own, other = card.ranked.faces, following.faces
+            if set(own["face_id"]) == set(other["face_id"]):
+                gap = difference(own, other, "balanced_accuracy")
+        shared = UNDEFINED if card.ranked is None else f"{show(card.rank_error)} (of {len(card.ranked.errors)})"
         together = [show(figure.value, "%", figure.interval) for figure in (card.error, *both)]
         enough = f"{worst.needed} ({', '.join(list(worst.reached)[: worst.needed]) or 'none'})"
         rows.append(
@@ -148,6 +171,7 @@ def _ranking(cards: Sequence[Card], words: str) -> ReportTable:
                 f"{show(single[1])} ({single[0]})",
                 *together,
                 enough,
+                shared,
                 UNDEFINED if gap is None else _worse_by(*gap),
             ]
         )
@@ -158,7 +182,7 @@ def _ranking(cards: Sequence[Card], words: str) -> ReportTable:
         for attack, (_, missing) in card.attacks.items()
         if missing
     ]
-    shared = [
+    counted = [
         f"{card.name}: the worst case is over {len(card.worst.faces):,} faces, which all of its attacks were scored on."
         for card in cards
     ]
@@ -166,7 +190,7 @@ def _ranking(cards: Sequence[Card], words: str) -> ReportTable:
         name="worst_case",
         title="Worst case over all attacks",
         columns=["Tested on", "Model", "Attacks", "Clean", "Mean", "Worst attack", "Worst case", "FNR", "FPR",
-                 "Enough for 95 %", "Next is worse by"],
+                 "Enough for 95 %", "Shared attacks", "Next is worse by"],
         rows=rows,
         caption=f"Balanced error (mean of FNR and FPR) in %, the best detector first. {words} "
         f"{bootstrapped(card.worst.metrics for card in cards)}",
@@ -175,9 +199,10 @@ def _ranking(cards: Sequence[Card], words: str) -> ReportTable:
         remarks=[
             "Worst case: a fake counts as missed if it is missed clean or under any of the attacks, a pristine face as accused "
             "likewise; FNR and FPR are of that. Mean and worst attack are of single attacks. Enough for 95 %: the fewest "
-            "attacks, each the one that adds most, that reach 95 % of the worst case's error. Next is worse by: difference to "
-            "the row below, on the same faces and resamples.",
-            *shared,
+            "attacks, each the one that adds most, that reach 95 % of the worst case's error. Shared attacks: worst case over "
+            "the attacks that all detectors met which were tested on the same methods; by it they are ranked, and the next one "
+            "is worse by that difference, on the same faces and resamples.",
+            *counted,
             *absent,
             *partial,
         ],

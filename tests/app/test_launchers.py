@@ -257,3 +257,19 @@ def test_slurm_gets_a_batch_script_and_a_preempted_job_goes_on(crops, tmp_path):
     assert results(disturbed)[name]["metrics"] == results(undisturbed)[name]["metrics"]
     (one,), (other,) = (folder.glob("outputs/detectors/*/finished.json") for folder in (undisturbed, disturbed))
     assert one.read_text() == other.read_text()
+
+
+def test_optuna_gets_the_figure_that_it_optimises(crops):
+    pytest.importorskip("hydra_plugins.hydra_optuna_sweeper", reason="needs the extra `optuna`")
+    experiments = crops / "own" / "experiment"
+    experiments.mkdir(parents=True)
+    params = "{protocol.optimizer.lr: 'choice(0.001, 0.01)'}"
+    (experiments / "tune.yaml").write_text(
+        "# @package _global_\ndefaults: [override /hydra/sweeper: optuna]\n"
+        f"hydra: {{sweeper: {{direction: maximize, n_trials: 2, n_jobs: 1, params: {params}}}}}\n"
+    )
+    options = ["--config-dir=own", "-m", "experiment=tune", *TINY, "forgery=FaceSwap", "attack=none"]
+    shown = run("train", *options, "objective=test/clean/auc", cwd=crops)
+    found = [content["metrics"]["figures"]["clean"]["auc"]["value"] for content in results(crops).values()]
+    best = float(re.search(r"Best value: ([0-9.]+)", shown)[1])
+    assert best == pytest.approx(max(found))
