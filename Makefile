@@ -48,7 +48,7 @@ constraints: $(STAMP)  ## renew constraints.txt with the newest versions; run th
 demo: $(DEMO_STAMP)  ## train a detector on the sample, attack it, print the paper's table row, make a report (minutes, on a CPU)
 	$(BIN)/python -m sr_deepfake.train experiment=demo
 	@echo "5 of 5: Report"
-	$(BIN)/python -m sr_deepfake.report
+	$(BIN)/python -m sr_deepfake.report short=true
 
 sweep: $(DEMO_STAMP)  ## the paper's grid on the sample, small: models x forgery methods x attacked or not (an hour, on a CPU)
 	$(BIN)/python -m sr_deepfake.train -m experiment=sample_sweep

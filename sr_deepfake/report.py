@@ -23,9 +23,9 @@ def main(cfg: DictConfig, outcome: Outcome) -> None:
         counts = write_report(out, report)
         if logger is not None:
             track_report(logger, report, out)
-    print_report(report)
+    print_report(report, short=cfg.short)
     print()
-    for name, count in counts.items():
+    for name, count in ({} if cfg.short else counts).items():
         print(f"{name.title()}: {out / name} ({count} files)")
     print(f"Page: {out / PAGE}")
 

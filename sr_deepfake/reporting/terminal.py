@@ -70,14 +70,17 @@ def _changes(metrics: Metrics) -> list[str]:
     return [*words, *([f"Similarity, clean to attacked: {'; '.join(similar)} (dB)."] if similar else [])]
 
 
-def print_report(report: Report, file: TextIO | None = None) -> None:
-    """Print the answer, the main tables, what is missing and the notes."""
+def print_report(report: Report, file: TextIO | None = None, short: bool = False) -> None:
+    """Print the main tables, the answer, what is missing and the notes; short: the first table and the answer alone."""
     parts: list[RenderableType] = []
     for table in report.tables:
-        if table.name in _PRINTED or table.name.endswith("_paper"):
+        if table.name in (_PRINTED[:1] if short else _PRINTED) or table.name.endswith("_paper"):
             parts += [Text(table.title, style="bold"), Text(), _rich(table), Text()]
             parts += [Text(label) for label in table.remarks if label.startswith(("NOT COMPARABLE", "Forced"))]
     parts += [Text(report.answer, style="bold"), Text()]
+    if short:
+        print_parts(*parts, Text(report.grid.illustration), file=file)
+        return
     if report.missing is not None:
         parts += [Text(report.missing.sentence), Text(f"  {report.missing.command}"), Text()]
     notes = [*report.notes, *(f"{unread.folder} cannot be shown: {unread.reason}" for unread in report.unread)]

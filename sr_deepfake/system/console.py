@@ -109,4 +109,7 @@ def _logged(items: Iterable[Item], total: int, title: str, unit: str) -> Iterato
         now = time.monotonic()
         if now - last >= log_every() and done < total:
             last = now
-            log.info("%s: %d of %d %s, %s", title, done, total, unit, time_left(done, total, now - start))
+            left = (
+                f", {time_left(done, total, now - start)}" if done > 1 else ""
+            )  # the first one waits for what is loaded
+            log.info("%s: %d of %d %s%s", title, done, total, unit, left)
