@@ -16,6 +16,8 @@ from sr_deepfake.experiment.jobs import read_jobs
 from sr_deepfake.experiment.provenance import command_of
 from sr_deepfake.system.errors import UserError
 
+_OF_EVALUATE = ("detector=", "experiment=suite", "experiment=end_to_end")
+
 
 @hydra.main(version_base="1.3", config_path=str(CONF), config_name="status")
 def _answer(cfg: DictConfig) -> None:
@@ -31,9 +33,11 @@ def main() -> None:
         return
     try:
         overrides = completed("train", typed)
+        # What attacks a detector that is there is evaluate's; all else is train's.
+        program = "evaluate" if any(word.startswith(_OF_EVALUATE) for word in typed) else "train"
         fixed = [override for override in overrides if not is_sweep(override)]
         with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
-            cfg = hydra.compose("train", fixed, return_hydra_config=True)
+            cfg = hydra.compose(program, fixed, return_hydra_config=True)
             params = [f"{key}={value}" for key, value in (cfg.hydra.sweeper.get("params") or {}).items()]
             asked = expanded(params, overrides)
         outputs = Path(cfg.paths.outputs)
@@ -41,7 +45,9 @@ def main() -> None:
         misuse(" ".join(str(error).split()))
     jobs = read_jobs(outputs)
     everything = all(word.startswith("paths.") for word in typed)
-    rows = [job for job in jobs if job.program in ("train", "evaluate")] if everything else rows_of(jobs, asked)
+    rows = (
+        [job for job in jobs if job.program in ("train", "evaluate")] if everything else rows_of(jobs, asked, program)
+    )
     if not rows:
         print(
             f"There are no runs in {outputs} yet. `python -m sr_deepfake.train` does one; "
@@ -49,7 +55,7 @@ def main() -> None:
         )
     else:
         show(rows, outputs)
-        sweep = None if everything else command_of("train", [*(["-m"] if len(asked) > 1 or params else []), *typed])
+        sweep = None if everything else command_of(program, [*(["-m"] if len(asked) > 1 or params else []), *typed])
         show_remedies(rows, sweep)
     raise SystemExit(exit_status(rows))
 

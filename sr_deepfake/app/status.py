@@ -20,10 +20,10 @@ STATES = {
 MANY = 5  # jobs that are shown with a command each; the sweep's command does all of them
 
 
-def rows_of(jobs: Sequence[Job], asked: Sequence[Sequence[str]]) -> list[Job]:
-    """The newest job of `train` for each of some lists of overrides; those that were never started as missing."""
+def rows_of(jobs: Sequence[Job], asked: Sequence[Sequence[str]], program: str = "train") -> list[Job]:
+    """The newest job of a program for each of some lists of overrides; those that were never started as missing."""
     known = {job.command: job for job in jobs}
-    wanted = [Job(program="train", overrides=tuple(overrides)) for overrides in asked]
+    wanted = [Job(program=program, overrides=tuple(overrides)) for overrides in asked]
     return [known.get(job.command, job) for job in wanted]
 
 

@@ -89,10 +89,14 @@ def balanced_error(accuracy: Figure) -> Figure:
 def cards_of(results: Sequence[Result], grid: ReportGrid, left_out: Sequence[str] = ()) -> list[Card]:
     """The cards of the detectors of the grid that met three attacks or more, the best worst case first."""
     found: dict[str, dict[str, dict[str, Result]]] = {}  # detector → attack → method → newest result
+    tested: dict[tuple[str, str], tuple[str, str]] = {}  # detector and method → faces and weights of the newest result
     for result in sorted(results, key=newest_first):
         run = result.run
         own = run.is_external or run.crosses_data or run.trained_on == run.forgery
-        if result.is_attacked and own and run.test_side is None and run.fits(grid.data, grid.protocol):
+        if not (result.is_attacked and own and run.test_side is None and run.fits(grid.data, grid.protocol)):
+            continue
+        same = (run.test_faces, run.weights)
+        if tested.setdefault((run.detector, run.forgery), same) == same:
             found.setdefault(run.detector, {}).setdefault(run.attack.name, {}).setdefault(run.forgery, result)
     met = {detector: attacks for detector, attacks in found.items() if len(attacks) >= LEAST}
     every = sorted({attack for attacks in met.values() for attack in attacks})
