@@ -93,7 +93,7 @@ def composed(words: Sequence[str]) -> Iterator[DictConfig]:
     whole: Any = HydraConfig.instance().cfg
     hydra = whole.hydra
     alone = ["suite=null"] if "suite" in whole else []
-    overrides = [*without_replaced(list(hydra.overrides.task), words), *alone, *words]
+    overrides = [*without_replaced(list(hydra.overrides.task), [*alone, *words]), *alone, *words]
     own = GlobalHydra.instance().config_loader().load_configuration(
         config_name=hydra.job.config_name,
         overrides=[*hydra.overrides.hydra, *overrides],

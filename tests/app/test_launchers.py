@@ -192,6 +192,7 @@ def test_ray_is_not_left_waiting_for_a_gpu_that_is_not_there(monkeypatch):
         check("hydra/launcher=ray")
 
 
+@pytest.mark.nightly
 def test_a_clash_ends_the_sweep_before_any_work(crops):
     shown = run("train", "-m", *TINY, "trainer.devices=2", "hydra/launcher=joblib", cwd=crops, status=1)
     assert shown.startswith("error: ")
@@ -259,6 +260,7 @@ def test_slurm_gets_a_batch_script_and_a_preempted_job_goes_on(crops, tmp_path):
     assert one.read_text() == other.read_text()
 
 
+@pytest.mark.nightly
 def test_optuna_gets_the_figure_that_it_optimises(crops):
     pytest.importorskip("hydra_plugins.hydra_optuna_sweeper", reason="needs the extra `optuna`")
     experiments = crops / "own" / "experiment"

@@ -12,7 +12,7 @@ from stored_detector import stored_detector
 from sr_deepfake.data.sample.people import ASSETS
 
 pytest.importorskip("gradio", reason="needs the extra `playground`")
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.nightly]
 
 
 @pytest.fixture(scope="module")

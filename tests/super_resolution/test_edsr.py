@@ -175,6 +175,7 @@ def test_threads_get_the_same_result(network):
     assert all(torch.equal(result, results[0]) for result in results)
 
 
+@pytest.mark.nightly  # half a minute of imports
 def test_it_works_in_a_fresh_process_and_imports_nothing_early():
     code = (
         "import sys; from sr_deepfake.super_resolution.edsr import basicsr_edsr; "

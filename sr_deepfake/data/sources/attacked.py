@@ -84,7 +84,8 @@ class AttackedVideos:
     def _file(self, video_id: str, path: str) -> Path:
         before = Path(path)
         suffix = before.suffix.lower() if before.suffix.lower() in (".mp4", ".mkv", ".mov", ".avi") else ".mp4"
-        return self.folder / "videos" / f"{safe_name(video_id)}{suffix}"
+        # Its own name, by which frames are drawn: the same ones as before the attack.
+        return self.folder / "videos" / safe_name(video_id) / f"{before.stem}{suffix}"
 
 
 def frame_of(source: AttackedVideos, table: pd.DataFrame) -> pd.DataFrame:
