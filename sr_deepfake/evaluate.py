@@ -7,6 +7,7 @@ from omegaconf import DictConfig
 
 from sr_deepfake.app.program import program
 from sr_deepfake.experiment.jobs import Outcome
+from sr_deepfake.system.errors import UserError
 
 
 @program("evaluate")
@@ -26,17 +27,25 @@ def main(cfg: DictConfig, outcome: Outcome) -> None:
     found = pairings(folders, cfg.forgery, instantiate(cfg.data.source).methods)
 
     def attack(cfg: DictConfig) -> None:
+        failed: list[UserError] = []
         for pairing in found:
             own = build.paired(cfg, pairing, several=len(found) > 1)
             data = instantiate(own.data)
             data.attack = build.attack(own)
-            if own.end_to_end:
-                outcome.results.extend(end_to_end(own, pairing.folder, data))
-                continue
-            with build.logger(own) as logger:
-                how = build.evaluation(own, force=bool(own.evaluate.force))
-                if result := evaluation.evaluate(pairing.folder, data, how, logger):
-                    outcome.results.append(result)
+            try:
+                if own.end_to_end:
+                    outcome.results.extend(end_to_end(own, pairing.folder, data))
+                    continue
+                with build.logger(own) as logger:
+                    how = build.evaluation(own, force=bool(own.evaluate.force))
+                    if result := evaluation.evaluate(pairing.folder, data, how, logger):
+                        outcome.results.append(result)
+            except UserError as error:  # the others are scored
+                failed.append(error)
+                if len(found) > 1:
+                    evaluation.log.error("error: %s: %s", pairing.label, error)
+        if failed:
+            raise failed[0]
 
     each_attack(cfg, outcome, attack)
 

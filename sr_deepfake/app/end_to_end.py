@@ -11,7 +11,7 @@ from sr_deepfake.app.configuration import plain
 from sr_deepfake.app.evaluation import describe, evaluate
 from sr_deepfake.app.media import file_attacker
 from sr_deepfake.data.module import FaceDataModule
-from sr_deepfake.data.sources.attacked import AttackedVideos, frame_of
+from sr_deepfake.data.sources.attacked import AttackedVideos
 from sr_deepfake.data.sources.data_set import DataSet
 from sr_deepfake.experiment.results import read_result
 from sr_deepfake.media.files import Job
@@ -31,6 +31,10 @@ def end_to_end(cfg: DictConfig, detector: Path, data: FaceDataModule) -> list[Pa
     """Score a detector on attacked face crops and on the faces of attacked videos; print and write both next to each other."""
     if data.attack is None or not isinstance(data.source, DataSet):
         raise UserError("experiment=end_to_end needs an attack, and a data set of videos")
+    if getattr(data.attack, "reads_labels", False):
+        raise UserError(
+            "experiment=end_to_end: this attack reads labels, which nobody gives it in a video; choose another one"
+        )
     how = build.evaluation(cfg, force=bool(cfg.evaluate.force))
     crops = evaluate(detector, data, how)
     name = describe(data.attack, how.device).name  # type: ignore[arg-type]  # an attack, as `build.attack` makes it
@@ -42,18 +46,22 @@ def end_to_end(cfg: DictConfig, detector: Path, data: FaceDataModule) -> list[Pa
         after.parent.mkdir(parents=True, exist_ok=True)
         attacker(Job(before, after), lambda done, number: None)
 
-    depends = [describe(build.attack(settings), how.device).digest, plain(cfg.faces), plain(cfg.video)]
+    depends = [
+        describe(build.attack(settings), how.device).digest,
+        plain(cfg.faces),
+        plain(cfg.video),
+        str(data.source.crops),
+    ]
     folder = how.outputs / "end_to_end" / f"{safe_name(f'{data.source.name}-{name}')}-{digest(depends)[:8]}"
     show_progress = bool(cfg.trainer.enable_progress_bar)
-    source = AttackedVideos(data.source, attack, name, folder, cfg.end_to_end_videos, show_progress)
+    source = AttackedVideos(data.source, data.tested_on, attack, name, folder, cfg.end_to_end_videos, show_progress)
     again = instantiate(cfg.data, source=source)
     videos = evaluate(detector, again, how)
     if crops is None or videos is None:  # trainer.fast_dev_run
         return []
     tables = [read_result(result).predictions for result in (crops, videos)]
-    table = chain_table(
-        frame_of(source, tables[0]), tables[1], f"{read_result(crops).run.model} on {data.tested_on}", name
-    )
+    there = tables[0][tables[0]["video_id"].isin(again.faces.rows["video_id"])].reset_index(drop=True)
+    table = chain_table(there, tables[1], f"{read_result(crops).run.model} on {data.tested_on}", name)
     print_table(table)
     for ending, text in (("md", table.markdown()), ("csv", table.csv())):
         (folder / f"{detector.name}-{data.tested_on}.{ending}").write_text(text, encoding="utf-8")

@@ -117,7 +117,9 @@ def evaluate(folder: Path, data: FaceDataModule, how: Evaluation, logger: Logger
     print(f"Results: {out}")
     if repeated:
         print("Already done: nothing was scored (evaluate.force=true scores again).")
-    elif isinstance(data.attack, CachedAttack):
+    elif unaligned := getattr(getattr(data.attack, "attack", data.attack), "unaligned", 0):
+        print(f"Faces in which no landmarks were seen, restored as they are: {unaligned}")
+    if not repeated and isinstance(data.attack, CachedAttack):
         _show_cache(data.attack, how.device)
     return out
 

@@ -11,7 +11,7 @@ from omegaconf import DictConfig
 
 from sr_deepfake.app import build, media
 from sr_deepfake.app.configuration import CONF
-from sr_deepfake.app.suite import composed
+from sr_deepfake.app.suite import composed, quoted
 from sr_deepfake.app.sweep import as_user_error
 from sr_deepfake.data.extraction.video import frames_at, is_video
 from sr_deepfake.detectors.explain import attention_maps
@@ -38,8 +38,10 @@ def page(cfg: DictConfig, folder: str) -> Any:
         words = [f"attack={name}"]
         if "severity" in (CONF / "attack" / f"{name}.yaml").read_text(encoding="utf-8"):
             words.append(f"attack.severity={severity}")
+        if "${" in model or (model and cfg.host not in ("127.0.0.1", "localhost")):
+            raise gradio.Error("A file's name is wanted.")
         if model.strip():
-            words += [f"model={_KINDS.get(Path(model).suffix, 'huggingface')}", f'model.path="{model.strip()}"']
+            words += [f"model={_KINDS.get(Path(model).suffix, 'huggingface')}", f"model.path={quoted(model.strip())}"]
         try:
             with composed([*words, "detector=null"]) as typed:
                 place = media.only_detector(typed) if model.strip() else names[detector]
@@ -53,7 +55,8 @@ def page(cfg: DictConfig, folder: str) -> Any:
             file = gradio.File(label="Photo or short video", type="filepath")
             with gradio.Column():
                 detector = gradio.Dropdown(list(names), label="Detector", value=next(iter(names)))
-                model = gradio.Textbox(label="or a detector's file (ONNX, TorchScript, weights)")
+                local = cfg.host in ("127.0.0.1", "localhost")  # others may not name files of this machine
+                model = gradio.Textbox(label="or a detector's file (ONNX, TorchScript, weights)", visible=local)
                 name = gradio.Dropdown(list(ATTACKS), label="Attack", value="sr")
                 severity = gradio.Slider(1, 5, 3, step=1, label="Severity, where the attack has one")
                 button = gradio.Button("Attack", variant="primary")

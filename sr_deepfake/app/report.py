@@ -29,9 +29,10 @@ def report_of(cfg: DictConfig) -> Report:
     if not isinstance(cfg.examples, int) or cfg.examples < 0:
         raise UserError(f"examples must be an integer ≥ 0, not {cfg.examples}")
     collected, requested = _collected(cfg)
-    left_out = dict.fromkeys(line for job in read_jobs(Path(cfg.paths.outputs)) for line in job.left_out)
+    jobs = read_jobs(Path(cfg.paths.outputs))  # the newest last
+    left_out = {Path(result).name: job.left_out for job in jobs for result in job.results}
     made = make_report(
-        collected, requested, compare, bool(cfg.compare_force), cfg.examples, bool(cfg.explain), list(left_out)
+        collected, requested, compare, bool(cfg.compare_force), cfg.examples, bool(cfg.explain), left_out
     )
     return replace(
         made,

@@ -18,6 +18,7 @@ from sr_deepfake.app.overrides import expanded, without_replaced
 from sr_deepfake.app.sweep import as_user_error
 from sr_deepfake.experiment.jobs import Outcome
 from sr_deepfake.system.errors import MissingWeightsError, UserError, last_line
+from sr_deepfake.system.files import safe_name
 
 log = logging.getLogger(__name__)
 
@@ -41,17 +42,15 @@ def each_attack(cfg: DictConfig, outcome: Outcome, task: Callable[[DictConfig], 
         name = " ".join(words)
         print(f"\nSuite, {number} of {len(lines)}: {name}", flush=True)
         try:
-            with composed(words) as own:
+            with composed(["suite=null", *words]) as own:
                 task(own)
         except Exception as error:
             known = as_user_error(error, Path(cfg.paths.outputs))
-            if known is None:
-                raise
             if isinstance(known, MissingWeightsError) and cfg.evaluate.skip_missing_weights:
                 left_out.append(f"{name}: {last_line(known)}")
             else:
-                log.error("error: %s", known)
-                failed.setdefault(last_line(known), []).append(name)
+                log.error("error: %s", known or error, exc_info=None if known else error)
+                failed.setdefault(last_line(known or error), []).append(name)
     outcome.left_out += left_out
     for line in left_out:
         print(f"Left out of the suite: {line}")
@@ -80,11 +79,21 @@ def attacks_of(suite: Mapping[str, Any]) -> tuple[list[list[str]], list[str]]:
             continue
         given: list[list[str]] = [suite[n] if isinstance(suite[n], list) else [suite[n]] for n in names]
         for values in itertools.product(*given):
-            filled = line
+            filled = line.split()
             for name, value in zip(names, values, strict=True):
-                filled = filled.replace(f"{{{name}}}", str(value))
-            found |= dict.fromkeys(tuple(words) for words in expanded([], filled.split(" ")))
+                filled = [word.replace(f"{{{name}}}", quoted(str(value))) for word in filled]
+            found |= dict.fromkeys(tuple(words) for words in expanded([], filled))
     return [list(words) for words in found], left_out
+
+
+def quoted(value: str) -> str:
+    r"""A value as Hydra's grammar has it: in quotes where it has other signs than names of files usually have.
+
+    >>> quoted("nets/HAT_x2.pth"), quoted('my "nets"/a,b.pth')
+    ('nets/HAT_x2.pth', '"my \\"nets\\"/a,b.pth"')
+    """
+    plain_signs = re.fullmatch(r"[\w./+@%:-]+", value)
+    return value if plain_signs else '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 @contextmanager
@@ -92,8 +101,7 @@ def composed(words: Sequence[str]) -> Iterator[DictConfig]:
     """The configuration of this job with further overrides, in Hydra's own state too, from which names are made."""
     whole: Any = HydraConfig.instance().cfg
     hydra = whole.hydra
-    alone = ["suite=null"] if "suite" in whole else []
-    overrides = [*without_replaced(list(hydra.overrides.task), [*alone, *words]), *alone, *words]
+    overrides = [*without_replaced(list(hydra.overrides.task), words), *words]
     own = GlobalHydra.instance().config_loader().load_configuration(
         config_name=hydra.job.config_name,
         overrides=[*hydra.overrides.hydra, *overrides],
@@ -110,7 +118,7 @@ def composed(words: Sequence[str]) -> Iterator[DictConfig]:
         task = copy.deepcopy(own)
         with open_dict(task):
             del task["hydra"]
-            task.log_folder = f"{task.log_folder}/{re.sub(r'[^A-Za-z0-9=._-]+', '_', '-'.join(words))[:100]}"
+            task.log_folder = f"{task.log_folder}/{safe_name(' '.join(words))}"
         yield task
     finally:
-        HydraConfig.instance().set_config(whole)
+        HydraConfig.instance().cfg = whole

@@ -8,14 +8,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sr_deepfake.attacks.base import Attack, check_faces, number, whole_number
+from sr_deepfake.attacks.base import GROUP, Attack, check_faces, number, whole_number
 from sr_deepfake.attacks.fingerprint import weights_digits
 from sr_deepfake.system.errors import UserError
 from sr_deepfake.system.hardware import exact_float32
 
 _DEGREE = 11  # of the exposure's polynomial: 78 coefficients
 _KERNELS = 5  # of the MMD
-_GROUP = 20  # faces that StatAttack changes together
 
 
 class _GradientAttack(Attack):
@@ -35,9 +34,9 @@ class _GradientAttack(Attack):
         return found
 
 
-def _gradients(loss: Tensor, parameters: Sequence[Tensor]) -> tuple[Tensor, ...]:
-    """The gradients of a loss; a network that passes none is refused."""
-    if not loss.requires_grad:
+def _gradients(loss: Tensor, parameters: Sequence[Tensor], answer: Tensor) -> tuple[Tensor, ...]:
+    """The gradients of a loss, which depends on a network's answer; a network that passes none is refused."""
+    if not answer.requires_grad:
         raise UserError(
             "attack.surrogate: no gradient reaches the faces through this detector. A detector that was trained here with "
             "protocol.resize=bilinear serves"
@@ -112,7 +111,8 @@ class PGDAttack(_GradientAttack):
         moved = (levels + start.to(face.device)).clamp(low, high)
         for _ in range(self.steps):
             moved = moved.detach().requires_grad_()
-            (gradient,) = _gradients(self.surrogate(moved / 255).sum(), [moved])
+            logits = self.surrogate(moved / 255)
+            (gradient,) = _gradients(logits.sum(), [moved], logits)
             step = gradient.sign() * self.step_size * torch.where(fake, -1.0, 1.0).view(-1, 1, 1, 1)
             moved = (moved + step).clamp(low, high)
         rounded = moved.detach().round().clamp(low, high)
@@ -179,7 +179,7 @@ class StatAttack(_GradientAttack):
         fakes = torch.arange(len(faces)) if labels is None else (labels > 0.5).nonzero().flatten()
         with torch.inference_mode(False), torch.enable_grad(), exact_float32(faces.device.type):
             result = faces.clone()
-            for group in fakes.split(_GROUP):
+            for group in fakes.split(GROUP):
                 if len(group):
                     result[group] = self._attack(softened(faces[group].clone()))
         return result
@@ -200,9 +200,10 @@ class StatAttack(_GradientAttack):
             exposure, changed = _changed(faces, **values)
             flow = values["flow"]
             bends = sum((flow.diff(dim=dim) ** 2).sum() for dim in (2, 3))
-            loss = 10 * mmd(self._features(changed), guides)
+            features = self._features(changed)
+            loss = 10 * mmd(features, guides)
             loss = loss + 10 * (exposure**2).sum() / (height * width) + 10 / 64 * bends
-            found = _gradients(loss, list(values.values()))
+            found = _gradients(loss, list(values.values()), features)
             for (name, each), gradient in zip(values.items(), found, strict=True):
                 size = gradient.abs().flatten(1).sum(1).clamp(min=1e-12).view(-1, *[1] * (each.ndim - 1))
                 momentum[name] = momentum[name] + gradient / size

@@ -15,6 +15,9 @@ from sr_deepfake.system.errors import UserError
 DTYPES = {"float32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
+GROUP = 20  # faces that an attack which couples them changes together, at most
+
+
 class Attack(nn.Module):
     """Faces → attacked faces; an `nn.Module` that names itself.
 

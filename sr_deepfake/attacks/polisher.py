@@ -68,6 +68,8 @@ class FakePolisher(PictureAttack):
         self.is_pca = "mean" in found
         for name, tensor in found.items():
             self.register_parameter(name, torch.nn.Parameter(tensor.float(), requires_grad=False))
+        # Of the processor, wherever the parameters are moved: pictures are changed there.
+        self._arrays = {name: parameter.data.numpy() for name, parameter in self.named_parameters()}
         self.kind = f"fakepolisher-{KINDS[0] if self.is_pca else KINDS[1]}"
         if self.is_pca:
             self.side = round((self.mean.numel() / 3) ** 0.5)
@@ -88,7 +90,7 @@ class FakePolisher(PictureAttack):
 
     def _projected(self, picture: Picture) -> Picture:
         height, width = picture.shape[:2]
-        mean, parts = self.mean.cpu().numpy(), self.components[: self.count].cpu().numpy()
+        mean, parts = self._arrays["mean"], self._arrays["components"][: self.count]
         values = scaled(picture, self.side).reshape(-1) - mean
         levels = (mean + (parts @ values) @ parts).reshape(self.side, self.side, 3).clip(0, 255).astype(np.uint8)
         back: Picture = cv2.resize(levels, (width, height), interpolation=_interpolation(self.side, min(height, width)))
@@ -97,7 +99,7 @@ class FakePolisher(PictureAttack):
     def _rebuilt(self, picture: Picture) -> Picture:
         from sklearn.linear_model import orthogonal_mp  # here: it takes a second that nobody else has to wait for
 
-        atoms = self.atoms[: self.count].cpu().numpy().astype(np.float64)
+        atoms = self._arrays["atoms"][: self.count].astype(np.float64)
         digest = hashlib.sha256(f"{picture.shape}".encode() + picture.tobytes()).digest()
         random = np.random.Generator(np.random.PCG64(int.from_bytes(digest, "big")))
         kept = random.random(picture.shape[:2]) >= _LOST

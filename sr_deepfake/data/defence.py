@@ -42,6 +42,8 @@ class Defence:
                 f"defence.probability must be above 0 and at most 1, not {probability}; defence=none trains without attacked "
                 "faces"
             )
+        if attack.couples_faces or attack.reads_labels:
+            raise UserError(f"defence: {attack.name} reads labels or couples faces, and cannot be kept for a training")
         self.probability = float(probability)
         self.attack = CachedAttack(attack, Path(cache).expanduser())
         self._recall: Recall | None = None

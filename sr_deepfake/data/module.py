@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from sr_deepfake.attacks.base import attacked
+from sr_deepfake.attacks.base import GROUP, attacked
 from sr_deepfake.data.augmentation import Augmentation
 from sr_deepfake.data.defence import Defence
 from sr_deepfake.data.faces import EpochSampler, FaceBatch, SideBatches, StoredFaces, TrainingFaces
@@ -216,12 +216,17 @@ class FaceDataModule(lightning.LightningDataModule):
             return (self.augmentation(faces, *drawn), labels) if drawn else batch
         if self.attack is None or not (self.trainer and self.trainer.testing):
             return batch
-        return replace(batch, attacked=attacked(self.attack.to(batch.faces.device), batch.faces, batch.labels))
+        with torch.inference_mode(False):  # weights that were moved in it have no gradients, which some attacks follow
+            attack = self.attack.to(batch.faces.device)
+        return replace(batch, attacked=attacked(attack, batch.faces, batch.labels))
 
     def _loader(self, rows: pd.DataFrame, side: int | None = None, by_class: bool = False) -> "DataLoader[FaceBatch]":
         faces = StoredFaces(rows, self.faces.folder, side)
         labels = [int(label) for label in rows["label"]] if by_class else None
-        batches = SideBatches([int(own) for own in faces.rows["side"]], self.image_size, labels=labels)
+        # Groups of faces that an attack changes together must not depend on the detector.
+        coupled = by_class and getattr(self.attack, "couples_faces", False)
+        most = {"max_faces": GROUP} if coupled else {"input_side": self.image_size}
+        batches = SideBatches([int(own) for own in faces.rows["side"]], labels=labels, **most)
         return DataLoader(faces, batch_size=None, sampler=batches, **self._options)
 
     @property

@@ -69,10 +69,9 @@ class KnownScores:
 
 
 def _keys(rows: pd.DataFrame) -> list[str]:
-    """What faces are: the content of their files, the side they are scored at, and their label, which an attack may read."""
-    return [
-        f"{face}-{side}-{label}" for face, side, label in zip(rows["sha256"], rows["side"], rows["label"], strict=True)
-    ]
+    """What faces are: their files' content, side and label (which an attack may read), and how many are scored at once."""
+    facts = zip(rows["sha256"], rows["side"], rows["label"], strict=True)
+    return [f"{face}-{side}-{label}-{len(rows)}" for face, side, label in facts]
 
 
 def _read(path: Path) -> dict[str, float]:

@@ -97,7 +97,8 @@ def difference(
     found = [_resampled(table, setup, metric) for table, setup in zip(tables, setups, strict=True)]
     change = found[1] - found[0]
     low, high = percentile_interval(change[1:])
-    paired = set(first["cluster"]) == set(second["cluster"])
+    drawn = [set(zip(*(table[way] for way in ("cluster", "target", "source")), strict=True)) for table in tables]
+    paired = drawn[0] == drawn[1]
     return float(change[0]), (low, high) if paired and low < high else None
 
 

@@ -31,7 +31,7 @@ class Card:
         result: one of its results, for its labels.
         methods: the forgery methods, whose faces are taken together.
         attacks: attack → its figures on the faces that it was scored on, and on which methods it was not scored.
-        worst: what they do together, on the faces that all of them were scored on.
+        worst: what those that were scored on all methods do together.
         ranked: the same over the attacks that all detectors met which were tested on these methods; by it they are ranked.
         absent: attacks that other detectors of the report met and this one did not, and those that a suite left out.
     """
@@ -62,8 +62,8 @@ class Card:
 
     @property
     def order(self) -> list[str]:
-        """The attacks, the worst first."""
-        return [name for name in self.worst.errors if name in self.attacks]
+        """The attacks, the worst first; then those that were not scored on all methods."""
+        return [*self.worst.errors, *(name for name in self.attacks if name not in self.worst.errors)]
 
     @property
     def rank_error(self) -> float:
@@ -86,8 +86,13 @@ def balanced_error(accuracy: Figure) -> Figure:
     return Figure(value=less(accuracy.value), low=less(accuracy.high), high=less(accuracy.low))
 
 
-def cards_of(results: Sequence[Result], grid: ReportGrid, left_out: Sequence[str] = ()) -> list[Card]:
-    """The cards of the detectors of the grid that met three attacks or more, the best worst case first."""
+def cards_of(
+    results: Sequence[Result], grid: ReportGrid, left_out: Mapping[str, Sequence[str]] | None = None
+) -> list[Card]:
+    """The cards of the detectors of the grid that met three attacks or more on all of their methods, the best first.
+
+    left_out: name of a folder of results → what the suite that made it left out.
+    """
     found: dict[str, dict[str, dict[str, Result]]] = {}  # detector → attack → method → newest result
     tested: dict[tuple[str, str], tuple[str, str]] = {}  # detector and method → faces and weights of the newest result
     for result in sorted(results, key=newest_first):
@@ -105,7 +110,7 @@ def cards_of(results: Sequence[Result], grid: ReportGrid, left_out: Sequence[str
     for detector, attacks in met.items():
         methods = [method for method in grid.methods if any(method in each for each in attacks.values())]
         methods = methods or sorted({method for each in attacks.values() for method in each})
-        tables = every_table[detector] = {attack: _together(list(each.values())) for attack, each in attacks.items()}
+        tables = {attack: _together(list(each.values())) for attack, each in attacks.items()}
         figures = {
             attack: (
                 _figures(list(each.values()), tables[attack]),
@@ -113,10 +118,18 @@ def cards_of(results: Sequence[Result], grid: ReportGrid, left_out: Sequence[str
             )
             for attack, each in attacks.items()
         }
-        absent = [*(attack for attack in every if attack not in attacks), *left_out]
+        whole = {attack: tables[attack] for attack, (_, missing) in figures.items() if not missing}
+        if len(whole) < LEAST:
+            continue
+        own_lines = [
+            (left_out or {}).get(each.name, ()) for of_attack in attacks.values() for each in of_attack.values()
+        ]
+        unknown = dict.fromkeys(line for lines in own_lines for line in lines)
+        absent = [*(attack for attack in every if attack not in attacks), *unknown]
         one = next(iter(next(iter(attacks.values())).values()))
         resamples = RESAMPLES if len(methods) > 1 else 2_000
-        cards.append(Card(one, methods, figures, worst_case(tables, resamples), absent=absent))
+        every_table[detector] = whole
+        cards.append(Card(one, methods, figures, worst_case(whole, resamples), absent=absent))
     return sorted(_ranked(cards, every_table), key=lambda card: (card.tested_on, card.rank_error, card.name))
 
 
@@ -124,8 +137,8 @@ def _ranked(cards: Sequence[Card], tables: Mapping[str, Mapping[str, pd.DataFram
     """The cards, each with the worst case over the attacks that all detectors of the same methods met."""
     for card in cards:
         rivals = [tables[other.result.run.detector] for other in cards if other.methods == card.methods]
-        shared = [attack for attack in card.order if all(attack in rival for rival in rivals)]
-        if len(shared) == len(card.attacks):
+        shared = [attack for attack in card.worst.errors if all(attack in rival for rival in rivals)]
+        if len(shared) == len(card.worst.errors):
             yield replace(card, ranked=card.worst)
         elif shared:
             own = tables[card.result.run.detector]
@@ -181,7 +194,7 @@ def _ranking(cards: Sequence[Card], words: str) -> ReportTable:
         )
     absent = [f"{card.name}: no results of {', '.join(card.absent)}." for card in cards if card.absent]
     partial = [
-        f"{card.name}: {attack} has no results on {', '.join(missing)}."
+        f"{card.name}: {attack} has no results on {', '.join(missing)}, and is no part of the worst case."
         for card in cards
         for attack, (_, missing) in card.attacks.items()
         if missing
@@ -277,7 +290,7 @@ def card_json(card: Card) -> dict[str, Any]:
                 "name": name,
                 "without_results_on": list(card.attacks[name][1]),
                 "ssim": card.attacks[name][0].value("similarity/fake", "ssim"),
-                "balanced_error": worst.errors[name],
+                "balanced_error": worst.errors.get(name),
                 "figures": figures(card.attacks[name][0], "both"),
             }
             for name in card.order

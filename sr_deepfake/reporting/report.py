@@ -1,6 +1,6 @@
 """A report: what `python -m sr_deepfake.report` shows, made of the files of results alone."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from sr_deepfake.experiment.evidence import Evidence, read_evidence
@@ -102,7 +102,7 @@ def make_report(
     compare_force: bool = False,
     examples: int = 2,
     explain: bool = True,
-    left_out: Sequence[str] = (),
+    left_out: Mapping[str, Sequence[str]] | None = None,
 ) -> Report:
     """Arrange results, and make tables, figures and examples of them."""
     results = collected.results

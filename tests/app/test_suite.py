@@ -19,6 +19,8 @@ def test_what_a_line_needs_is_filled_in_or_the_line_is_left_out():
     line = "attack=restoration sr_model.weights={restoration}"
     lines, left_out = attacks_of({"attacks": [line], "restoration": ["a.pth", "b.pth"]})
     assert [words[1] for words in lines] == ["sr_model.weights=a.pth", "sr_model.weights=b.pth"]
+    (odd,) = attacks_of({"attacks": [f"  {line}"], "restoration": ["my nets/a,b=1.pth"]})[0]
+    assert odd == ["attack=restoration", 'sr_model.weights="my nets/a,b=1.pth"']
     lines, left_out = attacks_of({"attacks": [line], "restoration": None})
     assert (lines, left_out) == ([], ["attack=restoration: suite.restoration is not given"])
     with pytest.raises(UserError, match=r"needs suite\.other"):

@@ -100,6 +100,23 @@ def test_whole_batches_are_attacked_while_testing_and_never_else(folder):
     assert len(attack.seen) == 4
 
 
+def test_an_attack_that_is_moved_while_testing_still_has_gradients(folder):
+    """Lightning tests in inference mode, and what is moved to a GPU in it has none; a stand-in for such a device."""
+
+    class Moved(Darker):
+        def __init__(self):
+            super().__init__()
+            self.weight = torch.nn.Parameter(torch.ones(1))
+
+        def to(self, device):
+            self.weight.data = self.weight.data.clone()
+            return self
+
+    data = tiny_data(folder, attack=Moved())
+    tiny_trainer().test(tiny_detector(), datamodule=data, verbose=False)
+    assert not data.attack.weight.is_inference()
+
+
 def test_a_batch_carries_faces_and_their_attacked_selves(folder):
     data = tiny_data(folder, attack=Darker())
     data.trainer = type("Trainer", (), {"testing": True})()

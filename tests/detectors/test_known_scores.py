@@ -72,13 +72,14 @@ def test_results_do_not_depend_on_what_was_known(score):
 def test_a_batch_is_known_whole_or_not_at_all_and_a_damaged_file_is_no_error(tmp_path):
     rows = pd.DataFrame({"sha256": ["a", "b"], "side": 48, "label": 1})
     known = KnownScores(tmp_path, None)
-    known.keep(rows[:1], False, torch.tensor([1.5]))
+    known.keep(rows, False, torch.tensor([1.5, 2.5]))
     known.keep(rows, True, torch.tensor([1.0, 2.0]))  # an attack whose faces depend on each other is not remembered
     known.save()
     other = KnownScores(tmp_path, "digest")
-    assert other.find(rows, False) is None
-    assert other.find(rows[:1], False).tolist() == [1.5]
-    assert other.find(rows[:1].assign(side=24), False) is None
-    assert other.find(rows[:1], True) is None
+    assert other.find(rows, False).tolist() == [1.5, 2.5]
+    assert other.find(rows[:1], False) is None  # of another batch, whose last bits may be others
+    assert other.find(pd.concat([rows[:1], rows[1:].assign(sha256="c")]), False) is None
+    assert other.find(rows.assign(side=24), False) is None
+    assert other.find(rows, True) is None
     (tmp_path / "clean.parquet").write_bytes(b"damaged")
-    assert KnownScores(tmp_path, None).find(rows[:1], False) is None
+    assert KnownScores(tmp_path, None).find(rows, False) is None

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import pandas as pd
+from filelock import FileLock
 
 from sr_deepfake.data.extraction.pipeline import extract_faces
 from sr_deepfake.data.manifest import PRISTINE, FaceSet, read_manifest, videos_of, write_videos
@@ -21,6 +21,7 @@ class AttackedVideos:
 
     Args:
         source: of the videos.
+        method: the forgery method whose fakes are tested.
         attack: (video, new file): attacks the faces of a video and writes it.
         label: of the attack, for names.
         folder: of the attacked videos and their faces.
@@ -31,6 +32,7 @@ class AttackedVideos:
     def __init__(
         self,
         source: DataSet,
+        method: str,
         attack: Callable[[Path, Path], None],
         label: str,
         folder: Path,
@@ -38,7 +40,8 @@ class AttackedVideos:
         progress: bool = True,
     ) -> None:
         self.name = f"{source.name}, videos attacked by {label}"
-        self.source, self.attack, self.folder, self.most, self.progress = source, attack, folder, most, progress
+        self.source, self.method, self.attack, self.folder = source, method, attack, folder
+        self.most, self.progress = most, progress
         self.illustration = source.illustration
 
     @property
@@ -56,23 +59,26 @@ class AttackedVideos:
         tested = known[known["split"] == "test"]["video_id"]
         table = self.source.videos().assign(split="test")
         test = table[table["video_id"].isin(tested)]
-        test = test[test["method"].isin([PRISTINE, *methods])].sort_values("video_id")
+        test = test[test["method"].isin([PRISTINE, self.method])].sort_values("video_id")
         test = test if self.most is None else test.groupby("label").head(self.most)
         files = [str(self._file(*map(str, pair))) for pair in zip(test["video_id"], test["path"], strict=True)]
         attacked = test.assign(path=files)
+        self.folder.mkdir(parents=True, exist_ok=True)
         pairs = list(zip(test["path"], attacked["path"], strict=True))
         missing = [pair for pair in pairs if not Path(pair[1]).exists()]
-        for before, after in track(missing, len(missing), "Attacking videos", "videos", self.progress):
-            try:
-                self.attack(Path(before), Path(after))
-            except SourceError as error:
-                log.warning("%s is left out: %s", before, error)
+        with FileLock(self.folder / ".lock"):  # another job with the same videos waits, and finds them
+            for before, after in track(missing, len(missing), "Attacking videos", "videos", self.progress):
+                try:
+                    if not Path(after).exists():
+                        self.attack(Path(before), Path(after))
+                except (SourceError, UserError) as error:
+                    log.warning("%s is left out: %s", before, error)
         there = attacked[[Path(path).exists() for path in attacked["path"]]]
         if there.empty:
             raise UserError(
                 f"experiment=end_to_end needs the videos of data={self.source.name}, and none could be attacked"
             )
-        faces = self.folder / "faces"
+        faces = self.folder / f"faces-{safe_name(self.method)}"
         faces.mkdir(parents=True, exist_ok=True)
         write_videos(there, faces / "videos.csv")
         settings = self.source.settings
@@ -86,9 +92,3 @@ class AttackedVideos:
         suffix = before.suffix.lower() if before.suffix.lower() in (".mp4", ".mkv", ".mov", ".avi") else ".mp4"
         # Its own name, by which frames are drawn: the same ones as before the attack.
         return self.folder / "videos" / safe_name(video_id) / f"{before.stem}{suffix}"
-
-
-def frame_of(source: AttackedVideos, table: pd.DataFrame) -> pd.DataFrame:
-    """The rows of a table of predictions whose videos were attacked too."""
-    known = set(read_manifest(source.folder / "faces", None)["video_id"])
-    return table[table["video_id"].isin(known)].reset_index(drop=True)
