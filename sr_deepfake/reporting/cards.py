@@ -199,10 +199,7 @@ def _ranking(cards: Sequence[Card], words: str) -> ReportTable:
         for attack, (_, missing) in card.attacks.items()
         if missing
     ]
-    counted = [
-        f"{card.name}: the worst case is over {len(card.worst.faces):,} faces, which all of its attacks were scored on."
-        for card in cards
-    ]
+    counted = f"Faces of the worst case: {'; '.join(f'{card.name} {len(card.worst.faces):,}' for card in cards)}."
     return ReportTable(
         name="worst_case",
         title="Worst case over all attacks",
@@ -219,7 +216,7 @@ def _ranking(cards: Sequence[Card], words: str) -> ReportTable:
             "attacks, each the one that adds most, that reach 95 % of the worst case's error. Shared attacks: worst case over "
             "the attacks that all detectors met which were tested on the same methods; by it they are ranked, and the next one "
             "is worse by that difference, on the same faces and resamples.",
-            *counted,
+            counted,
             *absent,
             *partial,
         ],
@@ -244,7 +241,7 @@ def attack_table(cards: Sequence[Card], words: str) -> ReportTable:
     rates = [word for metric in METRICS for word in (metric.upper(), f"{metric.upper()} change")]
     return ReportTable(
         name="suite",
-        title="Every attack on every detector",
+        title="Every attack on every detector" if len(cards) > 1 else "Every attack",
         columns=["Tested on", "Model", "Attack", *rates, "SSIM"],
         rows=rows,
         caption=f"Rates in %, changes in points with 95 % intervals, all faces attacked. {words}",
