@@ -63,8 +63,9 @@ def each_attack(cfg: DictConfig, outcome: Outcome, task: Callable[[DictConfig], 
 def attacks_of(suite: Mapping[str, Any]) -> tuple[list[list[str]], list[str]]:
     """The overrides of each attack of a suite, and the lines that need what is not given.
 
-    >>> attacks_of({"attacks": ["attack=jpeg attack.severity=1,3", "attack=pgd attack.surrogate={surrogate}"], "surrogate": None})
-    ([['attack=jpeg', 'attack.severity=1'], ['attack=jpeg', 'attack.severity=3']], ['attack=pgd: suite.surrogate is not given'])
+    >>> lines = ["attack=jpeg attack.severity=1,3", "attack=pgd attack.surrogate={surrogate}"]
+    >>> attacks_of({"attacks": lines, "surrogate": None})[0]
+    [['attack=jpeg', 'attack.severity=1'], ['attack=jpeg', 'attack.severity=3']]
     """
     found: dict[tuple[str, ...], None] = {}
     left_out = []
@@ -75,7 +76,7 @@ def attacks_of(suite: Mapping[str, Any]) -> tuple[list[list[str]], list[str]]:
             raise UserError(f"suite.attacks: {line!r} needs suite.{unknown[0]}, which there is not")
         missing = [name for name in names if not suite[name]]
         if missing:
-            left_out.append(f"{line.split()[0]}: suite.{missing[0]} is not given")
+            left_out.append(f"{line}: suite.{missing[0]} is not given")
             continue
         given: list[list[str]] = [suite[n] if isinstance(suite[n], list) else [suite[n]] for n in names]
         for values in itertools.product(*given):

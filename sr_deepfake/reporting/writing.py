@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from sr_deepfake.experiment.evidence import KINDS
-from sr_deepfake.reporting.cards import card_json, card_markdown
+from sr_deepfake.reporting.card_files import card_json, card_markdown
 from sr_deepfake.reporting.examples import Example, example_sheet
 from sr_deepfake.reporting.figures.style import file_name
 from sr_deepfake.reporting.page import write_page

@@ -22,6 +22,6 @@ def test_what_a_line_needs_is_filled_in_or_the_line_is_left_out():
     (odd,) = attacks_of({"attacks": [f"  {line}"], "restoration": ["my nets/a,b=1.pth"]})[0]
     assert odd == ["attack=restoration", 'sr_model.weights="my nets/a,b=1.pth"']
     lines, left_out = attacks_of({"attacks": [line], "restoration": None})
-    assert (lines, left_out) == ([], ["attack=restoration: suite.restoration is not given"])
+    assert (lines, left_out) == ([], [f"{line}: suite.restoration is not given"])
     with pytest.raises(UserError, match=r"needs suite\.other"):
         attacks_of({"attacks": ["attack=sr sr_model.weights={other}"]})

@@ -6,7 +6,8 @@ import pytest
 from result_folders import CAPTION, write_results
 from scored_faces import predictions
 
-from sr_deepfake.reporting.cards import card_json, card_markdown, card_tables, cards_of
+from sr_deepfake.reporting.card_files import card_json, card_markdown
+from sr_deepfake.reporting.cards import card_tables, cards_of
 from sr_deepfake.reporting.collect import collect
 from sr_deepfake.reporting.grid import GridSelection, make_grid
 
