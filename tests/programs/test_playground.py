@@ -50,7 +50,7 @@ def test_a_photo_is_attacked_and_shown_with_its_scores(address, browser, tmp_pat
     page.goto(address)
     page.get_by_role("button", name="Attack", exact=True).wait_for()
     page.set_input_files("input[type=file]", str(photo))
-    page.get_by_text("photo.png").first.wait_for()
+    page.locator("a[download='photo.png']").wait_for()  # the name in one piece is seen only while the file goes up
     page.get_by_role("button", name="Attack", exact=True).click()
     page.get_by_text("1 face(s) in 1 picture(s).").wait_for(timeout=60_000)
     assert page.get_by_text("Probability of fake, mean").count() == 1
