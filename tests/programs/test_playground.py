@@ -1,5 +1,6 @@
 """The page to try attacks in, as a user sees it: in a browser."""
 
+import importlib.util
 import socket
 import time
 
@@ -11,8 +12,9 @@ from stored_detector import stored_detector
 
 from sr_deepfake.data.sample.people import ASSETS
 
-pytest.importorskip("gradio", reason="needs the extra `playground`")
-pytestmark = [pytest.mark.slow, pytest.mark.nightly]
+# Looked for, not imported: that takes seconds of every test run.
+without_gradio = pytest.mark.skipif(importlib.util.find_spec("gradio") is None, reason="needs the extra `playground`")
+pytestmark = [pytest.mark.slow, pytest.mark.nightly, without_gradio]
 
 
 @pytest.fixture(scope="module")
