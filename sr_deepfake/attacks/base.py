@@ -1,5 +1,6 @@
 """Base class of attacks, and the checks that they share."""
 
+import inspect
 import math
 from collections.abc import Callable
 from typing import Any
@@ -52,6 +53,11 @@ class Attack(nn.Module):
     def name(self) -> str:
         """Its name in tables and folders: two attacks that change faces differently have different ones."""
         return "-".join(part for part in (self.kind, self.strength, self.variant) if part)
+
+    def extra_repr(self) -> str:
+        """The constructor's plain values, in the module's printed form."""
+        options, values = inspect.signature(type(self)).parameters, vars(self)
+        return ", ".join(f"{name}={values[name]!r}" for name in options if name in values)
 
 
 Picture = npt.NDArray[Any]

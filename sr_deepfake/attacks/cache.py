@@ -93,10 +93,6 @@ class CachedAttack(Attack):
         """Picklable, read-only lookup of faces that were already attacked on this device type."""
         return Recall(self._store(device))
 
-    def extra_repr(self) -> str:
-        """Say the folder in the module's printed form."""
-        return f"folder={str(self.folder)!r}"
-
     def _store(self, device: torch.device) -> "_Store":
         if device not in self._stores:
             description = describe_attack(self.attack, device)

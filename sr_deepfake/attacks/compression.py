@@ -46,10 +46,6 @@ class JpegAttack(PictureAttack):
         """As `PictureAttack.change`."""
         return _saved(picture, "JPEG", quality=self.quality, subsampling=self.chroma)
 
-    def extra_repr(self) -> str:
-        """Say the settings in the module's printed form."""
-        return f"quality={self.quality}, chroma={self.chroma!r}"
-
 
 class WebpAttack(PictureAttack):
     """Saves each face as a lossy WebP (Pillow's libwebp, method 4) and reads it again, on the CPU.
@@ -81,10 +77,6 @@ class WebpAttack(PictureAttack):
     def change(self, picture: Picture) -> Picture:
         """As `PictureAttack.change`."""
         return _saved(picture, "WEBP", quality=self.quality, method=4)
-
-    def extra_repr(self) -> str:
-        """Say the settings in the module's printed form."""
-        return f"quality={self.quality}"
 
 
 class UploadAttack(PictureAttack):
@@ -123,10 +115,6 @@ class UploadAttack(PictureAttack):
         kept = scaled_down(picture, self.factor)
         saved = _saved(kept, "JPEG", quality=self.quality, subsampling=_CHROMA[0]).astype(np.float32)
         return cv2.resize(saved, (width, height), interpolation=cv2.INTER_CUBIC)
-
-    def extra_repr(self) -> str:
-        """Say the settings in the module's printed form."""
-        return f"factor={self.factor}, quality={self.quality}"
 
 
 def _saved(picture: Picture, kind: str, **options: Any) -> Picture:

@@ -42,10 +42,6 @@ class BlurAttack(PictureAttack):
         side = 2 * int(4 * self.sigma + 0.5) + 1
         return cv2.GaussianBlur(levels, (side, side), self.sigma, borderType=cv2.BORDER_REFLECT_101)
 
-    def extra_repr(self) -> str:
-        """Say the settings in the module's printed form."""
-        return f"sigma={self.sigma}"
-
 
 class NoiseAttack(PictureAttack):
     """Adds white Gaussian noise to each pixel and channel, on the CPU.
@@ -90,10 +86,6 @@ class NoiseAttack(PictureAttack):
         noisy: Picture = picture + self.std * generator.standard_normal(picture.shape)
         return noisy
 
-    def extra_repr(self) -> str:
-        """Say the settings in the module's printed form."""
-        return f"std={self.std}, seed={self.seed}"
-
 
 class ResizeAttack(PictureAttack):
     """Scales each face down (area average, rounded to 8 bits as a saved picture is) and up to its own size.
@@ -127,10 +119,6 @@ class ResizeAttack(PictureAttack):
         height, width = picture.shape[:2]
         small = scaled_down(picture, self.factor).astype(np.float32)
         return cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR)
-
-    def extra_repr(self) -> str:
-        """Say the settings in the module's printed form."""
-        return f"factor={self.factor}"
 
 
 def scaled_down(picture: Picture, factor: float) -> Picture:

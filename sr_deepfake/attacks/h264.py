@@ -78,10 +78,6 @@ class H264Attack(PictureAttack):
         result: Picture = decoded.to_ndarray(format="yuv420p")
         return result
 
-    def extra_repr(self) -> str:
-        """Say the settings in the module's printed form."""
-        return f"crf={self.crf}"
-
 
 def to_yuv420(picture: Picture) -> Picture:
     """Convert RGB to planar Y'CbCr 4:2:0, ITU-R BT.601 in video range.

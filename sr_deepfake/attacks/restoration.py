@@ -101,7 +101,3 @@ class RestorationAttack(Attack):
                 back = put_back(np.ascontiguousarray(found), picture, warp)
                 result[place] = torch.from_numpy(back).permute(2, 0, 1).to(faces.device)
         return result.clamp(0, 255).round()
-
-    def extra_repr(self) -> str:
-        """Say the settings in the module's printed form."""
-        return f"precision={self.precision!r}"

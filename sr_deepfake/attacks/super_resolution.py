@@ -135,10 +135,6 @@ class SuperResolutionAttack(Attack):
             return DTYPES[self.precision]
         return torch.float32 if self.convention == "authors_code" else fast_dtype(device)
 
-    def extra_repr(self) -> str:
-        """Say the settings in the module's printed form."""
-        return f"scale={self.scale}, convention={self.convention!r}, precision={self.precision!r}"
-
 
 def shrink(levels: Tensor, scale: int) -> Tensor:
     """Scale pictures down by 1/K with OpenCV's `INTER_AREA`, to the same 8-bit result.
