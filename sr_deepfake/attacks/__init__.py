@@ -10,6 +10,8 @@ Example:
     torch.Size([2, 3, 96, 96])
 """
 
+# ruff: noqa: F401  # imported for others, and for mypy alone
+
 import importlib
 from typing import TYPE_CHECKING, Any
 
@@ -24,44 +26,22 @@ if TYPE_CHECKING:
     from sr_deepfake.attacks.restoration import RestorationAttack
     from sr_deepfake.attacks.super_resolution import SuperResolutionAttack
 
-_MODULES = {
-    "Attack": "base",
-    "BlurAttack": "corruptions",
-    "ChainAttack": "chain",
-    "FakePolisher": "polisher",
-    "H264Attack": "h264",
-    "Identity": "base",
-    "JpegAttack": "compression",
-    "NoiseAttack": "corruptions",
-    "PGDAttack": "adversarial",
-    "ResizeAttack": "corruptions",
-    "RestorationAttack": "restoration",
-    "StatAttack": "adversarial",
-    "SuperResolutionAttack": "super_resolution",
-    "UploadAttack": "compression",
-    "WebpAttack": "compression",
+_NAMES = {
+    "adversarial": ("PGDAttack", "StatAttack"),
+    "base": ("Attack", "Identity"),
+    "chain": ("ChainAttack",),
+    "compression": ("JpegAttack", "UploadAttack", "WebpAttack"),
+    "corruptions": ("BlurAttack", "NoiseAttack", "ResizeAttack"),
+    "h264": ("H264Attack",),
+    "polisher": ("FakePolisher",),
+    "restoration": ("RestorationAttack",),
+    "super_resolution": ("SuperResolutionAttack",),
 }
-__all__ = [
-    "Attack",
-    "BlurAttack",
-    "ChainAttack",
-    "FakePolisher",
-    "H264Attack",
-    "Identity",
-    "JpegAttack",
-    "NoiseAttack",
-    "PGDAttack",
-    "ResizeAttack",
-    "RestorationAttack",
-    "StatAttack",
-    "SuperResolutionAttack",
-    "UploadAttack",
-    "WebpAttack",
-]
 
 
 def __getattr__(name: str) -> Any:
     """Import what is asked for when it is asked for: torch takes seconds."""
-    if name in _MODULES:
-        return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
+    for module, names in _NAMES.items():
+        if name in names:
+            return getattr(importlib.import_module(f"{__name__}.{module}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
