@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sr_deepfake.attacks.base import GROUP, Attack, check_faces, number, whole_number
+from sr_deepfake.attacks.base import GROUP, Attack, check_faces, from_levels, number, whole_number
 from sr_deepfake.attacks.fingerprint import weights_digits
 from sr_deepfake.system.errors import UserError
 from sr_deepfake.system.hardware import exact_float32
@@ -116,7 +116,7 @@ class PGDAttack(_GradientAttack):
             step = gradient.sign() * self.step_size * torch.where(fake, -1.0, 1.0).view(-1, 1, 1, 1)
             moved = (moved + step).clamp(low, high)
         rounded = moved.detach().round().clamp(low, high)
-        return rounded / rounded.new_tensor(255.0)
+        return from_levels(rounded)
 
 
 class StatAttack(_GradientAttack):
@@ -209,8 +209,7 @@ class StatAttack(_GradientAttack):
                 momentum[name] = momentum[name] + gradient / size
                 parameters[name] = each.detach() - steps[name] * momentum[name].sign()
             parameters["noise"] = parameters["noise"].clamp(-4 / 255, 4 / 255)
-        levels = (_changed(faces, **parameters)[1].detach() * 255).round()
-        return levels / levels.new_tensor(255.0)
+        return from_levels((_changed(faces, **parameters)[1].detach() * 255).round())
 
 
 def softened(faces: Tensor) -> Tensor:

@@ -1,5 +1,6 @@
 """Base class of attacks, and the checks that they share."""
 
+import hashlib
 import inspect
 import math
 from collections.abc import Callable
@@ -70,13 +71,7 @@ def attacked(attack: nn.Module, faces: Tensor, labels: Tensor | None) -> Tensor:
 
 
 def check_faces(faces: Tensor) -> None:
-    """Refuse what is no batch of faces: float32, B×3×H×W, in [0, 1]; B may be 0.
-
-    >>> check_faces(torch.rand(2, 3, 24, 24))
-    >>> check_faces(torch.full((2, 3, 24, 24), 255.0))
-    Traceback (most recent call last):
-    ValueError: faces lie in [0, 1], these in [255, 255]
-    """
+    """Refuse what is no batch of faces: float32, B×3×H×W, in [0, 1]; B may be 0."""
     if faces.ndim != 4 or faces.shape[1] != 3 or 0 in faces.shape[2:]:
         raise ValueError(f"faces have the shape B×3×S×S, not {'×'.join(map(str, faces.shape))}")
     if faces.dtype != torch.float32:
@@ -87,20 +82,27 @@ def check_faces(faces: Tensor) -> None:
             raise ValueError(f"faces lie in [0, 1], these in [{low:g}, {high:g}]")
 
 
-def attack_pictures(faces: Tensor, attack: Callable[[Picture], Picture]) -> Tensor:
-    """Attack faces one by one, as the 8-bit pictures that they are on disk.
+def from_levels(levels: Tensor) -> Tensor:
+    """Grey levels as values in [0, 1], k/255 to the last bit: by a number, a GPU would multiply with 1/255.
 
-    >>> attack_pictures(torch.full((1, 3, 1, 1), 0.2), lambda picture: picture + 0.6)
-    tensor([[[[0.2039]], [[0.2039]], [[0.2039]]]])
+    >>> from_levels(torch.tensor([0.0, 51.0, 255.0]))
+    tensor([0.0000, 0.2000, 1.0000])
     """
+    return levels / levels.new_tensor(255.0)
+
+
+def in_chunks(faces: Tensor, count: int, attack: Callable[[Tensor], Tensor]) -> Tensor:
+    """Attack faces, `count` at a time: `attack` gives their grey levels."""
     check_faces(faces)
-    levels = (faces.detach() * 255).round().to(torch.uint8).permute(0, 2, 3, 1)
-    pictures = np.array(levels.cpu().numpy(), order="C")
-    changed = np.empty_like(pictures)
-    for picture, result in zip(pictures, changed, strict=True):
-        result[:] = np.rint(attack(picture)).clip(0, 255)
-    # The division is done here: a GPU multiplies by 1/255, which is not always on the grid to the last bit.
-    return (torch.from_numpy(changed).permute(0, 3, 1, 2).contiguous().float() / 255).to(faces.device)
+    if len(faces) == 0:
+        return faces.clone()
+    return from_levels(torch.cat([attack(chunk) for chunk in faces.split(count)])).contiguous()
+
+
+def own_generator(picture: Picture, seed: str = "") -> np.random.Generator:
+    """Random numbers that a picture's pixels alone decide, and a seed."""
+    identity = f"{seed}{picture.shape}".encode() + picture.tobytes()
+    return np.random.Generator(np.random.PCG64(int.from_bytes(hashlib.sha256(identity).digest(), "big")))
 
 
 class PictureAttack(Attack):
@@ -121,7 +123,13 @@ class PictureAttack(Attack):
         Raises:
             ValueError: `faces` has another shape, type or range.
         """
-        return attack_pictures(faces, self.change)
+        check_faces(faces)
+        levels = (faces.detach() * 255).round().to(torch.uint8).permute(0, 2, 3, 1)
+        pictures = np.array(levels.cpu().numpy(), order="C")
+        changed = np.empty_like(pictures)
+        for picture, result in zip(pictures, changed, strict=True):
+            result[:] = np.rint(self.change(picture)).clip(0, 255)
+        return from_levels(torch.from_numpy(changed).permute(0, 3, 1, 2).contiguous().float()).to(faces.device)
 
     def change(self, picture: Picture) -> Picture:
         """Attack a face: uint8 RGB, H×W×3; returns grey levels of the same shape and any type."""
@@ -137,9 +145,6 @@ def whole_number(value: Any, option: str, low: int, high: int) -> int:
     Example:
         >>> whole_number(35, "attack.quality", 1, 100)
         35
-        >>> whole_number(0, "attack.quality", 1, 100)
-        Traceback (most recent call last):
-        sr_deepfake.system.errors.UserError: attack.quality must be an integer from 1 to 100, not 0
     """
     if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
         raise UserError(f"{option} must be an integer from {low} to {high}, not {value}")
@@ -147,14 +152,7 @@ def whole_number(value: Any, option: str, low: int, high: int) -> int:
 
 
 def number(value: Any, option: str, above: float, high: float) -> float:
-    """Return `value`, a number greater than `above` and not greater than `high`.
-
-    >>> number(1.5, "attack.sigma", 0, 100)
-    1.5
-    >>> number(-1, "attack.sigma", 0, 100)
-    Traceback (most recent call last):
-    sr_deepfake.system.errors.UserError: attack.sigma must be > 0 and ≤ 100, not -1
-    """
+    """Return `value`, a number greater than `above` and not greater than `high`."""
     known = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
     if not known or not above < value <= high:
         raise UserError(f"{option} must be > {above:g} and ≤ {high:g}, not {value}")
@@ -162,17 +160,7 @@ def number(value: Any, option: str, above: float, high: float) -> float:
 
 
 class Identity(Attack):
-    """Returns the faces unchanged; the control for `resize="authors"`, which resizes attacked faces in another way.
-
-    Args:
-        kind: its name.
-
-    Example:
-        >>> import torch
-        >>> faces = torch.rand(1, 3, 24, 24)
-        >>> Identity()(faces) is faces
-        True
-    """
+    """Returns the faces unchanged; the control for `resize="authors"`, which resizes attacked faces in another way."""
 
     def __init__(self, kind: str = "resampling") -> None:
         super().__init__()

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sr_deepfake.attacks.base import Attack, attacked, check_faces
+from sr_deepfake.attacks.base import Attack, attacked, check_faces, from_levels
 from sr_deepfake.attacks.fingerprint import describe_attack
 from sr_deepfake.system.errors import UserError
 from sr_deepfake.system.files import digest, replacing, write_json
@@ -48,13 +48,13 @@ class CachedAttack(Attack):
         self.reads_labels, self.fakes_only = attack.reads_labels, attack.fakes_only
         self.folder = folder
         self.found = self.computed = self.refused = 0
-        self._stores: dict[torch.device, _Store] = {}
+        self._stores: dict[torch.device, Recall] = {}
 
     @torch.no_grad()
     def forward(self, faces: Tensor, labels: Tensor | None = None) -> Tensor:
         """Attack faces, or remember what they became."""
         check_faces(faces)
-        store = self._store(faces.device)
+        store = self.recall(faces.device)
         levels = (faces * 255).round()
         pictures = _pictures(levels)
         known = [""] * len(faces) if labels is None or not self.reads_labels else [f"{int(one)}" for one in labels]
@@ -82,21 +82,16 @@ class CachedAttack(Attack):
         if not keys:
             return faces.clone()
         result = torch.from_numpy(np.stack([changed[key] for key in keys])).permute(0, 3, 1, 2).contiguous()
-        # Divided here: a GPU multiplies by 1/255, which is not always k/255 to the last bit.
-        return (result.float() / 255).to(faces.device)
+        return from_levels(result.float()).to(faces.device)
 
     def place(self, device: torch.device) -> Path:
         """The folder of this attack's faces, which differs with the device's type and fast number format."""
-        return self._store(device).folder
+        return self.recall(device).folder
 
     def recall(self, device: torch.device) -> "Recall":
-        """Picklable, read-only lookup of faces that were already attacked on this device type."""
-        return Recall(self._store(device))
-
-    def _store(self, device: torch.device) -> "_Store":
+        """The faces that were attacked on this type of device."""
         if device not in self._stores:
-            description = describe_attack(self.attack, device)
-            self._stores[device] = _Store(self.folder, description)
+            self._stores[device] = Recall(self.folder, describe_attack(self.attack, device))
         return self._stores[device]
 
     def _compute(self, faces: Tensor, labels: Tensor | None) -> Picture:
@@ -111,8 +106,12 @@ class CachedAttack(Attack):
         return _pictures(rounded)
 
 
+class _NotTheFaceError(Exception):
+    """A file is not what was stored under its name."""
+
+
 class Recall:
-    """The attacked self of a face that a `CachedAttack` met before: without the attack, and on any device.
+    """The attacked faces of one attack, on disk: `<root>/<16 digits>/<2 digits of the key>/<key>.png`. Picklable.
 
     >>> import tempfile
     >>> from sr_deepfake.attacks.base import Identity
@@ -124,32 +123,21 @@ class Recall:
     True
     """
 
-    def __init__(self, store: "_Store") -> None:
-        self._store = store
-
-    def __call__(self, face: Tensor) -> Tensor:
-        """Look up a face."""
-        try:
-            picture = self._store.read(_key(face.permute(1, 2, 0).contiguous().numpy()))
-        except (OSError, _NotTheFaceError):
-            raise UserError(
-                f"{self._store.folder} was changed while its attacked faces were in use: one is gone or damaged; "
-                "the same command, run again, attacks it again and goes on"
-            ) from None
-        return torch.from_numpy(np.ascontiguousarray(picture.transpose(2, 0, 1)))
-
-
-class _NotTheFaceError(Exception):
-    """A file is not what was stored under its name."""
-
-
-class _Store:
-    """The attacked faces of one attack: `<root>/<16 digits>/<2 digits of the key>/<key>.png`."""
-
     def __init__(self, root: Path, description: Mapping[str, Any]) -> None:
         self.description = description
         self.fingerprint = digest(description)
         self.folder = root / self.fingerprint[:16]
+
+    def __call__(self, face: Tensor) -> Tensor:
+        """The attacked self of a face (uint8, 3×S×S) that the attack met before: without the attack, on any device."""
+        try:
+            picture = self.read(_key(face.permute(1, 2, 0).contiguous().numpy()))
+        except (OSError, _NotTheFaceError):
+            raise UserError(
+                f"{self.folder} was changed while its attacked faces were in use: one is gone or damaged; "
+                "the same command, run again, attacks it again and goes on"
+            ) from None
+        return torch.from_numpy(np.ascontiguousarray(picture.transpose(2, 0, 1)))
 
     def read(self, key: str) -> Picture:
         """Return the attacked face of a key."""

@@ -1,11 +1,9 @@
 """Attacks for comparison: blur, noise, resizing."""
 
-import hashlib
-
 import cv2
 import numpy as np
 
-from sr_deepfake.attacks.base import Picture, PictureAttack, number, whole_number
+from sr_deepfake.attacks.base import Picture, PictureAttack, number, own_generator, whole_number
 
 
 class BlurAttack(PictureAttack):
@@ -80,10 +78,8 @@ class NoiseAttack(PictureAttack):
 
     def change(self, picture: Picture) -> Picture:
         """As `PictureAttack.change`."""
-        identity = f"{self.seed} {picture.shape}".encode() + picture.tobytes()
-        digest = hashlib.sha256(identity).digest()
-        generator = np.random.Generator(np.random.PCG64(int.from_bytes(digest, "big")))
-        noisy: Picture = picture + self.std * generator.standard_normal(picture.shape)
+        noise = own_generator(picture, f"{self.seed} ").standard_normal(picture.shape)
+        noisy: Picture = picture + self.std * noise
         return noisy
 
 

@@ -1,6 +1,5 @@
 """FakePolisher (Huang et al., ACM MM 2020): fakes are projected onto what pristine faces are made of, without a detector."""
 
-import hashlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 from safetensors.torch import save_file
 from torch import Tensor
 
-from sr_deepfake.attacks.base import Picture, PictureAttack, whole_number
+from sr_deepfake.attacks.base import Picture, PictureAttack, own_generator, whole_number
 from sr_deepfake.attacks.fingerprint import weights_digits
 from sr_deepfake.system.checkpoints import read_tensors
 from sr_deepfake.system.errors import MissingWeightsError, UserError, choose
@@ -100,9 +99,7 @@ class FakePolisher(PictureAttack):
         from sklearn.linear_model import orthogonal_mp  # here: it takes a second that nobody else has to wait for
 
         atoms = self._arrays["atoms"][: self.count].astype(np.float64)
-        digest = hashlib.sha256(f"{picture.shape}".encode() + picture.tobytes()).digest()
-        random = np.random.Generator(np.random.PCG64(int.from_bytes(digest, "big")))
-        kept = random.random(picture.shape[:2]) >= _LOST
+        kept = own_generator(picture).random(picture.shape[:2]) >= _LOST
         total, times = np.zeros(picture.shape), np.zeros((*picture.shape[:2], 1))
         for top, left in _places(picture.shape[0], picture.shape[1], self.stride):
             place = np.s_[top : top + PATCH, left : left + PATCH]

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from sr_deepfake.attacks.alignment import FaceAligner, aligned, as_tensor, put_back
-from sr_deepfake.attacks.base import DTYPES, Attack, check_faces
+from sr_deepfake.attacks.base import DTYPES, Attack, in_chunks
 from sr_deepfake.attacks.fingerprint import weights_digits
 from sr_deepfake.super_resolution.interpolation import resized
 from sr_deepfake.super_resolution.restoration import SIDE
@@ -66,14 +66,7 @@ class RestorationAttack(Attack):
         Raises:
             ValueError: `faces` has another shape, type or range.
         """
-        check_faces(faces)
-        if len(faces) == 0:
-            return faces.clone()
-        attacked = torch.cat(
-            [self._restore(chunk) for chunk in faces.split(1 if faces.device.type == "cpu" else _AT_ONCE)]
-        )
-        # A true division: by a number, a GPU multiplies with 1/255, which is not always on the grid to the last bit.
-        return (attacked / attacked.new_tensor(255.0)).contiguous()
+        return in_chunks(faces, 1 if faces.device.type == "cpu" else _AT_ONCE, self._restore)
 
     @property
     def unaligned(self) -> int:

@@ -1,10 +1,12 @@
 """The paper's attack (section 3): scale a face down by 1/K, enlarge it by K with a network."""
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sr_deepfake.attacks.base import DTYPES, Attack, check_faces
+from sr_deepfake.attacks.base import DTYPES, Attack, in_chunks
 from sr_deepfake.attacks.fingerprint import weights_digits
 from sr_deepfake.super_resolution.interpolation import resized
 from sr_deepfake.system.errors import UserError, choose
@@ -102,15 +104,8 @@ class SuperResolutionAttack(Attack):
         Raises:
             ValueError: the shape, the type or the range is another.
         """
-        check_faces(faces)
-        if len(faces) == 0:
-            return faces.clone()
-        height, width = faces.shape[-2:]
         most = self._max_pixels or (_CPU_PIXELS if faces.device.type == "cpu" else _GPU_PIXELS)
-        count = max(1, most // (height * width))
-        attacked = torch.cat([self._attack(chunk) for chunk in faces.split(count)])
-        # A true division: by a number, a GPU multiplies with 1/255, which is not always on the grid to the last bit.
-        return (attacked / attacked.new_tensor(255.0)).contiguous()
+        return in_chunks(faces, max(1, most // max(1, math.prod(faces.shape[-2:]))), self._attack)
 
     def _attack(self, faces: Tensor) -> Tensor:
         height, width = faces.shape[-2:]

@@ -6,9 +6,21 @@ import torch
 from photo_faces import as_faces, photos
 
 from sr_deepfake.attacks import BlurAttack, JpegAttack, NoiseAttack, ResizeAttack
-from sr_deepfake.attacks.base import Identity, attack_pictures, check_faces, number, whole_number
+from sr_deepfake.attacks.base import Identity, PictureAttack, number, whole_number
 from sr_deepfake.attacks.h264 import H264Attack
+from sr_deepfake.attacks.super_resolution import SuperResolutionAttack
+from sr_deepfake.super_resolution.interpolation import Interpolation
 from sr_deepfake.system.errors import UserError
+
+
+class Changed(PictureAttack):
+    """What a function makes of each picture."""
+
+    kind = "changed"
+
+    def __init__(self, change):
+        super().__init__()
+        self.change = change
 
 
 @pytest.mark.parametrize(
@@ -26,9 +38,9 @@ from sr_deepfake.system.errors import UserError
 )
 def test_what_is_no_batch_of_faces_is_refused(faces, message):
     with pytest.raises(ValueError, match=message):
-        check_faces(faces)
+        Changed(lambda picture: picture)(faces)
     with pytest.raises(ValueError, match=message):
-        attack_pictures(faces, lambda picture: picture)
+        SuperResolutionAttack(Interpolation())(faces)
 
 
 def test_the_attack_gets_each_face_as_a_contiguous_8_bit_picture():
@@ -43,20 +55,20 @@ def test_the_attack_gets_each_face_as_a_contiguous_8_bit_picture():
     for memory_format in (torch.contiguous_format, torch.channels_last):
         seen.clear()
         faces = as_faces(pictures).contiguous(memory_format=memory_format)
-        assert torch.equal(attack_pictures(faces, note), faces)
+        assert torch.equal(Changed(note)(faces), faces)
         assert [picture.dtype for picture in seen] == [np.uint8] * 3
         np.testing.assert_array_equal(np.stack(seen), pictures)
 
 
 def test_all_256_levels_come_back_to_the_last_bit():
     ramp = (torch.arange(256.0) / 255).expand(1, 3, 2, 256)
-    assert torch.equal(attack_pictures(ramp, lambda picture: picture), ramp)
+    assert torch.equal(Changed(lambda picture: picture)(ramp), ramp)
 
 
 def test_values_are_rounded_and_clipped_at_both_ends():
     faces = torch.full((1, 3, 1, 4), 100 / 255)
     values = np.array([-300.0, 99.4, 99.6, 300.0], np.float32)
-    result = attack_pictures(faces, lambda picture: picture * 0 + values[None, :, None])
+    result = Changed(lambda picture: picture * 0 + values[None, :, None])(faces)
     assert (result[0, 0, 0] * 255).round().tolist() == [0, 99, 100, 255]
 
 
@@ -68,7 +80,7 @@ def test_writing_on_the_picture_leaves_the_faces_alone():
         picture[:] = 0
         return picture
 
-    assert attack_pictures(faces, blacken).max() == 0
+    assert Changed(blacken)(faces).max() == 0
     assert torch.equal(faces, before)
 
 
@@ -76,9 +88,9 @@ def test_writing_on_the_picture_leaves_the_faces_alone():
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_faces_on_a_gpu_come_back_to_it_with_the_same_bits():
     faces = as_faces(photos(2))
-    result = attack_pictures(faces.cuda(), lambda picture: 255 - picture)
+    result = Changed(lambda picture: 255 - picture)(faces.cuda())
     assert result.is_cuda
-    assert torch.equal(result.cpu(), attack_pictures(faces, lambda picture: 255 - picture))
+    assert torch.equal(result.cpu(), Changed(lambda picture: 255 - picture)(faces))
 
 
 @pytest.mark.parametrize(
