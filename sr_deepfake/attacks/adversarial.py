@@ -26,13 +26,6 @@ class _GradientAttack(Attack):
         super().__init__()
         self.surrogate = surrogate.requires_grad_(False).eval()
 
-    def _labels(self, faces: Tensor, labels: Tensor | None) -> Tensor:
-        """Whether each face is a fake; where nobody says so, what the surrogate takes it for."""
-        if labels is not None:
-            return labels.to(faces.device) > 0.5
-        found: Tensor = self.surrogate(faces) > 0
-        return found
-
 
 def _gradients(loss: Tensor, parameters: Sequence[Tensor], answer: Tensor) -> tuple[Tensor, ...]:
     """The gradients of a loss, which depends on a network's answer; a network that passes none is refused."""
@@ -51,24 +44,7 @@ class PGDAttack(_GradientAttack):
     cross-entropy with the true label, from a random start that the face's own pixels decide. (The sign is taken of the logit's
     gradient, which is the same and does not vanish where the surrogate is sure.)
 
-    Args:
-        surrogate: faces B×3×S×S in [0, 1] → B logits of *fake*, differentiable.
-        eps: grey levels, a whole number from 1 to 255.
-        steps: how many.
-        step_size: grey levels; None: a quarter of `eps`.
-        seed: of the random start.
-
-    Raises:
-        UserError: an option is out of range, or no gradient reaches the faces.
-
-    Example:
-        >>> class Brightness(nn.Module):
-        ...     def forward(self, faces):
-        ...         return faces.mean(dim=(1, 2, 3)) - 0.4
-        >>> attack = PGDAttack(Brightness(), eps=4)
-        >>> face = torch.full((1, 3, 24, 24), 100 / 255)
-        >>> (attack(face, torch.ones(1)) * 255).unique()   # a fake: as dark as may be
-        tensor([96.])
+    The surrogate gives logits of *fake* for faces in [0, 1]; `step_size=None` is a quarter of `eps`.
     """
 
     kind = "pgd"
@@ -87,18 +63,10 @@ class PGDAttack(_GradientAttack):
         self.variant = "-".join(filter(None, [own, weights_digits(surrogate)]))
 
     def forward(self, faces: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Attack `faces` (float32, B×3×S×S in [0, 1]); returns the same shape, on the grid k/255.
-
-        Args:
-            faces: the faces.
-            labels: B numbers; 1 is fake. None: what the surrogate takes them for.
-
-        Raises:
-            ValueError: `faces` has another shape, type or range.
-        """
+        """Attack `faces` (float32, B×3×S×S in [0, 1]) with labels (1: fake); without, the surrogate says what they are."""
         check_faces(faces)
         with torch.inference_mode(False), torch.enable_grad(), exact_float32(faces.device.type):
-            fake = self._labels(faces.clone(), labels)
+            fake = self.surrogate(faces.clone()) > 0 if labels is None else labels.to(faces.device) > 0.5
             parts = [self._attack(face.clone(), own) for face, own in zip(faces.split(1), fake.split(1), strict=True)]
         return torch.cat(parts) if parts else faces.clone()
 
@@ -127,22 +95,7 @@ class StatAttack(_GradientAttack):
     as they are. Faces of a batch are changed in groups of 20, so that each depends on the others: they are not cached.
     Numbers are those of the published code; its text was not at hand (docs/attack.md).
 
-    Args:
-        surrogate: a detector with a method `features`: B×3×S×S faces in [0, 1] → B×D features, differentiable.
-        guides: pristine faces for training, each 1×3×S×S in [0, 1], of any side.
-        steps: how many.
-
-    Raises:
-        UserError: there are no guides, an option is out of range, or no gradient reaches the faces.
-
-    Example:
-        >>> class Means(nn.Module):
-        ...     def features(self, faces):
-        ...         return faces.mean(dim=(2, 3))
-        >>> attack = StatAttack(Means(), [torch.full((1, 3, 24, 24), 0.6)] * 3)
-        >>> face = torch.full((1, 3, 24, 24), 0.4)
-        >>> bool(attack(face, torch.ones(1)).mean() > 0.45), torch.equal(attack(face, torch.zeros(1)), face)
-        (True, True)
+    The surrogate has a method `features`: B×3×S×S faces in [0, 1] → B×D. Each guide is 1×3×S×S, of any side.
     """
 
     kind = "statattack"
@@ -166,15 +119,7 @@ class StatAttack(_GradientAttack):
         return found
 
     def forward(self, faces: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Attack `faces` (float32, B×3×S×S in [0, 1]); returns the same shape, on the grid k/255.
-
-        Args:
-            faces: the faces.
-            labels: B numbers; 1 is fake. None: all are fakes.
-
-        Raises:
-            ValueError: `faces` has another shape, type or range.
-        """
+        """Attack `faces` (float32, B×3×S×S in [0, 1]) with labels (1: fake); without, all are fakes."""
         check_faces(faces)
         fakes = torch.arange(len(faces)) if labels is None else (labels > 0.5).nonzero().flatten()
         with torch.inference_mode(False), torch.enable_grad(), exact_float32(faces.device.type):
@@ -213,11 +158,7 @@ class StatAttack(_GradientAttack):
 
 
 def softened(faces: Tensor) -> Tensor:
-    """Faces blurred by a 5×5 Gaussian of 0.6 px, as the published loader does; StatAttack's control is this alone.
-
-    >>> softened(torch.ones(1, 3, 8, 8)).allclose(torch.ones(1, 3, 8, 8))
-    True
-    """
+    """Faces blurred by a 5×5 Gaussian of 0.6 px, as the published loader does; StatAttack's control is this alone."""
     line = torch.exp(-((torch.arange(5.0, device=faces.device) - 2) ** 2) / (2 * 0.6**2))
     line = line / line.sum()
     weights = (line[:, None] * line).expand(3, 1, 5, 5)
@@ -225,11 +166,7 @@ def softened(faces: Tensor) -> Tensor:
 
 
 def mmd(first: Tensor, second: Tensor) -> Tensor:
-    """Maximum mean discrepancy of two sets of features, B×D and C×D, over five Gaussian-like kernels.
-
-    >>> round(float(mmd(torch.tensor([[0.0], [1.0]]), torch.tensor([[0.0], [1.0]]))), 6)
-    0.0
-    """
+    """Maximum mean discrepancy of two sets of features, B×D and C×D, over five Gaussian-like kernels."""
     every = torch.cat([first, second])
     squared = ((every[:, None] - every[None]) ** 2).sum(2)
     count = len(every)

@@ -7,22 +7,16 @@ import numpy as np
 import torch
 from facenet_pytorch.models.mtcnn import ONet
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 
 from sr_deepfake.attacks.base import Picture
 from sr_deepfake.system.hardware import exact_float32
 
 SIDE = 512  # px
 # Eyes, tip of the nose, corners of the mouth (x, y), of FFHQ's faces; the grey beyond the picture's border.
-TEMPLATE = np.array(
-    [
-        [192.98138, 239.94708],
-        [318.90277, 240.1936],
-        [256.63416, 314.01935],
-        [201.26117, 371.41043],
-        [313.08905, 371.15118],
-    ]
-)
+_EYES = (192.98138, 239.94708), (318.90277, 240.1936)
+_MOUTH = (201.26117, 371.41043), (313.08905, 371.15118)
+TEMPLATE = np.array([*_EYES, (256.63416, 314.01935), *_MOUTH])
 GREY = (132, 133, 135)
 _MARGINS = (0.1, 0.0, 0.25)  # about the face's box, as a part of the box, that a crop may have
 _SURE = 0.8  # probability of a face, from which its landmarks are believed
@@ -73,9 +67,8 @@ class FaceAligner(nn.Module):
 
 def aligned(face: Picture, warp: Warp) -> Picture:
     """The face at the template's size and place, uint8."""
-    padded = cv2.copyMakeBorder(
-        face, _EDGE, _EDGE, _EDGE, _EDGE, cv2.BORDER_REPLICATE
-    )  # so that no grey mixes into the face
+    # So that no grey mixes into the face.
+    padded = cv2.copyMakeBorder(face, _EDGE, _EDGE, _EDGE, _EDGE, cv2.BORDER_REPLICATE)
     moved = warp.copy()
     moved[:, 2] -= _EDGE * warp[:, :2].sum(axis=1)
     large: Picture = cv2.warpAffine(
@@ -100,13 +93,6 @@ def put_back(restored: NDArray[np.float32], face: Picture, warp: Warp) -> NDArra
     to_small[:, 2] = (warp[:, 2] + 0.5) * factor - 0.5
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     back = cv2.warpAffine(small, to_small, (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE)
-    inside = (
-        np.asarray(cv2.warpAffine(np.ones((SIDE, SIDE), np.float32), warp, (width, height), flags=flags)) > 1 - 1e-3
-    )
-    result: NDArray[np.float32] = np.where(inside[:, :, None], back, face.astype(np.float32))
+    inside = cv2.warpAffine(np.ones((SIDE, SIDE), np.float32), warp, (width, height), flags=flags)
+    result: NDArray[np.float32] = np.where(np.asarray(inside)[:, :, None] > 1 - 1e-3, back, face.astype(np.float32))
     return result
-
-
-def as_tensor(pictures: list[Picture]) -> Tensor:
-    """Pictures H×W×3 of one size as B×3×H×W grey levels, float32."""
-    return torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).float()

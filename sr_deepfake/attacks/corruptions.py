@@ -118,11 +118,7 @@ class ResizeAttack(PictureAttack):
 
 
 def scaled_down(picture: Picture, factor: float) -> Picture:
-    """A picture scaled down by any factor, each side to whole pixels, 1 at least: the mean of the area of each.
-
-    >>> scaled_down(np.full((9, 5, 3), 7, np.uint8), 2).shape
-    (4, 2, 3)
-    """
+    """A picture scaled down by any factor, each side to whole pixels, 1 at least: the mean of the area of each."""
     height, width = picture.shape[:2]
     size = (max(1, round(width / factor)), max(1, round(height / factor)))
     return cv2.resize(picture, size, interpolation=cv2.INTER_AREA)

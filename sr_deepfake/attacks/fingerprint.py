@@ -24,12 +24,7 @@ def describe_attack(attack: nn.Module, device: torch.device) -> dict[str, Any]:
     """Say all that the result of an attack depends on, besides the face.
 
     >>> from sr_deepfake.attacks.corruptions import BlurAttack
-    >>> description = describe_attack(BlurAttack(sigma=2.0), torch.device("cpu"))
-    >>> sorted(description)
-    ['code', 'device', 'fast_format', 'libraries', 'name', 'settings', 'weights']
-    >>> sorted(description["code"])
-    ['sr_deepfake.attacks.corruptions.BlurAttack']
-    >>> description["settings"]
+    >>> describe_attack(BlurAttack(sigma=2.0), torch.device("cpu"))["settings"]
     {'': {'sigma': 2.0, 'strength': 's2'}}
     """
     return {
@@ -44,11 +39,7 @@ def describe_attack(attack: nn.Module, device: torch.device) -> dict[str, Any]:
 
 
 def weights_digits(network: nn.Module) -> str:
-    """Eight hexadecimal digits of a network's weights and settings; "" where it has no weights.
-
-    >>> weights_digits(nn.Identity()), len(weights_digits(nn.Conv2d(1, 1, 1)))
-    ('', 8)
-    """
+    """Eight hexadecimal digits of a network's weights and settings; "" where it has no weights."""
     if next(network.parameters(), None) is None:
         return ""
     return digest({"weights": hash_of_weights(network), "settings": _settings(network)})[:8]
@@ -58,11 +49,9 @@ def _settings(attack: nn.Module) -> dict[str, dict[str, Any]]:
     """The plain attributes of all modules that are not torch's own, by the modules' names."""
     found = {}
     for name, module in attack.named_modules():
-        if type(module).__module__.split(".")[0] == "torch":
-            continue
         plain = {key: value for key, value in vars(module).items() if key[0] != "_" and _is_plain(value)}
         plain.pop("training")
-        if plain:
+        if plain and not _is_torchs(module):
             found[name] = plain
     return found
 
@@ -86,9 +75,7 @@ def hash_of_weights(attack: nn.Module) -> str:
 def _code(attack: nn.Module) -> dict[str, str]:
     """Hash the code that the attack's classes use, torch's own aside, which its version stands for."""
     hashes: dict[str, str] = {}
-    for kind in {type(module) for module in attack.modules()}:
-        if kind.__module__.split(".")[0] == "torch":
-            continue
+    for kind in {type(module) for module in attack.modules() if not _is_torchs(module)}:
         name = f"{kind.__module__}.{kind.__qualname__}"
         try:
             hashes[name] = hash_of_code(Path(inspect.getfile(kind)))
@@ -98,6 +85,10 @@ def _code(attack: nn.Module) -> dict[str, str]:
                 "version; put it into a module, or keep no attacked faces with cache.attacked=false"
             ) from None
     return hashes
+
+
+def _is_torchs(module: nn.Module) -> bool:
+    return type(module).__module__.split(".")[0] == "torch"
 
 
 def hash_of_code(path: Path) -> str:
@@ -132,10 +123,9 @@ def _parsed(path: Path, changed: int) -> tuple[str, frozenset[str]]:
 def _files_of(name: str, importer: Path) -> list[Path]:
     """The file of a module, if it is of this package or lies next to the importer."""
     parts = name.split(".")
-    roots = [_PACKAGE.parent] if parts[0] == _PACKAGE.name else [importer.parent]
-    places = [root.joinpath(*parts) for root in roots]
-    files = [file for place in places for file in (place.with_suffix(".py"), place / "__init__.py")]
-    return [file.resolve() for file in files if file.is_file()]
+    folder = _PACKAGE.parent if parts[0] == _PACKAGE.name else importer.parent
+    module = folder.joinpath(*parts)
+    return [file.resolve() for file in (module.with_suffix(".py"), module / "__init__.py") if file.is_file()]
 
 
 def _versions() -> dict[str, str]:

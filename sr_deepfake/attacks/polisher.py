@@ -30,17 +30,8 @@ class FakePolisher(PictureAttack):
     With principal components (`pca`) the face is scaled to the fitted side, projected, and scaled back. With a dictionary of
     8×8 patches a tenth of the pixels, drawn by the face's own pixels, is dropped, each patch is rebuilt from the rest of it by
     orthogonal matching pursuit, and overlapping patches are averaged. Results are clipped and truncated, as in the published
-    code, whose pictures are aligned faces of CelebA; ours are not aligned.
-
-    Args:
-        fitted: file that `python -m sr_deepfake.prepare prepare.polisher=FILE` wrote.
-        components: of the PCA, the first ones; None: all.
-        atoms: of the dictionary, the first ones (200 in the published code).
-        coefficients: of each patch (20 in the published code).
-        stride: px between patches; 1: every overlapping one.
-
-    Raises:
-        UserError: the file is missing or holds something else, or an option is out of range.
+    code, whose pictures are aligned faces of CelebA; ours are not aligned. `fitted` is the file that
+    `python -m sr_deepfake.prepare prepare.polisher=FILE` wrote; it decides which of the two it is.
     """
 
     mean: Tensor
@@ -69,12 +60,11 @@ class FakePolisher(PictureAttack):
             self.register_parameter(name, torch.nn.Parameter(tensor.float(), requires_grad=False))
         # Of the processor, wherever the parameters are moved: pictures are changed there.
         self._arrays = {name: parameter.data.numpy() for name, parameter in self.named_parameters()}
-        self.kind = f"fakepolisher-{KINDS[0] if self.is_pca else KINDS[1]}"
+        self.kind = f"fakepolisher-{'pca' if self.is_pca else 'dictionary'}"
         if self.is_pca:
             self.side = round((self.mean.numel() / 3) ** 0.5)
-            self.count = (
-                len(self.components) if components is None else whole_number(components, "attack.components", 1, 10**6)
-            )
+            wanted = len(self.components) if components is None else components
+            self.count = whole_number(wanted, "attack.components", 1, 10**6)
             self.strength = f"n{min(self.count, len(self.components))}"
         else:
             self.count = min(whole_number(atoms, "attack.atoms", 1, 10**6), len(self.atoms))
@@ -128,17 +118,8 @@ def fit_polisher(
 ) -> str:
     """Fit principal components, or a dictionary of patches, to pristine faces; write them, and say what they are.
 
-    Args:
-        read: number of a face, from 0 → uint8 RGB picture.
-        count: of the faces.
-        kind: "pca" or "dictionary".
-        path: of the safetensors file.
-        side: px that faces are scaled to for the PCA.
-        components: of the PCA, or atoms of the dictionary, at most; fewer where there are fewer faces.
-        seed: of the patches and the dictionary.
-
-    Raises:
-        UserError: there are too few faces, or the kind is none of `KINDS`.
+    `read` gives the picture of a face (uint8 RGB) by its number, from 0 to `count`. For the PCA faces are scaled to `side` px.
+    There are at most `components` of the PCA, or atoms of the dictionary; `seed` decides patches and dictionary.
     """
     choose(kind, KINDS, "prepare.polisher_kind")
     if count < 2:

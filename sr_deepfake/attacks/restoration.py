@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from sr_deepfake.attacks.alignment import FaceAligner, aligned, as_tensor, put_back
+from sr_deepfake.attacks.alignment import FaceAligner, aligned, put_back
 from sr_deepfake.attacks.base import DTYPES, Attack, in_chunks
 from sr_deepfake.attacks.fingerprint import weights_digits
 from sr_deepfake.super_resolution.interpolation import resized
@@ -52,12 +52,8 @@ class RestorationAttack(Attack):
         self.kind = f"restoration-{network.name}"
         self.aligner = FaceAligner() if align else None
         self._unaligned = 0
-        parts = [
-            weights_digits(self.network),
-            "" if precision == "float32" else precision,
-            "" if align else "unaligned",
-        ]
-        self.variant = "-".join(part for part in parts if part)
+        parts = (weights_digits(network), "" if precision == "float32" else precision, "" if align else "unaligned")
+        self.variant = "-".join(filter(None, parts))
 
     @torch.no_grad()
     def forward(self, faces: Tensor) -> Tensor:
@@ -84,7 +80,7 @@ class RestorationAttack(Attack):
             large = resized(levels, SIDE, SIDE).round()
             for place, (picture, warp) in enumerate(zip(pictures, warps, strict=True)):
                 if warp is not None:
-                    large[place] = as_tensor([aligned(picture, warp)])[0].to(faces.device)
+                    large[place] = torch.from_numpy(aligned(picture, warp)).permute(2, 0, 1)
             with torch.autocast(kind, dtype=dtype, enabled=dtype != torch.float32):
                 restored = self.network(large / 255).float() * 255
             result = resized(restored, height, width)
@@ -92,5 +88,5 @@ class RestorationAttack(Attack):
             if warp is not None:
                 found = restored[place].clamp(0, 255).round().permute(1, 2, 0).cpu().numpy()
                 back = put_back(np.ascontiguousarray(found), picture, warp)
-                result[place] = torch.from_numpy(back).permute(2, 0, 1).to(faces.device)
+                result[place] = torch.from_numpy(back).permute(2, 0, 1)
         return result.clamp(0, 255).round()

@@ -132,11 +132,7 @@ class SuperResolutionAttack(Attack):
 
 
 def shrink(levels: Tensor, scale: int) -> Tensor:
-    """Scale pictures down by 1/K with OpenCV's `INTER_AREA`, to the same 8-bit result.
-
-    >>> shrink(torch.tensor([[[[1.0, 2.0], [2.0, 1.0]]]]), 2)
-    tensor([[[[2.]]]])
-    """
+    """Scale pictures down by 1/K with OpenCV's `INTER_AREA`, to the same 8-bit result."""
     height, width = levels.shape[-2:]
     padded = F.pad(levels, (0, -width % scale, 0, -height % scale), mode="replicate")
     means = F.avg_pool2d(padded, scale)

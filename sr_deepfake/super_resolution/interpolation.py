@@ -17,18 +17,6 @@ class Interpolation(nn.Module):
     Used as a control: an attack with it has the same down-scaling and rounding, and no network. Bicubic is
     Keys' kernel with a = -0.75, as in OpenCV; Lanczos is Lanczos-3, as in Pillow. Both run past the range at
     edges, as a network does: the attack clips.
-
-    Args:
-        scale: K, how many times larger the result is a side.
-        mode: `"nearest"`, `"bilinear"`, `"bicubic"` or `"lanczos"`.
-
-    Raises:
-        UserError: the mode is none of the four.
-
-    Example:
-        >>> import torch
-        >>> Interpolation(scale=2)(torch.full((1, 3, 12, 12), 0.5)).shape
-        torch.Size([1, 3, 24, 24])
     """
 
     def __init__(self, scale: int = 2, mode: str = "bicubic") -> None:
@@ -50,11 +38,7 @@ class Interpolation(nn.Module):
 
 
 def resized(images: Tensor, height: int, width: int, mode: str = "bilinear") -> Tensor:
-    """Bring B×3×H×W to another size in px; where that is smaller, the kernel is as wide as what becomes one pixel.
-
-    >>> resized(torch.tensor([[[[0.0, 4.0]]]]), 1, 4).tolist()
-    [[[[0.0, 1.0, 3.0, 4.0]]]]
-    """
+    """Bring B×3×H×W to another size in px; where that is smaller, the kernel is as wide as what becomes one pixel."""
     if images.shape[-2:] == (height, width):
         return images
     return F.interpolate(images, (height, width), mode=mode, align_corners=False, antialias=True)

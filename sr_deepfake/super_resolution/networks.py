@@ -21,27 +21,11 @@ def from_checkpoint(weights: str | None = None) -> nn.Module:
     """Build the network that a file of weights belongs to; the file tells which one and its scale.
 
     Known are the networks of spandrel: ESRGAN and Real-ESRGAN, SwinIR, Swin2SR, HAT, DAT, RGT, GRL, OmniSR, SPAN
-    and others. EDSR is not among them: `sr_model=edsr` reads its files.
+    and others. EDSR is not among them: `sr_model=edsr` reads its files. Nothing in a file is ever run.
 
-    Args:
-        weights: safetensors, or a PyTorch file of tensors only. Nothing in it is ever run.
-
-    Returns:
-        B×3×h×w RGB in [0, 1] → B×3×Kh×Kw in [0, 1], for any h and w; frozen, in evaluation mode, with the
-        attributes `name` and `scale`, which is K. Inside `torch.autocast` its last convolution stays in float32, and
-        so does all of it where the network does not bear autocast's number format.
-
-    Raises:
-        UserError: there is no file, or it holds no super-resolution network for RGB pictures that spandrel knows.
-
-    Example:
-        >>> import tempfile
-        >>> from spandrel.architectures.Compact import Compact
-        >>> file = tempfile.NamedTemporaryFile(suffix=".pth")
-        >>> torch.save(Compact(num_feat=4, num_conv=2, upscale=3).state_dict(), file.name)
-        >>> network = from_checkpoint(file.name)
-        >>> network.scale, network(torch.rand(1, 3, 5, 7)).shape
-        (3, torch.Size([1, 3, 15, 21]))
+    The network gives B×3×Kh×Kw in [0, 1] for RGB B×3×h×w in [0, 1]. It is frozen, in evaluation mode, and has the attributes
+    `name` and `scale`, which is K. Inside `torch.autocast` its last convolution stays in float32, and so does all of it where
+    the network does not bear autocast's number format.
     """
     if weights is None:
         raise MissingWeightsError(f"sr_model=spandrel builds the network that a file holds: name it with {OPTION}=FILE")
@@ -92,11 +76,7 @@ class SpandrelNetwork(nn.Module):
 
 
 def last_convolutions(network: nn.Module) -> list[str]:
-    """Names of the layers at the end of a network's run that make the picture.
-
-    >>> last_convolutions(nn.Sequential(nn.Conv2d(3, 8, 3), nn.Conv2d(8, 3, 3), nn.Conv2d(3, 3, 1)))
-    ['1', '2']
-    """
+    """Names of the layers at the end of a network's run that make the picture."""
     kinds = nn.Conv2d | nn.ConvTranspose2d | nn.Linear
     names: dict[Any, str] = {layer: name for name, layer in network.named_modules() if isinstance(layer, kinds)}
     ran: list[Any] = []

@@ -22,17 +22,10 @@ def restoration_network(weights: str | None = None) -> nn.Module:
     """Build the network that a file of weights belongs to; the file tells which one.
 
     Known are GFPGAN (Wang et al. 2021; the "clean" files, 1.2 to 1.4), RestoreFormer (Wang et al. 2022) and, where
-    `spandrel_extra_arches` is installed, CodeFormer (Zhou et al. 2022, fidelity 0.5).
+    `spandrel_extra_arches` is installed, CodeFormer (Zhou et al. 2022, fidelity 0.5). Nothing in a file is ever run.
 
-    Args:
-        weights: safetensors, or a PyTorch file of tensors only. Nothing in it is ever run.
-
-    Returns:
-        B×3×512×512 RGB in [0, 1] → the same shape, not clipped; frozen, in evaluation mode, with the attribute `name`.
-        The same face gives the same result: GFPGAN gets the noise that is stored with its weights.
-
-    Raises:
-        UserError: there is no file, or it holds no network that restores faces.
+    The network gives B×3×512×512 for RGB of this shape in [0, 1], not clipped; it is frozen and has the attribute `name`. The
+    same face gives the same result: GFPGAN gets the noise that is stored with its weights.
     """
     if weights is None:
         raise MissingWeightsError(

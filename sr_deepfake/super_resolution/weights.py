@@ -171,11 +171,7 @@ def _shifts_by(state: dict[str, Tensor], layer: str, factor: float) -> bool:
 
 
 def scale_of(state: dict[str, Tensor]) -> int | None:
-    """How many times a network of basicsr enlarges, by its shapes; None where they do not say.
-
-    >>> scale_of({"upsample.0.weight": torch.zeros(36, 4, 3, 3)})
-    3
-    """
+    """How many times a network of basicsr enlarges, by its shapes; None where they do not say."""
     first = state.get("upsample.0.weight")
     if first is None or first.ndim != 4:
         return None
