@@ -5,8 +5,9 @@ import pytest
 import torch
 from photo_faces import as_faces, photos
 
-from sr_deepfake.attacks import BlurAttack, JpegAttack, NoiseAttack, ResizeAttack
+from sr_deepfake.attacks import BlurAttack, ChainAttack, JpegAttack, NoiseAttack, ResizeAttack, UploadAttack, WebpAttack
 from sr_deepfake.attacks.base import Identity, PictureAttack, number, whole_number
+from sr_deepfake.attacks.cache import CachedAttack
 from sr_deepfake.attacks.h264 import H264Attack
 from sr_deepfake.attacks.super_resolution import SuperResolutionAttack
 from sr_deepfake.super_resolution.interpolation import Interpolation
@@ -36,11 +37,11 @@ class Changed(PictureAttack):
         (torch.full((1, 3, 24, 24), float("nan")), r"in \[0, 1\]"),
     ],
 )
-def test_what_is_no_batch_of_faces_is_refused(faces, message):
-    with pytest.raises(ValueError, match=message):
-        Changed(lambda picture: picture)(faces)
-    with pytest.raises(ValueError, match=message):
-        SuperResolutionAttack(Interpolation())(faces)
+def test_what_is_no_batch_of_faces_is_refused(faces, message, tmp_path):
+    network = SuperResolutionAttack(Interpolation())
+    for attack in (JpegAttack(35), network, ChainAttack(only=network), CachedAttack(network, tmp_path)):
+        with pytest.raises(ValueError, match=message):
+            attack(faces)
 
 
 def test_the_attack_gets_each_face_as_a_contiguous_8_bit_picture():
@@ -105,6 +106,10 @@ def test_faces_on_a_gpu_come_back_to_it_with_the_same_bits():
         (lambda: NoiseAttack(4, seed=-1), r"attack\.seed must be an integer"),
         (lambda: H264Attack(crf=60), r"attack\.crf must be an integer from 0 to 51, not 60"),
         (lambda: ResizeAttack(factor=1), r"attack\.factor must be > 1"),
+        (lambda: WebpAttack(quality=-1), r"attack\.quality must be an integer from 0 to 100, not -1"),
+        (lambda: WebpAttack(quality=101), r"attack\.quality must be an integer from 0 to 100, not 101"),
+        (lambda: UploadAttack(factor=1), r"attack\.factor must be > 1"),
+        (lambda: UploadAttack(quality=0), r"attack\.quality must be an integer from 1 to 100, not 0"),
     ],
 )
 def test_a_strength_out_of_range_names_its_option(make, message):
@@ -130,3 +135,10 @@ def test_the_ends_of_the_range():
 def test_faces_come_back_as_they_are():
     faces = torch.rand(2, 3, 24, 24)
     assert torch.equal(Identity()(faces), faces)
+
+
+def test_an_attack_says_its_settings():
+    assert Identity("none").extra_repr() == "kind='none'"
+    assert JpegAttack(35, severity=2).extra_repr() == "quality=35, chroma='4:2:0'"
+    attack = SuperResolutionAttack(Interpolation(), max_pixels=3)
+    assert attack.extra_repr() == "scale=2, convention='rgb', precision='auto'"

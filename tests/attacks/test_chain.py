@@ -30,8 +30,3 @@ def test_its_attacks_are_part_of_it():
     chain = ChainAttack(first=network, second=JpegAttack(15))
     assert set(chain.parameters()) == set(network.parameters())
     assert chain.name == f"{network.name}+jpeg-q15"
-
-
-def test_what_is_no_batch_of_faces_is_refused():
-    with pytest.raises(ValueError, match="B×3×S×S"):
-        ChainAttack(only=JpegAttack(15))(torch.zeros(3, 24, 24))
