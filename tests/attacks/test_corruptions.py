@@ -1,5 +1,8 @@
 """What all attacks for comparison have in common, built from the configuration as a user gets them."""
 
+import copy
+import functools
+
 import cv2
 import hydra
 import numpy as np
@@ -7,6 +10,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from omegaconf import OmegaConf
 from omegaconf.errors import InterpolationResolutionError
 from photo_faces import as_faces, as_pictures, photos
 from scipy import ndimage, stats
@@ -174,12 +178,20 @@ STRENGTHS = {  # option, what users type for it, the name that this gives
     "h264": ("crf", "23", "h264-crf23"),
     "resize": ("factor", "1.5", "resize-x1.5"),
 }
-ATTACKS = [*STRENGTHS, "chain"]
+ATTACKS = [*STRENGTHS, "chain", "upload", "bicubic", "sr", "alignment"]
 
 
-def build(*overrides):
+@functools.cache
+def composed(*overrides):
     with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
-        return hydra.utils.instantiate(hydra.compose("train", list(overrides)).attack)
+        return hydra.compose("train", list(overrides))
+
+
+def build(*overrides, **options):
+    """The attack of a command line, with options in the place of what it has."""
+    cfg = copy.deepcopy(composed(*overrides))
+    cfg.attack = OmegaConf.merge(cfg.attack, options)
+    return hydra.utils.instantiate(cfg.attack)
 
 
 @pytest.fixture(scope="module", params=ATTACKS)
@@ -229,7 +241,7 @@ def test_severities_grow_from_1_to_5_and_the_name_tells_the_strength(name):
     faces = as_faces(photos(1, 96))
     losses, names = [], []
     for severity in range(1, 6):
-        attack = build(f"attack={name}", f"attack.severity={severity}")
+        attack = build(f"attack={name}", severity=severity)
         losses.append(float((attack(faces) - faces).square().mean()))
         names.append(attack.name)
         assert attack.name.endswith(f"{getattr(attack, STRENGTHS[name][0]):g}")
@@ -244,10 +256,10 @@ def test_the_strength_itself_wins_over_the_severity(name, option, value, label):
     assert getattr(attack, option) == float(value)
 
 
-@pytest.mark.parametrize("severity", ["0", "6", "2.5", "strong", "null"])
+@pytest.mark.parametrize("severity", [0, 6, 2.5, "strong", None])
 def test_an_unknown_severity_is_one_clear_line(severity):
     with pytest.raises(InterpolationResolutionError, match=r"attack\.severity must be one of 1 to 5, not"):
-        build("attack=jpeg", f"attack.severity={severity}")
+        build("attack=jpeg", severity=severity)
 
 
 @pytest.mark.parametrize("name", ATTACKS)
@@ -267,7 +279,7 @@ def test_a_chain_of_other_attacks_from_the_command_line():
     chain = build(*overrides, "attack.first.factor=1.5", "attack.second.severity=1")
     assert chain.name == "resize-x1.5+h264-crf30"
     faces = as_faces(photos(1, 48))
-    resize, h264 = build("attack=resize", "attack.factor=1.5"), build("attack=h264", "attack.severity=1")
+    resize, h264 = build("attack=resize", factor=1.5), build("attack=h264", severity=1)
     assert torch.equal(chain(faces), h264(resize(faces)))
 
 

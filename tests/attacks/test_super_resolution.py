@@ -3,53 +3,28 @@
 import functools
 import importlib
 import shutil
-from pathlib import Path
 
-import av
 import cv2
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from photo_faces import as_faces, as_pictures, photos
 from PIL import Image
-from safetensors.torch import load_file
 from torch import nn
 
-import sr_deepfake
 from sr_deepfake.attacks import super_resolution as module
 from sr_deepfake.attacks.super_resolution import SuperResolutionAttack, shrink
-from sr_deepfake.super_resolution.edsr import basicsr_edsr, edsr, edsr_network
+from sr_deepfake.data.sample.people import identity_table, read_identity
+from sr_deepfake.super_resolution.edsr import edsr, edsr_network
 from sr_deepfake.super_resolution.interpolation import Interpolation
-from sr_deepfake.super_resolution.weights import find_weights
 from sr_deepfake.system.errors import UserError
 
 
 @pytest.fixture(scope="module")
 def network():
     return edsr()
-
-
-def pictures(count=2, side=48, seed=0):
-    """uint8 B×S×S×3 with edges, gradients and a little noise, as photos have."""
-    random = np.random.default_rng(seed)
-    result = np.empty((count, side, side, 3), np.uint8)
-    for picture in result:
-        coarse = random.integers(0, 256, (4, 4, 3), dtype=np.uint8)
-        smooth = cv2.resize(coarse, (side, side), interpolation=cv2.INTER_CUBIC).astype(np.int64)
-        smooth[side // 3 : side // 2, side // 4 : side // 2] += 60
-        picture[:] = np.clip(smooth + random.integers(-6, 7, smooth.shape), 0, 255)
-    return result
-
-
-def as_faces(images):
-    return torch.from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2))).float() / 255
-
-
-def as_pictures(faces):
-    levels = faces.permute(0, 2, 3, 1).double() * 255
-    assert (levels - levels.round()).abs().max() < 1e-4
-    return levels.round().to(torch.uint8).numpy()
 
 
 def assert_rounded(picture, values):
@@ -63,7 +38,7 @@ def test_shrinking_is_opencvs_area_average_to_the_level(side, scale):
     random = np.random.default_rng(side)
     noise = random.integers(0, 256, (side, side, 3), dtype=np.uint8)
     ties = random.integers(0, 3, (side, side, 3), dtype=np.uint8)
-    for picture in (noise, ties, 255 - ties, pictures(1, side)[0]):
+    for picture in (noise, ties, 255 - ties, photos(1, side)[0]):
         size = (side // scale, side // scale)
         theirs = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
         ours = shrink((as_faces(picture[None]) * 255).round(), scale)[0].permute(1, 2, 0)
@@ -72,7 +47,7 @@ def test_shrinking_is_opencvs_area_average_to_the_level(side, scale):
 
 @pytest.mark.parametrize("scale", [2, 3, 4])
 def test_the_control_is_opencv_down_and_up(scale):
-    images = pictures(2, 48)
+    images = photos(2, 48)
     attacked = as_pictures(SuperResolutionAttack(Interpolation(scale), scale)(as_faces(images)))
     for image, result in zip(images, attacked, strict=True):
         small = cv2.resize(image, (48 // scale, 48 // scale), interpolation=cv2.INTER_AREA).astype(np.float32)
@@ -80,29 +55,13 @@ def test_the_control_is_opencv_down_and_up(scale):
 
 
 def test_with_a_network_it_is_a_plain_loop_over_faces(network):
-    images = pictures(2, 48)
+    images = photos(2, 48)
     attacked = as_pictures(SuperResolutionAttack(network, 2, precision="float32")(as_faces(images)))
     for image, result in zip(images, attacked, strict=True):
         small = cv2.resize(image, (24, 24), interpolation=cv2.INTER_AREA)
         with torch.no_grad():
             large = network(as_faces(small[None]))[0].permute(1, 2, 0).double().numpy()
         assert_rounded(result, large * 255)
-
-
-def test_authors_code_gives_the_network_bgr_from_0_to_255():
-    original = basicsr_edsr()(3, 3, 64, 16, 2).eval()
-    bundled = find_weights(None, "edsr_baseline_x2.safetensors", "EDSR")
-    original.load_state_dict({name: tensor.float() for name, tensor in load_file(bundled).items()})
-    images = pictures(2, 48)
-    attacked = as_pictures(SuperResolutionAttack(edsr(), 2, convention="authors_code")(as_faces(images)))
-    rgb = as_pictures(SuperResolutionAttack(edsr(), 2)(as_faces(images)))
-    for image, result, normal in zip(images, attacked, rgb, strict=True):
-        bgr = np.ascontiguousarray(image[:, :, ::-1])
-        small = cv2.resize(bgr, (24, 24), interpolation=cv2.INTER_AREA)
-        with torch.no_grad():
-            large = original(torch.from_numpy(small).float().permute(2, 0, 1)[None])[0].permute(1, 2, 0).numpy()
-        assert_rounded(result, large[:, :, ::-1])
-        assert (result != normal).mean() > 0.01  # the protocol's difference is a real one
 
 
 class Watch(nn.Module):
@@ -128,15 +87,11 @@ def test_what_the_network_sees_in_either_convention():
         torch.testing.assert_close(result, faces, rtol=0, atol=1e-7)
 
 
-@pytest.mark.parametrize(("make", "scale"), [("edsr", 2), ("bicubic", 2), ("bicubic", 3), ("bicubic", 4)])
-def test_the_result_is_on_the_8_bit_grid_and_in_range(network, make, scale):
-    faces = as_faces(pictures(3, 48))
-    faces[0] = torch.rand(3, 48, 48).round()  # black and white noise: networks overshoot here
-    result = SuperResolutionAttack(network if make == "edsr" else Interpolation(scale), scale)(faces)
-    assert result.shape == faces.shape
-    assert result.dtype == torch.float32
-    grid = torch.arange(256).float() / 255
-    assert torch.isin(result, grid).all()
+@pytest.mark.parametrize(("mode", "scale"), [(None, 2), ("bicubic", 2), ("bicubic", 3), ("bicubic", 4)])
+def test_the_result_is_on_the_8_bit_grid_and_in_range(network, mode, scale):
+    faces = torch.rand(1, 3, 48, 48).round()  # black and white noise: networks overshoot here
+    result = SuperResolutionAttack(Interpolation(scale, mode) if mode else network, scale)(faces)
+    assert torch.isin(result, torch.arange(256) / 255).all()
 
 
 @settings(max_examples=25, deadline=None)
@@ -156,26 +111,25 @@ def test_a_side_that_k_does_not_divide_keeps_its_picture_in_place():
 
 
 def test_identical_faces_of_a_batch_have_identical_results(network):
-    faces = as_faces(pictures(1, 48)).repeat(7, 1, 1, 1)
+    faces = as_faces(photos(1, 48)).repeat(7, 1, 1, 1)
     for precision in ("auto", "float32", "bf16"):
         result = SuperResolutionAttack(network, precision=precision, max_pixels=3 * 48 * 48)(faces)
         assert (result[0] == result[:3]).all()
         assert ((result[0] - result[1:]).abs() * 255).max() <= 1  # the last chunk is smaller
 
 
-@pytest.mark.parametrize("precision", ["auto", "float32", "bf16"])
+@pytest.mark.parametrize("precision", ["float32", "bf16"])
 def test_a_face_does_not_depend_on_its_neighbours(network, precision):
     attack = SuperResolutionAttack(network, precision=precision)
-    faces, others = as_faces(pictures(4, 48)), as_faces(pictures(4, 48, seed=1))
-    others[2] = faces[2]
-    assert torch.equal(attack(faces)[2], attack(others)[2])
-    others[1] = 1.0
+    faces = as_faces(photos(4, 48))
+    others = faces.flip(3)
+    others[1], others[2] = 1.0, faces[2]
     assert torch.equal(attack(faces)[2], attack(others)[2])
 
 
 def test_batches_are_split_by_pixels_and_stay_in_order():
     watch = Watch()
-    faces = as_faces(pictures(5, 24))
+    faces = as_faces(photos(5, 24))
     whole = SuperResolutionAttack(Watch())(faces)
     assert torch.equal(SuperResolutionAttack(watch, max_pixels=2 * 24 * 24)(faces), whole)
     assert [len(images) for images, *_ in watch.seen] == [2, 2, 1]
@@ -184,26 +138,11 @@ def test_batches_are_split_by_pixels_and_stay_in_order():
     assert len(watch.seen) == 5
 
 
-def test_no_gradient_and_the_input_is_left_alone(network):
-    faces = as_faces(pictures(1, 24)).requires_grad_()
-    before = faces.detach().clone()
-    result = SuperResolutionAttack(network)(faces)
-    assert not result.requires_grad
-    assert torch.equal(faces.detach(), before)
-    result.add_(1)  # an ordinary tensor, also for use in training
-    assert not any(tensor.requires_grad for tensor in network.parameters())
-
-
-def test_memory_format_of_the_faces_changes_nothing(network):
+def test_the_network_is_frozen_and_memory_format_changes_nothing(network):
     attack = SuperResolutionAttack(network)
-    faces = as_faces(pictures(2, 24))
+    assert not any(tensor.requires_grad for tensor in network.parameters())
+    faces = as_faces(photos(2, 24))
     assert torch.equal(attack(faces), attack(faces.contiguous(memory_format=torch.channels_last)))
-
-
-def test_faces_between_levels_count_as_saved():
-    faces = as_faces(pictures(1, 24))
-    attack = SuperResolutionAttack(Interpolation())
-    assert torch.equal(attack((faces + 0.3 / 255).clamp(0, 1)), attack(faces))
 
 
 @pytest.mark.parametrize(
@@ -230,7 +169,7 @@ def test_the_networks_precision(monkeypatch, precision, fast, convention, expect
 
 
 def test_the_control_is_the_same_in_every_precision():
-    faces = as_faces(pictures(1, 24))
+    faces = as_faces(photos(1, 24))
     results = [SuperResolutionAttack(Interpolation(), precision=name)(faces) for name in ("float32", "bf16")]
     assert torch.equal(*results)
 
@@ -243,7 +182,7 @@ def test_one_network_serves_every_k(own, scale, passes):
     by = "" if own == scale else f"-by{own}"
     assert (attack.name, attack.network) == (f"nearest-x{scale}{by}", f"nearest{by}")
     assert (attack.kind, attack.strength) == ("nearest", f"x{scale}{by}")
-    face = pictures(1, 48)[0]
+    face = photos(1, 48)[0]
     small = cv2.resize(face, (48 // scale, 48 // scale), interpolation=cv2.INTER_AREA)
     large = small.repeat(own**passes, 0).repeat(own**passes, 1)
     expected = np.asarray(Image.fromarray(large).resize((48, 48), Image.Resampling.BICUBIC)).astype(int)
@@ -253,53 +192,20 @@ def test_one_network_serves_every_k(own, scale, passes):
         assert np.array_equal(attacked, expected)
 
 
-def test_a_side_that_no_scale_divides_comes_back(network):
-    for scale in (2, 3, 4):
-        assert SuperResolutionAttack(network, scale=scale)(torch.rand(1, 3, 25, 25)).shape == (1, 3, 25, 25)
-
-
-def test_scales_below_two_are_refused():
-    with pytest.raises(UserError, match=r"sr_model\.scale=1"):
-        SuperResolutionAttack(Interpolation(1), scale=2)
-    with pytest.raises(UserError, match=r"attack\.scale must be .*not 2\.5"):
-        SuperResolutionAttack(Interpolation(2), scale=2.5)
-    with pytest.raises(UserError, match=r"attack\.scale must be .*not 1"):
-        SuperResolutionAttack(Interpolation(1), scale=1)
-
-
-def test_words_that_are_no_choice_are_named():
-    with pytest.raises(UserError, match="authors_code"):
-        SuperResolutionAttack(Interpolation(), convention="author_code")
-    with pytest.raises(UserError, match="float32"):
-        SuperResolutionAttack(Interpolation(), precision="fp32")
-    with pytest.raises(UserError, match="bf16 does not go with"):
-        SuperResolutionAttack(Interpolation(), precision="bf16", convention="authors_code")
-
-
 @pytest.mark.parametrize(
-    ("faces", "message"),
+    ("own", "options", "message"),
     [
-        (torch.zeros(3, 24, 24), "B×3×S×S, not 3×24×24"),
-        (torch.zeros(1, 1, 24, 24), "B×3×S×S"),
-        (torch.zeros(1, 3, 0, 24), "B×3×S×S"),
-        (torch.zeros(1, 3, 24, 24, dtype=torch.uint8), r"torch\.uint8"),
-        (torch.zeros(1, 3, 24, 24, dtype=torch.float64), r"torch\.float64"),
-        (torch.full((1, 3, 24, 24), 255.0), r"in \[0, 1\], these in \[255, 255\]"),
-        (torch.full((1, 3, 24, 24), -0.1), r"in \[0, 1\]"),
-        (torch.full((1, 3, 24, 24), float("nan")), r"in \[0, 1\]"),
+        (1, {}, r"sr_model\.scale=1"),
+        (2, {"scale": 2.5}, r"attack\.scale must be .*not 2\.5"),
+        (2, {"scale": 1}, r"attack\.scale must be .*not 1"),
+        (2, {"convention": "author_code"}, "authors_code"),
+        (2, {"precision": "fp32"}, "float32"),
+        (2, {"precision": "bf16", "convention": "authors_code"}, "bf16 does not go with"),
     ],
 )
-def test_what_is_no_batch_of_faces_is_refused(faces, message):
-    with pytest.raises(ValueError, match=message):
-        SuperResolutionAttack(Interpolation())(faces)
-
-
-def test_an_empty_batch_comes_back_empty():
-    assert SuperResolutionAttack(Interpolation())(torch.zeros(0, 3, 24, 24)).shape == (0, 3, 24, 24)
-
-
-def test_it_says_its_settings():
-    assert "scale=2, convention='rgb', precision='auto'" in repr(SuperResolutionAttack(Interpolation()))
+def test_what_is_no_choice_is_named(own, options, message):
+    with pytest.raises(UserError, match=message):
+        SuperResolutionAttack(Interpolation(own), **options)
 
 
 def torchsr_network(scale):
@@ -323,17 +229,19 @@ def published_script(network, picture, scale):
 
 @pytest.mark.parametrize("scale", [2, 3, 4])
 def test_the_result_is_that_of_the_published_script(tmp_path, scale):
-    path = tmp_path / "edsr64.pt"
-    network = torchsr_network(scale)
-    torch.save(network.state_dict(), path)
-    attack = SuperResolutionAttack(edsr(scale=scale, weights=str(path)), scale=scale, convention="authors_code")
+    theirs_network = torchsr_network(scale)
+    torch.save(theirs_network.state_dict(), tmp_path / "edsr64.pt")
+    network = edsr(scale=scale, weights=str(tmp_path / "edsr64.pt"))
     generator = np.random.default_rng(scale)
     pictures = [cv2.GaussianBlur(generator.integers(0, 256, (48, 48, 3), dtype=np.uint8), (0, 0), 3) for _ in range(3)]
-    pictures = [cv2.normalize(picture, None, 0, 255, cv2.NORM_MINMAX) for picture in pictures]
-    faces = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).float() / 255
-    attacked = (attack(faces) * 255).round().permute(0, 2, 3, 1).numpy().astype(int)
-    for picture, ours in zip(pictures, attacked, strict=True):
-        exact, theirs = published_script(network, picture, scale)
+    pictures = np.stack([cv2.normalize(picture, None, 0, 255, cv2.NORM_MINMAX) for picture in pictures])
+    by_script, in_rgb = (
+        as_pictures(SuperResolutionAttack(network, scale, convention, "float32")(as_faces(pictures))).astype(int)
+        for convention in ("authors_code", "rgb")
+    )
+    assert np.abs(by_script - in_rgb).mean() > 1
+    for picture, ours in zip(pictures, by_script, strict=True):
+        exact, theirs = published_script(theirs_network, picture, scale)
         assert theirs.std() > 5
         np.testing.assert_array_equal(np.abs(ours - theirs) <= 1, True)
         # A level apart only where the exact value lies between two levels.
@@ -342,34 +250,18 @@ def test_the_result_is_that_of_the_published_script(tmp_path, scale):
         assert (~between).mean() > 0.9
 
 
-def test_in_rgb_the_result_is_another(tmp_path):
-    path = tmp_path / "edsr64.pt"
-    torch.save(torchsr_network(2).state_dict(), path)
-    faces = torch.rand(1, 3, 48, 48)
-    results = [
-        SuperResolutionAttack(edsr(weights=str(path)), convention=convention, precision="float32")(faces)
-        for convention in ("authors_code", "rgb")
-    ]
-    assert (results[0] - results[1]).abs().mean() > 1 / 255
-
-
-IDENTITIES = Path(sr_deepfake.__file__).parent / "data" / "sample" / "assets" / "identities"
 SIDE = 120
 
 
 @pytest.fixture(scope="module")
 def faces():
-    """24 crops from the middle of frames, at their own resolution."""
-    files = sorted(IDENTITIES.glob("*.mp4"))
+    """8 crops from the middle of people's clips, at their own resolution."""
     crops = []
-    while len(crops) < 24:
-        file, wanted = files[len(crops) % len(files)], 5 * (len(crops) // len(files))
-        with av.open(str(file)) as container:
-            frame = next(frame for index, frame in enumerate(container.decode(video=0)) if index == wanted)
-        picture = frame.to_ndarray(format="rgb24")
+    for name in identity_table().names[:8]:
+        picture = read_identity(name)[0]
         top, left = ((length - SIDE) // 2 for length in picture.shape[:2])
         crops.append(picture[top : top + SIDE, left : left + SIDE])
-    return torch.from_numpy(np.stack(crops).transpose(0, 3, 1, 2).copy()).float() / 255
+    return as_faces(np.stack(crops))
 
 
 def attacked(faces, **options):
@@ -394,9 +286,8 @@ def test_bf16_differs_by_one_level_at_most_nearly_everywhere_and_by_two_at_the_m
 
 @pytest.mark.parametrize("precision", ["float32", "bf16"])
 def test_another_batch_size_changes_next_to_nothing(faces, precision):
-    few = faces[:12]
-    one = attacked(few, precision=precision, max_pixels=1)
-    five = attacked(few, precision=precision, max_pixels=5 * SIDE**2)
+    one = attacked(faces, precision=precision, max_pixels=1)
+    five = attacked(faces, precision=precision, max_pixels=5 * SIDE**2)
     difference = levels_between(one, five)
     assert difference.max() <= 1
     assert (difference > 0).double().mean() <= 0.001
