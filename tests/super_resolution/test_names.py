@@ -2,10 +2,8 @@
 
 import importlib
 
-import numpy as np
 import pytest
 import torch
-from safetensors.torch import save_file
 
 from sr_deepfake.super_resolution.edsr import basicsr_edsr, basicsr_state, edsr, edsr_network
 from sr_deepfake.super_resolution.weights import basicsr_names, scale_of
@@ -26,12 +24,17 @@ def without_mean_shift(state):
     return {name: tensor for name, tensor in state.items() if "mean" not in name}
 
 
-@pytest.mark.parametrize("scale", [2, 3, 4])
+BASELINE = {"blocks": 16, "features": 64, "res_scale": 1.0}
+LARGE = {"blocks": 32, "features": 256, "res_scale": 0.1}
+
+
 @pytest.mark.parametrize(
-    ("name", "kind"),
+    ("name", "kind", "scale"),
     [
-        ("edsr_baseline", {"blocks": 16, "features": 64, "res_scale": 1.0}),
-        ("edsr", {"blocks": 32, "features": 256, "res_scale": 0.1}),
+        ("edsr_baseline", BASELINE, 2),
+        ("edsr_baseline", BASELINE, 3),
+        ("edsr_baseline", BASELINE, 4),
+        ("edsr", LARGE, 2),
     ],
 )
 def test_edsr_gives_the_pictures_of_torchsr(tmp_path, name, kind, scale):
@@ -46,23 +49,19 @@ def test_edsr_gives_the_pictures_of_torchsr(tmp_path, name, kind, scale):
         torch.testing.assert_close(ours(images), reference(images), rtol=0, atol=1e-4)
 
 
-@pytest.mark.parametrize("kind", ["no mean shift", "half", "parallel", "safetensors", "params"])
+@pytest.mark.parametrize("kind", ["no mean shift", "half", "parallel"])
 def test_variants_of_the_layout(tmp_path, kind):
     path = tmp_path / "weights"
     reference = theirs()
     state = reference.state_dict()
     if kind == "no mean shift":
-        torch.save(without_mean_shift(state), path)
+        state = without_mean_shift(state)
     elif kind == "half":
         state = {name: tensor.half() for name, tensor in state.items()}
-        torch.save(state, path)
         reference.load_state_dict(without_mean_shift(state), strict=False)
-    elif kind == "parallel":
-        torch.save({f"module.{name}": tensor for name, tensor in state.items()}, path)
-    elif kind == "safetensors":
-        save_file(state, path)
     else:
-        torch.save({"params": state}, path)
+        state = {f"module.{name}": tensor for name, tensor in state.items()}
+    torch.save(state, path)
     images = torch.rand(1, 3, 8, 8)
     with torch.no_grad():
         torch.testing.assert_close(edsr(**TINY, weights=str(path))(images), reference(images), rtol=0, atol=1e-4)
@@ -135,9 +134,6 @@ def test_the_scale_is_told_from_the_shapes(scale):
     assert scale_of(basicsr_edsr()(3, 3, num_feat=4, num_block=1, upscale=scale).state_dict()) == scale
 
 
-def test_shapes_that_say_nothing():
-    generator = np.random.default_rng(0)
-    assert scale_of({}) is None
-    assert scale_of({"fc.weight": torch.zeros(3, 4)}) is None
-    assert scale_of({"upsample.0.weight": torch.zeros(7, 4, 3, 3), "conv_last.weight": torch.zeros(3, 4, 3, 3)}) is None
-    assert scale_of({"body.0.weight": torch.from_numpy(generator.random((7, 3, 3, 3)))}) is None
+@pytest.mark.parametrize(("name", "shape"), [("fc.weight", (3, 4)), ("upsample.0.weight", (7, 4, 3, 3))])
+def test_shapes_that_say_nothing(name, shape):
+    assert scale_of({name: torch.zeros(shape)}) is None
