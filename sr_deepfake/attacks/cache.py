@@ -24,22 +24,7 @@ Picture = NDArray[np.uint8]  # H×W×3, RGB
 
 
 class CachedAttack(Attack):
-    """An attack that remembers: faces that it met before, in this run or another, come from disk.
-
-    Attributes:
-        found: faces that came from disk (or from beside them in the same batch).
-        computed: faces that were attacked.
-        refused: how many of the computed ones had a file that could not be used.
-
-    >>> import tempfile
-    >>> from sr_deepfake.attacks.base import Identity
-    >>> attack = CachedAttack(Identity(), Path(tempfile.mkdtemp()))
-    >>> faces = torch.arange(3.0).view(3, 1, 1, 1).expand(3, 3, 24, 24) / 255
-    >>> torch.equal(attack(faces[:2]), faces[:2]), torch.equal(attack(faces), faces)
-    (True, True)
-    >>> attack.found, attack.computed, attack.refused
-    (2, 3, 0)
-    """
+    """An attack that remembers: faces that it met before, in this run or another, come from disk."""
 
     def __init__(self, attack: Attack, folder: Path) -> None:
         super().__init__()
@@ -47,7 +32,9 @@ class CachedAttack(Attack):
         self.kind, self.strength, self.variant = attack.kind, attack.strength, attack.variant
         self.reads_labels, self.fakes_only = attack.reads_labels, attack.fakes_only
         self.folder = folder
-        self.found = self.computed = self.refused = 0
+        self.found = 0  # faces that came from disk, or twice in one batch
+        self.computed = 0  # faces that were attacked
+        self.refused = 0  # of these, faces whose file could not be used
         self._stores: dict[torch.device, Recall] = {}
 
     @torch.no_grad()
@@ -111,17 +98,7 @@ class _NotTheFaceError(Exception):
 
 
 class Recall:
-    """The attacked faces of one attack, on disk: `<root>/<16 digits>/<2 digits of the key>/<key>.png`. Picklable.
-
-    >>> import tempfile
-    >>> from sr_deepfake.attacks.base import Identity
-    >>> attack = CachedAttack(Identity(), Path(tempfile.mkdtemp()))
-    >>> recall = attack.recall(torch.device("cpu"))
-    >>> face = torch.full((3, 24, 24), 7, dtype=torch.uint8)
-    >>> attacked = attack(face[None].float() / 255)
-    >>> torch.equal(recall(face), face)
-    True
-    """
+    """The attacked faces of one attack, on disk: `<root>/<16 digits>/<2 digits of the key>/<key>.png`. Picklable."""
 
     def __init__(self, root: Path, description: Mapping[str, Any]) -> None:
         self.description = description

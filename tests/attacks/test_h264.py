@@ -1,7 +1,6 @@
 import av
 import numpy as np
 import pytest
-import torch
 from photo_faces import as_faces, as_pictures, photos, psnr
 
 from sr_deepfake.attacks import h264 as module
@@ -35,11 +34,7 @@ def test_ffmpeg_reads_the_planes_as_the_same_colours():
     assert np.abs(ours - theirs).mean() < 2  # it cuts off fractions, and places chroma in another way
 
 
-def test_without_quantisation_only_the_conversion_of_colours_is_lost():
-    pictures = photos(2, 64, 48)
-    attacked = as_pictures(H264Attack(crf=0)(as_faces(pictures)))
-    for picture, result in zip(pictures, attacked, strict=True):
-        np.testing.assert_array_equal(result, np.rint(from_yuv420(to_yuv420(picture))).clip(0, 255))
+def test_without_quantisation_a_level_of_grey_is_lost_at_most():
     grey = np.repeat(photos(2, 64)[..., :1], 3, -1)
     error = as_pictures(H264Attack(crf=0)(as_faces(grey))).astype(int) - grey
     assert np.abs(error).max() <= 1  # video range has 220 levels of grey
@@ -67,15 +62,8 @@ def test_it_is_what_a_video_file_of_one_frame_holds(tmp_path):
     np.testing.assert_array_equal(as_pictures(H264Attack(30)(as_faces(picture[None])))[0], expected)
 
 
-def test_the_same_face_has_the_same_result_every_time():
-    faces = as_faces(photos(2, 96))
-    first = H264Attack(35)(faces)
-    for _ in range(4):
-        assert torch.equal(H264Attack(35)(faces), first)
-
-
-@pytest.mark.parametrize(("height", "width"), [(1, 1), (2, 3), (17, 33), (24, 25), (3, 200)])
-def test_odd_sides_come_back_as_they_were(height, width):
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (2, 3), (17, 33), (24, 25), (3, 200), (64, 48)])
+def test_without_quantisation_only_the_conversion_of_colours_is_lost(height, width):
     picture = photos(1, height, width)
     attacked = as_pictures(H264Attack(0)(as_faces(picture)))
     padded = np.pad(picture[0], ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")

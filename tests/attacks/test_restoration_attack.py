@@ -1,4 +1,3 @@
-import av
 import numpy as np
 import pytest
 import torch
@@ -10,12 +9,10 @@ from torch import nn
 from sr_deepfake.attacks.alignment import TEMPLATE, FaceAligner, aligned
 from sr_deepfake.attacks.restoration import RestorationAttack
 from sr_deepfake.data.extraction.cropping import square_crop
-from sr_deepfake.data.sample.people import ASSETS
+from sr_deepfake.data.sample.people import read_identity
 from sr_deepfake.media.faces import cut
 from sr_deepfake.super_resolution.restoration import SIDE, no_network
 from sr_deepfake.system.errors import UserError
-
-PERSON = ASSETS / "identities" / "030.mp4"
 
 
 class Darker(nn.Module):
@@ -72,16 +69,19 @@ def test_no_face_depends_on_another_and_nothing_of_nothing():
         attack(torch.rand(3, 64, 64))
 
 
-def test_an_aligned_face_has_its_eyes_where_the_template_has_them():
-    """As the detector itself, facenet-pytorch's MTCNN, sees them in the whole picture."""
-    with av.open(str(PERSON)) as container:
-        frame = next(container.decode(video=0)).to_ndarray(format="rgb24")
+@pytest.fixture(scope="module")
+def person():
+    """A face crop, and where facenet-pytorch's MTCNN sees its landmarks in the whole picture: from the crop's corner, px."""
+    frame = read_identity("030")[0]
     boxes, _, points = MTCNN(select_largest=True).detect(Image.fromarray(frame), landmarks=True)
     crop = square_crop(tuple(map(float, boxes[0])), *frame.shape[:2], 0.1, 24)
-    face = cut(frame, crop)
+    return cut(frame, crop), points[0] - np.array([crop.left, crop.top])
+
+
+def test_an_aligned_face_has_its_eyes_where_the_template_has_them(person):
+    face, points = person
     aligner = FaceAligner()
-    found = aligner.landmarks(face) + np.array([crop.left, crop.top])
-    assert np.abs(found - points[0]).max() < 0.04 * crop.side
+    assert np.abs(aligner.landmarks(face) - points).max() < 0.04 * len(face)
     again = aligner.landmarks(aligned(face, aligner.warp(face))[96:448, 80:432]) + np.array([80, 96])
     assert np.abs(again - TEMPLATE).max() < 15  # of 512 px
 
@@ -98,7 +98,8 @@ class Marker(nn.Module):
         return marked
 
 
-def test_what_the_network_did_comes_back_to_its_place_and_the_control_changes_little(face):
+def test_what_the_network_did_comes_back_to_its_place_and_the_control_changes_little(person):
+    face, _ = person
     attacked = RestorationAttack(Marker())(as_faces(face[None]))[0].permute(1, 2, 0).numpy() * 255
     white = np.argwhere((attacked > 250).all(axis=2)).mean(axis=0)[::-1]
     warp = np.vstack([FaceAligner().warp(face), [0, 0, 1]])
@@ -116,11 +117,3 @@ def test_a_picture_without_a_face_is_restored_as_it_is():
     attack = RestorationAttack(no_network())
     assert torch.equal(attack(plain), plain)
     assert attack.unaligned == 1
-
-
-@pytest.fixture(scope="module")
-def face():
-    with av.open(str(PERSON)) as container:
-        frame = next(container.decode(video=0)).to_ndarray(format="rgb24")
-    boxes, _ = MTCNN(select_largest=True).detect(Image.fromarray(frame))
-    return cut(frame, square_crop(tuple(map(float, boxes[0])), *frame.shape[:2], 0.1, 24))
