@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors.torch import save_file
-from torch import Tensor
 
 from sr_deepfake.attacks.base import Picture, PictureAttack, own_generator, whole_number
 from sr_deepfake.attacks.fingerprint import weights_digits
@@ -33,10 +32,6 @@ class FakePolisher(PictureAttack):
     code, whose pictures are aligned faces of CelebA; ours are not aligned. `fitted` is the file that
     `python -m sr_deepfake.prepare prepare.polisher=FILE` wrote; it decides which of the two it is.
     """
-
-    mean: Tensor
-    components: Tensor
-    atoms: Tensor
 
     def __init__(
         self,
@@ -62,12 +57,12 @@ class FakePolisher(PictureAttack):
         self._arrays = {name: parameter.data.numpy() for name, parameter in self.named_parameters()}
         self.kind = f"fakepolisher-{'pca' if self.is_pca else 'dictionary'}"
         if self.is_pca:
-            self.side = round((self.mean.numel() / 3) ** 0.5)
-            wanted = len(self.components) if components is None else components
-            self.count = whole_number(wanted, "attack.components", 1, 10**6)
-            self.strength = f"n{min(self.count, len(self.components))}"
+            self.side = round((self._arrays["mean"].size / 3) ** 0.5)
+            most = len(self._arrays["components"])
+            self.count = whole_number(most if components is None else components, "attack.components", 1, 10**6)
+            self.strength = f"n{min(self.count, most)}"
         else:
-            self.count = min(whole_number(atoms, "attack.atoms", 1, 10**6), len(self.atoms))
+            self.count = min(whole_number(atoms, "attack.atoms", 1, 10**6), len(self._arrays["atoms"]))
             self.coefficients = whole_number(coefficients, "attack.coefficients", 1, self.count)
             self.stride = whole_number(stride, "attack.stride", 1, PATCH)
             self.strength = f"n{self.count}k{self.coefficients}s{self.stride}"

@@ -76,9 +76,9 @@ def test_what_comes_back_is_the_attacks_result_to_the_bit(count, height, width, 
     faces = random_faces(count, height, seed, width)
     expected = Shift(amount)(faces)
     with tempfile.TemporaryDirectory() as folder:
-        computed = cached(Path(folder), amount)(faces)
-        found = forbidden(cached(Path(folder), amount))(faces)
-    for result in (computed, found):
+        attack = cached(Path(folder), amount)
+        results = attack(faces), forbidden(attack)(faces)
+    for result in results:
         assert torch.equal(result, expected)
         assert result.dtype == torch.float32
         assert not result.requires_grad
