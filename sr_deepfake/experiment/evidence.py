@@ -6,7 +6,6 @@ from typing import Literal
 from pydantic import Field
 
 from sr_deepfake.system.errors import UserError
-from sr_deepfake.system.files import replacing
 from sr_deepfake.system.values import Frozen
 
 EVIDENCE, INDEX = "evidence", "index.json"
@@ -17,67 +16,44 @@ _NAME = r"^[A-Za-z0-9_-]+\.png$"
 
 
 class FlippedFace(Frozen):
-    """A face whose decision the attack turned from right to wrong.
-
-    Attributes:
-        kind: "missed" (a fake) or "false alarm" (a pristine face).
-        face_id: of the manifest.
-        score: probability of fake, clean.
-        score_attacked: the same, attacked.
-        ssim: similarity of both.
-        clean: name of its PNG, RGB.
-        attacked: the same of the attacked face.
-        heat: where the detector looks in the clean face (Grad-CAM, 8-bit grey); empty where that is not known.
-        heat_attacked: the same in the attacked face, on the same scale.
-    """
+    """A face whose decision the attack turned from right to wrong, and the names of its PNGs."""
 
     kind: Kind
-    face_id: str
-    score: float
+    face_id: str  # of the manifest
+    score: float  # probability of fake
     score_attacked: float
-    ssim: float
-    clean: str = Field(pattern=_NAME)
+    ssim: float  # of the clean and the attacked face
+    clean: str = Field(pattern=_NAME)  # RGB
     attacked: str = Field(pattern=_NAME)
+    # Where the detector looks (Grad-CAM, 8-bit grey), on one scale for both faces; empty where that is not known
     heat: str = Field(default="", pattern=rf"{_NAME}|^$")
     heat_attacked: str = Field(default="", pattern=rf"{_NAME}|^$")
 
 
 class Spectrum(Frozen):
-    """The power of each frequency in faces of one kind.
+    """The power of each frequency in faces of one kind."""
 
-    Attributes:
-        kind: "pristine", or the forgery method.
-        faces: how many.
-        power: for "clean", "attacked" and, where the attack has a network, "control" (without it): of each ring of
-            `metrics.spectrum`, in squared grey levels, the mean over the faces.
-    """
-
-    kind: str
-    faces: int
+    kind: str  # "pristine", or the forgery method
+    faces: int  # how many
+    # For "clean", "attacked" and, where the attack has a network, "control" (without it): of each ring of
+    # `metrics.spectrum`, in squared grey levels, the mean over the faces
     power: dict[str, tuple[float, ...]]
 
 
 class Evidence(Frozen):
-    """Everything that a test kept.
+    """Everything that a test kept."""
 
-    Attributes:
-        flipped: faces, those whose score moved furthest first.
-        spectra: of pristine faces and of fakes.
-        bands: for "fake" and "pristine", by how much the attack moves the logit of *fake* in the mean over faces: the whole
-            attack, then its part in each of `metrics.spectrum.BANDS`.
-        notes: what is not known, and why.
-    """
-
-    flipped: tuple[FlippedFace, ...] = ()
-    spectra: tuple[Spectrum, ...] = ()
+    flipped: tuple[FlippedFace, ...] = ()  # those whose score moved furthest first
+    spectra: tuple[Spectrum, ...] = ()  # of pristine faces and of fakes
+    # For "fake" and "pristine", by how much the attack moves the logit of *fake* in the mean over faces: the whole attack,
+    # then its part in each of `metrics.spectrum.BANDS`
     bands: dict[str, tuple[float, ...]] = Field(default_factory=dict)
-    notes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()  # what is not known, and why
 
 
 def write_index(folder: Path, evidence: Evidence) -> None:
     """Write the index of a folder of results; its pictures are there already."""
-    with replacing(folder / EVIDENCE / INDEX) as temporary:
-        temporary.write_text(evidence.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    evidence.write(folder / EVIDENCE / INDEX)
 
 
 def read_evidence(folder: Path) -> Evidence:

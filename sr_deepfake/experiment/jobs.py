@@ -15,7 +15,6 @@ from pydantic import ValidationError
 
 from sr_deepfake.experiment.provenance import METRICS
 from sr_deepfake.system.errors import MissingWeightsError, UserError, last_line
-from sr_deepfake.system.files import replacing
 from sr_deepfake.system.values import Frozen
 
 log = logging.getLogger(__name__)
@@ -27,32 +26,19 @@ State = Literal["missing", "running", "done", "failed", "skipped", "interrupted"
 
 
 class Job(Frozen):
-    """One job of a program, and what became of it.
+    """One job of a program, and what became of it."""
 
-    Attributes:
-        program: as in `python -m sr_deepfake.<program>`.
-        overrides: of the command line.
-        state: "missing" (never started), "running", "done", "failed", "skipped" (weights are missing), "interrupted" (its
-            process is gone).
-        since: when it began, in seconds since 1970.
-        seconds: how long it took, once it ended.
-        pid: its process.
-        host: its machine.
-        error: why it failed, in one line.
-        results: folders of its results, relative to the outputs.
-        left_out: attacks of a suite that could not be done, each with the reason.
-    """
-
-    program: str
-    overrides: tuple[str, ...]
+    program: str  # as in `python -m sr_deepfake.<program>`
+    overrides: tuple[str, ...]  # of the command line
+    # "missing" was never started, "skipped" lacks weights, the process of "interrupted" is gone
     state: State = "missing"
-    since: float = 0.0
-    seconds: float = 0.0
+    since: float = 0.0  # when it began, in seconds since 1970
+    seconds: float = 0.0  # how long it took, once it ended
     pid: int = 0
     host: str = ""
-    error: str = ""
-    results: tuple[str, ...] = ()
-    left_out: tuple[str, ...] = ()
+    error: str = ""  # why it failed, in one line
+    results: tuple[str, ...] = ()  # folders of its results, relative to the outputs
+    left_out: tuple[str, ...] = ()  # attacks of a suite that could not be done, each with the reason
 
     @property
     def command(self) -> frozenset[str]:
@@ -63,17 +49,11 @@ class Job(Frozen):
 
 @dataclass
 class Outcome:
-    """Reported by a running job.
-
-    Attributes:
-        results: folders of its results.
-        left_out: as in `Job`.
-        objective: the figure that a sweeper asked for.
-    """
+    """Reported by a running job."""
 
     results: list[Path] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
-    objective: float | None = None
+    objective: float | None = None  # the figure that a sweeper asked for
 
 
 @contextmanager
@@ -90,7 +70,7 @@ def running(
         update={"state": "running", "since": time.time(), "pid": os.getpid(), "host": socket.gethostname()}
     )
     with FileLock(folder / _LOCK):
-        _write(folder, started)
+        started.write(folder / JOB)
         outcome = Outcome()
         try:
             yield outcome
@@ -98,7 +78,7 @@ def running(
             known = as_user_error(error)
             skipped = skip_missing_weights and isinstance(known, MissingWeightsError)
             try:
-                _write(folder, _ended(started, "skipped" if skipped else "failed", last_line(known or error)))
+                _ended(started, "skipped" if skipped else "failed", last_line(known or error)).write(folder / JOB)
             except OSError as unwritable:  # a full disk, say: the first error is the one to report
                 log.error("%s could not be written: %s", folder / JOB, unwritable)
             if not skipped:
@@ -107,7 +87,7 @@ def running(
             return
         results = tuple(os.path.relpath(result, outputs) for result in outcome.results)
         done = {"results": results, "left_out": tuple(outcome.left_out)}
-        _write(folder, _ended(started, "done").model_copy(update=done))
+        _ended(started, "done").model_copy(update=done).write(folder / JOB)
 
 
 def read_jobs(outputs: Path) -> list[Job]:
@@ -154,15 +134,10 @@ def _is_process(pid: int) -> bool:
     except ProcessLookupError:
         return False
     except PermissionError:
-        return True
+        pass  # somebody else's
     return True
 
 
 def _ended(job: Job, state: State, error: str = "") -> Job:
     seconds = round(time.time() - job.since, 1)
     return job.model_copy(update={"state": state, "error": error, "seconds": seconds})
-
-
-def _write(folder: Path, job: Job) -> None:
-    with replacing(folder / JOB) as temporary:
-        temporary.write_text(job.model_dump_json(indent=1) + "\n", encoding="utf-8")

@@ -21,7 +21,6 @@ from sr_deepfake.metrics.classification import THRESHOLD
 from sr_deepfake.metrics.figures import Metrics
 from sr_deepfake.metrics.predictions import read_predictions
 from sr_deepfake.system.errors import UserError
-from sr_deepfake.system.files import replacing
 from sr_deepfake.system.values import Frozen
 
 PREDICTIONS = "predictions.parquet"
@@ -32,25 +31,15 @@ _AGAIN = "score it again with evaluate.force=true"
 
 
 class AttackInfo(Frozen):
-    """Which attack it was.
+    """Which attack it was."""
 
-    Attributes:
-        name: such as "sr-edsr-x2-ef70d4a3"; "none".
-        kind: the name less strength and variant: "sr-edsr".
-        strength: "x2"; empty where it has none.
-        network: network or interpolation of an attack by super resolution; empty for others.
-        scale: K; 1 without one.
-        digest: of everything that its faces depend on; empty without an attack.
-        fakes_only: whether it leaves pristine faces as they are: where all faces are attacked, only fakes change.
-    """
-
-    name: str = "none"
-    kind: str = "none"
-    strength: str = ""
-    network: str = ""
-    scale: int = Field(default=1, ge=1)
-    digest: str = ""
-    fakes_only: bool = False
+    name: str = "none"  # such as "sr-edsr-x2-ef70d4a3"
+    kind: str = "none"  # the name less strength and variant: "sr-edsr"
+    strength: str = ""  # "x2"; empty where it has none
+    network: str = ""  # network or interpolation of an attack by super resolution; empty for others
+    scale: int = Field(default=1, ge=1)  # K; 1 without one
+    digest: str = ""  # of everything that its faces depend on; empty without an attack
+    fakes_only: bool = False  # whether pristine faces stay as they are: where all faces are attacked, only fakes change
 
     @property
     def kind_and_strength(self) -> str:
@@ -59,54 +48,30 @@ class AttackInfo(Frozen):
 
 
 class RunInfo(Frozen):
-    """Everything that a result depends on, and the words that reports show it with; `key` names its folder.
+    """Everything that a result depends on, and the words that reports show it with; `key` names its folder."""
 
-    Attributes:
-        model: short name of the model.
-        forgery: the forgery method whose fakes were tested.
-        trained_on: the method that the detector learned to find; "external": not known.
-        trained_data: name of the data set that it was trained on; "external": not known.
-        trained_faces: how many faces it was trained on; 0: not known.
-        attack: see `AttackInfo`.
-        defence: attack among the training faces: "none", or such as "sr-edsr-x2 p=0.5".
-        defence_attack: name of that attack; empty without one.
-        data: name of the data set.
-        test_faces: fingerprint of the test faces and their clusters.
-        test_side: px that they were resized to before the attack; None: their own side.
-        val_faces: fingerprint of the faces that chose the threshold; empty without any.
-        threshold_fpr: false positive rate of that threshold; None: where FNR and FPR are equal.
-        detector: name of the detector's folder.
-        recipe: key of its recipe, seeds aside.
-        weights: hash of its weights.
-        protocol: of its training.
-        seed: of its training.
-        device: type of the device that computed.
-        limit_test_batches: share (or number) of the test batches.
-        illustration: sentence that says that the data set's figures are illustrations; empty: they are not.
-        scoring: version of the scoring.
-    """
-
-    model: str
-    forgery: str
-    trained_on: str
-    trained_data: str
-    trained_faces: int = Field(ge=0)
+    model: str  # its short name
+    forgery: str  # the method whose fakes were tested
+    trained_on: str  # the method that the detector learned to find; "external": not known
+    trained_data: str  # name of the data set that it was trained on; "external": not known
+    trained_faces: int = Field(ge=0)  # how many; 0: not known
     attack: AttackInfo
-    defence: str = UNDEFENDED
-    defence_attack: str = ""
-    data: str
-    test_faces: str
-    test_side: int | None = None
-    val_faces: str = ""
+    defence: str = UNDEFENDED  # attack among the training faces, such as "sr-edsr-x2 p=0.5"
+    defence_attack: str = ""  # name of that attack; empty without one
+    data: str  # name of the data set
+    test_faces: str  # fingerprint of the test faces and their clusters
+    test_side: int | None = None  # px that they were resized to before the attack; None: their own side
+    val_faces: str = ""  # fingerprint of the faces that chose the threshold; empty without any
+    # False positive rate of that threshold; None: where FNR and FPR are equal
     threshold_fpr: float | None = Field(default=None, gt=0, lt=1)
-    detector: str
-    recipe: str
-    weights: str
-    protocol: str
-    seed: int
-    device: str
-    limit_test_batches: float | int = 1.0
-    illustration: str = ""
+    detector: str  # name of its folder
+    recipe: str  # key of its recipe, seeds aside
+    weights: str  # their hash
+    protocol: str  # of its training
+    seed: int  # of its training
+    device: str  # type of the device that computed
+    limit_test_batches: float | int = 1.0  # share (or number) of the test batches
+    illustration: str = ""  # sentence that says that the data set's figures are illustrations; empty: they are not
     scoring: int = SCORING_VERSION
 
     @property
@@ -144,21 +109,13 @@ class Stored(Frozen):
 
 @dataclass(frozen=True)
 class Result:
-    """One folder of results.
-
-    Attributes:
-        folder: where it is.
-        run: what it is of.
-        metrics: its figures.
-        provenance: of `provenance.json`; empty where there is none.
-        seeds: the results that it stands for, where it is the mean over several seeds of one training.
-    """
+    """One folder of results."""
 
     folder: Path
     run: RunInfo
     metrics: Metrics
-    provenance: Mapping[str, Any]
-    seeds: tuple["Result", ...] = ()
+    provenance: Mapping[str, Any]  # of `provenance.json`; empty where there is none
+    seeds: tuple["Result", ...] = ()  # what it is the mean over, where one training had several seeds
 
     @cached_property
     def predictions(self) -> pd.DataFrame:
@@ -193,9 +150,8 @@ class Result:
 
 
 def write_metrics(folder: Path, run: RunInfo, metrics: Metrics) -> None:
-    """Write `metrics.json`, whole or not at all; what is undefined is null."""
-    with replacing(folder / METRICS) as temporary:
-        temporary.write_text(Stored(run=run, metrics=metrics).model_dump_json(indent=1) + "\n", encoding="utf-8")
+    """Write `metrics.json`."""
+    Stored(run=run, metrics=metrics).write(folder / METRICS)
 
 
 def read_metrics(folder: Path) -> Stored:

@@ -3,7 +3,6 @@ import threading
 
 import pytest
 
-from sr_deepfake.experiment import jobs as module
 from sr_deepfake.experiment.jobs import Job, read_jobs, running, select_jobs
 from sr_deepfake.system.errors import MissingWeightsError, UserError
 
@@ -92,8 +91,8 @@ def test_missing_weights_are_skipped_where_that_was_asked_for(outputs, caplog):
 
 
 def test_an_error_goes_on_although_its_state_cannot_be_written(outputs, monkeypatch, caplog):
-    write = module._write
-    monkeypatch.setattr(module, "_write", lambda folder, job: full() if job.state == "failed" else write(folder, job))
+    write = Job.write
+    monkeypatch.setattr(Job, "write", lambda job, path: full() if job.state == "failed" else write(job, path))
 
     def full():
         raise OSError(28, "No space left on device")
