@@ -1,9 +1,8 @@
 """What the attack did to decisions: how many it turned, and the tests of the changes."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from sr_deepfake.metrics.classification import THRESHOLD, Index
@@ -47,17 +46,13 @@ def change_tests(
 
 def _turned(tables: Sequence[pd.DataFrame], value: int, videos: Videos | None = None) -> tuple[Index, Index]:
     """For each face (or video) how many decisions of a class turned wrong, and how many right, over all tables."""
-    found = np.array(list(_each_turned(tables, value, videos)), dtype=np.intp).sum(axis=0)
-    return found[0], found[1]
-
-
-def _each_turned(
-    tables: Sequence[pd.DataFrame], value: int, videos: Videos | None
-) -> Iterator[tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]]:
+    label = tables[0]["label"].to_numpy() if videos is None else videos.labels
+    worsened, improved = np.zeros((2, len(label)), dtype=np.intp)
     for table in tables:
-        label = table["label"].to_numpy() if videos is None else videos.labels
-        scores = (table[name].to_numpy() for name in ("score", "score_attacked"))
-        shown = (each if videos is None else videos.means(each) for each in scores)
-        clean, attacked = ((each > THRESHOLD) == (value == 1) for each in shown)
-        own = label == value
-        yield own & clean & ~attacked, own & ~clean & attacked
+        scores = [table[name].to_numpy() for name in ("score", "score_attacked")]
+        if videos is not None:
+            scores = [videos.means(each) for each in scores]
+        clean, attacked = ((each > THRESHOLD) == (value == 1) for each in scores)
+        worsened += (label == value) & clean & ~attacked
+        improved += (label == value) & ~clean & attacked
+    return worsened, improved

@@ -26,31 +26,18 @@ _TINY = np.finfo(np.float64).tiny  # replaces a zero that only divides zeros
 
 @dataclass(frozen=True)
 class Ranking:
-    """Faces in falling order of their scores, each class on its own.
+    """Faces in falling order of their scores, each class on its own."""
 
-    Attributes:
-        fakes: for each fake, the column of the weights that counts it.
-        pristine: for each pristine face, the same.
-        called: how many fakes and how many pristine faces score above the threshold.
-        fakes_reached: for each fake, how many fakes score as high or higher.
-        pristine_reached: for each fake, how many pristine faces score as high or higher.
-        pristine_above: for each fake, how many pristine faces score higher.
-        fakes_above: for each pristine face, how many fakes score higher.
-        binned: columns of all faces, by the bin of their score.
-        bins: where each bin that has faces begins in `binned`.
-        residuals: score − label of all faces, in the order of `binned`.
-    """
-
-    fakes: Index
-    pristine: Index
-    called: tuple[int, int]
-    fakes_reached: Index
-    pristine_reached: Index
-    pristine_above: Index
-    fakes_above: Index
-    binned: Index
-    bins: Index
-    residuals: Array
+    fakes: Index  # for each fake, the column of the weights that counts it
+    pristine: Index  # for each pristine face, the same
+    called: tuple[int, int]  # how many fakes and how many pristine faces score above the threshold
+    fakes_reached: Index  # for each fake, how many fakes score as high or higher
+    pristine_reached: Index  # for each fake, how many pristine faces score as high or higher
+    pristine_above: Index  # for each fake, how many pristine faces score higher
+    fakes_above: Index  # for each pristine face, how many fakes score higher
+    binned: Index  # columns of all faces, by the bin of their score
+    bins: Index  # where each bin that has faces begins in `binned`
+    residuals: Array  # score − label of all faces, in the order of `binned`
 
 
 def rank(
@@ -90,17 +77,13 @@ def rank(
 
 
 def positions(scores: npt.ArrayLike, logits: npt.ArrayLike | None = None) -> Index:
-    """Number faces by their score, and equal scores by their logit; what is equal in both has one number.
-
-    >>> positions([0.2, 1.0, 1.0, 0.2], [-1, 60, 70, -1]).tolist()
-    [0, 1, 2, 0]
-    """
+    """Number faces by their score, and equal scores by their logit; what is equal in both has one number."""
     score = np.asarray(scores, dtype=np.float64)
     logit = np.zeros_like(score) if logits is None else np.asarray(logits, dtype=np.float64)
     order = np.lexsort((logit, score))
     differs = (np.diff(score[order]) != 0) | (logit[order][1:] != logit[order][:-1])
-    found = np.empty(len(score), dtype=np.intp)
-    found[order] = np.concatenate([[0], np.cumsum(differs)]) if len(score) else order
+    found = np.zeros(len(score), dtype=np.intp)
+    found[order[1:]] = np.cumsum(differs)
     return found
 
 
@@ -135,13 +118,7 @@ def classification_metrics(
 
 
 def weighted_metrics(ranking: Ranking, weights: Array) -> dict[str, Array]:
-    """Compute what `classification_metrics` does, for R weightings of the faces at once.
-
-    >>> ranking = rank([0.9, 0.4, 0.6, 0.1], [1, 1, 0, 0])
-    >>> metrics = weighted_metrics(ranking, np.array([[1.0, 1, 1, 1], [2, 0, 1, 1]]))
-    >>> metrics["fnr"].tolist(), metrics["auc"].tolist()
-    ([0.5, 0.0], [0.75, 1.0])
-    """
+    """Compute what `classification_metrics` does, for R weightings of the faces at once."""
     fake_weights = weights.take(ranking.fakes, axis=1)
     found, accused = _cumulated(fake_weights), _cumulated(weights.take(ranking.pristine, axis=1))
     return (
@@ -158,12 +135,7 @@ def weighted_rates(ranking: Ranking, weights: Array) -> dict[str, Array]:
 
 
 def roc_curve(scores: npt.ArrayLike, labels: npt.ArrayLike, logits: npt.ArrayLike | None = None) -> tuple[Array, Array]:
-    """The corners of the ROC curve.
-
-    >>> fpr, tpr = roc_curve([0.9, 0.8, 0.6, 0.3], [1, 1, 0, 0])
-    >>> fpr.tolist(), tpr.tolist()
-    ([0.0, 0.0, 1.0], [0.0, 1.0, 1.0])
-    """
+    """The corners of the ROC curve: false and true positive rates."""
     label, place = np.asarray(labels), positions(scores, logits)
     if len(np.unique(label)) < 2:
         return np.empty(0), np.empty(0)
@@ -177,12 +149,7 @@ def roc_curve(scores: npt.ArrayLike, labels: npt.ArrayLike, logits: npt.ArrayLik
 
 
 def reliability(scores: npt.ArrayLike, labels: npt.ArrayLike) -> tuple[Array, Array, Array]:
-    """The reliability diagram: for each bin of the score with faces, mean score, share of fakes and number of faces.
-
-    >>> mean, share, count = reliability([0.9, 0.91, 0.1], [1, 0, 0])
-    >>> mean.round(3).tolist(), share.tolist(), count.tolist()
-    ([0.1, 0.905], [0.0, 0.5], [1.0, 2.0])
-    """
+    """The reliability diagram: for each bin of the score with faces, mean score, share of fakes and number of faces."""
     score, label = np.asarray(scores, dtype=np.float64), np.asarray(labels, dtype=np.float64)
     bins = np.minimum((score * BINS).astype(np.intp), BINS - 1)
     count = np.bincount(bins, minlength=BINS).astype(np.float64)

@@ -24,56 +24,37 @@ _NUMBERS = 2**17  # of a matrix of weights of faces: what a core's cache holds w
 
 
 def components(identities: Sequence[tuple[str, ...]]) -> list[str]:
-    """Name the connected component of each item; items that share an identity, also by way of others, are one.
-
-    >>> components([("a",), ("c", "b"), ("b",), ("a", "d")])
-    ['a', 'b', 'b', 'a']
-    """
+    """Name the connected component of each item; items that share an identity, also by way of others, are one."""
     names = sorted({identity for own in identities for identity in own})
     number = {name: index for index, name in enumerate(names)}
     links = [(number[own[0]], number[other]) for own in set(identities) for other in own]
     rows, columns = np.array(links, dtype=np.int64).reshape(-1, 2).T
     graph = coo_array((np.ones(len(links)), (rows, columns)), shape=(len(names), len(names)))
     _, component = connected_components(graph, directed=False)
-    first: dict[int, str] = {}
-    for name, index in zip(names, component.tolist(), strict=True):
-        first.setdefault(index, name)
-    return [first[int(component[number[own[0]]])] for own in identities]
+    _, first = np.unique(component, return_index=True)
+    return [names[first[component[number[own[0]]]]] for own in identities]
 
 
 @dataclass(frozen=True)
 class Clusters:
-    """The clusters of a table of faces.
+    """The clusters of a table of faces."""
 
-    Attributes:
-        units: for each face the column of the weights that counts it.
-        levels: for each way of drawing ("cluster"; or "target" and "source"), the number of each unit's cluster, target
-            or source; −1: this way does not concern the unit (a pristine face has no source).
-    """
-
-    units: Index
+    units: Index  # for each face the column of the weights that counts it
+    # For each way of drawing ("cluster"; or "target" and "source"), the number of each unit's cluster, target or source;
+    # −1: this way does not concern the unit (a pristine face has no source)
     levels: Mapping[str, Index]
 
     @classmethod
     def of(cls, faces: pd.DataFrame) -> "Clusters":
-        """Find the clusters of a table of predictions (its columns `cluster`, `target`, `source` and `label`).
-
-        >>> faces = pd.DataFrame({"cluster": ["a", "a", "b"], "target": ["a", "c", "b"], "source": ["", "a", ""],
-        ...                       "label": [0, 1, 0]})
-        >>> Clusters.of(faces).units.tolist()
-        [0, 0, 1]
-        """
+        """Find the clusters of a table of predictions (its columns `cluster`, `target`, `source` and `label`)."""
         if is_crossed(faces):
-            groups = faces.groupby(["target", "source"], sort=True)
-            units = np.asarray(groups.ngroup(), dtype=np.intp)
-            names = pd.DataFrame(list(groups.groups), columns=["target", "source"])
-            levels = {}
-            for way, column in names.items():
-                codes, _ = pd.factorize(column.where(column != ""), sort=True)
-                levels[str(way)] = np.asarray(codes, dtype=np.intp)
-            return cls(units, levels)
+            groups = faces.groupby(["target", "source"])
+            names = groups.size().reset_index()
+            ways = {way: names[way].where(names[way] != "") for way in ("target", "source")}
+            levels = {way: pd.factorize(own, sort=True)[0] for way, own in ways.items()}
+            return cls(groups.ngroup().to_numpy(), levels)
         units, found = pd.factorize(faces["cluster"], sort=True)
-        return cls(np.asarray(units, dtype=np.intp), {"cluster": np.arange(len(found))})
+        return cls(units, {"cluster": np.arange(len(found))})
 
     @property
     def way(self) -> str:
@@ -86,18 +67,18 @@ class Clusters:
 
     def size(self, chosen: npt.NDArray[np.bool_]) -> float:
         """The effective number of clusters of some faces: as many of equal size would weigh as much (Kish, 1965)."""
-        found = []
-        for way in self.levels:
-            groups = self.groups(way)[chosen]
-            counts = np.bincount(groups[groups >= 0]).astype(np.float64)
-            if counts.any():
-                found.append(float(counts.sum() ** 2 / (counts**2).sum()))
-        return min(found, default=0.0)
+        return min((float(n.sum() ** 2 / np.square(n).sum()) for n in self._faces(chosen)), default=0.0)
 
     def count(self, chosen: npt.NDArray[np.bool_]) -> int:
         """The number of clusters of some faces; of targets and sources, the smaller one."""
-        found = [np.unique(self.groups(way)[chosen]) for way in self.levels]
-        return min((int((values >= 0).sum()) for values in found if (values >= 0).any()), default=0)
+        return min((len(n) for n in self._faces(chosen)), default=0)
+
+    def _faces(self, chosen: npt.NDArray[np.bool_]) -> Iterator[Index]:
+        """For each way of drawing, how many of the chosen faces each cluster has; without clusters that have none."""
+        for way in self.levels:
+            groups = self.groups(way)[chosen]
+            if (groups >= 0).any():
+                yield np.unique(groups[groups >= 0], return_counts=True)[1]
 
     def draw(self, resamples: int, seed: int, at_once: int | None = None) -> Iterator[Array]:
         """Draw clusters with replacement, as many as there are."""

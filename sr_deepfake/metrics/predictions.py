@@ -12,12 +12,12 @@ from sr_deepfake.system.files import replacing
 
 TEXT = ("face_id", "video_id", "cluster", "target", "source", "method")
 WHOLE = ("label", "side")
-FROM_MANIFEST = ("face_id", "video_id", "cluster", "target", "source", "method", *WHOLE)
+FROM_MANIFEST = (*TEXT, *WHOLE)
 # At the face's own size, and as the paper's table 3 was measured: at 224 px, the PSNR also on numbers that wrap around.
 SIMILARITY = ("ssim", "psnr", "ssim_224", "psnr_224", "psnr_224_wrapped")
 # NaN where faces were not attacked, except `score` and `logit`; a PSNR is infinite for an unchanged face.
 MEASURED = ("score", "logit", "score_attacked", "logit_attacked", *SIMILARITY)
-COLUMNS = (*TEXT, *WHOLE, *MEASURED)
+COLUMNS = (*FROM_MANIFEST, *MEASURED)
 SETUPS = ("clean", "both", "fake")  # no face, all faces (the paper's table 1), fakes alone (table 2) are attacked
 
 
@@ -28,10 +28,6 @@ def checked(predictions: pd.DataFrame) -> pd.DataFrame:
     where there is none. `label`: 1 is fake. `side`: pixels. `score`, `score_attacked`: probabilities of fake in [0, 1];
     `logit`, `logit_attacked`: their logits, which order faces whose probabilities are equal. `ssim`, `ssim_224`: -1 to 1.
     `psnr`, `psnr_224`, `psnr_224_wrapped`: dB.
-
-    Raises:
-        ValueError: a column is missing or unknown, a face appears twice, a label is not 0 or 1, a score is not in [0, 1], a
-            logit is NaN, or some faces are attacked and others not.
     """
     missing = [name for name in COLUMNS if name not in predictions.columns]
     if "cluster" in missing and "face_id" in predictions.columns:
@@ -60,20 +56,11 @@ def is_attacked(predictions: pd.DataFrame) -> bool:
 
 
 def setup_scores(predictions: pd.DataFrame, setup: str, column: str = "score") -> pd.Series:
-    """Return the score of each face in a setup.
+    """Return the score (or logit) of each face in a setup of `SETUPS`.
 
-    Args:
-        predictions: the table of predictions.
-        setup: "clean" (no face attacked), "both" (all: the paper's table 1), "fake" (fakes: table 2).
-        column: "score" or "logit".
-
-    Raises:
-        ValueError: the setup is none of these.
-
-    Example:
-        >>> faces = pd.DataFrame({"label": [1, 0], "score": [0.9, 0.1], "score_attacked": [0.4, 0.2]})
-        >>> [setup_scores(faces, setup).tolist() for setup in SETUPS]
-        [[0.9, 0.1], [0.4, 0.2], [0.4, 0.1]]
+    >>> faces = pd.DataFrame({"label": [1, 0], "score": [0.9, 0.1], "score_attacked": [0.4, 0.2]})
+    >>> [setup_scores(faces, setup).tolist() for setup in SETUPS]
+    [[0.9, 0.1], [0.4, 0.2], [0.4, 0.1]]
     """
     clean = predictions[column]
     if setup == "clean":
@@ -87,22 +74,14 @@ def setup_scores(predictions: pd.DataFrame, setup: str, column: str = "score") -
 
 
 def write_predictions(path: Path, predictions: pd.DataFrame) -> None:
-    """Write predictions as parquet, whole or not at all.
-
-    Raises:
-        ValueError: they do not fit the schema (see `checked`).
-    """
+    """Write predictions as parquet, whole or not at all."""
     table = checked(predictions)
     with replacing(path) as temporary:
         table.to_parquet(temporary, index=False)
 
 
 def read_predictions(path: Path) -> pd.DataFrame:
-    """Read predictions.
-
-    Raises:
-        UserError: the file is missing, damaged, or holds something else.
-    """
+    """Read predictions."""
     if not path.is_file():
         raise UserError(f"no predictions at {path}; `python -m sr_deepfake.evaluate` writes them")
     try:
@@ -124,41 +103,22 @@ class Videos:
 
     A video is a `video_id` with a label: were a name to stand for pristine and fake faces, as it never does in
     FaceForensics++, these would be two videos.
-
-    Attributes:
-        units: for each face the number of its video, from 0.
-        labels: for each video 1 (fake) or 0 (pristine).
-        frames: for each video its number of faces.
     """
 
-    units: Index
-    labels: Index
-    frames: Index
-
-    def sums(self, values: npt.ArrayLike) -> Array:
-        """Add the values of a video's faces: N numbers → one a video."""
-        weights = np.asarray(values, dtype=np.float64)
-        return np.bincount(self.units, weights=weights, minlength=len(self.labels)).astype(np.float64, copy=False)
+    units: Index  # for each face the number of its video, from 0
+    labels: Index  # for each video 1 (fake) or 0 (pristine)
+    frames: Index  # for each video its number of faces
 
     def means(self, values: npt.ArrayLike) -> Array:
         """Average over a video's faces, N numbers → one a video; of scores, the scores of the videos."""
-        return self.sums(values) / self.frames
+        weights = np.asarray(values, dtype=np.float64)
+        return np.bincount(self.units, weights, len(self.labels)) / self.frames
 
 
 def videos_of(predictions: pd.DataFrame) -> Videos:
-    """Find the videos of faces.
-
-    Args:
-        predictions: the table of predictions; `video_id` and `label` are read.
-
-    Example:
-        >>> faces = pd.DataFrame({"video_id": ["b", "a", "b"], "label": [1, 0, 1], "score": [0.9, 0.2, 0.6]})
-        >>> videos = videos_of(faces)
-        >>> videos.labels.tolist(), videos.means(faces["score"]).tolist()
-        ([0, 1], [0.2, 0.75])
-    """
+    """Find the videos of faces, from their `video_id` and `label`."""
     groups = predictions.groupby(["label", "video_id"], sort=True)
     units = np.asarray(groups.ngroup(), dtype=np.intp)
     labels = np.zeros(groups.ngroups, dtype=np.intp)
     labels[units] = predictions["label"].to_numpy()
-    return Videos(units, labels, np.bincount(units, minlength=len(labels)).astype(np.intp))
+    return Videos(units, labels, np.bincount(units, minlength=len(labels)))

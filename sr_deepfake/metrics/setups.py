@@ -58,18 +58,17 @@ def run_metrics(
     chosen = chosen or [Threshold() for _ in tables]
     table, clusters = tables[0], Clusters.of(tables[0])
     computes = [_figures(each, clusters, t.value) for each, t in zip(tables, chosen, strict=True)]
-    units = int(clusters.units.max()) + 1
-    values = _mean([compute(np.ones((1, units))) for compute in computes], np.full((1, len(tables)), 1 / len(tables)))
-    parts = []
+    equal = np.full(len(tables), 1 / len(tables))
+    parts = [_mean([compute(np.ones((1, int(clusters.units.max()) + 1))) for compute in computes], equal[None])]
     seeds = np.random.default_rng(seed)
     for weights in clusters.draw(resamples, seed):
-        shares = seeds.multinomial(len(tables), [1 / len(tables)] * len(tables), size=len(weights)) / len(tables)
+        shares = seeds.multinomial(len(tables), equal, size=len(weights)) / len(tables)
         parts.append(_mean([compute(weights) for compute in computes], shares))
-    resampled = {key: np.concatenate([part[key] for part in parts]) for key in values}
+    found = {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
     turned, p_values = change_tests(tables, clusters) if is_attacked(table) else ({}, {})
     figures: dict[str, dict[str, Figure]] = {}
-    for setup, metric in values:
-        figures.setdefault(setup, {})[metric] = _figure((setup, metric), values, resampled, table, clusters, p_values)
+    for setup, metric in found:
+        figures.setdefault(setup, {})[metric] = _figure((setup, metric), found, table, clusters, p_values)
     label = table["label"].to_numpy()
     return Metrics(
         counts=Counts(
@@ -169,50 +168,37 @@ def _mean(found: Sequence[dict[Key, Array]], shares: Array) -> dict[Key, Array]:
 
 
 def _figure(
-    key: Key,
-    values: dict[Key, Array],
-    resampled: dict[Key, Array],
-    table: pd.DataFrame,
-    clusters: Clusters,
-    p_values: dict[Key, float],
+    key: Key, found: dict[Key, Array], table: pd.DataFrame, clusters: Clusters, p_values: dict[Key, float]
 ) -> Figure:
+    """A figure from its value, which comes first, and its resampled values."""
     setup, metric = key
-    value = float(values[key][0])
+    value, resampled = float(found[key][0]), found[key][1:]
     counted = [faces for faces in _counted(setup, metric, table) if faces.any()]
     single = any(clusters.count(faces) == 1 for faces in counted)
     size = min((clusters.size(faces) for faces in counted), default=0.0)
     low = high = change = change_low = change_high = float("nan")
     is_rate = not setup.startswith(("similarity", "correlation")) or metric == "identical"
-    if is_rate and value == value:
-        value = (
-            min(max(value, 0.0), 1.0) if 1e-9 < value < 1 - 1e-9 else float(round(value))
-        )  # a mean over seeds rounds
-    if is_rate and value in (0, 1) and not single:
-        low, high = interval_at_limit(value, size) if size else (low, high)
+    if is_rate and (value <= 1e-9 or value >= 1 - 1e-9):  # a mean over seeds rounds
+        value = float(round(value))
+    if is_rate and value in (0, 1):
+        low, high = interval_at_limit(value, size) if size and not single else (low, high)
     elif not single:
-        low, high = percentile_interval(resampled[key])
+        low, high = percentile_interval(resampled)
     if is_rate and high == high:
         low, high = max(low, 0.0), min(high, 1.0)
     *prefix, name = setup.split("/")
     clean_key = "/".join([*prefix, "clean"]), metric
     untouched = name == "fake" and metric == "fpr"  # pristine faces are not attacked there
-    if name in ("both", "fake") and is_rate and clean_key in values and not untouched:
-        clean = float(values[clean_key][0])
+    if name in ("both", "fake") and is_rate and clean_key in found and not untouched:
+        clean = float(found[clean_key][0])
         change = value - clean
         if not single and change == change:
-            change_low, change_high = percentile_interval(resampled[key] - resampled[clean_key])
+            change_low, change_high = percentile_interval(resampled - found[clean_key][1:])
             if change_low == change_high:  # no face of any cluster changed
                 bound = clopper_pearson_bound(size)
                 change_low, change_high = max(change - bound, 0.0 - clean), min(change + bound, 1.0 - clean)
-    return Figure(
-        value=value,
-        low=low,
-        high=high,
-        change=change,
-        change_low=change_low,
-        change_high=change_high,
-        p=p_values.get(key),
-    )
+    changes = {"change": change, "change_low": change_low, "change_high": change_high}
+    return Figure(value=value, low=low, high=high, **changes, p=p_values.get(key))
 
 
 def _counted(setup: str, metric: str, table: pd.DataFrame) -> list[Mask]:

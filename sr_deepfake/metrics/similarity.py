@@ -11,12 +11,7 @@ _C1, _C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
 
 
 def ssim(first: Tensor, second: Tensor) -> Tensor:
-    """Structural similarity, as scikit-image's `structural_similarity` computes it on 8-bit pictures.
-
-    >>> faces = torch.full((2, 3, 24, 24), 0.5)
-    >>> ssim(faces, faces)
-    tensor([1., 1.], dtype=torch.float64)
-    """
+    """Structural similarity, as scikit-image's `structural_similarity` computes it on 8-bit pictures."""
     x, y = _levels(first, second)
     if min(x.shape[2:]) < WINDOW:
         raise ValueError(f"SSIM needs faces of at least {WINDOW} px a side, these have {min(x.shape[2:])}")
@@ -39,24 +34,15 @@ def _ssim(x: Tensor, y: Tensor) -> Tensor:
 
 
 def psnr(first: Tensor, second: Tensor) -> Tensor:
-    """Peak signal-to-noise ratio, 10·log10(255² / MSE), in dB (the paper's section 5.2).
-
-    >>> psnr(torch.zeros(1, 3, 8, 8), torch.full((1, 3, 8, 8), 1 / 255))
-    tensor([48.1308], dtype=torch.float64)
-    """
+    """Peak signal-to-noise ratio, 10·log10(255² / MSE), in dB (the paper's section 5.2)."""
     x, y = _levels(first, second)
     return _decibels(_exact((x - y) ** 2).mean(dim=(1, 2, 3)))
 
 
 def psnr_wrapped(first: Tensor, second: Tensor) -> Tensor:
-    """PSNR as the published script computes it, in dB: too high; to compare with the paper's table 3 only.
-
-    >>> black = torch.zeros(1, 3, 8, 8)
-    >>> psnr(black, black + 20 / 255), psnr_wrapped(black, black + 20 / 255)  # 400 wraps to 144
-    (tensor([22.1102], dtype=torch.float64), tensor([26.5472], dtype=torch.float64))
-    """
+    """PSNR as the published script computes it, in dB: too high; to compare with the paper's table 3 only."""
     x, y = _levels(first, second)
-    # (d mod 256)² mod 256 = d² mod 256, so wrapping once is enough.
+    # (d mod 256)² mod 256 = d² mod 256, so wrapping once is enough: an error of 20² counts as 144.
     error = _exact(((x - y) ** 2) % 256).mean(dim=(1, 2, 3))
     return torch.where(error == 0, 100.0, _decibels(error))
 

@@ -5,17 +5,10 @@ import pandas as pd
 
 from sr_deepfake.metrics.figures import Threshold
 
-EQUAL = "equal error"
-
 
 def choose_threshold(validation: pd.DataFrame | None, fpr: float | None = None) -> Threshold:
-    """The threshold that a detector's clean validation scores suggest.
-
-    >>> faces = pd.DataFrame({"label": [0, 0, 1, 1], "score": [0.1, 0.2, 0.4, 0.9]})
-    >>> round(choose_threshold(faces).value, 3), round(choose_threshold(faces, fpr=0.5).value, 3)
-    (0.3, 0.15)
-    """
-    rule = EQUAL if fpr is None else f"FPR {fpr:g}"
+    """The threshold that a detector's clean validation scores suggest: of an FPR, or where FPR and FNR are equal."""
+    rule = "equal error" if fpr is None else f"FPR {fpr:g}"
     if validation is None or validation["label"].nunique() < 2:
         return Threshold(value=None, rule=rule, faces=0)
     label, score = validation["label"].to_numpy(), validation["score"].to_numpy(dtype=np.float64)

@@ -25,35 +25,22 @@ Wrong = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class WorstCase:
-    """What some attacks together do to a detector.
+    """What some attacks together do to a detector."""
 
-    Attributes:
-        faces: predictions of the faces that all attacks were scored on; `score_attacked` is the worst of each.
-        metrics: its figures; `both` is the worst case.
-        errors: for each attack the balanced error (mean of FNR and FPR), the worst first.
-        reached: attacks in the order in which each adds most, with the balanced error that they reach together.
-        needed: how many of these reach 95 % of the worst case's error.
-        mean: over the attacks: `fnr`, `fpr`, `balanced_error`.
-    """
-
-    faces: pd.DataFrame
-    metrics: Metrics
-    errors: dict[str, float]
-    reached: dict[str, float]
-    needed: int
-    mean: dict[str, float]
+    faces: (
+        pd.DataFrame
+    )  # predictions of the faces that all attacks were scored on; `score_attacked` is the worst of each
+    metrics: Metrics  # its figures; `both` is the worst case
+    errors: dict[str, float]  # for each attack the balanced error (mean of FNR and FPR), the worst first
+    reached: dict[
+        str, float
+    ]  # attacks in the order in which each adds most, and the balanced error they reach together
+    needed: int  # how many of these reach 95 % of the worst case's error
+    mean: dict[str, float]  # over the attacks: `fnr`, `fpr`, `balanced_error`
 
 
 def worst_case(tables: Mapping[str, pd.DataFrame], resamples: int = RESAMPLES) -> WorstCase:
-    """Find the worst case over some attacks.
-
-    Args:
-        tables: attack → predictions of one detector; clean scores are those of the first attack.
-        resamples: of the intervals.
-
-    Raises:
-        ValueError: no face was scored under all attacks.
-    """
+    """Find the worst case over some attacks (by name, predictions of one detector); the first gives the clean scores."""
     shared = set.intersection(*(set(table["face_id"]) for table in tables.values()))
     if not shared:
         raise ValueError("no face was scored under all attacks")
@@ -73,16 +60,18 @@ def worst_case(tables: Mapping[str, pd.DataFrame], resamples: int = RESAMPLES) -
     reached = _greedy(clean, wrong, label)
     whole = _error(np.logical_or.reduce([clean, *wrong.values()]), label)
     enough = [_error(clean, label), *reached.values()]
-    rates = {rate: [float(w[label == value].mean()) for w in wrong.values()] for rate, value in (("fnr", 1), ("fpr", 0))
-             if (label == value).any()}  # fmt: skip
+    mean = {}
+    for rate, value in (("fnr", 1), ("fpr", 0)):
+        if (label == value).any():
+            mean[rate] = float(np.mean([each[label == value].mean() for each in wrong.values()]))
+    mean["balanced_error"] = float(np.mean(list(errors.values())))
     return WorstCase(
         faces=faces,
         metrics=run_metrics(faces, resamples=resamples),
         errors=dict(sorted(errors.items(), key=lambda one: (-one[1], one[0]))),
         reached=reached,
         needed=next(count for count, error in enumerate(enough) if error >= ENOUGH * whole - 1e-12),
-        mean={rate: float(np.mean(values)) for rate, values in rates.items()}
-        | {"balanced_error": float(np.mean(list(errors.values())))},
+        mean=mean,
     )
 
 
