@@ -70,20 +70,12 @@ def describe(
 
 
 def command_of(program: str, overrides: list[str]) -> str:
-    """A command as one can paste it.
-
-    >>> command_of("train", ["model=swin", "data.root=/my videos"])
-    "python -m sr_deepfake.train model=swin 'data.root=/my videos'"
-    """
+    """A command as one can paste it."""
     return shlex.join(["python", "-m", f"sr_deepfake.{program}", *overrides])
 
 
 def utc(seconds: float) -> str:
-    """A time in seconds since 1970 as ISO 8601.
-
-    >>> utc(0)
-    '1970-01-01T00:00:00+00:00'
-    """
+    """A time in seconds since 1970 as ISO 8601."""
     return datetime.datetime.fromtimestamp(seconds, datetime.UTC).isoformat(timespec="seconds")
 
 

@@ -105,11 +105,7 @@ def unwrapped(content: Any) -> Any:
 
 
 def spellings(state: "Mapping[str, Tensor]") -> "Iterator[dict[str, Tensor]]":
-    """The tensors by their names, then less each prefix that all of them (or nearly) begin with, one after the other.
-
-    >>> [list(names) for names in spellings({"module._orig_mod.a": 1, "module._orig_mod.b": 2})]
-    [['module._orig_mod.a', 'module._orig_mod.b'], ['_orig_mod.a', '_orig_mod.b'], ['a', 'b']]
-    """
+    """The tensors by their names, then less each prefix that all of them (or nearly) begin with, one after the other."""
     current = dict(state)
     while True:
         yield current

@@ -26,12 +26,7 @@ def name_steps(titles: Sequence[str]) -> None:
 
 
 def step_of(title: str) -> str:
-    """The title of what is done, with its number where the job's steps are named.
-
-    >>> name_steps(["Finding faces", "Training"]); step_of("Training"), step_of("Other")
-    ('2 of 2: Training', 'Other')
-    >>> name_steps([])
-    """
+    """The title of what is done, with its number where the job's steps are named."""
     return f"{_steps.index(title) + 1} of {len(_steps)}: {title}" if title in _steps else title
 
 
@@ -55,7 +50,7 @@ def on_a_terminal() -> bool:
     return sys.stdout.isatty()
 
 
-def print_parts(*parts: RenderableType, file: TextIO | None = None, width: int = WIDE) -> None:
+def print_parts(*parts: RenderableType, file: TextIO | None = None) -> None:
     """Print what rich renders: styled on a terminal, as plain text into a pipe or a file."""
     target = sys.stdout if file is None else file
     encoding = getattr(target, "encoding", None) or "utf-8"  # an in-memory file has none
@@ -63,20 +58,14 @@ def print_parts(*parts: RenderableType, file: TextIO | None = None, width: int =
     if target.isatty() and unicode:
         Console(file=target, highlight=False).print(*parts, sep="\n")
         return
-    text = plain_text(*parts, width=width)
+    # Into memory, so that no setting of terminals (FORCE_COLOR, COLUMNS) reaches what is written.
+    memory = io.StringIO()
+    plain = Console(file=memory, width=WIDE, color_system=None, force_terminal=False, legacy_windows=False)
+    plain.print(*parts, sep="\n")
+    text = "\n".join(line.rstrip() for line in memory.getvalue().splitlines())
     if not unicode:  # a result must not be lost to an encoding
         text = text.replace("−", "-").replace("–", "-").encode(encoding, "backslashreplace").decode(encoding)
     print(text, file=target)
-
-
-def plain_text(*parts: RenderableType, width: int = WIDE) -> str:
-    """Render as plain text, without blanks at the ends of lines."""
-    # Into memory, so that no setting of terminals (FORCE_COLOR, COLUMNS) reaches what is written.
-    text = io.StringIO()
-    Console(file=text, width=width, color_system=None, force_terminal=False, legacy_windows=False).print(
-        *parts, sep="\n"
-    )
-    return "\n".join(line.rstrip() for line in text.getvalue().splitlines())
 
 
 def progress_bars(unit: str, show: bool = True) -> Progress:
@@ -109,7 +98,6 @@ def _logged(items: Iterable[Item], total: int, title: str, unit: str) -> Iterato
         now = time.monotonic()
         if now - last >= log_every() and done < total:
             last = now
-            left = (
-                f", {time_left(done, total, now - start)}" if done > 1 else ""
-            )  # the first one waits for what is loaded
+            # The first one waits for what is loaded.
+            left = f", {time_left(done, total, now - start)}" if done > 1 else ""
             log.info("%s: %d of %d %s%s", title, done, total, unit, left)

@@ -12,12 +12,7 @@ class MissingWeightsError(UserError):
 
 
 class SourceError(Exception):
-    """A photo or video that cannot be read.
-
-    Attributes:
-        reason: in a word or two, such as "missing", "unreadable", "truncated" or "not supported".
-        detail: what exactly was found.
-    """
+    """A photo or video that cannot be read: the reason in a word or two ("truncated"), and what exactly was found."""
 
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(reason, detail)
@@ -45,10 +40,6 @@ def choose(value: object, choices: Iterable[str], option: str) -> str:
 
 
 def last_line(error: BaseException) -> str:
-    r"""What an error says, in one line: the message alone of a mistake that can be mended, else with its type.
-
-    >>> last_line(UserError("name it with data.root=")), last_line(ValueError("no faces\nat all"))
-    ('name it with data.root=', 'ValueError: no faces')
-    """
+    """What an error says, in one line: the message alone of one that the user can fix, else with its type."""
     text = (str(error).strip().splitlines() or [""])[0]
     return text if isinstance(error, UserError) else f"{type(error).__name__}: {text}".removesuffix(": ")

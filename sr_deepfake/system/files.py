@@ -26,15 +26,7 @@ _MARKS = (
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Give a temporary path in the same folder to write to; it replaces `path` at the end, unless there is an error.
-
-    >>> import tempfile
-    >>> path = Path(tempfile.mkdtemp()) / "deep" / "numbers.txt"
-    >>> with replacing(path) as temporary:
-    ...     written = temporary.write_text("1 2 3")
-    >>> path.read_text(), len(list(path.parent.iterdir()))
-    ('1 2 3', 1)
-    """
+    """Give a temporary path in the same folder to write to; it replaces `path` at the end, unless there is an error."""
     path.parent.mkdir(parents=True, exist_ok=True)
     # Short, since the name may be as long as the file system takes; with the suffix, from which writers know the format.
     suffix = path.suffix if len(path.suffix) <= 10 else ""
@@ -83,14 +75,7 @@ def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object
 
 
 def encoding_of(path: Path) -> str:
-    """Encoding of a text file that a user made, by its byte order mark; UTF-8 without one.
-
-    >>> import tempfile
-    >>> with tempfile.NamedTemporaryFile() as file:
-    ...     _ = Path(file.name).write_text("a", encoding="utf-16")
-    ...     encoding_of(Path(file.name))
-    'utf-16'
-    """
+    """Encoding of a text file that a user made, by its byte order mark; UTF-8 without one."""
     with path.open("rb") as file:
         start = file.read(4)
     for mark, name in _MARKS:
@@ -136,17 +121,7 @@ _ELSEWHERE = "name another folder with paths.outputs=FOLDER or the environment v
 
 
 def check_writable(outputs: Path) -> None:
-    """Make the folder if need be, and see that a file can be written there: before the work, not after it.
-
-    >>> import tempfile
-    >>> folder = Path(tempfile.mkdtemp())
-    >>> check_writable(folder / "outputs")
-    >>> (folder / "file").write_text("")
-    0
-    >>> check_writable(folder / "file" / "outputs")
-    Traceback (most recent call last):
-    sr_deepfake.system.errors.UserError: .../file/outputs cannot be written to (Not a directory); ...
-    """
+    """Make the folder if need be, and see that a file can be written there: before the work, not after it."""
     probe = outputs / f".writable.{uuid.uuid4().hex}"
     try:
         outputs.mkdir(parents=True, exist_ok=True)
@@ -172,11 +147,8 @@ def explain(error: OSError, outputs: Path) -> str | None:
         refused, written = os.path.abspath(error.filename), os.path.abspath(outputs)
         if os.path.commonpath([refused, written]) in (refused, written):
             whose = ""
-            if (
-                error.errno in (errno.EACCES, errno.EPERM)
-                and os.path.lexists(refused)
-                and os.lstat(refused).st_uid != os.getuid()
-            ):
+            denied = error.errno in (errno.EACCES, errno.EPERM) and os.path.lexists(refused)
+            if denied and os.lstat(refused).st_uid != os.getuid():
                 whose = f", since {refused} is another user's (umask 002 and one group let several share a folder)"
             return f"{outputs} cannot be written to ({error.strerror}{whose}); {_ELSEWHERE}"
         cache = os.path.abspath(os.path.expanduser(os.environ.get("SR_DEEPFAKE_CACHE", CACHE)))

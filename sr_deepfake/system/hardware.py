@@ -81,12 +81,7 @@ def forbid_tf32() -> None:
 
 
 def fast_dtype(device: "torch.device") -> "torch.dtype":
-    """Return the fastest number format that a device multiplies natively.
-
-    >>> import torch
-    >>> fast_dtype(torch.device("meta"))
-    torch.float32
-    """
+    """Return the fastest number format that a device multiplies natively."""
     import torch
 
     if device.type == "cpu":
@@ -99,11 +94,7 @@ def fast_dtype(device: "torch.device") -> "torch.dtype":
 
 
 def precision(accelerator: str, requested: str | None = None, otherwise: str | None = None) -> str:
-    """Lightning's name of the number format of a training.
-
-    >>> precision("mps")
-    '32-true'
-    """
+    """Lightning's name of the number format of a training."""
     if requested is not None or otherwise is not None:
         return requested or str(otherwise)
     import torch
@@ -115,11 +106,7 @@ def precision(accelerator: str, requested: str | None = None, otherwise: str | N
 
 
 def torch_device(accelerator: str, option: str = "trainer.accelerator") -> "torch.device":
-    """The torch device of an accelerator.
-
-    >>> torch_device("cpu")
-    device(type='cpu')
-    """
+    """The torch device of an accelerator."""
     import torch
 
     chosen = choose(accelerator, ["auto", "cpu", "gpu", "mps"], option)

@@ -21,11 +21,7 @@ _lock = threading.Lock()
 
 
 def is_photo(path: Path) -> bool:
-    """Whether a file is taken for a photo, by its suffix.
-
-    >>> is_photo(Path("a/face.JPG")), is_photo(Path("a/clip.mp4"))
-    (True, False)
-    """
+    """Whether a file is taken for a photo, by its suffix."""
     return path.suffix.lower() in PHOTO_SUFFIXES
 
 
