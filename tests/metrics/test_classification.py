@@ -1,9 +1,7 @@
-from fractions import Fraction
-
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import expit
 from sklearn import metrics as sk
@@ -21,37 +19,13 @@ from sr_deepfake.metrics.classification import (
 )
 
 
-def equal_error_rate(scores, labels):
-    """The crossing of FNR = FPR with the straight lines between operating points, in exact fractions."""
-    fakes, pristine = ([s for s, own in zip(scores, labels, strict=True) if own == label] for label in (1, 0))
-    before = (Fraction(1), Fraction(0))  # nothing is called fake
-    for threshold in sorted({*fakes, *pristine}, reverse=True):
-        missed = Fraction(sum(score < threshold for score in fakes), len(fakes))
-        alarms = Fraction(sum(score >= threshold for score in pristine), len(pristine))
-        if missed <= alarms:
-            (x0, y0), (x1, y1) = before[::-1], (alarms, missed)
-            # x = y on the line through both points
-            return float((x0 * y1 - y0 * x1) / ((x0 - x1) - (y0 - y1)))
-        before = (missed, alarms)
-    raise AssertionError("the last point has FNR 0 and FPR 1")
-
-
-def calibration_error(scores, labels):
-    total = 0.0
-    for low in range(15):
-        inside = np.minimum((scores * 15).astype(int), 14) == low
-        if inside.any():
-            total += inside.sum() * abs(scores[inside].mean() - labels[inside].mean())
-    return total / len(scores)
-
-
 def reference(scores, labels):
     """scikit-learn's numbers, NaN where it calls them undefined."""
     scores, labels = np.asarray(scores, dtype=np.float64), np.asarray(labels)
     guesses, both = scores > 0.5, 0 < labels.sum() < len(labels)
     recall, specificity = (sk.recall_score(labels, guesses, pos_label=own, zero_division=np.nan) for own in (1, 0))
-    curve = sk.roc_curve(labels, scores, drop_intermediate=False) if both else None
-    return {
+    fpr, tpr, _ = sk.roc_curve(labels, scores, drop_intermediate=False) if both else np.zeros((3, 1))
+    expected = {
         "fnr": 1 - recall,
         "fpr": 1 - specificity,
         "recall": recall,
@@ -59,13 +33,14 @@ def reference(scores, labels):
         "accuracy": sk.accuracy_score(labels, guesses),
         "balanced_accuracy": sk.balanced_accuracy_score(labels, guesses) if both else np.nan,
         "auc": sk.roc_auc_score(labels, scores) if both else np.nan,
-        "eer": equal_error_rate(scores, labels) if both else np.nan,
+        "eer": np.interp(0, fpr - (1 - tpr), fpr),  # the crossing with the straight lines between operating points
         "ap": sk.average_precision_score(labels, scores) if both else np.nan,
-        "tpr_at_1": curve[1][curve[0] <= 0.01].max() if curve else np.nan,
-        "tpr_at_5": curve[1][curve[0] <= 0.05].max() if curve else np.nan,
-        "ece": calibration_error(scores, labels),
+        "tpr_at_1": tpr[fpr <= 0.01].max(),
+        "tpr_at_5": tpr[fpr <= 0.05].max(),
+        "ece": np.abs(np.histogram(scores, 15, (0, 1), weights=scores - labels)[0]).sum() / len(scores),
         "brier": np.mean((scores - labels) ** 2),
     }
+    return expected if both else expected | dict.fromkeys(("eer", "tpr_at_1", "tpr_at_5"), np.nan)
 
 
 def assert_agrees(scores, labels):
@@ -89,47 +64,35 @@ def test_agrees_where_float32_would_round():
 
 
 @pytest.mark.parametrize(
-    ("scores", "labels"),
+    ("scores", "labels", "equal_error_rate"),
     [
-        ([0.1, 0.9, 0.4], [1, 1, 1]),
-        ([0.1, 0.9, 0.4], [0, 0, 0]),
-        ([0.5] * 6, [0, 1, 0, 1, 1, 1]),
-        ([0.7] * 6, [0, 1, 0, 1, 1, 1]),
-        ([0.0, 1.0, 0.0, 1.0], [0, 1, 1, 0]),
-        ([0.9, 0.8, 0.1, 0.2], [1, 1, 0, 0]),
-        ([0.9, 0.8, 0.1, 0.2], [0, 0, 1, 1]),
-        ([0.3, 0.2], [1, 0]),
-        ([0.5000000001], [1]),
-        ([0.5], [0]),
+        ([0.1, 0.9, 0.4], [1, 1, 1], np.nan),
+        ([0.1, 0.9, 0.4], [0, 0, 0], np.nan),
+        ([0.5] * 6, [0, 1, 0, 1, 1, 1], 0.5),
+        ([0.7] * 6, [0, 1, 0, 1, 1, 1], 0.5),
+        ([0.0, 1.0, 0.0, 1.0], [0, 1, 1, 0], 0.5),
+        ([0.9, 0.8, 0.1, 0.2], [1, 1, 0, 0], 0.0),
+        ([0.9, 0.8, 0.1, 0.2], [0, 0, 1, 1], 1.0),
+        ([0.9, 0.7, 0.5, 0.3, 0.8, 0.2, 0.1], [1, 1, 1, 1, 0, 0, 0], 1 / 3),
+        ([0.9, 0.5, 0.5, 0.1], [1, 1, 0, 0], 0.25),
+        ([0.3, 0.2], [1, 0], 0.0),
+        ([0.5000000001], [1], np.nan),
+        ([0.5], [0], np.nan),
     ],
     ids=["fakes only", "pristine only", "ties at the threshold", "ties above", "certain", "perfect", "reversed",
-         "none called fake", "one face", "one face at the threshold"],
+         "crossed on a level stretch", "crossed in a tie", "none called fake", "one face", "one face at the threshold"],
 )  # fmt: skip
-def test_agrees_with_scikit_learn_on_edge_cases(scores, labels):
+def test_agrees_with_scikit_learn_on_edge_cases(scores, labels, equal_error_rate):
     assert_agrees(scores, labels)
+    assert classification_metrics(scores, labels)["eer"] == pytest.approx(equal_error_rate, abs=1e-12, nan_ok=True)
 
 
 TIES = st.sampled_from([0.0, 0.25, 0.5, 0.5 + 2**-40, 0.75, 1.0])
 
 
-@settings(max_examples=50, deadline=None)
 @given(st.lists(st.tuples(TIES, st.integers(0, 1)), min_size=1))
 def test_agrees_with_scikit_learn_on_many_ties(faces):
     assert_agrees(*map(list, zip(*faces, strict=True)))
-
-
-@pytest.mark.parametrize(
-    ("scores", "labels", "expected"),
-    [
-        ([0.9, 0.8, 0.1, 0.2], [1, 1, 0, 0], 0.0),
-        ([0.9, 0.8, 0.1, 0.2], [0, 0, 1, 1], 1.0),
-        ([0.5] * 6, [0, 1, 0, 1, 1, 1], 0.5),
-        ([0.9, 0.7, 0.5, 0.3, 0.8, 0.2, 0.1], [1, 1, 1, 1, 0, 0, 0], 1 / 3),  # crosses on a level stretch
-        ([0.9, 0.5, 0.5, 0.1], [1, 1, 0, 0], 0.25),  # crosses in the middle of a tie
-    ],
-)
-def test_equal_error_rates_that_can_be_worked_out_by_hand(scores, labels, expected):
-    assert classification_metrics(scores, labels)["eer"] == pytest.approx(expected, abs=1e-12)
 
 
 def test_saturated_probabilities_are_ranked_by_their_logits():
@@ -180,7 +143,6 @@ def test_weights_count_as_repeated_faces_do(decimals):
             assert ours[name][row] == pytest.approx(value, abs=1e-9), name
 
 
-@settings(max_examples=50, deadline=None)
 @given(st.lists(st.tuples(TIES, st.integers(0, 1), st.integers(0, 3)), min_size=1, max_size=12))
 def test_faces_of_no_weight_are_as_if_they_were_not_there(faces):
     scores, labels, weights = map(np.array, zip((0.25, 1, 1), *faces, strict=True))
@@ -202,9 +164,7 @@ def test_faces_of_a_unit_share_its_weight():
 def test_rates_at_a_threshold_are_those_of_a_count():
     scores, labels = np.array([0.5, 0.2, 0.4, 0.3]), np.array([1, 1, 0, 0])
     rates = weighted_rates(rank(scores, labels, threshold=0.3), np.ones((1, 4)))
-    assert {name: float(values[0]) for name, values in rates.items()} == dict(
-        zip(RATES, (0.5, 0.5, 0.5, 0.5, 0.5, 0.5), strict=True)
-    )
+    assert rates == {name: [0.5] for name in RATES}
 
 
 def test_the_roc_curve_is_scikit_learns_without_its_straight_stretches():

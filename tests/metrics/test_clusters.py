@@ -4,7 +4,7 @@ import networkx
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sr_deepfake.metrics.clusters import Clusters, components, is_crossed
@@ -12,7 +12,6 @@ from sr_deepfake.metrics.clusters import Clusters, components, is_crossed
 PEOPLE = st.sampled_from("abcdefg")
 
 
-@settings(max_examples=50)
 @given(st.lists(st.tuples(PEOPLE, PEOPLE), min_size=1, max_size=10))
 def test_components_are_those_of_networkx(pairs):
     graph = networkx.Graph(pairs)
@@ -26,18 +25,15 @@ def pairs(count):
     for number in range(count):
         a, b = f"{2 * number:03}", f"{2 * number + 1:03}"
         for target, source, label in ((a, "", 0), (b, "", 0), (a, b, 1), (b, a, 1)):
-            rows.append({"cluster": a, "target": target, "source": source, "label": label})
-    return pd.DataFrame(rows)
+            rows.append((a, target, source, label))
+    return pd.DataFrame(rows, columns=["cluster", "target", "source", "label"])
 
 
 def crossed(people):
     """Every person's face on every other person, as in Celeb-DF."""
-    rows = [{"cluster": "0", "target": str(a), "source": "", "label": 0} for a in range(people)]
-    rows += [
-        {"cluster": "0", "target": str(a), "source": str(b), "label": 1}
-        for a, b in itertools.permutations(range(people), 2)
-    ]
-    return pd.DataFrame(rows)
+    rows = [("0", str(a), "", 0) for a in range(people)]
+    rows += [("0", str(a), str(b), 1) for a, b in itertools.permutations(range(people), 2)]
+    return pd.DataFrame(rows, columns=["cluster", "target", "source", "label"])
 
 
 def test_pristine_faces_and_fakes_of_a_pair_are_drawn_together():

@@ -1,13 +1,12 @@
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sr_deepfake.metrics.classification import classification_metrics
 from sr_deepfake.metrics.collection import DetectorMetrics
 
 
-@settings(max_examples=30, deadline=None)
 @given(st.lists(st.tuples(st.floats(-50, 90), st.integers(0, 1)), min_size=1, max_size=40), st.integers(1, 7))
 def test_what_is_logged_are_the_figures_of_results_however_they_were_collected(faces, size):
     logits = torch.tensor([logit for logit, _ in faces], dtype=torch.float64)

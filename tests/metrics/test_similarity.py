@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis.extra import numpy as hnp
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
@@ -68,7 +68,6 @@ def test_psnr_wrapped_of_every_difference_is_a_plain_loop():
             assert float(psnr_wrapped(as_faces(a), as_faces(b))) == pytest.approx(expected, abs=1e-9)
 
 
-@settings(max_examples=25, deadline=None)
 @given(hnp.arrays(np.uint8, (2, 12, 12, 3)), hnp.arrays(np.uint8, (2, 12, 12, 3)))
 def test_measures_are_symmetric_and_per_face(first, second):
     a, b = as_faces(first), as_faces(second)
