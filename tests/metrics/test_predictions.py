@@ -74,38 +74,19 @@ def test_missing_and_damaged_files_say_what_mends_them(table, tmp_path):
         read_predictions(path)
 
 
-@pytest.fixture
-def table_of_videos():
+def test_a_video_s_score_is_the_mean_of_its_frames():
     random = np.random.default_rng(0)
     label = np.repeat([0, 1], (23, 31))
-    return pd.DataFrame(
-        {
-            "video_id": [f"{'fake' if one else 'pristine'}/{random.integers(6)}" for one in label],
-            "label": label,
-            "score": random.random(54),
-        }
-    ).sample(frac=1, random_state=1)
-
-
-def test_a_video_s_score_is_the_mean_of_its_frames(table_of_videos):
-    table = table_of_videos
-    videos = videos_of(table)
-    means = videos.means(table["score"])
-    position = 0
-    for label in (0, 1):
-        for name in sorted(set(table["video_id"][table["label"] == label])):
-            frames = [row.score for row in table.itertuples() if row.video_id == name]
-            assert (videos.labels[position], videos.frames[position]) == (label, len(frames))
-            assert means[position] == pytest.approx(sum(frames) / len(frames), abs=1e-12)
-            position += 1
-    assert position == len(means)
-
-
-def test_each_face_knows_its_video(table_of_videos):
-    table = table_of_videos
-    videos = videos_of(table)
-    assert (videos.labels[videos.units] == table["label"].to_numpy()).all()
-    assert table.groupby(videos.units)["video_id"].nunique().eq(1).all()
+    names = [f"{'fake' if one else 'pristine'}/{random.integers(6)}" for one in label]
+    faces = pd.DataFrame({"video_id": names, "label": label, "score": random.random(54)})
+    table, frames = faces.sample(frac=1, random_state=1), {}
+    for row in table.itertuples():
+        frames.setdefault((row.label, row.video_id), []).append(row.score)
+    videos, order = videos_of(table), sorted(frames)
+    assert [order[unit] for unit in videos.units] == list(zip(table["label"], table["video_id"], strict=True))
+    assert videos.labels.tolist() == [label for label, _ in order]
+    assert videos.frames.tolist() == [len(frames[key]) for key in order]
+    assert videos.means(table["score"]) == pytest.approx([np.mean(frames[key]) for key in order], abs=1e-12)
 
 
 def test_a_name_that_stands_for_both_classes_is_two_videos():

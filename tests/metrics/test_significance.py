@@ -9,6 +9,7 @@ from sklearn.metrics import roc_auc_score
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
 
+from sr_deepfake.metrics import significance
 from sr_deepfake.metrics.significance import auc_test, holm, sign_flip_test
 
 
@@ -20,7 +21,6 @@ def test_with_one_face_a_cluster_it_is_mcnemars_exact_test(worsened, improved):
     assert p == pytest.approx(expected, abs=1e-12)
 
 
-@settings(max_examples=50, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), min_size=1, max_size=9))
 def test_it_is_the_share_of_all_choices_of_signs(clusters):
     worsened, improved = (np.array(column) for column in zip(*clusters, strict=True))
@@ -77,7 +77,7 @@ def test_one_class_has_no_auc_to_test():
     assert np.isnan(auc_test([1, 2], [2, 3], [1, 1], [0, 1]))
 
 
-@settings(max_examples=8, deadline=None)  # statsmodels takes a while
+@settings(max_examples=8)  # statsmodels takes a while
 @given(st.lists(st.one_of(st.floats(0, 1), st.sampled_from([0.01, 0.04, 1.0])), min_size=1, max_size=40))
 def test_holm_agrees_with_statsmodels(p_values):
     np.testing.assert_allclose(holm(p_values), multipletests(p_values, method="holm")[1], rtol=1e-9, atol=1e-300)
@@ -89,10 +89,11 @@ def test_holm_does_not_count_what_was_not_tested():
         holm([0.5, 1.1])
 
 
-def test_many_clusters_are_swapped_in_groups_and_the_test_stays_valid():
+def test_many_clusters_are_swapped_in_groups_and_the_test_stays_valid(monkeypatch):
     """Memory grows with the square of what is swapped; under no effect p-values are spread evenly."""
+    monkeypatch.setattr(significance, "MOST_GROUPS", 100)
     random = np.random.default_rng(0)
-    count = 1_200
+    count = 240
     label, group = np.arange(count) % 2, np.arange(count)
     found = []
     for seed in range(60):
