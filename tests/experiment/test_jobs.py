@@ -35,12 +35,13 @@ def states(outputs):
     return [(job.overrides, job.state, job.error) for job in read_jobs(outputs)]
 
 
-def test_a_job_is_running_then_done(outputs):
+def test_a_job_is_running_then_done_and_outputs_may_be_moved(outputs, tmp_path):
     with running(job_folder(outputs), JOB, outputs, user_error) as outcome:
         (found,) = read_jobs(outputs)
         assert (found.state, found.pid) == ("running", os.getpid())
         outcome.results.append(do(outputs, JOB, 1))
-    found = read_jobs(outputs)[-1]
+    outputs.rename(tmp_path / "moved")
+    (found,) = read_jobs(tmp_path / "moved")
     assert (found.state, found.results) == ("done", ("results/one",))
     assert found.seconds >= 0
 
@@ -57,15 +58,12 @@ def test_the_newest_job_of_a_command_counts_in_whatever_order_it_was_typed(outpu
     assert select_jobs(read_jobs(outputs), ["model=xception"]) == []
 
 
-def test_outputs_may_be_moved(outputs, tmp_path):
-    do(outputs)
-    outputs.rename(tmp_path / "moved")
-    assert [job.state for job in read_jobs(tmp_path / "moved")] == ["done"]
-
-
-def test_results_that_were_removed_are_missing(outputs):
+def test_results_that_were_removed_and_damaged_states_are_missing(outputs, caplog):
     (do(outputs) / "metrics.json").unlink()
+    do(outputs, number=1, result="two")
+    (job_folder(outputs, 1) / "job.json").write_text("{")
     assert read_jobs(outputs) == []
+    assert caplog.text.count("is ignored") == 1
 
 
 def do_failing(outputs, error, **options):
@@ -74,12 +72,13 @@ def do_failing(outputs, error, **options):
 
 
 def test_a_failed_job_says_why_and_the_error_goes_on(outputs):
-    with pytest.raises(UserError):
-        do_failing(outputs, UserError("there are no faces"))
-    assert states(outputs) == [(JOB.overrides, "failed", "there are no faces")]
-    with pytest.raises(ZeroDivisionError):
-        do_failing(outputs, ZeroDivisionError("x"))
-    assert states(outputs) == [(JOB.overrides, "failed", "ZeroDivisionError: x")]
+    for error, said in (
+        (UserError("there are no faces"), "there are no faces"),
+        (ZeroDivisionError("x"), "ZeroDivisionError: x"),
+    ):
+        with pytest.raises(type(error)):
+            do_failing(outputs, error)
+        assert states(outputs) == [(JOB.overrides, "failed", said)]
 
 
 def test_missing_weights_are_skipped_where_that_was_asked_for(outputs, caplog):
@@ -125,10 +124,3 @@ def test_a_job_of_another_machine_is_judged_by_its_lock(outputs):
         assert [job.state for job in found] == ["running"]
     file.write_text(content)
     assert [job.state for job in read_jobs(outputs)] == ["interrupted"]
-
-
-def test_a_damaged_state_is_ignored(outputs, caplog):
-    do(outputs)
-    (job_folder(outputs) / "job.json").write_text("{")
-    assert read_jobs(outputs) == []
-    assert "is ignored" in caplog.text

@@ -19,9 +19,8 @@ def git(folder, *arguments):
 def checkout(tmp_path):
     (tmp_path / "sr_deepfake").mkdir()
     (tmp_path / "sr_deepfake" / "code.py").write_text("1")
-    git(tmp_path, "init", "--quiet")
-    git(tmp_path, "add", ".")
-    git(tmp_path, "commit", "--quiet", "-m", "one")
+    for command in (["init"], ["add", "."], ["commit", "-m", "one"]):
+        git(tmp_path, *command)
     return tmp_path
 
 
@@ -29,28 +28,21 @@ def test_a_checkout_has_its_commit_and_whether_it_was_changed(checkout):
     head = git(checkout, "rev-parse", "HEAD")
     (checkout / "notes.txt").write_text("of no code")
     assert provenance.commit(checkout) == {"commit": head, "changed": False}
-    (checkout / "sr_deepfake" / "code.py").write_text("2")
-    assert provenance.commit(checkout) == {"commit": head, "changed": True}
+    for name in ("code.py", "more.py"):  # another, a new one
+        (checkout / "sr_deepfake" / name).write_text("2")
+        assert provenance.commit(checkout) == {"commit": head, "changed": True}
+        git(checkout, "checkout", "--quiet", ".")
 
 
-def test_a_new_file_is_a_change(checkout):
-    (checkout / "sr_deepfake" / "more.py").write_text("2")
-    assert provenance.commit(checkout)["changed"]
-
-
-def test_an_installed_package_has_none_though_a_repository_lies_above(checkout):
-    (checkout / "site-packages").mkdir()
+def test_without_a_commit_or_git_there_is_none(checkout, monkeypatch):
+    """As of an installed package that lies below a repository, or of a repository without a commit."""
+    for name in ("site-packages", "new"):
+        (checkout / name).mkdir()
+    git(checkout / "new", "init", "--quiet")
     assert provenance.commit(checkout / "site-packages") is None
-
-
-def test_without_git_there_is_none(checkout, monkeypatch):
+    assert provenance.commit(checkout / "new") is None
     monkeypatch.setenv("PATH", "/nowhere")
     assert provenance.commit(checkout) is None
-
-
-def test_a_repository_without_a_commit_has_none(tmp_path):
-    git(tmp_path, "init", "--quiet")
-    assert provenance.commit(tmp_path) is None
 
 
 def test_it_says_what_was_run_when_where_and_with_what(tmp_path, monkeypatch):

@@ -1,4 +1,5 @@
 import json
+import re
 
 import pytest
 from hypothesis import given
@@ -18,11 +19,8 @@ def test_what_is_written_is_read(tmp_path):
     assert result.metrics == read_metrics(folder).metrics
     assert result.metrics.value("both", "fnr") == 0.5
     assert len(result.predictions) == 80
-    assert (result.command, result.config, result.is_attacked) == (
-        "python -m sr_deepfake.train model=swin",
-        {"seed": 0},
-        True,
-    )
+    assert (result.command, result.config) == ("python -m sr_deepfake.train model=swin", {"seed": 0})
+    assert result.is_attacked
 
 
 @pytest.mark.parametrize("name", [name for name in RunInfo.model_fields if name != "scoring"])
@@ -36,12 +34,10 @@ def test_whatever_a_result_depends_on_is_in_the_name_of_its_folder(name):
     assert RunInfo.model_validate(run.model_dump()).folder_name == run.folder_name
 
 
-@given(st.text(min_size=1), st.text(min_size=1))
+@given(*[st.text("aZ9._+-/\\ \0\n:é☃", min_size=1)] * 2)
 def test_any_names_make_one_folder(detector, attack):
     name = run_info(detector=detector).model_copy(update={"attack": AttackInfo(name=attack)}).folder_name
-    assert "/" not in name
-    assert name.isascii()
-    assert name not in (".", "..")
+    assert re.fullmatch(r"[A-Za-z0-9_.+-]+-[0-9a-f]{8}", name)
 
 
 def test_an_attack_is_described_and_not_parsed():
@@ -73,10 +69,7 @@ def test_without_provenance_figures_are_the_same(tmp_path, content):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (
-            lambda c: c["run"].pop("model"),
-            r"older version \(run\.model: Field required\); score it again with evaluate\.force",
-        ),
+        (lambda c: c["run"].pop("model"), r"older version \(run\.model: Field required\); .* evaluate\.force"),
         (lambda c: c["run"].update(colour="red"), r"run\.colour: Extra inputs"),
         (lambda c: c["run"].update(scoring=1), "older version"),
         (lambda c: c["run"].update(threshold_fpr=3), r"run\.threshold_fpr"),
