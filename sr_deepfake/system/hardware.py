@@ -26,12 +26,12 @@ def best_accelerator() -> str:
 
     if torch.cuda.is_available():
         return "gpu"
-    _tell_unusable_gpu()
+    _warn_of_unusable_gpu()
     return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
 @functools.cache
-def _tell_unusable_gpu() -> None:
+def _warn_of_unusable_gpu() -> None:
     why = unusable_gpu()
     if why:
         log.warning("There is an NVIDIA device, but torch cannot use it, and the CPU is taken: %s", why)

@@ -1,5 +1,4 @@
 import numpy as np
-import pytest
 import torch
 from torch.optim.swa_utils import AveragedModel
 
@@ -15,18 +14,6 @@ def test_a_file_of_an_averaged_and_compiled_network_is_read(tmp_path):
     assert set(read) == {"module.0.weight", "module.0.bias"}  # without n_averaged, which is no weight
     assert [set(names) for names in spellings(read)][-1] == {"0.weight", "0.bias"}
     torch.testing.assert_close(read["module.0.weight"], network.weight)
-
-
-class Code:
-    def __reduce__(self):
-        return print, ("run",)
-
-
-def test_code_is_not_run(tmp_path, capsys):
-    torch.save({"params": Code()}, tmp_path / "net.pth")
-    with pytest.raises(Exception, match="print"):
-        load_pytorch(tmp_path / "net.pth")
-    assert "run" not in capsys.readouterr().out
 
 
 def test_most_names_decide_about_a_prefix():

@@ -10,30 +10,26 @@ from sr_deepfake.system.hardware import cpu_has_bf16, exact_float32, fast_dtype,
 
 
 @pytest.fixture(autouse=True)
-def asked_anew():
-    cpu_has_bf16.cache_clear()
+def nothing_remembered():
+    for cached in (cpu_has_bf16, hardware._warn_of_unusable_gpu):
+        cached.cache_clear()
     yield
-    cpu_has_bf16.cache_clear()
+    for cached in (cpu_has_bf16, hardware._warn_of_unusable_gpu):
+        cached.cache_clear()
 
 
+@pytest.mark.parametrize("asked", ["torch", "the system"])  # an older torch leaves it to the system
 @pytest.mark.parametrize(
-    ("capabilities", "expected"),
-    [
-        ({"avx512_bf16": True}, True),
-        ({"amx_bf16": True, "avx512_bf16": False}, True),
-        ({"sve_bf16": True}, True),
-        ({"avx2": True, "avx512_f": True}, False),
-    ],
+    ("flags", "expected"),
+    [("avx512_bf16 vnni", True), ("amx_bf16", True), ("sve_bf16", True), ("avx2 avx512f avx512_f", False)],
 )
-def test_torch_tells_what_the_processor_can_do(monkeypatch, capabilities, expected):
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities, raising=False)
-    assert cpu_has_bf16() is expected
-
-
-@pytest.mark.parametrize(("flags", "expected"), [("avx2 avx512_bf16 vnni", True), ("avx2 avx512f", False)])
-def test_an_older_torch_leaves_it_to_the_system(monkeypatch, flags, expected):
-    monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
-    monkeypatch.setattr(builtins, "open", lambda *names, **options: io.StringIO(f"flags : {flags}\n"))
+def test_a_processor_has_bf16_by_its_instructions(monkeypatch, asked, flags, expected):
+    if asked == "torch":
+        known = dict.fromkeys(flags.split(), True)
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": False} | known, raising=False)
+    else:
+        monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
+        monkeypatch.setattr(builtins, "open", lambda *names, **options: io.StringIO(f"flags : {flags}\n"))
     assert cpu_has_bf16() is expected
 
 
@@ -76,10 +72,8 @@ def test_it_is_a_warning_where_the_best_device_is_taken_and_part_of_the_error_wh
 ):
     monkeypatch.setattr(torch.version, "cuda", None)
     monkeypatch.setattr(hardware, "unusable_gpu", lambda: unusable_gpu(nvidia))
-    hardware._tell_unusable_gpu.cache_clear()
     for _ in range(2):
         assert hardware.best_accelerator() in ("cpu", "mps")
-    hardware._tell_unusable_gpu.cache_clear()
     assert [record.levelname for record in caplog.records] == ["WARNING"]
     assert "torch cannot use it, and the CPU is taken: torch" in caplog.text
     with pytest.raises(UserError, match=r"prepare\.device=gpu, but .* built without CUDA.* Use prepare\.device=auto"):
@@ -99,29 +93,21 @@ def test_exact_float32_keeps_all_bits_inside_autocast_and_restores_what_was_set(
     assert (torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32) == before
 
 
-@pytest.mark.parametrize(("bf16", "expected"), [(True, torch.bfloat16), (False, torch.float32)])
-def test_cpus(monkeypatch, bf16, expected):
-    monkeypatch.setattr(hardware, "cpu_has_bf16", lambda: bf16)
-    assert fast_dtype(torch.device("cpu")) == expected
-    assert precision("cpu") == {torch.bfloat16: "bf16-mixed", torch.float32: "32-true"}[expected]
-
-
 @pytest.mark.parametrize(
-    ("capability", "expected", "name"),
+    ("accelerator", "capability", "bf16", "expected", "name"),
     [
-        ((6, 1), torch.float32, "32-true"),  # before Volta, fp16 is slower than float32
-        ((7, 5), torch.float16, "16-mixed"),
-        ((8, 0), torch.bfloat16, "bf16-mixed"),
-        ((9, 0), torch.bfloat16, "bf16-mixed"),
+        ("cpu", None, True, torch.bfloat16, "bf16-mixed"),
+        ("cpu", None, False, torch.float32, "32-true"),
+        ("gpu", (6, 1), False, torch.float32, "32-true"),  # before Volta, fp16 is slower than float32
+        ("gpu", (7, 5), False, torch.float16, "16-mixed"),
+        ("gpu", (8, 0), True, torch.bfloat16, "bf16-mixed"),
+        ("mps", None, True, torch.float32, "32-true"),
     ],
 )
-def test_trainings_and_attacks_are_fast_in_the_same_format_on_a_gpu(monkeypatch, capability, expected, name):
+def test_trainings_and_attacks_are_fast_in_the_same_format(monkeypatch, accelerator, capability, bf16, expected, name):
+    monkeypatch.setattr(hardware, "cpu_has_bf16", lambda: bf16)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: capability)
-    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: capability >= (8, 0))
-    assert fast_dtype(torch.device("cuda", 0)) == expected
-    assert precision("gpu") == name
-
-
-def test_other_devices_compute_in_float32():
-    assert fast_dtype(torch.device("mps")) == torch.float32
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: bf16)
+    assert fast_dtype(torch.device("cuda" if accelerator == "gpu" else accelerator)) == expected
+    assert precision(accelerator) == name
