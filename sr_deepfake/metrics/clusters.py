@@ -52,7 +52,7 @@ class Clusters:
             names = groups.size().reset_index()
             ways = {way: names[way].where(names[way] != "") for way in ("target", "source")}
             levels = {way: pd.factorize(own, sort=True)[0] for way, own in ways.items()}
-            return cls(groups.ngroup().to_numpy(), levels)
+            return cls(np.asarray(groups.ngroup(), dtype=np.intp), levels)
         units, found = pd.factorize(faces["cluster"], sort=True)
         return cls(units, {"cluster": np.arange(len(found))})
 

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from sr_deepfake.metrics.classification import Array, Index
 from sr_deepfake.system.errors import UserError
 from sr_deepfake.system.files import replacing
 
@@ -91,10 +92,6 @@ def read_predictions(path: Path) -> pd.DataFrame:
         raise UserError(
             f"{path} does not hold predictions ({reason}); score them again with evaluate.force=true"
         ) from error
-
-
-Array = npt.NDArray[np.float64]
-Index = npt.NDArray[np.intp]
 
 
 @dataclass(frozen=True)

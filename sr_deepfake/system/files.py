@@ -16,12 +16,7 @@ from typing import Any
 from sr_deepfake.system.errors import UserError
 
 # The longer ones first: UTF-32 begins as UTF-16 does.
-_MARKS = (
-    (codecs.BOM_UTF32_LE, "utf-32"),
-    (codecs.BOM_UTF32_BE, "utf-32"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-)
+_MARKS = {"utf-32": (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE), "utf-16": (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)}
 
 
 @contextmanager
@@ -78,10 +73,7 @@ def encoding_of(path: Path) -> str:
     """Encoding of a text file that a user made, by its byte order mark; UTF-8 without one."""
     with path.open("rb") as file:
         start = file.read(4)
-    for mark, name in _MARKS:
-        if start.startswith(mark):
-            return name
-    return "utf-8-sig"
+    return next((name for name, marks in _MARKS.items() if start.startswith(marks)), "utf-8-sig")
 
 
 def safe_name(text: str, whole: str | None = None) -> str:

@@ -1,6 +1,5 @@
 """Folders of results for tests of the report, as `evaluate` writes them."""
 
-import functools
 import json
 from pathlib import Path
 
@@ -48,13 +47,14 @@ def run_info(model="resnet50", forgery="FaceSwap", attack="sr-edsr-x2", **values
     return RunInfo(**named | defaults | values)
 
 
-@functools.lru_cache(maxsize=64)
-def _metrics(key, resamples, threshold):
-    faces = _TABLES[key]
-    return run_metrics(faces, choose_threshold(faces, None) if threshold else (), resamples)
+_METRICS = {}  # the same faces are in many tests
 
 
-_TABLES = {}
+def _metrics(faces, resamples, threshold):
+    key = (digest(faces.to_json()), resamples, threshold)
+    if key not in _METRICS:
+        _METRICS[key] = run_metrics(faces, choose_threshold(faces) if threshold else (), resamples)
+    return _METRICS[key]
 
 
 def write_results(
@@ -66,9 +66,7 @@ def write_results(
     info = run_info(**run)
     folder = Path(outputs) / "results" / f"{info.folder_name}{digits}"
     write_predictions(folder / "predictions.parquet", table)
-    key = digest(table.to_json())  # the same faces are in many tests
-    _TABLES[key] = table
-    write_metrics(folder, info, _metrics(key, resamples, threshold))
+    write_metrics(folder, info, _metrics(table, resamples, threshold))
     provenance = {
         "program": program, "overrides": list(overrides), "started": started, "config": config or {},
         "job": f"python -m sr_deepfake.{program} {' '.join(overrides)}".strip(),

@@ -50,9 +50,10 @@ def test_under_no_effect_faces_reject_too_often_and_clusters_do_not():
     assert rejected["clusters"] / 300 <= 0.05
 
 
-def test_faces_of_no_cluster_are_not_tested():
+def test_faces_of_no_cluster_or_of_one_class_are_not_tested():
     assert sign_flip_test([5, 1], [0, 0], [-1, 0]) == 1.0
     assert np.isnan(sign_flip_test([1], [0], [-1]))
+    assert np.isnan(auc_test([1, 2], [2, 3], [1, 1], [0, 1]))
 
 
 @pytest.mark.parametrize("seeds", [1, 2])
@@ -71,10 +72,6 @@ def test_the_test_of_the_auc_is_all_swaps_of_clean_and_attacked(seeds):
     every = [abs(change(swapped)) for swapped in itertools.product([0, 1], repeat=5)]
     expected = np.mean(np.array(every) >= abs(change([0] * 5)) - 1e-9)
     assert auc_test(clean, attacked, label, group, swaps=19_999) == pytest.approx(expected, abs=0.015)
-
-
-def test_one_class_has_no_auc_to_test():
-    assert np.isnan(auc_test([1, 2], [2, 3], [1, 1], [0, 1]))
 
 
 @settings(max_examples=8)  # statsmodels takes a while
