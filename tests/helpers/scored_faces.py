@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import logit
 
-from sr_deepfake.metrics.predictions import COLUMNS
+from sr_deepfake.metrics.predictions import COLUMNS, SIMILARITY
 
 
 def completed(table: pd.DataFrame, **columns: object) -> pd.DataFrame:
@@ -16,8 +16,7 @@ def completed(table: pd.DataFrame, **columns: object) -> pd.DataFrame:
         "label": 1,
         "side": 192,
         "source": "",
-        "score_attacked": np.nan,
-        **dict.fromkeys(("ssim", "psnr", "ssim_224", "psnr_224", "psnr_224_wrapped"), np.nan),
+        **dict.fromkeys(("score_attacked", *SIMILARITY), np.nan),
     }
     full = table.assign(**{name: value for name, value in defaults.items() if name not in table}).assign(**columns)
     if "method" not in full:
@@ -42,19 +41,15 @@ def predictions(fnr=(0.0, 0.5), fpr=(0.0, 0.25), count=40, sides=(192,), ssim=0.
         return np.concatenate([fakes, pristine])
 
     return completed(
-        pd.DataFrame(
-            {
-                "label": labels,
-                "side": [sides[index % len(sides)] for index in range(2 * count)],
-                "score": scores(fnr[0], fpr[0]),
-                "score_attacked": scores(fnr[1], fpr[1]),
-                "ssim": np.where(labels == 1, ssim, 0.5),
-                "psnr": np.where(labels == 1, psnr, 10.0),
-                "ssim_224": 0.98,
-                "psnr_224": 35.5,
-                "psnr_224_wrapped": 36.0,
-            }
-        )
+        pd.DataFrame({"label": labels}),
+        side=np.resize(sides, 2 * count),
+        score=scores(fnr[0], fpr[0]),
+        score_attacked=scores(fnr[1], fpr[1]),
+        ssim=np.where(labels == 1, ssim, 0.5),
+        psnr=np.where(labels == 1, psnr, 10.0),
+        ssim_224=0.98,
+        psnr_224=35.5,
+        psnr_224_wrapped=36.0,
     )
 
 
@@ -63,26 +58,18 @@ def random_predictions(count: int = 150, clusters: int = 24, seed: int = 0) -> p
     random = np.random.default_rng(seed)
     cluster = np.sort(random.integers(0, clusters, count))
     label = random.integers(0, 2, count)
-    video = [
-        f"{'fake' if one else 'pristine'}/{own:02}_{random.integers(2)}"
-        for own, one in zip(cluster, label, strict=True)
-    ]
+    kinds = np.array(["pristine", "fake"])[label]
+    video = [f"{kind}/{own:02}_{random.integers(2)}" for kind, own in zip(kinds, cluster, strict=True)]
     score = np.clip(0.25 * label + random.random(clusters)[cluster] / 3 + random.random(count) / 2, 0.01, 0.99).round(2)
     attacked = np.clip(score - 0.3 * random.random(count) + 0.1, 0.01, 0.99).round(2)
+    names = [f"{own:02}" for own in cluster]
     return completed(
-        pd.DataFrame(
-            {
-                "video_id": video,
-                "cluster": [f"{own:02}" for own in cluster],
-                "target": [f"{own:02}" for own in cluster],
-                "label": label,
-                "score": score,
-                "score_attacked": attacked,
-                "ssim": random.uniform(0.9, 1, count),
-                "psnr": np.where(random.random(count) < 0.1, np.inf, random.uniform(30, 45, count)),
-                "ssim_224": random.random(count),
-                "psnr_224": random.uniform(30, 45, count),
-                "psnr_224_wrapped": random.uniform(30, 45, count),
-            }
-        )
+        pd.DataFrame({"video_id": video, "cluster": names, "target": names, "label": label}),
+        score=score,
+        score_attacked=attacked,
+        ssim=random.uniform(0.9, 1, count),
+        psnr=np.where(random.random(count) < 0.1, np.inf, random.uniform(30, 45, count)),
+        ssim_224=random.random(count),
+        psnr_224=random.uniform(30, 45, count),
+        psnr_224_wrapped=random.uniform(30, 45, count),
     )

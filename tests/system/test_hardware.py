@@ -43,17 +43,14 @@ def nvidia(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_a_torch_without_cuda_is_the_reason(nvidia, monkeypatch):
-    monkeypatch.setattr(torch.version, "cuda", None)
-    assert "built without CUDA" in unusable_gpu(nvidia)
-
-
-def test_what_the_driver_says_is_the_reason(nvidia, monkeypatch):
+def test_a_torch_without_cuda_or_what_the_driver_says_is_the_reason(nvidia, monkeypatch):
     def init():
         raise RuntimeError("The NVIDIA driver on your system is too old (found version 10020).\nUpdate it.")
 
-    monkeypatch.setattr(torch.version, "cuda", "13.0")
     monkeypatch.setattr(torch.cuda, "init", init)
+    monkeypatch.setattr(torch.version, "cuda", None)
+    assert "built without CUDA" in unusable_gpu(nvidia)
+    monkeypatch.setattr(torch.version, "cuda", "13.0")
     assert unusable_gpu(nvidia).startswith("The NVIDIA driver on your system is too old (found version 10020) (torch")
 
 
