@@ -27,14 +27,12 @@ Wrong = npt.NDArray[np.bool_]
 class WorstCase:
     """What some attacks together do to a detector."""
 
-    faces: (
-        pd.DataFrame
-    )  # predictions of the faces that all attacks were scored on; `score_attacked` is the worst of each
+    # Predictions of the faces that all attacks were scored on; `score_attacked` is the worst of each.
+    faces: pd.DataFrame
     metrics: Metrics  # its figures; `both` is the worst case
     errors: dict[str, float]  # for each attack the balanced error (mean of FNR and FPR), the worst first
-    reached: dict[
-        str, float
-    ]  # attacks in the order in which each adds most, and the balanced error they reach together
+    # Attacks in the order in which each adds most, with the balanced error that they reach together.
+    reached: dict[str, float]
     needed: int  # how many of these reach 95 % of the worst case's error
     mean: dict[str, float]  # over the attacks: `fnr`, `fpr`, `balanced_error`
 
