@@ -30,8 +30,7 @@ def main(cfg: DictConfig, outcome: Outcome) -> None:
         print(export(cfg, source))
         return
     shard = parse_shard(cfg.prepare.shard, cfg.prepare.shards)
-    summary = source.prepare(cfg.prepare.methods, shard, cfg.prepare.progress)
-    print(summary.render())
+    print(source.prepare(cfg.prepare.methods, shard, cfg.prepare.progress))
 
 
 if __name__ == "__main__":

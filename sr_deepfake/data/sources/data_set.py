@@ -88,12 +88,10 @@ class DataSet:
         self._methods = methods
         label = "-".join(filter(None, [name, str(options.get("compression") or "")]))
         self.settings = replace(settings or ExtractionSettings(), crop=crop, dataset=label)
-        self.workers = workers
-        self.device = device
+        self.workers, self.device = workers, device
         self.fractions, self.split_seed = check_fractions(fractions), split_seed
         self.leaks = None if leaks is None else choose(leaks, POLICIES, "data.leaks")
-        self.automatic = automatic
-        self.make = make
+        self.automatic, self.make = automatic, make
         self.illustration = illustration
         self.options = options
         self._kind = "-".join(filter(None, [label, "" if crop else "whole", self.settings.suffix]))
@@ -107,11 +105,10 @@ class DataSet:
 
     def _only(self, faces: Path) -> Path:
         """The folder of this data set's faces, where there is one alone."""
-        found = [
-            file.parent for file in sorted(faces.glob(f"*/{ORIGIN}")) if _origin(file.parent).get("kind") == self._kind
-        ]
+        folders = sorted(file.parent for file in faces.glob(f"*/{ORIGIN}"))
+        found = [folder for folder in folders if origin_of(folder).get("kind") == self._kind]
         if len(found) > 1:
-            roots = ", ".join(str(_origin(folder).get("root")) for folder in found)
+            roots = ", ".join(str(origin_of(folder).get("root")) for folder in found)
             raise UserError(
                 f"data={self.name}: there are faces of {len(found)} folders ({roots}); choose with data.root="
             )
@@ -135,11 +132,16 @@ class DataSet:
         Raises:
             UserError: there is neither.
         """
-        if self.root is not None and self.root.exists():
-            return self.listing(self.root, **self.options)
-        if (self.crops / VIDEOS).is_file():
+        if (self.crops / VIDEOS).is_file() and (self.root is None or not self.root.exists()):
             return read_videos(self.crops / VIDEOS)
-        raise self._no_root()
+        return self._listed()
+
+    def _listed(self) -> pd.DataFrame:
+        if self.root is None:
+            raise UserError(f"data={self.name} needs data.root=/path/to/it")
+        if not self.root.exists():
+            raise UserError(f"data.root={self.root} does not exist")
+        return self.listing(self.root, **self.options)
 
     def prepare(
         self, methods: Sequence[str] | None = None, shard: tuple[int, int] = (0, 1), progress: bool = True
@@ -156,11 +158,8 @@ class DataSet:
         """
         if self.root is not None and self.make is not None:
             self.make(self.root, self.chosen(methods), self.workers, progress)
-        if self.root is None or not self.root.exists():
-            raise self._no_root()
-        table = self.listing(self.root, **self.options)
+        table = self._listed()
         chosen = table[table["method"].isin([PRISTINE, *self.chosen(methods)])]
-        self.crops.mkdir(parents=True, exist_ok=True)
         write_videos(table, self.crops / VIDEOS)
         write_json(self.crops / ORIGIN, {"kind": self._kind, "root": str(self.root.resolve())})
         return extract_faces(
@@ -192,11 +191,7 @@ class DataSet:
         return FaceSet(self.name, self.crops, rows, self.margin)
 
     def require_faces(self) -> None:
-        """See that faces were found, in this root and with these settings.
-
-        Raises:
-            UserError: they were not; the message names the command that finds them.
-        """
+        """See that faces were found, in this root and with these settings; else name the command that finds them."""
         if self._finds_faces:
             return
         if not (self.crops / MANIFEST).is_file():
@@ -210,39 +205,29 @@ class DataSet:
         check_settings(self.crops, self.settings)
 
     def chosen(self, methods: Sequence[str] | None) -> Sequence[str]:
-        """The requested methods, or all.
-
-        Raises:
-            UserError: the data set does not have one.
-        """
+        """The requested methods, or all; each has to be one of the data set's."""
         known = self.methods
         return [choose(method, known, f"data={self.name}: forgery") for method in methods or known]
 
     @property
     def _finds_faces(self) -> bool:
         """Whether faces are found when they are needed."""
-        readable = (self.crops / MANIFEST).is_file() and not os.access(
-            self.crops, os.W_OK
-        )  # on a share, say, and finished
-        return (
-            self.automatic and not readable and self.root is not None and (self.make is not None or self.root.exists())
-        )
+        if not self.automatic or self.root is None or (self.make is None and not self.root.exists()):
+            return False
+        finished = (self.crops / MANIFEST).is_file()  # on a share, say, that cannot be written to
+        return not finished or os.access(self.crops, os.W_OK)
 
     def _check_origin(self) -> None:
-        stored = _origin(self.crops).get("root")
+        stored = origin_of(self.crops).get("root")
         if self.root is not None and stored is not None and stored != str(self.root.resolve()):
             raise UserError(
                 f"the faces in {self.crops} were found in {stored}, not in data.root={self.root}; name another folder "
                 "with data.crops=, or leave data.root out to use them"
             )
 
-    def _no_root(self) -> UserError:
-        if self.root is None:
-            return UserError(f"data={self.name} needs data.root=/path/to/it")
-        return UserError(f"data.root={self.root} does not exist")
 
-
-def _origin(folder: Path) -> dict[str, Any]:
+def origin_of(folder: Path) -> dict[str, Any]:
+    """What `ORIGIN` says of a folder of faces; {} without one."""
     try:
         found = json.loads((folder / ORIGIN).read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -48,7 +48,7 @@ def test_faces_are_taken_as_they_are(tmp_path, spelt):
     out = tmp_path / "out"
     source = DeepfakeBench(str(root), crops=str(out), settings=SETTINGS)
     assert source.methods == ["FF-DF"]
-    assert "Faces: 8" in source.prepare(progress=False).render()
+    assert "Faces: 8" in source.prepare(progress=False)
     faces = DeepfakeBench(None, crops=str(out)).faces(["FF-DF"])
     assert faces.margin is None  # they were not cut out here
     assert set(faces.rows["frame"]) == {0, 2}  # spread evenly
