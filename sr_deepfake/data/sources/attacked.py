@@ -17,16 +17,9 @@ log = logging.getLogger(__name__)
 
 
 class AttackedVideos:
-    """A source of faces whose videos an attack has been through; videos that are there are not attacked again.
+    """A source of faces whose test videos `attack(video, new file)` has been through, at most `most` of each class.
 
-    Args:
-        source: of the videos.
-        method: the forgery method whose fakes are tested.
-        attack: (video, new file): attacks the faces of a video and writes it.
-        label: of the attack, for names.
-        folder: of the attacked videos and their faces.
-        most: test videos of each class, in the order of their names; None: all.
-        progress: show it.
+    Attacked videos and their faces are kept in `folder`: what is there is not attacked again.
     """
 
     def __init__(
@@ -50,11 +43,7 @@ class AttackedVideos:
         return self.source.methods
 
     def faces(self, methods: Sequence[str]) -> FaceSet:
-        """Attack the test videos, and find their faces.
-
-        Raises:
-            UserError: there are no videos (face crops alone cannot be attacked as videos), or no faces in them.
-        """
+        """Attack the test videos, and find their faces."""
         known = self.source.faces(methods).rows  # the test videos are those that gave faces, in their splits
         tested = known[known["split"] == "test"]["video_id"]
         table = self.source.videos().assign(split="test")
@@ -64,13 +53,12 @@ class AttackedVideos:
         files = [str(self._file(*map(str, pair))) for pair in zip(test["video_id"], test["path"], strict=True)]
         attacked = test.assign(path=files)
         self.folder.mkdir(parents=True, exist_ok=True)
-        pairs = list(zip(test["path"], attacked["path"], strict=True))
-        missing = [pair for pair in pairs if not Path(pair[1]).exists()]
         with FileLock(self.folder / ".lock"):  # another job with the same videos waits, and finds them
+            pairs = zip(map(Path, test["path"]), map(Path, files), strict=True)
+            missing = [(before, after) for before, after in pairs if not after.exists()]
             for before, after in track(missing, len(missing), "Attacking videos", "videos", self.progress):
                 try:
-                    if not Path(after).exists():
-                        self.attack(Path(before), Path(after))
+                    self.attack(before, after)
                 except (SourceError, UserError) as error:
                     log.warning("%s is left out: %s", before, error)
         there = attacked[[Path(path).exists() for path in attacked["path"]]]
@@ -79,13 +67,12 @@ class AttackedVideos:
                 f"experiment=end_to_end needs the videos of data={self.source.name}, and none could be attacked"
             )
         faces = self.folder / f"faces-{safe_name(self.method)}"
-        faces.mkdir(parents=True, exist_ok=True)
         write_videos(there, faces / "videos.csv")
-        settings = self.source.settings
+        source = self.source
         extract_faces(
-            videos_of(there), faces, settings, self.source.workers, progress=self.progress, device=self.source.device
+            videos_of(there), faces, source.settings, source.workers, progress=self.progress, device=source.device
         )
-        return FaceSet(self.name, faces, read_manifest(faces, there), self.source.margin)
+        return FaceSet(self.name, faces, read_manifest(faces, there), source.margin)
 
     def _file(self, video_id: str, path: str) -> Path:
         before = Path(path)
