@@ -10,7 +10,6 @@ it are in other videos too. Of the other identities a tenth is for validation.
 """
 
 import logging
-from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -26,7 +25,7 @@ log = logging.getLogger(__name__)
 SYNTHESIS = "Celeb-synthesis"
 TEST_LIST = "List_of_testing_videos.txt"
 VALIDATION = 0.1  # of the identities that the official list leaves for training
-_REAL = ("celeb-real", "youtube-real")
+_FOLDERS = {"celeb-real", "youtube-real", SYNTHESIS.lower()}
 
 
 def videos(root: Path) -> pd.DataFrame:
@@ -36,21 +35,22 @@ def videos(root: Path) -> pd.DataFrame:
         UserError: there is no video, or no list.
     """
     # By their names in small letters: YouTube-real and Youtube-real are one folder on a disk that ignores case.
-    folders = {path.name.lower(): path for path in sorted(root.iterdir()) if path.is_dir()}
-    found = {name: list(_clips(folders[name])) for name in (*_REAL, SYNTHESIS.lower()) if name in folders}
-    if not any(found.values()):
+    folders = {path.name.lower(): path for path in sorted(root.iterdir()) if path.name.lower() in _FOLDERS}
+    globs = [folder.glob(pattern) for folder in folders.values() for pattern in ("*", "videos/*")]
+    paths = {path: path.relative_to(root).parts[0] for found in globs for path in sorted(found) if is_video(path)}
+    if not paths:
         raise DataNotFoundError(f"{root} has no video in Celeb-real/, YouTube-real/ or Celeb-synthesis/ (data.root=)")
-    for name in sorted({*_REAL, SYNTHESIS.lower()} - {name for name, paths in found.items() if paths}):
+    for name in sorted(_FOLDERS - {folder.lower() for folder in paths.values()}):
         log.warning("%s has no videos of %s: only the others take part.", root, name)
     if not (root / TEST_LIST).is_file():
         raise DataNotFoundError(f"{root / TEST_LIST} is missing, which says what the test set is")
     test = _test_list(root / TEST_LIST)
     rows: list[dict[str, object]] = []
-    for folder, path in ((folder, path) for folder, paths in found.items() for path in paths):
-        fake = folder == SYNTHESIS.lower()
+    for path, folder in paths.items():
+        fake = folder.lower() == SYNTHESIS.lower()
         people = [part for part in path.stem.split("_") if part.startswith("id")] or [path.stem]
         split = "val" if share_of(people[0]) < VALIDATION else "train"
-        name = path.stem if fake else f"{folders[folder].name}-{path.stem}"
+        name = path.stem if fake else f"{folder}-{path.stem}"
         rows.append(
             {
                 "video_id": f"{SYNTHESIS if fake else PRISTINE}/{name}", "path": path, "target": people[0],
@@ -59,11 +59,6 @@ def videos(root: Path) -> pd.DataFrame:
             }
         )  # fmt: skip
     return video_table(rows)
-
-
-def _clips(folder: Path) -> Iterator[Path]:
-    for place in (folder, folder / "videos"):
-        yield from sorted(path for path in place.glob("*") if is_video(path))
 
 
 def _test_list(path: Path) -> set[str]:

@@ -14,7 +14,7 @@ file stands for the pristine videos a and b and, for each method, the fakes a_b 
 import json
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -60,9 +60,18 @@ def videos(root: Path, compression: str = "c23", splits: str | None = None) -> p
                 }
             )  # fmt: skip
     if not any(Path(str(row["path"])).exists() for row in rows):
-        raise DataNotFoundError(_nothing_found(root, folders, compression))
+        levels = sorted({path.parent.name for path in root.glob("*_sequences/*/*/videos")})
+        there = f" There are {', '.join(levels)} (data.compression=…; now {compression})." if levels else ""
+        raise DataNotFoundError(
+            f"Not one video is where FaceForensics++ has it, such as {folders[PRISTINE]}/000.mp4.{there} data.root= names "
+            "the folder with original_sequences/ and manipulated_sequences/; data=sample needs no download."
+        )
     table = video_table(rows)
-    return table.assign(cluster=_clusters(table, _youtube(root)))
+    youtube = _youtube(root)  # clips of one YouTube video are one cluster, where it is known
+    people = [tuple(filter(None, pair)) for pair in zip(table["target"], table["source"], strict=True)]
+    return table.assign(
+        cluster=components([(*own, *(f"~{youtube[one]}" for one in own if one in youtube)) for own in people])
+    )
 
 
 def read_splits(folder: Path) -> dict[str, Pairs]:
@@ -129,13 +138,6 @@ def _youtube(root: Path) -> Mapping[str, str]:
         raise UserError(f"{path} does not map identities to clips ({error}); delete it, or replace it") from error
 
 
-def _clusters(table: pd.DataFrame, youtube: Mapping[str, str]) -> list[str]:
-    """Connected components of target, source and, where it is known, the YouTube video that a clip was cut from."""
-    people = zip(table["target"], table["source"], strict=True)
-    identities = [tuple(filter(None, pair)) for pair in people]
-    return components([(*own, *(f"~{youtube[one]}" for one in own if one in youtube)) for own in identities])
-
-
 def _method_folder(root: Path, method: str) -> Path:
     if method == PRISTINE:
         return root / "original_sequences" / "youtube"
@@ -153,12 +155,3 @@ def _video_folder(root: Path, method: str, compression: str) -> Path:
 def _named(folder: Path, name: str) -> Path:
     """A video's file, or the folder of its frames."""
     return folder / name if (folder / name).is_dir() else folder / f"{name}.mp4"
-
-
-def _nothing_found(root: Path, folders: Mapping[str, Path], compression: str) -> str:
-    levels: Sequence[str] = sorted({path.parent.name for path in root.glob("*_sequences/*/*/videos")})
-    there = f" There are {', '.join(levels)} (data.compression=…; now {compression})." if levels else ""
-    return (
-        f"Not one video is where FaceForensics++ has it, such as {folders[PRISTINE]}/000.mp4.{there} data.root= names the "
-        "folder with original_sequences/ and manipulated_sequences/; data=sample needs no download."
-    )

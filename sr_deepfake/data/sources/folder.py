@@ -3,13 +3,7 @@
     <root>/real/…            <root>/train/real/…   <root>/val/real/…   <root>/test/real/…
     <root>/fake/…     or     <root>/train/fake/…   <root>/val/fake/…   <root>/test/fake/…
 
-Files may be in folders below. Folders may be called, in capitals or not:
-
-- real: real, reals, pristine, original, originals, authentic, genuine, 0_real
-- fake: fake, fakes, forged, manipulated, deepfake, deepfakes, synthetic, 1_fake
-- train: train, training;  val: val, valid, validation, dev;  test: test, testing
-
-Files of other kinds are counted and left out; names that begin with a dot are passed over.
+Files may be in folders below. Other kinds are counted and left out; names that begin with a dot are passed over.
 """
 
 import logging
@@ -31,7 +25,7 @@ from sr_deepfake.system.photos import PHOTO_SUFFIXES
 log = logging.getLogger(__name__)
 
 FAKE = "fake"  # the forgery method of all fakes of such a folder
-_CLASSES = {
+_CLASSES = {  # names of their folders, in capitals or not
     "real": {"real", "reals", "pristine", "original", "originals", "authentic", "genuine", "0_real"},
     "fake": {"fake", "fakes", "forged", "manipulated", "deepfake", "deepfakes", "synthetic", "1_fake"},
 }
@@ -50,14 +44,8 @@ _LAYOUTS = (
 def videos(root: Path, identity: str | None = None) -> pd.DataFrame:
     """List the photos and videos of a folder, with the splits that it gives; train without val leaves both to be drawn.
 
-    Args:
-        root: the folder.
-        identity: regular expression whose groups are the identities that a file shows, searched in its path below real/ or
-            fake/; None: the first sub-folder, or the file's name without its suffix.
-
-    Raises:
-        DataNotFoundError: the folder, or one of its two classes, does not exist or holds no photo and no video.
-        UserError: two sub-folders mean the same, or the expression does not match a file.
+    The groups of the regular expression `identity` are the identities that a file shows, searched in its path below real/ or
+    fake/; None: the first sub-folder, or the file's name without its suffix.
     """
     pattern = _pattern(identity)
     splits = _choose(root, _SPLITS)

@@ -4,11 +4,9 @@
     clips/a.mp4,real,,train,anna,,
     clips/a_b.mp4,fake,FaceSwap,train,anna,ben,
 
-`path` (relative paths are below the file's folder, or `data.root`) and `label` (1 or fake, 0 or real) are needed. `method` is the
-forgery method ("fake" where it is empty). `split` is train, val or test; where it is empty, videos are
-drawn by their clusters, and val from train where the list names train and test alone.
-`target` and `source` are identities: whose video it is, and whose face was put there. Where they are empty, each video is
-its own cluster.
+Relative paths are below the file's folder, or `data.root`. Where `split` is empty, videos are drawn by their clusters, and
+val from train where the list names train and test alone. Where the identities `target` (whose video it is) and `source` (whose
+face was put there) are empty, each video is its own cluster.
 """
 
 import csv
@@ -26,15 +24,7 @@ COLUMNS = ("path", "label", "method", "split", "target", "source", "mask")
 
 
 def videos(root: Path, list: str | None = None) -> pd.DataFrame:
-    """List the videos of a CSV file.
-
-    Args:
-        root: folder that relative paths are below; where it is the file itself, its folder.
-        list: the file; None: `root`.
-
-    Raises:
-        UserError: the file is missing, lacks a column, or a row makes no sense; the message names the line.
-    """
+    """List the videos of the CSV file `list` (None: `root`); relative paths are below `root`, or its folder if it is a file."""
     file = root if list is None else Path(list).expanduser()
     if not file.is_file():
         raise DataNotFoundError(f"data.list={file}: there is no such file")
@@ -72,7 +62,7 @@ def videos(root: Path, list: str | None = None) -> pd.DataFrame:
             }  # fmt: skip
     if not rows:
         raise UserError(f"{file} lists no videos")
-    if {row["split"] for row in rows.values()} >= {"train"} and all(row["split"] != "val" for row in rows.values()):
-        for row in rows.values():  # val is drawn from train
-            row["split"] = "" if row["split"] == "train" else row["split"]
+    if "val" not in {row["split"] for row in rows.values()}:  # it is drawn from train
+        for row in rows.values():
+            row["split"] = str(row["split"]).replace("train", "")
     return video_table(rows.values())

@@ -47,9 +47,9 @@ def draw_splits(videos: pd.DataFrame, fractions: Sequence[float], seed: int = 0)
     if len(undrawn) == len(videos) and len(set(undrawn["label"])) == 1:
         log.warning("All files are of one class: they are a test set.")
         return videos.assign(split="test")
-    shares = list(check_fractions(fractions))
-    if (videos["split"] == "test").any() and shares[0] + shares[1]:
-        shares = [shares[0] / (shares[0] + shares[1]), shares[1] / (shares[0] + shares[1]), 0.0]
+    shares, rest = fractions, fractions[0] + fractions[1]
+    if (videos["split"] == "test").any() and rest:
+        shares = [fractions[0] / rest, fractions[1] / rest, 0.0]
     classes = undrawn.groupby("cluster")["label"].agg(set)
     split_of = split_groups({str(group): set(labels) for group, labels in classes.items()}, shares, seed)
     drawn = videos["cluster"].map(split_of)
@@ -58,7 +58,7 @@ def draw_splits(videos: pd.DataFrame, fractions: Sequence[float], seed: int = 0)
 
 def split_groups(classes: Mapping[str, set[int]], fractions: Sequence[float], seed: int = 0) -> dict[str, str]:
     """Put each group into a split."""
-    upper = np.cumsum(check_fractions(fractions)).round(9)  # so that a last split of 0 is empty
+    upper = np.cumsum(fractions).round(9)  # so that a last split of 0 is empty
     place = {group: share_of(group, seed) for group in classes}
     found = {group: int(np.searchsorted(upper, place[group], side="right")) for group in classes}
     count = Counter((found[group], label) for group, labels in classes.items() for label in labels)
@@ -71,7 +71,13 @@ def split_groups(classes: Mapping[str, set[int]], fractions: Sequence[float], se
             if label in labels and all(count[found[group], own] > 1 for own in labels)
         ]
         if not spare:
-            raise UserError(_too_few(classes))
+            real, fake = (sum(label in labels for labels in classes.values()) for label in (0, 1))
+            raise UserError(
+                f"no split puts real and fake files into each of train, val and test: {real} groups of files that belong "
+                f"together have real ones, {fake} have fakes. Add files; or say how their names tell the identity with "
+                "data.identity=REGEX; or leave a split empty, as in data.fractions=[0,0,1]; or give a split of your own, as "
+                "folders train/real, train/fake, val/real, ..."
+            )
         low, high = upper[split] - fractions[split], upper[split]
         moved = min(spare, key=lambda group: (max(low - place[group], place[group] - high), group))
         count.subtract((found[moved], own) for own in classes[moved])
@@ -88,13 +94,3 @@ def share_of(group: str, seed: int = 0) -> float:
     """
     digest = hashlib.sha256(f"{seed}/{group}".encode(errors="surrogateescape")).digest()
     return int.from_bytes(digest[:6], "big") / 2**48
-
-
-def _too_few(classes: Mapping[str, set[int]]) -> str:
-    real, fake = (sum(label in labels for labels in classes.values()) for label in (0, 1))
-    return (
-        f"no split puts real and fake files into each of train, val and test: {real} groups of files that belong "
-        f"together have real ones, {fake} have fakes. Add files; or say how their names tell the identity with "
-        "data.identity=REGEX; or leave a split empty, as in data.fractions=[0,0,1]; or give a split of your own, as "
-        "folders train/real, train/fake, val/real, ..."
-    )
