@@ -19,21 +19,9 @@ _STREAM = 1
 
 
 class Defence:
-    """Replaces a training face by its attacked self with some probability, drawn again in every epoch.
+    """Replaces a training face, pristine or fake, by its attacked self with some probability, drawn again in every epoch.
 
-    Args:
-        probability: of a face, pristine or fake, to be attacked; above 0 and at most 1.
-        attack: what attacks them.
-        cache: folder where each attacked face is kept: the training only reads them.
-
-    Raises:
-        UserError: the probability is not in (0, 1].
-
-    Example:
-        >>> import tempfile
-        >>> from sr_deepfake.attacks.base import Identity
-        >>> Defence(0.5, Identity("none"), tempfile.mkdtemp()).name
-        'none p=0.5'
+    Attacked faces are kept in the folder `cache`: the training only reads them.
     """
 
     def __init__(self, probability: float, attack: Attack, cache: str | Path) -> None:
@@ -59,12 +47,7 @@ class Defence:
         return {"name": self.name, "probability": self.probability, "attack_name": self.attack.name, "attack": place}
 
     def prepare(self, batches: Iterable[FaceBatch], device: torch.device) -> None:
-        """Attack all training faces that are not kept yet.
-
-        Args:
-            batches: of all training faces, at their own size.
-            device: where they are attacked.
-        """
+        """Attack all training faces, at their own size, that are not kept yet."""
         self.attack.to(device)
         for batch in tqdm(batches, desc="Attacking training faces", unit="batch", disable=None, leave=False):
             self.attack(batch.faces.to(device))
@@ -72,16 +55,10 @@ class Defence:
         self._recall = self.attack.recall(device)
 
     def __call__(self, face: Tensor, *, seed: int, epoch: int, index: int) -> Tensor:
-        """Return the face or its attacked self.
+        """Return the face (uint8 3×S×S, RGB) or its attacked self, by a choice that depends on the three numbers alone.
 
-        The choice depends on `seed`, `epoch` and `index` alone. It takes nothing from the augmentation's random
-        numbers: with and without the defence, a face is augmented in the same way.
-
-        Args:
-            face: uint8 tensor of shape 3×S×S, RGB.
-            seed: of the training.
-            epoch: from 0.
-            index: of the face in the training set.
+        It takes nothing from the augmentation's random numbers: with and without the defence, a face is augmented in the
+        same way.
         """
         if np.random.default_rng([seed, epoch, index, _STREAM]).random() >= self.probability:
             return face

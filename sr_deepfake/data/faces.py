@@ -21,27 +21,16 @@ MAX_FACES = 64
 
 @dataclass(frozen=True)
 class FaceBatch:
-    """Faces of one side with their rows of the manifest.
+    """Faces of one side with their rows of the manifest."""
 
-    Attributes:
-        faces: float32 tensor of shape B×3×S×S, RGB in [0, 1].
-        labels: float32 tensor of shape B; 1 is fake.
-        rows: the B rows of the manifest, in the same order.
-        attacked: the same faces after the attack, B×3×S×S; None where nothing is attacked.
-    """
+    faces: Tensor  # float32 B×3×S×S, RGB in [0, 1]
+    labels: Tensor  # float32 B; 1 is fake
+    rows: pd.DataFrame  # the B rows of the manifest, in the same order
+    attacked: Tensor | None = None  # the same faces after the attack, B×3×S×S
 
-    faces: Tensor
-    labels: Tensor
-    rows: pd.DataFrame
-    attacked: Tensor | None = None
-
-    def to(self, device: torch.device | str, non_blocking: bool = False) -> "FaceBatch":
+    def to(self, device: torch.device | str) -> "FaceBatch":
         """The batch with its faces and labels on a device (Lightning cannot move the parts of a frozen dataclass)."""
-        return replace(
-            self,
-            faces=self.faces.to(device, non_blocking=non_blocking),
-            labels=self.labels.to(device, non_blocking=non_blocking),
-        )
+        return replace(self, faces=self.faces.to(device), labels=self.labels.to(device))
 
     def pin_memory(self) -> "FaceBatch":
         """The batch in memory that a GPU can copy from on its own."""
@@ -65,12 +54,10 @@ class TrainingFaces(Dataset[tuple[Tensor, ...]]):
         self.paths = [str(path) for path in rows["path"]]
         self.labels = rows["label"].to_numpy(dtype=np.float32)
         self.folder = folder
-        self.size = size
-        self.augmentation = augmentation
+        self.size, self.resize = size, resize
+        self.augmentation, self.on_device = augmentation, on_device
         self.seed = seed
         self.defence = defence
-        self.on_device = on_device
-        self.resize = resize
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -100,10 +87,8 @@ class EpochSampler(Sampler[tuple[int, int]]):
     """
 
     def __init__(self, length: int, seed: int, used: int | None = None, share: tuple[int, int] = (0, 1)) -> None:
-        self.length = length
-        self.seed = seed
-        self.epoch = 0
-        self.used = length if used is None else used
+        self.length, self.used = length, length if used is None else used
+        self.seed, self.epoch = seed, 0
         self.share = share
 
     def set_epoch(self, epoch: int) -> None:
@@ -172,11 +157,6 @@ class StoredFaces(Dataset[FaceBatch]):
         """Read the faces of some rows, which are all of one side."""
         rows = self.rows.iloc[indices]
         side = int(rows["side"].iloc[0])
-        faces = torch.cat(
-            [
-                resize_faces(read_face(self.folder / str(path))[None].float() / 255, side, "authors")
-                for path in rows["path"]
-            ]
-        )
-        labels = torch.tensor(rows["label"].to_numpy(dtype=np.float32))
-        return FaceBatch(faces, labels, rows)
+        read = (read_face(self.folder / str(path))[None].float() / 255 for path in rows["path"])
+        faces = torch.cat([resize_faces(face, side, "authors") for face in read])
+        return FaceBatch(faces, torch.tensor(rows["label"].to_numpy(dtype=np.float32)), rows)

@@ -21,6 +21,7 @@ from sr_deepfake.system.files import replacing
 PRISTINE = "pristine"
 FORGERY_METHODS = ("Deepfakes", "Face2Face", "FaceSwap", "FaceShifter", "NeuralTextures")
 SPLITS = ("train", "val", "test")
+_SPLIT_ORDER = {name: index for index, name in enumerate(SPLITS)}
 MANIFEST, VIDEOS = "faces.parquet", "videos.csv"
 _FIX = "Delete it and make it again with: python -m sr_deepfake.prepare data=…"
 
@@ -53,18 +54,11 @@ class DataNotFoundError(UserError, FileNotFoundError):
 
 
 class Video(NamedTuple):
-    """A video to look for faces in.
+    """A video to look for faces in."""
 
-    Attributes:
-        video_id: `<method>/<stem>`.
-        path: the file (or the folder of its frames), whether it exists or not.
-        mask: video of what was manipulated, white on black; None without one.
-        fake: whether it is a fake.
-    """
-
-    video_id: str
-    path: Path
-    mask: Path | None = None
+    video_id: str  # <method>/<stem>
+    path: Path  # the file (or the folder of its frames), whether it exists or not
+    mask: Path | None = None  # video of what was manipulated, white on black
     fake: bool = False
 
 
@@ -99,7 +93,7 @@ def video_table(rows: Iterable[dict[str, object]]) -> pd.DataFrame:
         table["cluster"] = components(identities)
     for name in ("path", "mask"):  # objects: pandas' own strings cannot hold names that are not UTF-8
         table[name] = pd.Series([str(path) for path in table[name]], dtype=object)
-    order = table.assign(split=table["split"].map({name: place for place, name in enumerate(SPLITS)}).fillna(-1))
+    order = table.assign(split=table["split"].map(_SPLIT_ORDER).fillna(-1))
     return table.loc[order.sort_values(["split", "label", "video_id"], kind="stable").index].reset_index(drop=True)
 
 
@@ -115,13 +109,12 @@ class ManifestError(UserError, ValueError):
 
 def write_manifest(rows: Iterable[dict[str, object]], path: Path | str) -> None:
     """Write a manifest, whole or not at all. The same rows in the same order give the same bytes."""
-    path = Path(path)
     rows = list(rows)
     for row in rows:
         if set(row) != set(SCHEMA.names):
             raise ManifestError(f"A face's row must have exactly the columns {SCHEMA.names}, not {sorted(row)}.")
     table = pa.Table.from_pylist(rows, schema=SCHEMA)
-    with replacing(path) as temporary:
+    with replacing(Path(path)) as temporary:
         pq.write_table(table, temporary, compression="zstd", version="2.6", store_schema=False)
 
 
@@ -140,8 +133,8 @@ def read_videos(path: Path) -> pd.DataFrame:
             f"There is no table of videos {path}. Make it with: python -m sr_deepfake.prepare data=…"
         )
     table = pd.read_csv(path, dtype=object, keep_default_na=False, encoding_errors="surrogateescape")
-    missing = [name for name in VIDEO_COLUMNS if name not in table]
-    if missing or table["video_id"].duplicated().any() or not table["label"].isin(("0", "1")).all():
+    whole = set(VIDEO_COLUMNS) <= set(table)
+    if not whole or table["video_id"].duplicated().any() or not table["label"].isin(("0", "1")).all():
         raise ManifestError(f"{path} is no table of videos (columns {', '.join(VIDEO_COLUMNS)}). {_FIX}")
     found: pd.DataFrame = table.astype({"label": int})
     return found
@@ -164,14 +157,12 @@ def read_manifest(folder: Path | str, videos: pd.DataFrame | None = None) -> pd.
         raise ManifestError(f"The manifest {path} names the face {twice.iloc[0]} twice. {_FIX}")
     table = read_videos(Path(folder) / VIDEOS) if videos is None else videos
     rows: pd.DataFrame = faces[SCHEMA.names].merge(table[["video_id", *OF_VIDEO]], on="video_id")
-    place = rows["split"].map({name: place for place, name in enumerate(SPLITS)})
-    order = rows.assign(place=place, rank=rows["method"].map(_method_rank))
-    keys = ["place", "label", "rank", "method", "video_id", "frame"]
+    ranks = {method: rank for rank, method in enumerate(FORGERY_METHODS)}
+    order = rows.assign(
+        split=rows["split"].map(_SPLIT_ORDER), rank=rows["method"].map(ranks).fillna(len(FORGERY_METHODS))
+    )
+    keys = ["split", "label", "rank", "method", "video_id", "frame"]
     return rows.loc[order.sort_values(keys, kind="stable").index].reset_index(drop=True)
-
-
-def _method_rank(method: str) -> int:
-    return FORGERY_METHODS.index(method) if method in FORGERY_METHODS else len(FORGERY_METHODS)
 
 
 def fingerprint(rows: pd.DataFrame, *further: str) -> str:
@@ -187,30 +178,20 @@ def fingerprint(rows: pd.DataFrame, *further: str) -> str:
 
 
 def select(manifest: pd.DataFrame, split: str | None = None, methods: Sequence[str] | None = None) -> pd.DataFrame:
-    """Rows of a split and of some methods."""
-    chosen = pd.Series(True, index=manifest.index)
-    if split is not None:
-        chosen &= manifest["split"] == split
-    if methods is not None:
-        chosen &= manifest["method"].isin(list(methods))
-    return manifest[chosen].reset_index(drop=True)
+    """Rows of a split and of some methods; None: of all."""
+    rows = manifest if split is None else manifest[manifest["split"] == split]
+    rows = rows if methods is None else rows[rows["method"].isin(list(methods))]
+    return rows.reset_index(drop=True)
 
 
 @dataclass(frozen=True)
 class FaceSet:
-    """Face crops of a data set.
+    """Face crops of a data set."""
 
-    Attributes:
-        name: of the data set.
-        folder: where the manifest and the crops are.
-        rows: of `read_manifest`.
-        margin: about the face's box, as a part of the box on each side; None: it is not known.
-    """
-
-    name: str
-    folder: Path
-    rows: pd.DataFrame
-    margin: float | None = None
+    name: str  # of the data set
+    folder: Path  # where the manifest and the crops are
+    rows: pd.DataFrame  # of `read_manifest`
+    margin: float | None = None  # about the face's box, as a part of the box on each side; None: it is not known
 
     def of(self, split: str, forgery: str, frames: int | None = None) -> pd.DataFrame:
         """Rows of a split: the pristine faces and those of one forgery method."""

@@ -23,13 +23,9 @@ from sr_deepfake.system.hardware import helpful_workers
 
 
 class Source(Protocol):
-    """Source of faces: a `DataSet`, `DeepfakeBench`, or one of your own.
+    """Source of faces: a `DataSet`, `DeepfakeBench`, or one of your own."""
 
-    Attributes:
-        name: of the data set.
-    """
-
-    name: str
+    name: str  # of the data set
 
     @property
     def methods(self) -> Sequence[str]:
@@ -101,25 +97,17 @@ class FaceDataModule(lightning.LightningDataModule):
         self.source = source
         self.forgery = forgery or str(source.methods[0])
         self.tested_on = tested_on or self.forgery
-        self.test_side = test_side
-        self.frames = frames
-        self.image_size = image_size
+        self.test_side, self.frames, self.image_size = test_side, frames, image_size
         self.resize = choose(resize, RESIZES, "protocol.resize")
         self.batch_size = batch_size
         self.augmentation = Augmentation(augmentation or {})
         self.augment_on = choose(augment_on, ["auto", "loader", "device"], "data.augment_on")
-        self.defence = defence
-        self.attack = attack
-        self.seed = seed
-        self.workers = workers
+        self.defence, self.attack = defence, attack
+        self.seed, self.workers = seed, workers
         self._faces: FaceSet | None = None
 
     def prepare_data(self) -> None:
-        """Make the faces, where the source makes them itself; otherwise its error names the command that does.
-
-        Raises:
-            UserError: there are no faces, or the source cannot make them.
-        """
+        """Make the faces, where the source makes them itself; otherwise its error names the command that does."""
         self.faces  # noqa: B018  # found once
 
     @property
@@ -139,7 +127,7 @@ class FaceDataModule(lightning.LightningDataModule):
 
     @property
     def margin(self) -> float | None:
-        """Margin about the face's box of the faces, as a part of the box on each side; None: it is not known."""
+        """Margin about the face's box, as a part of the box on each side; None: it is not known."""
         return self.faces.margin
 
     @property
@@ -149,23 +137,14 @@ class FaceDataModule(lightning.LightningDataModule):
         return float((labels == 0).sum() / (labels == 1).sum())
 
     def setup(self, stage: str) -> None:
-        """Find the faces of a stage; before a training with a defence, attack those that are not kept yet.
-
-        Raises:
-            UserError: faces are missing, or a batch cannot be divided among the devices.
-        """
-        if stage != "fit":
-            return
-        self.check_devices(self._share[0])
-        if self.defence is not None:
-            self.defence.prepare(self._loader(self.rows("train")), self._device)
+        """Before a training, see that it can be shared by the devices, and attack the faces that its defence needs."""
+        if stage == "fit":
+            self.check_devices(self._share[0])
+            if self.defence is not None:
+                self.defence.prepare(self._loader(self.rows("train")), self._device)
 
     def check_devices(self, devices: int) -> None:
-        """See that each device gets the same number of faces of a training batch, and some faces for validation.
-
-        Raises:
-            UserError: it cannot be.
-        """
+        """See that each device gets the same number of faces of a training batch, and some faces for validation."""
         batch = min(self.batch_size, len(self.rows("train")))
         if batch % devices:
             fitting = ", ".join(str(count) for count in range(1, min(batch, 64) + 1) if batch % count == 0)
@@ -182,10 +161,8 @@ class FaceDataModule(lightning.LightningDataModule):
         ranks, rank = self._share
         batch = min(self.batch_size, len(rows))
         on_device = self.augment_on == "device" or (self.augment_on == "auto" and self._device.type == "cuda")
-        faces = TrainingFaces(
-            rows, self.faces.folder, self.image_size, self.augmentation, self.seed, self.defence, on_device,
-            self.resize,
-        )  # fmt: skip
+        own = (self.faces.folder, self.image_size, self.augmentation, self.seed)
+        faces = TrainingFaces(rows, *own, self.defence, on_device, self.resize)
         sampler = EpochSampler(len(faces), self.seed, len(faces) // batch * batch, (rank, ranks))
         return DataLoader(faces, batch_size=batch // ranks, sampler=sampler, **self._options)
 
