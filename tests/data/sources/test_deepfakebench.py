@@ -34,16 +34,11 @@ def listed(root: Path, content: dict, name: str = "list") -> Path:
 def test_faces_are_taken_as_they_are(tmp_path, spelt):
     root = tmp_path / "root"
     content: dict = {"FF-real": {}, "FF-DF": {}}
-    videos = [
-        ("FF-real", "train", "000"),
-        ("FF-DF", "train", "000_003"),
-        ("FF-real", "test", "953"),
-        ("FF-DF", "test", "953_974"),
-    ]
-    for place, (label, split, name) in enumerate(videos):
-        paths = pictures(root / label / name, place)
+    for which, name in enumerate(("000", "000_003", "953", "953_974")):
+        label, split = "FF-DF" if "_" in name else "FF-real", "train" if which < 2 else "test"
+        paths = pictures(root / label / name, which)
         frames = [spelt.format(path=path, back=path.replace("/", "\\")) for path in paths]
-        content[label].setdefault(split, {}).setdefault("c23", {})[name] = {"label": label, "frames": frames}
+        content[label][split] = {"c23": {name: {"label": label, "frames": frames}}}
     listed(root, content)
     out = tmp_path / "out"
     source = DeepfakeBench(str(root), crops=str(out), settings=SETTINGS)
@@ -69,19 +64,18 @@ def test_what_is_wrong_with_a_list_is_said(tmp_path):
     assert source.methods == ["CelebDFv2_fake"]  # without a level of compression
     with pytest.raises(DataNotFoundError, match="not one of the pictures of 1 listed videos"):
         source.prepare(progress=False)
-    listed(tmp_path, 3)
-    with pytest.raises(UserError, match="is no list of DeepfakeBench"):
-        source.prepare(progress=False)
-    listed(tmp_path, {"FF-DF": {"test": {"c40": {"a": {"frames": []}}}}})
-    with pytest.raises(UserError, match=r"compressions c40, not data\.compression=c23"):
-        source.prepare(progress=False)
+    compressed = {"FF-DF": {"test": {"c40": {"a": {"frames": []}}}}}
+    for content, message in ((3, "is no list of D"), (compressed, r"compressions c40, not data\.compression=c23")):
+        listed(tmp_path, content)
+        with pytest.raises(UserError, match=message):
+            source.prepare(progress=False)
 
 
 def test_a_list_cannot_write_outside_its_folder(tmp_path):
     root, out = tmp_path / "root", tmp_path / "deep" / "out"
     frames = {"frames": pictures(root / "a" / "b", 0, 1)}
-    listed(root, {"../../evil": {"test": {"../../../v": frames}}, "x_real": {"test": {"..": frames}}})
-    DeepfakeBench(str(root), crops=str(out), settings=SETTINGS).prepare(progress=False)
+    listed(root, {"../../evil": {"test": {"../../../v": frames}}, "x_Real": {"test": {"..": frames}}})
+    assert "pristine: 1 faces" in DeepfakeBench(str(root), crops=str(out), settings=SETTINGS).prepare(progress=False)
     written = [file for file in tmp_path.rglob("*.png") if not file.is_relative_to(root)]
     assert len(written) == 2
     assert all(file.is_relative_to(out) and ".." not in file.parts for file in written)
