@@ -1,14 +1,12 @@
 """People and equal pictures in two splits: what leaks, where it is listed, what is done about it."""
 
-import itertools
 import logging
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
 
-from sr_deepfake.data.manifest import SPLITS
+from sr_deepfake.data.manifest import SPLIT_ORDER
 from sr_deepfake.system.errors import UserError
 from sr_deepfake.system.files import write_csv
 
@@ -27,24 +25,16 @@ def find_leaks(rows: pd.DataFrame) -> pd.DataFrame:
     >>> find_leaks(rows)[["kind", "video_id", "other_video_id"]].values.tolist()
     [['picture', 'a', 'b']]
     """
-    source = rows.assign(target=rows["source"].astype(str).str.split("+")).explode("target")
-    shown = {
-        "picture": rows.rename(columns={"sha256": "what"}),
-        "identity": pd.concat([rows, source[source["target"] != ""]]).rename(columns={"target": "what"}),
-    }
-    found = [leak for kind, table in shown.items() for leak in _shared(kind, table)]
-    table = pd.DataFrame(found, columns=COLUMNS)
-    return table.drop_duplicates(["kind", "video_id", "other_split"]).reset_index(drop=True)
-
-
-def _shared(kind: str, table: pd.DataFrame) -> Iterator[tuple[str, ...]]:
-    """Each video with something that is in two splits, and the first video of the later split that has it too."""
-    several = table.groupby("what")["split"].transform("nunique") > 1
-    for _, rows in table[several].groupby("what", sort=True):
-        videos = {split: list(dict.fromkeys(found["video_id"])) for split, found in rows.groupby("split")}
-        for split, other in itertools.combinations([split for split in SPLITS if split in videos], 2):
-            for video in videos[split]:
-                yield kind, video, split, videos[other][0], other
+    sources = rows.assign(what=rows["source"].astype(str).str.split("+")).explode("what")
+    pictures, people = rows.assign(kind="picture", what=rows["sha256"]), rows.assign(what=rows["target"])
+    shown = pd.concat([pictures, pd.concat([people, sources[sources["what"] != ""]]).assign(kind="identity")])
+    shown["rank"] = shown["split"].map(SPLIT_ORDER)
+    shown = shown[["kind", "what", "video_id", "split", "rank"]].drop_duplicates()
+    first = shown.drop_duplicates(["kind", "what", "split"])  # the later split is named by its first video
+    pairs = shown.merge(first.set_index(["kind", "what"]).add_prefix("other_"), on=["kind", "what"])
+    pairs = pairs[pairs["rank"] < pairs["other_rank"]]
+    pairs = pairs.sort_values(["kind", "what", "rank", "other_rank"], ascending=[False, True, True, True])
+    return pairs.drop_duplicates(["kind", "video_id", "other_split"])[list(COLUMNS)].reset_index(drop=True)
 
 
 def without_leaks(rows: pd.DataFrame, folder: Path, policy: str) -> pd.DataFrame:

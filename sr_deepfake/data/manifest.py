@@ -21,7 +21,7 @@ from sr_deepfake.system.files import replacing
 PRISTINE = "pristine"
 FORGERY_METHODS = ("Deepfakes", "Face2Face", "FaceSwap", "FaceShifter", "NeuralTextures")
 SPLITS = ("train", "val", "test")
-_SPLIT_ORDER = {name: index for index, name in enumerate(SPLITS)}
+SPLIT_ORDER = {name: index for index, name in enumerate(SPLITS)}
 MANIFEST, VIDEOS = "faces.parquet", "videos.csv"
 _FIX = "Delete it and make it again with: python -m sr_deepfake.prepare data=…"
 
@@ -93,7 +93,7 @@ def video_table(rows: Iterable[dict[str, object]]) -> pd.DataFrame:
         table["cluster"] = components(identities)
     for name in ("path", "mask"):  # objects: pandas' own strings cannot hold names that are not UTF-8
         table[name] = pd.Series([str(path) for path in table[name]], dtype=object)
-    order = table.assign(split=table["split"].map(_SPLIT_ORDER).fillna(-1))
+    order = table.assign(split=table["split"].map(SPLIT_ORDER).fillna(-1))
     return table.loc[order.sort_values(["split", "label", "video_id"], kind="stable").index].reset_index(drop=True)
 
 
@@ -159,7 +159,7 @@ def read_manifest(folder: Path | str, videos: pd.DataFrame | None = None) -> pd.
     rows: pd.DataFrame = faces[SCHEMA.names].merge(table[["video_id", *OF_VIDEO]], on="video_id")
     ranks = {method: rank for rank, method in enumerate(FORGERY_METHODS)}
     order = rows.assign(
-        split=rows["split"].map(_SPLIT_ORDER), rank=rows["method"].map(ranks).fillna(len(FORGERY_METHODS))
+        split=rows["split"].map(SPLIT_ORDER), rank=rows["method"].map(ranks).fillna(len(FORGERY_METHODS))
     )
     keys = ["split", "label", "rank", "method", "video_id", "frame"]
     return rows.loc[order.sort_values(keys, kind="stable").index].reset_index(drop=True)

@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 METHOD = "DFDC"
 SHARE = 0.1  # of the originals, for validation, and for the test where there is none
 
-Entry = tuple[Path, bool, str, str]  # the file, whether it is a fake, its group, its set ("train" or "test")
+Entry = tuple[Path, bool, str, str]  # the file, whether it is a fake, its group, its set
 
 
 def videos(root: Path) -> pd.DataFrame:
@@ -63,8 +63,8 @@ def videos(root: Path) -> pd.DataFrame:
 
 def _preview(root: Path) -> Iterator[Entry]:
     for name, facts in _json(root / "dataset.json").items():
-        part = "test" if str(facts.get("set")) == "test" else "train"
-        yield (root / name, _is_fake(root / "dataset.json", name, facts), f"target-{facts.get('target_id')}", part)
+        fake = _is_fake(root / "dataset.json", name, facts)
+        yield root / name, fake, f"target-{facts.get('target_id')}", str(facts.get("set"))
 
 
 def _challenge(root: Path) -> Iterator[Entry]:
