@@ -63,7 +63,7 @@ def test_what_a_listing_leaves_out_is_completed():
             {"video_id": "fake/c", "path": "c.mp4", "target": "carl"},
         ]
     )
-    assert table.set_index("video_id")[["method", "label", "split", "target", "cluster"]].to_numpy().tolist() == [
+    assert table[["method", "label", "split", "target", "cluster"]].to_numpy().tolist() == [
         ["pristine", 0, "", "pristine/a", "pristine/a"],
         ["fake", 1, "", "anna", "anna"],
         ["fake", 1, "", "carl", "anna"],
@@ -91,25 +91,19 @@ def test_a_row_with_other_columns_is_an_error(tmp_path):
 
 
 def test_damaged_and_missing_files_name_the_command(folder):
-    (folder / "videos.csv").write_text("video_id,label\na,7\n")
-    with pytest.raises(ManifestError, match=r"videos\.csv is no table of videos.*sr_deepfake\.prepare"):
-        read_manifest(folder)
-    (folder / "videos.csv").unlink()
-    with pytest.raises(DataNotFoundError, match=r"videos\.csv.*python -m sr_deepfake\.prepare"):
-        read_manifest(folder)
-    table = pq.read_table(folder / "faces.parquet").drop_columns(["sha256", "side"])
-    pq.write_table(table, folder / "faces.parquet")
-    with pytest.raises(ManifestError, match=r"lacks the columns side, sha256.*sr_deepfake\.prepare"):
-        read_manifest(folder)
-    write_manifest([faces()[0], faces()[0]], folder / "faces.parquet")
-    with pytest.raises(ManifestError, match="names the face pristine/000/0001 twice"):
-        read_manifest(folder)
-    (folder / "faces.parquet").write_text("no table")
-    with pytest.raises(ManifestError, match="not a readable Parquet file"):
-        read_manifest(folder)
-    (folder / "faces.parquet").unlink()
-    with pytest.raises(DataNotFoundError, match=r"faces\.parquet.*python -m sr_deepfake\.prepare"):
-        read_manifest(folder)
+    table, manifest = folder / "videos.csv", folder / "faces.parquet"
+    fewer = pq.read_table(manifest).drop_columns(["sha256", "side"])
+    for damage, error, message in (
+        (lambda: table.write_text("video_id,label\na,7\n"), ManifestError, r"videos\.csv is no table of videos"),
+        (table.unlink, DataNotFoundError, r"videos\.csv"),
+        (lambda: pq.write_table(fewer, manifest), ManifestError, "lacks the columns side, sha256"),
+        (lambda: write_manifest([faces()[0]] * 2, manifest), ManifestError, "names the face pristine/000/0001 twice"),
+        (lambda: manifest.write_text("no table"), ManifestError, "not a readable Parquet file"),
+        (manifest.unlink, DataNotFoundError, r"faces\.parquet"),
+    ):
+        damage()
+        with pytest.raises(error, match=rf"{message}.*python -m sr_deepfake\.prepare"):
+            read_manifest(folder)
 
 
 def test_fingerprint_sees_faces_pixels_labels_and_splits(folder):

@@ -2,6 +2,7 @@ import json
 from pathlib import Path
 
 import pytest
+from empty_files import put
 
 from sr_deepfake.data.manifest import FORGERY_METHODS, DataNotFoundError
 from sr_deepfake.data.sources.ffpp import PACKAGED_SPLITS, read_splits, videos
@@ -15,13 +16,6 @@ def write_splits(folder: Path, pairs: dict = PAIRS) -> Path:
     for split, content in pairs.items():
         (folder / f"{split}.json").write_text(content if isinstance(content, str) else json.dumps(content))
     return folder
-
-
-def put(root: Path, *relative: str) -> Path:
-    for name in relative:
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_bytes(b"video")
-    return root
 
 
 @pytest.fixture

@@ -53,16 +53,14 @@ def test_two_columns_are_enough_and_paths_may_be_below_another_folder(tmp_path):
         ("path,label,split\na,1,dev\n", "line 2: split must be train, val or test, not 'dev'"),
         ("path,label\na,1\na,1\n", "line 3: a is listed twice"),
         ("path,label,method\na,1,pristine\n", "line 2: the label says fake"),
+        (None, r"data\.list=.*videos\.csv: there is no such file"),
     ],
 )
 def test_what_is_wrong_with_a_list_is_named_with_its_line(tmp_path, text, message):
+    if text is not None:
+        written(tmp_path, text)
     with pytest.raises(UserError, match=message):
-        videos(written(tmp_path, text))
-
-
-def test_a_missing_list_is_named(tmp_path):
-    with pytest.raises(UserError, match=r"data\.list=.*nowhere\.csv: there is no such file"):
-        videos(tmp_path, str(tmp_path / "nowhere.csv"))
+        videos(tmp_path, str(tmp_path / "videos.csv"))
 
 
 def test_val_is_drawn_from_train_where_the_list_names_train_and_test_alone(tmp_path):

@@ -4,17 +4,11 @@ import json
 from pathlib import Path
 
 import pytest
+from empty_files import put
 
 from sr_deepfake.data.manifest import DataNotFoundError
 from sr_deepfake.data.sources import celebdf, dfd, dfdc
 from sr_deepfake.system.errors import UserError
-
-
-def put(root: Path, *names: str) -> Path:
-    for name in names:
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_bytes(b"video")
-    return root
 
 
 def splits_of(table):

@@ -90,9 +90,8 @@ def test_videos_are_drawn_by_their_clusters():
 
 def test_where_the_test_set_is_given_the_rest_is_divided():
     given = table(lambda number: "test" if number < 20 else "")
-    drawn = draw_splits(given, (0.7, 0.15, 0.15))
-    assert set(drawn["split"][given["split"] == ""]) == {"train", "val"}
-    assert set(drawn["split"][given["split"] == "test"]) == {"test"}
+    drawn = draw_splits(given, (0.7, 0.15, 0.15)).groupby(given["split"])["split"].agg(set)
+    assert drawn.to_dict() == {"": {"train", "val"}, "test": {"test"}}
 
 
 def test_videos_of_one_class_are_a_test_set(caplog):
