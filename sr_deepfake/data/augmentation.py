@@ -31,14 +31,7 @@ _SEEDS = 2**24  # whole numbers that float32 has
 
 
 class Augmentation:
-    """Random changes of faces; each operation happens with its own probability.
-
-    >>> augmentation = Augmentation({"flip": 1.0})
-    >>> face = torch.arange(48, dtype=torch.uint8).expand(3, 48, 48)
-    >>> face, drawn = augmentation.draw(face, seed=0, epoch=0, index=7)
-    >>> round(augmentation(face[None], drawn[None])[0, 0, 0, 0].item() * 255)
-    47
-    """
+    """Random changes of faces; each operation happens with its own probability."""
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
         for name, probability in settings.items():
@@ -100,13 +93,7 @@ class Augmentation:
 
 
 def move(faces: Tensor, angles: Tensor, zooms: Tensor, shifts: Tensor, border: str = "mirror") -> Tensor:
-    """Rotate, scale and shift each face about its centre.
-
-    >>> face = torch.arange(9.0).reshape(1, 1, 3, 3)
-    >>> none = torch.zeros(1)
-    >>> move(face, none, none + 1, torch.tensor([[1.0, 0.0]]))[0, 0, 0]
-    tensor([1., 0., 1.])
-    """
+    """Rotate, scale and shift each face about its centre."""
     side = faces.shape[-1]
     margin = side // 3  # wide enough for the largest shift, shrinking and rotation together
     whole = F.pad(faces, [margin] * 4, mode=BORDERS[border])

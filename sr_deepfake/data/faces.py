@@ -78,13 +78,7 @@ class TrainingFaces(Dataset[tuple[Tensor, ...]]):
 
 
 class EpochSampler(Sampler[tuple[int, int]]):
-    """A shuffle of `length` faces that depends on the seed and the epoch alone; yields `(epoch, index)`.
-
-    >>> sampler = EpochSampler(3, seed=0)
-    >>> first = list(sampler); sampler.set_epoch(1); second = list(sampler)
-    >>> sorted(first), sorted(second)
-    ([(0, 0), (0, 1), (0, 2)], [(1, 0), (1, 1), (1, 2)])
-    """
+    """A shuffle of `length` faces that depends on the seed and the epoch alone; yields `(epoch, index)`."""
 
     def __init__(self, length: int, seed: int, used: int | None = None, share: tuple[int, int] = (0, 1)) -> None:
         self.length, self.used = length, length if used is None else used

@@ -31,11 +31,7 @@ def read_face(path: Path) -> Tensor:
 
 
 def resize_faces(faces: Tensor, size: int, resize: str = "bilinear", attacked: bool = False) -> Tensor:
-    """Resize faces to a detector's input size, and round them to 8 bits, as a picture on disk is.
-
-    >>> resize_faces(torch.full((1, 3, 96, 96), 0.5), 48).shape
-    torch.Size([1, 3, 48, 48])
-    """
+    """Resize faces to a detector's input size, and round them to 8 bits, as a picture on disk is."""
     if faces.shape[-2:] == (size, size):
         return faces
     if resize != "authors":

@@ -18,13 +18,7 @@ COLUMNS = ("kind", "video_id", "split", "other_video_id", "other_split")
 
 
 def find_leaks(rows: pd.DataFrame) -> pd.DataFrame:
-    """Find videos of two splits that show the same picture or the same person.
-
-    >>> rows = pd.DataFrame({"video_id": ["a", "b", "c"], "split": ["train", "test", "test"],
-    ...                      "sha256": ["x", "x", "y"], "target": ["a", "b", "c"], "source": ""})
-    >>> find_leaks(rows)[["kind", "video_id", "other_video_id"]].values.tolist()
-    [['picture', 'a', 'b']]
-    """
+    """Find videos of two splits that show the same picture or the same person."""
     sources = rows.assign(what=rows["source"].astype(str).str.split("+")).explode("what")
     pictures, people = rows.assign(kind="picture", what=rows["sha256"]), rows.assign(what=rows["target"])
     shown = pd.concat([pictures, pd.concat([people, sources[sources["what"] != ""]]).assign(kind="identity")])

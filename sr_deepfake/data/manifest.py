@@ -166,12 +166,7 @@ def read_manifest(folder: Path | str, videos: pd.DataFrame | None = None) -> pd.
 
 
 def fingerprint(rows: pd.DataFrame, *further: str) -> str:
-    """Hash of a set of faces: which they are, their pixels, their labels and their splits, in whatever order.
-
-    >>> faces = pd.DataFrame({"face_id": ["a/1", "a/2"], "sha256": ["0", "1"], "label": 1, "split": "val"})
-    >>> fingerprint(faces) == fingerprint(faces[::-1]), fingerprint(faces) == fingerprint(faces.assign(label=0))
-    (True, False)
-    """
+    """Hash of a set of faces: which they are, their pixels, their labels and their splits, in whatever order."""
     columns = (rows[name] for name in ("face_id", "sha256", "label", "split", *further))
     lines = sorted("\t".join(map(str, values)) for values in zip(*columns, strict=True))
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
@@ -207,12 +202,7 @@ class FaceSet:
 
 
 def thin(rows: pd.DataFrame, frames: int) -> pd.DataFrame:
-    """Keep at most `frames` faces of each video, spread over its length.
-
-    >>> rows = pd.DataFrame({"video_id": ["a"] * 5 + ["b"], "frame": [0, 10, 20, 30, 40, 7]})
-    >>> thin(rows, 2)["frame"].tolist()
-    [0, 30, 7]
-    """
+    """Keep at most `frames` faces of each video, spread over its length."""
     place = rows.groupby("video_id")["frame"].rank(method="first") - 1
     count = rows.groupby("video_id")["frame"].transform("size")
     # Of n faces, those are kept where place × frames / n passes a whole number.

@@ -29,11 +29,7 @@ _FOLDERS = {"celeb-real", "youtube-real", SYNTHESIS.lower()}
 
 
 def videos(root: Path) -> pd.DataFrame:
-    """List all videos; those of the official list are the test set.
-
-    Raises:
-        UserError: there is no video, or no list.
-    """
+    """List all videos; those of the official list are the test set."""
     # By their names in small letters: YouTube-real and Youtube-real are one folder on a disk that ignores case.
     folders = {path.name.lower(): path for path in sorted(root.iterdir()) if path.name.lower() in _FOLDERS}
     globs = [folder.glob(pattern) for folder in folders.values() for pattern in ("*", "videos/*")]

@@ -17,11 +17,7 @@ METHOD = "DeepFakeDetection"
 
 
 def videos(root: Path, compression: str = "c23") -> pd.DataFrame:
-    """List all videos of a compression level: "raw" (= "c0"), "c23" or "c40".
-
-    Raises:
-        DataNotFoundError: a class has no video.
-    """
+    """List all videos of a compression level: "raw" (= "c0"), "c23" or "c40"."""
     levels = {compression, {"raw": "c0", "c0": "raw"}.get(compression, compression)}
     rows: list[dict[str, object]] = []
     for method, sequence in ((PRISTINE, "original_sequences/actors"), (METHOD, f"manipulated_sequences/{METHOD}")):

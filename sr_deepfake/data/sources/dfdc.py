@@ -31,11 +31,7 @@ Entry = tuple[Path, bool, str, str]  # the file, whether it is a fake, its group
 
 
 def videos(root: Path) -> pd.DataFrame:
-    """List the videos that the lists name.
-
-    Raises:
-        UserError: there is no list, not one listed video, or a list makes no sense.
-    """
+    """List the videos that the lists name."""
     listed = _preview(root) if (root / "dataset.json").is_file() else _challenge(root)
     entries = list({entry[0]: entry for entry in listed}.values())  # a video may be in two lists
     if not any(path.is_file() for path, *_ in entries):

@@ -67,18 +67,20 @@ def videos(root: Path, identity: str | None = None) -> pd.DataFrame:
         )
     ignored: Counter[str] = Counter()
     rows: list[dict[str, object]] = []
-    for split, folder in splits.items() if splits else [("", root)]:
+    for split, folder in (splits or {"": root}).items():
         drawn = split == "train" and "val" not in splits
-        files = list(_of_classes(split, folder, parts[split] if splits else classes, ignored))
+        folders = parts[split] if splits else classes
+        files = _of_classes(split, folder, folders, ignored)
         frames: dict[Path, str] = {}
-        for value in (0, 1) if pattern is None else ():
-            frames |= _frames_of_videos([path for label, path, _ in files if label == value])
+        for paths in files.values() if pattern is None else ():
+            frames |= _frames_of_videos(paths)
         if frames:
             log.info(
                 "%s: by their names, %d pictures are frames of %d videos, each one identity (data.identity= says otherwise).",
                 folder, len(frames), len(set(frames.values())),
             )  # fmt: skip
-        for label, path, below in files:
+        for name, path in ((name, path) for name, paths in files.items() for path in paths):
+            below = path.relative_to(folders[name]).as_posix()
             people = identities_of(below, pattern) if path not in frames else (frames[path],)
             if not people:
                 raise UserError(
@@ -91,7 +93,7 @@ def videos(root: Path, identity: str | None = None) -> pd.DataFrame:
             stem = safe_name(path.stem, path.relative_to(root).as_posix())
             rows.append(
                 {
-                    "video_id": f"{FAKE if label else PRISTINE}/{stem}", "path": path, "target": target,
+                    "video_id": f"{PRISTINE if name == 'real' else FAKE}/{stem}", "path": path, "target": target,
                     "source": "+".join(others), "split": "" if drawn else split,
                 }
             )  # fmt: skip
@@ -153,36 +155,31 @@ def _choose(folder: Path, names: Mapping[str, set[str]]) -> dict[str, Path]:
     return found
 
 
-def _of_classes(
-    split: str, folder: Path, classes: Mapping[str, Path], ignored: Counter[str]
-) -> Iterator[tuple[int, Path, str]]:
-    """Label, path and path below its class of each file."""
-    for label, name in enumerate(_CLASSES):
+def _of_classes(split: str, folder: Path, classes: Mapping[str, Path], ignored: Counter[str]) -> dict[str, list[Path]]:
+    """The files of real/ and fake/."""
+    files: dict[str, list[Path]] = {}
+    for name in _CLASSES:
         if name not in classes and classes and split in ("", "test"):
             continue  # a test set of one class
         if name not in classes:
             raise DataNotFoundError(f"{folder} has no folder {name}/: put its {name} photos or videos there")
-        paths = sorted(_files(classes[name], ignored))
-        if not paths:
+        files[name] = sorted(_files(classes[name], ignored))
+        if not files[name]:
             kinds = ", ".join(sorted(PHOTO_SUFFIXES | VIDEO_SUFFIXES))
             other = f" There are {_listed(ignored)} files." if ignored else ""
             raise DataNotFoundError(f"{classes[name]} holds no photo and no video ({kinds}).{other}")
-        for path in paths:
-            yield label, path, path.relative_to(classes[name]).as_posix()
+    return files
 
 
 def _files(folder: Path, ignored: Counter[str]) -> Iterator[Path]:
     seen: set[str] = set()
     for place, folders, names in os.walk(folder, followlinks=True, onerror=_refuse):
         real = os.path.realpath(place)
+        # A link to a folder above would go on for ever.
         folders[:] = [] if real in seen else [name for name in folders if not name.startswith(".")]
-        if real in seen:  # a link to a folder above would go on for ever
-            continue
+        visible = [] if real in seen else [name for name in names if not name.startswith(".")]
         seen.add(real)
-        for name in names:
-            path = Path(place, name)
-            if name.startswith("."):
-                continue
+        for path in (Path(place, name) for name in visible):
             if path.suffix.lower() in PHOTO_SUFFIXES | VIDEO_SUFFIXES:
                 yield path
             else:
