@@ -15,7 +15,8 @@ from sklearn.metrics import roc_auc_score
 
 from sr_deepfake.data import DataSet, FaceDataModule
 from sr_deepfake.data.extraction.settings import ExtractionSettings
-from sr_deepfake.data.sources import sample
+from sr_deepfake.data.sample.build import build_sample
+from sr_deepfake.data.sources import ffpp
 from sr_deepfake.detectors import Detector
 from sr_deepfake.detectors.callbacks import PredictionWriter
 from sr_deepfake.experiment.results import read_metrics
@@ -61,11 +62,11 @@ def source(cache, kind=DataSet):
     root = cache / "sample-v2"
     return kind(
         "sample",
-        sample.videos,
+        ffpp.videos,
         str(root),
         crops=str(root / "faces-demo"),
         settings=SETTINGS,
-        make=sample.make,
+        make=build_sample,
         automatic=True,
     )
 

@@ -77,7 +77,7 @@ class DataSet:
         split_seed: int = 0,
         leaks: str | None = None,
         automatic: bool = False,
-        make: Callable[..., None] | None = None,
+        make: Callable[..., object] | None = None,
         illustration: str = "",
         **options: Any,
     ) -> None:
