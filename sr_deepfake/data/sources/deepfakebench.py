@@ -197,8 +197,8 @@ def _methods(entries: Sequence[Entry]) -> list[str]:
 
 def _video(label: str, split: str, name: str) -> dict[str, object]:
     """A row of the table of videos."""
-    label = _safe(label)
     real = label.lower().endswith("real")
+    label = _safe(label)
     method = PRISTINE if real else label
     # Pristine videos of several data sets may have one name.
     video_id = f"{method}/{_safe(f'{label}-{name}' if real else name)}"
