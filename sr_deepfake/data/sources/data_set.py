@@ -85,6 +85,7 @@ class DataSet:
         self.listing = listing
         # Absolute, so that no file's name is taken for an option or a protocol.
         self.root = None if root is None else Path(root).expanduser().absolute()
+        self._resolved = "" if self.root is None else str(self.root.resolve())
         self._methods = methods
         label = "-".join(filter(None, [name, str(options.get("compression") or "")]))
         self.settings = replace(settings or ExtractionSettings(), crop=crop, dataset=label)
@@ -99,7 +100,7 @@ class DataSet:
         if crops is not None:
             self.crops = Path(crops).expanduser()
         elif self.root is not None:
-            self.crops = faces / f"{self._kind}-{safe_name(self.root.name, str(self.root.resolve()))}"
+            self.crops = faces / f"{self._kind}-{safe_name(self.root.name, self._resolved)}"
         else:
             self.crops = self._only(faces)
 
@@ -161,7 +162,7 @@ class DataSet:
         table = self._listed()
         chosen = table[table["method"].isin([PRISTINE, *self.chosen(methods)])]
         write_videos(table, self.crops / VIDEOS)
-        write_json(self.crops / ORIGIN, {"kind": self._kind, "root": str(self.root.resolve())})
+        write_json(self.crops / ORIGIN, {"kind": self._kind, "root": self._resolved})
         return extract_faces(
             videos_of(chosen), self.crops, self.settings, self.workers, shard, progress, device=self.device
         )
@@ -219,7 +220,7 @@ class DataSet:
 
     def _check_origin(self) -> None:
         stored = origin_of(self.crops).get("root")
-        if self.root is not None and stored is not None and stored != str(self.root.resolve()):
+        if self.root is not None and stored not in (None, self._resolved):
             raise UserError(
                 f"the faces in {self.crops} were found in {stored}, not in data.root={self.root}; name another folder "
                 "with data.crops=, or leave data.root out to use them"

@@ -106,8 +106,8 @@ class DeepfakeBench:
         write_videos(video_table(video for video, _ in wanted), self.crops / VIDEOS)
         write_manifest(sorted(faces, key=lambda face: str(face["face_id"])), self.crops / MANIFEST)
         write_json(self.crops / ORIGIN, self._origin(methods))
-        counts = read_manifest(self.crops).groupby(["split", "method"]).size()
-        lines = [f"  {split:5}  {method}: {count:,} faces" for (split, method), count in counts.items()]
+        groups = read_manifest(self.crops).groupby(["split", "method"])
+        lines = [f"  {split:5}  {method}: {len(rows):,} faces" for (split, method), rows in groups]
         pictures = f"Pictures skipped: {counts_in_words(skipped)}"
         return "\n".join([f"Faces: {len(faces):,}", *lines, pictures, f"Manifest: {self.crops / MANIFEST}"])
 
