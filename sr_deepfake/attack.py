@@ -12,11 +12,11 @@ def main(cfg: DictConfig, outcome: Outcome) -> None:
     from sr_deepfake.app import media
     from sr_deepfake.app.configuration import plain
     from sr_deepfake.media.attack import attack_files
-    from sr_deepfake.media.files import find_files, output_folder, plan_jobs
+    from sr_deepfake.media.files import find_files, plan_jobs
     from sr_deepfake.media.outcomes import conclude
 
     output = "" if cfg.output is None else str(cfg.output)
-    files = find_files(plain(cfg.input), without=output_folder(output))
+    files = find_files(plain(cfg.input), output)
     jobs = plan_jobs(files, output, cfg.overwrite)
     detector = media.only_detector(cfg)
     report = media.report_file(cfg.report, output, files, detector)

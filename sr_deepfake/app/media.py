@@ -17,7 +17,7 @@ from sr_deepfake.detectors.registry import load_detector
 from sr_deepfake.media import scoring
 from sr_deepfake.media.attack import FileAttacker
 from sr_deepfake.media.face_scores import FaceScorer
-from sr_deepfake.media.faces import FaceFinder, WholeFrames
+from sr_deepfake.media.faces import FaceFinder, Find, whole_frames
 from sr_deepfake.media.files import Files, find_files
 from sr_deepfake.media.outcomes import check_report
 from sr_deepfake.media.video.attack import AUTO, VideoSettings
@@ -56,7 +56,9 @@ def score_input(cfg: DictConfig, folders: Sequence[Path]) -> None:
     scorers = {folder.name: face_scorer(folder, machine, margin) for folder in folders}
     finder = face_finder({**plain(cfg.extraction), "margin": margin}, machine)
     show = bool(cfg.trainer.enable_progress_bar)
-    scores = scoring.score_files(files.found, finder, scorers, instantiate(cfg.extraction), show)
+    scores = scoring.score_files(
+        [file.source for file in files.found], finder, scorers, instantiate(cfg.extraction), show
+    )
     report = Path(cfg.evaluate.report or Path(HydraConfig.get().runtime.output_dir, "scores.csv"))
     scoring.print_scores(scores)
     scoring.write_scores(report, scores)
@@ -85,10 +87,10 @@ def report_file(requested: str | None, output: str, files: Files, detector: Path
     return report
 
 
-def face_finder(options: Mapping[str, Any], machine: torch.device, videos: bool = False) -> FaceFinder:
+def face_finder(options: Mapping[str, Any], machine: torch.device, videos: bool = False) -> Find:
     """Build the face detector."""
     if options.get("whole_frame"):
-        return WholeFrames()
+        return whole_frames
     given = options["thresholds"]
     thresholds = [given] * 3 if isinstance(given, int | float) else list(given)
     smallest, share = options["min_face"], 0.0

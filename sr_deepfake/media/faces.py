@@ -5,57 +5,48 @@ Where squares overlap, each is cut before any is put back, and they are put back
 has fewer pixels to lose, stays whole, and the result does not depend on the order in which faces were found.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from sr_deepfake.data.extraction.cropping import Crop, square_crop
-from sr_deepfake.data.extraction.face_detection import Detection
+from sr_deepfake.data.extraction.face_detection import Detection, FaceDetector
 
 Picture = NDArray[np.uint8]  # H×W×3, RGB
+AttackFaces = Callable[[Sequence[Picture]], list[Picture]]
 Level = TypeVar("Level", bound=np.unsignedinteger[Any])  # np.uint8 or np.uint16
 
 MAX_PIXELS = 4_000_000  # of faces that are floating-point numbers at once: 48 MB
 
 
-class Finds(Protocol):
-    """Interface of a face detector."""
-
-    def all(self, frames: Sequence[Picture]) -> list[list[Detection]]:
-        """All faces of each frame."""
-
-    def around(self, frame: Picture, known: Sequence[Detection]) -> list[Detection]:
-        """The faces near known ones."""
-
-
 @dataclass(frozen=True)
 class FoundFaces:
-    """The faces of one picture.
+    """The faces of one picture."""
 
-    Attributes:
-        crops: their squares, largest first; each lies inside the picture.
-        too_small: how many more there are that are too small to be attacked.
-    """
-
-    crops: list[Crop]
-    too_small: int = 0
+    crops: list[Crop]  # their squares, largest first; each lies inside the picture
+    too_small: int = 0  # how many more there are that are too small to be attacked
 
 
+Find = Callable[[Sequence[Picture]], list[FoundFaces]]  # of pictures, one entry a picture
+
+
+@dataclass
 class FaceFinder:
     """Finds the squares to attack, cut as the face crops of a data set are (`square_crop`)."""
 
-    def __init__(self, detector: Finds, min_side: int = 24, margin: float = 0.1, multiple: int = 24) -> None:
-        if min_side < 0:
-            raise ValueError(f"min_side must be at least 0, not {min_side}")
-        self.detector = detector
-        self.min_side = min_side
-        self.margin = margin
-        self.multiple = multiple
+    detector: FaceDetector
+    min_side: int = 24
+    margin: float = 0.1
+    multiple: int = 24
+
+    def __post_init__(self) -> None:
+        if self.min_side < 0:
+            raise ValueError(f"min_side must be at least 0, not {self.min_side}")
 
     def __call__(self, frames: Sequence[Picture]) -> list[FoundFaces]:
         """Find the faces of pictures (uint8 RGB `H×W×3`, sizes may differ); one entry a picture."""
@@ -75,28 +66,14 @@ class FaceFinder:
         return FoundFaces(crops, too_small=len(faces) - len(crops))
 
 
-class WholeFrames(FaceFinder):
-    """Covers each picture with squares as large as it allows, whatever is in it: all of it is attacked, not faces alone."""
-
-    def __init__(self) -> None:
-        super().__init__(_Anywhere(), min_side=0)
-
-    def squares(self, frame: Picture, faces: list[Detection]) -> FoundFaces:
-        """The squares of a picture, the last ones at its far ends."""
-        height, width = frame.shape[:2]
-        side = min(height, width) // 2 * 2  # of video, colours are kept for 2 × 2 pixels
-        starts = [sorted({*range(0, length - side + 1, side), length - side}) for length in (height, width)]
-        return FoundFaces([Crop(left, top, side) for top in starts[0] for left in starts[1]])
-
-
-class _Anywhere:
-    """A face detector that takes the whole frame for a face."""
-
-    def all(self, frames: Sequence[Picture]) -> list[list[Detection]]:
-        return [self.around(frame, []) for frame in frames]
-
-    def around(self, frame: Picture, known: Sequence[Detection]) -> list[Detection]:
-        return [Detection((0.0, 0.0, float(frame.shape[1]), float(frame.shape[0])), 1.0)]
+def whole_frames(frames: Sequence[Picture]) -> list[FoundFaces]:
+    """Cover each picture with squares as large as it allows, the last ones at its far ends: all of it is attacked."""
+    found = []
+    for frame in frames:
+        side = min(frame.shape[:2]) // 2 * 2  # of video, colours are kept for 2 × 2 pixels
+        starts = [sorted({*range(0, length - side + 1, side), length - side}) for length in frame.shape[:2]]
+        found.append(FoundFaces([Crop(left, top, side) for top in starts[0] for left in starts[1]]))
+    return found
 
 
 def cut(frame: NDArray[Level], crop: Crop) -> NDArray[Level]:
@@ -109,41 +86,38 @@ def attack_crops(
 ) -> list[Picture]:
     """Attack face crops of any sides, those of one side together: what the attack does to them in a data set."""
     attacked: dict[int, Picture] = {}
-    for shape in dict.fromkeys(crop.shape for crop in crops):
-        same = [i for i, crop in enumerate(crops) if crop.shape == shape]
-        count = max(1, max_pixels // (shape[0] * shape[1]))
+    for same in of_one_side(crops):
+        count = max(1, max_pixels // len(crops[same[0]]) ** 2)
         for start in range(0, len(same), count):
             chosen = same[start : start + count]
-            result = _attack(attack, np.stack([crops[i] for i in chosen]), device)
+            with torch.inference_mode():
+                levels = (attack(as_faces([crops[i] for i in chosen]).to(device)) * 255).round()
+            result = levels.to(torch.uint8).permute(0, 2, 3, 1).contiguous().cpu().numpy()
             attacked.update(zip(chosen, result, strict=True))
     return [attacked[i] for i in range(len(crops))]
 
 
-def _attack(attack: nn.Module, crops: Picture, device: torch.device | str) -> Picture:
-    # Made as the faces of a data set are: uint8 B×3×S×S, then divided on the CPU (a GPU can miss the last bit).
-    faces = torch.from_numpy(np.ascontiguousarray(crops.transpose(0, 3, 1, 2))).float() / 255
-    with torch.inference_mode():
-        levels = (attack(faces.to(device)) * 255).round()
-    result: Picture = levels.to(torch.uint8).permute(0, 2, 3, 1).contiguous().cpu().numpy()
-    return result
+def of_one_side(crops: Sequence[Picture]) -> list[list[int]]:
+    """The positions of the crops of each side."""
+    positions: dict[int, list[int]] = {}
+    for i, crop in enumerate(crops):
+        positions.setdefault(len(crop), []).append(i)
+    return list(positions.values())
+
+
+def as_faces(crops: Sequence[Picture]) -> Tensor:
+    """Crops of one side as the faces of a data set are made: float32 `B×3×S×S` in [0, 1]."""
+    levels = torch.from_numpy(np.ascontiguousarray(np.stack(crops).transpose(0, 3, 1, 2)))
+    return levels.float() / 255  # on the CPU: a GPU can miss the last bit
 
 
 def paste(frame: NDArray[Level], crop: Crop, face: NDArray[Level], feather: int = 0) -> None:
-    """Put a face into a picture, in place; nothing outside its square changes.
-
-    >>> frame, face = np.zeros((3, 8, 1), np.uint8), np.full((3, 3, 1), 90, np.uint8)
-    >>> paste(frame, Crop(left=2, top=0, side=3), face, feather=1)
-    >>> frame[0, :, 0]
-    array([ 0,  0, 45, 90, 45,  0,  0,  0], dtype=uint8)
-    """
+    """Put a face into a picture, in place; nothing outside its square changes."""
     if face.shape != (crop.side, crop.side, frame.shape[2]):
         raise ValueError(f"a face of shape {face.shape} for a square of {crop.side} px in {frame.shape}")
     if feather < 0:
         raise ValueError(f"feather must be at least 0 px, not {feather}")
     square = frame[crop.top : crop.top + crop.side, crop.left : crop.left + crop.side]
-    if feather == 0:
-        square[:] = face
-        return
     weight = feathered(crop, frame.shape[0], frame.shape[1], feather)[:, :, None]
     square[:] = np.rint(weight * face + (1 - weight) * square)
 

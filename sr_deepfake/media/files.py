@@ -1,6 +1,7 @@
 """Input and output files of a command line: photos and videos, and where each one's result goes."""
 
 import glob
+import itertools
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -13,14 +14,6 @@ from sr_deepfake.system.photos import is_photo
 
 
 @dataclass(frozen=True)
-class File:
-    """An input file, and the path of its result below the output folder."""
-
-    path: Path
-    relative: Path
-
-
-@dataclass(frozen=True)
 class Job:
     """A file and where its result goes."""
 
@@ -30,52 +23,46 @@ class Job:
 
 @dataclass
 class Files:
-    """Files named by a command line.
+    """Files named by a command line."""
 
-    Attributes:
-        found: the files, sorted within each folder.
-        single: whether one file was named, rather than a folder, a pattern or a list.
-        left_alone: files in the folders that are neither photos nor videos, by their names.
-    """
-
-    found: list[File] = field(default_factory=list)
-    single: bool = False
-    left_alone: int = 0
+    found: list[Job] = field(default_factory=list)  # sorted within each folder; targets are below the output folder
+    single: bool = False  # whether one file was named, rather than a folder, a pattern or a list
+    left_alone: int = 0  # files in the folders that are neither photos nor videos, by their names
 
 
-def find_files(requested: object, without: Path | None = None) -> Files:
-    """The photos and videos of `input=`: a file, a folder (without hidden files), a pattern, or a list of them."""
+def find_files(requested: object, output: str = "") -> Files:
+    """The photos and videos of `input=`: files, patterns, and folders (without hidden files, and those in `output`)."""
     listed = requested if isinstance(requested, list | tuple) else [] if requested is None else [requested]
     if not listed:
         raise UserError("no input is named; name a photo, a video, a folder or a pattern with input=PATH")
     files = Files(single=len(listed) == 1)
     for item in listed:
-        _add(files, str(item), without)  # Hydra takes a name of digits for a number
+        _add(files, str(item), output)  # Hydra takes a name of digits for a number
     return files
 
 
-def _add(files: Files, name: str, without: Path | None) -> None:
+def _add(files: Files, name: str, output: str) -> None:
     path = _path(name)
     if path.is_dir():
-        root, found = path, list(_below(path, without))
+        root, found = path, list(_below(path, output))
     elif path.exists() or not glob.has_magic(name):
         # Explicitly named paths are always kept, whatever their suffix; the reader reports missing or unknown ones.
-        files.found.append(File(path, Path(path.name)))
+        files.found.append(Job(path, Path(path.name)))
         return
     else:
-        root = Path(_before_magic(str(path)))
+        root = Path(*itertools.takewhile(lambda part: not glob.has_magic(part), path.parts))
         found = [Path(match) for match in sorted(glob.glob(str(path), recursive=True)) if Path(match).is_file()]
     files.single = False
     media = [file for file in found if is_photo(file) or is_video(file)]
     files.left_alone += len(found) - len(media) if path.is_dir() else 0
-    files.found += [File(file, file.relative_to(root)) for file in media]
+    files.found += [Job(file, file.relative_to(root)) for file in media]
     if not media:
         where = "in this folder" if path.is_dir() else "of this name, and none that fits it as a pattern"
         raise UserError(f"input={printable(name)}: there is no photo or video {where}")
 
 
-def _below(folder: Path, without: Path | None) -> Iterator[Path]:
-    left_out = without.resolve() if without is not None else None
+def _below(folder: Path, output: str) -> Iterator[Path]:
+    left_out = _path(output).resolve() if output else None
     if left_out == folder.resolve():  # results go among the inputs
         left_out = None
     for parent, folders, names in os.walk(folder):
@@ -85,20 +72,7 @@ def _below(folder: Path, without: Path | None) -> Iterator[Path]:
         yield from (Path(parent, name) for name in sorted(names) if not name.startswith("."))
 
 
-def _before_magic(pattern: str) -> str:
-    """The folder of a pattern up to its first part with a wildcard."""
-    parts = Path(pattern).parts
-    plain = next(i for i, part in enumerate(parts) if glob.has_magic(part))
-    return os.path.join(*parts[:plain]) if plain else ""
-
-
-def output_folder(output: str | None) -> Path | None:
-    """The folder that results go to, where there is one already."""
-    folder = _path(output) if output else None
-    return folder if folder is not None and folder.is_dir() else None
-
-
-def plan_jobs(files: Files, output: str | None, overwrite: bool = False) -> list[Job]:
+def plan_jobs(files: Files, output: str, overwrite: bool = False) -> list[Job]:
     """Plan where each file's result goes."""
     if not output:
         raise UserError("no output is named; name a file or a folder with output=PATH")
@@ -106,7 +80,7 @@ def plan_jobs(files: Files, output: str | None, overwrite: bool = False) -> list
     as_file = files.single and not output.endswith(("/", os.sep)) and not folder.is_dir()
     if not as_file and folder.exists() and not folder.is_dir():
         raise UserError(f"output={printable(output)}: it is a file; several results need a folder")
-    jobs = [Job(file.path, folder if as_file else folder / file.relative) for file in files.found]
+    jobs = [Job(file.source, folder if as_file else folder / file.target) for file in files.found]
     inputs = {_identity(job.source): job.source for job in jobs}
     sources: dict[Path, Path] = {}
     for job in jobs:

@@ -19,38 +19,20 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class Outcome:
-    """Outcome of one file.
-
-    Attributes:
-        job: the file.
-        status: "attacked", "no face", "exists" (nothing was done) or "failed".
-        faces: that were attacked; of a video, in all frames together.
-        too_small: faces that were left alone.
-        frames: of a video; 1 of a photo.
-        scores: of the faces.
-        fault: what went wrong, in one line; also of a file that was attacked as far as it can be read.
-        left_out: what the result lacks, in words.
-    """
+    """Outcome of one file."""
 
     job: Job
-    status: str
-    faces: int = 0
-    too_small: int = 0
-    frames: int = 0
+    status: str  # "attacked", "no face", "exists" (nothing was done) or "failed"
+    faces: int = 0  # that were attacked; of a video, in all frames together
+    too_small: int = 0  # faces that were left alone
+    frames: int = 0  # of a video; 1 of a photo
     scores: FaceScores = field(default_factory=FaceScores)
-    fault: str = ""
-    left_out: Sequence[str] = ()
+    fault: str = ""  # what went wrong, in one line; also of a file that was attacked as far as it can be read
+    left_out: Sequence[str] = ()  # what the result lacks, such as "data" (a stream's kind) or "cover picture"
 
 
 def explain(error: Exception, job: Job) -> str:
-    """Describe an error in one line that names the file.
-
-    >>> job = Job(Path("a.png"), Path("out/a.png"))
-    >>> explain(OSError(28, "No space left on device", "out/.a.png.123"), job)
-    'out/a.png: No space left on device'
-    >>> explain(ValueError("odd"), job)
-    'a.png: ValueError: odd'
-    """
+    """Describe an error in one line that names the file."""
     source, target = printable(str(job.source)), printable(str(job.target))
     if isinstance(error, UserError):
         text = printable(str(error))

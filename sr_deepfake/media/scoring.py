@@ -1,7 +1,7 @@
 """Scores the faces of photos and videos with stored detectors. Errors are reported per file and detector; the rest continue."""
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -12,8 +12,8 @@ from rich.text import Text
 from sr_deepfake.data.extraction.settings import ExtractionSettings
 from sr_deepfake.data.extraction.video import is_video, read_frames
 from sr_deepfake.media.face_scores import FaceScorer, FaceScores
-from sr_deepfake.media.faces import FaceFinder, Picture, cut
-from sr_deepfake.media.files import File, Job
+from sr_deepfake.media.faces import Find, Picture, cut
+from sr_deepfake.media.files import Job
 from sr_deepfake.media.outcomes import explain
 from sr_deepfake.media.photo import read_photo_file
 from sr_deepfake.system.console import on_a_terminal, print_parts, track
@@ -27,26 +27,18 @@ COLUMNS = ("input", "detector", "frames", "faces", "fake_mean", "fake_max", "fau
 
 @dataclass(frozen=True)
 class FileScore:
-    """A detector's scores of one file.
-
-    Attributes:
-        path: the file.
-        detector: name of the detector.
-        frames: of a video, that were looked at; 1 of a photo.
-        scores: of their faces, all of each frame.
-        fault: why there are none, in one line.
-    """
+    """A detector's scores of one file."""
 
     path: Path
     detector: str
-    frames: int = 0
-    scores: FaceScores = field(default_factory=FaceScores)
-    fault: str = ""
+    frames: int = 0  # of a video, that were looked at; 1 of a photo
+    scores: FaceScores = field(default_factory=FaceScores)  # of their faces, all of each frame
+    fault: str = ""  # why there are none, in one line
 
 
 def score_files(
-    files: Sequence[File],
-    finder: FaceFinder,
+    files: Sequence[Path],
+    finder: Find,
     scorers: Mapping[str, FaceScorer],
     settings: ExtractionSettings,
     show: bool = True,
@@ -56,12 +48,13 @@ def score_files(
     for file in track(files, len(files), "Scoring", "files", show):
         fault, pictures, faces = "", list[Picture](), list[Picture]()
         try:
-            pictures = _pictures(file.path, settings)
-            faces = list(_faces(pictures, finder))
+            pictures = _pictures(file, settings)
+            for picture, found in zip(pictures, finder(pictures), strict=True):
+                faces += [cut(picture, crop) for crop in found.crops]
         except Exception as error:  # whatever a file makes a codec do, the others are scored
-            fault = _fault(file.path, error)
+            fault = _fault(file, error)
         for name, scorer in scorers.items():
-            scores.append(_score(FileScore(file.path, name, len(pictures), fault=fault), scorer, faces))
+            scores.append(_score(FileScore(file, name, len(pictures), fault=fault), scorer, faces))
     return scores
 
 
@@ -90,11 +83,6 @@ def _pictures(path: Path, settings: ExtractionSettings) -> list[Picture]:
         raise UserError(f"{printable(str(path))}: {error.reason} ({printable(error.detail)})") from None
 
 
-def _faces(pictures: Sequence[Picture], finder: FaceFinder) -> Iterator[Picture]:
-    for picture, found in zip(pictures, finder(pictures), strict=True):
-        yield from (cut(picture, crop) for crop in found.crops)
-
-
 def print_scores(scores: Sequence[FileScore]) -> None:
     """Print a table, one row a file and detector."""
     terminal = on_a_terminal()
@@ -103,14 +91,10 @@ def print_scores(scores: Sequence[FileScore]) -> None:
     for name in names:
         table.add_column(name, justify="left" if name in names[:2] else "right", no_wrap=not terminal)
     for row in scores:
-        values = [_number(row.scores.clean), _number(row.scores.clean_max)]
+        values = ["" if value is None else f"{value:.3f}" for value in (row.scores.clean, row.scores.clean_max)]
         cells = [printable(str(row.path)), row.detector, str(row.frames), str(row.scores.faces), *values]
         table.add_row(*(Text(cell) for cell in cells))
     print_parts(table)
-
-
-def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.3f}"
 
 
 def write_scores(path: Path, scores: Sequence[FileScore]) -> None:

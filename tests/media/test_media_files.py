@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from sr_deepfake.media.files import find_files, output_folder, plan_jobs
+from sr_deepfake.media.files import find_files, plan_jobs
 from sr_deepfake.system.errors import UserError
 
 
@@ -16,8 +16,7 @@ def folder(tmp_path, monkeypatch):
 
 
 def targets(requested, output, **options):
-    files = find_files(requested, without=output_folder(output))
-    return {str(job.source): str(job.target) for job in plan_jobs(files, output, **options)}
+    return {str(job.source): str(job.target) for job in plan_jobs(find_files(requested, output), output, **options)}
 
 
 def test_a_folder_keeps_its_folders(folder):
@@ -54,7 +53,7 @@ def test_a_missing_file_is_found_out_when_it_is_read(folder):
     [
         (None, "out", r"no input is named; .* input=PATH"),
         ([], "out", r"no input is named"),
-        ("f.png", None, r"no output is named; .* output=PATH"),
+        ("f.png", "", r"no output is named; .* output=PATH"),
         ("in/.git/..", "f.png", r"output=f\.png: it is a file; several results need a folder"),
         ("*.gif", "out", r"input=\*\.gif: there is no photo or video of this name, and none that fits it as a pattern"),
         (["f.png", "in/../f.png"], "out", r"f\.png and in/\.\./f\.png would both be written to out/f\.png"),

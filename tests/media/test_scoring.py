@@ -8,7 +8,6 @@ from sr_deepfake.data.extraction.face_detection import FaceDetector
 from sr_deepfake.data.extraction.settings import ExtractionSettings
 from sr_deepfake.media.face_scores import FaceScorer
 from sr_deepfake.media.faces import FaceFinder
-from sr_deepfake.media.files import File
 from sr_deepfake.media.scoring import score_files
 
 
@@ -20,7 +19,7 @@ def brightness(faces, attacked=False):
 def files(tmp_path):
     for name, shade in (("a.png", 0), ("b.png", 60)):
         Image.fromarray(np.clip(two_people().astype(int) + shade, 0, 255).astype(np.uint8)).save(tmp_path / name)
-    return [File(tmp_path / name, tmp_path) for name in ("a.png", "b.png")]
+    return [tmp_path / name for name in ("a.png", "b.png")]
 
 
 def scored(files, **scorers):
