@@ -30,7 +30,8 @@ from sr_deepfake.data.extraction.cropping import square_crop
 from sr_deepfake.data.extraction.face_detection import FaceDetector
 from sr_deepfake.data.sample.people import read_identity
 from sr_deepfake.media.faces import FaceFinder, Picture, attack_crops
-from sr_deepfake.media.video.attack import AUTO, VideoReport, VideoSettings, attack_video
+from sr_deepfake.media.outcomes import Outcome
+from sr_deepfake.media.video.attack import AUTO, VideoSettings, attack_video
 from sr_deepfake.media.video.encoder import Encoding
 from sr_deepfake.super_resolution.edsr import basicsr_edsr, edsr
 from sr_deepfake.super_resolution.weights import find_weights
@@ -126,7 +127,7 @@ class Ours:
         self.attack = partial(attack_crops, SuperResolutionAttack(edsr(SCALE), SCALE))
         self.settings = VideoSettings(ENCODING, every=every, batch=batch)
 
-    def run(self, source: Path, target: Path) -> VideoReport:
+    def run(self, source: Path, target: Path) -> Outcome:
         """Attack a video."""
         return attack_video(source, target, self.finder, self.attack, self.settings)
 

@@ -1,7 +1,5 @@
 """Attacks the faces of a photo; every pixel outside their squares stays what it was."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
@@ -12,31 +10,23 @@ from PIL import Image
 from torch import nn
 
 from sr_deepfake.data.extraction.face_detection import FaceDetector
-from sr_deepfake.media.faces import FaceFinder, FoundFaces, Picture, attack_crops, cut
+from sr_deepfake.media.faces import AttackFaces, FaceFinder, Find, FoundFaces, Picture, attack_crops, cut
 from sr_deepfake.media.photo import Photo, photo_of
 
-AttackFaces = Callable[[Sequence[Picture]], list[Picture]]
 AnyImage = TypeVar("AnyImage", Image.Image, NDArray[np.uint8])
 
 
-@dataclass(frozen=True)
-class AttackedFaces:
-    """The faces of a photo: their squares, and each as RGB `S×S×3` before and after, in the same order."""
-
-    found: FoundFaces
-    before: list[Picture]
-    after: list[Picture]
-
-
-def attack_photo(photo: Photo, finder: FaceFinder, attack_faces: AttackFaces, feather: int = 0) -> AttackedFaces:
-    """Find the faces of a photo, attack them (see `attack_crops`) and put them back, in place (see `paste`)."""
+def attack_photo(
+    photo: Photo, finder: Find, attack_faces: AttackFaces, feather: int = 0
+) -> tuple[FoundFaces, list[Picture], list[Picture]]:
+    """Attack the faces of a photo, in place; their squares, and each as RGB `S×S×3` before and after."""
     picture = photo.rgb()
     (found,) = finder([picture])
     before = [cut(picture, crop) for crop in found.crops]
     after = attack_faces(before)
     for crop, face in zip(found.crops, after, strict=True):
         photo.put(crop, face, feather)
-    return AttackedFaces(found, before, after)
+    return found, before, after
 
 
 def attack_image(

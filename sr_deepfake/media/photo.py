@@ -14,13 +14,9 @@ from sr_deepfake.data.extraction.cropping import Crop
 from sr_deepfake.media.faces import Picture, cut, paste
 from sr_deepfake.system.errors import SourceError, UserError
 from sr_deepfake.system.files import printable, replacing
-from sr_deepfake.system.photos import MAX_PIXELS, open_photo
+from sr_deepfake.system.photos import MAX_PIXELS, PHOTO_SUFFIXES, open_photo
 
 QUALITY = 95  # of what cannot be lossless
-SUFFIXES = {
-    ".bmp": "BMP", ".jpg": "JPEG", ".jpeg": "JPEG", ".jpe": "JPEG", ".jfif": "JPEG", ".png": "PNG", ".tif": "TIFF",
-    ".tiff": "TIFF", ".webp": "WEBP",
-}  # fmt: skip
 _OPAQUE = ("BMP", "JPEG")  # formats without transparency
 _XMP = 700
 # EXIF that is kept: of the main block description, make, model, resolution, software, date, artist, host, copyright; of
@@ -44,25 +40,15 @@ _CLIP_AT_THE_END = re.compile(rb"\xff\xd9.{0,64}?\x00\x00.{2}ftyp", re.DOTALL)
 
 @dataclass
 class Photo:
-    """A photo.
+    """A photo, and the metadata of its file that are kept."""
 
-    Attributes:
-        pixels: upright, `H×W×C` uint8; grey, grey and alpha, RGB or RGBA.
-        format: one of Pillow's names; empty where no file holds it.
-        lossless: whether the file's coding is.
-        exif: the EXIF that is kept.
-        xmp: the XMP packet.
-        options: Pillow's options for ICC profile, density and JPEG's coding.
-        dropped: the metadata that is not kept, in words.
-    """
-
-    pixels: NDArray[np.uint8]
-    format: str = ""
-    lossless: bool = True
+    pixels: NDArray[np.uint8]  # upright, `H×W×C`; grey, grey and alpha, RGB or RGBA
+    format: str = ""  # one of Pillow's names; empty where no file holds it
+    lossless: bool = True  # whether the file's coding is
     exif: Image.Exif = field(default_factory=Image.Exif)
     xmp: bytes = b""
-    options: dict[str, Any] = field(default_factory=dict)
-    dropped: list[str] = field(default_factory=list)
+    options: dict[str, Any] = field(default_factory=dict)  # Pillow's, for ICC profile, density and JPEG's coding
+    dropped: list[str] = field(default_factory=list)  # the metadata that is not kept, in words
 
     @property
     def mode(self) -> str:
@@ -152,27 +138,25 @@ def _webp_is_lossless(data: bytes) -> bool:
 
 def check_output(path: Path, photo: Photo | None = None) -> str:
     """The format that a photo is written in: by the suffix, without one the photo's own."""
-    kind = SUFFIXES.get(path.suffix.lower(), "" if path.suffix else (photo.format if photo else "PNG"))
-    if not kind:
-        raise UserError(
-            f"{printable(str(path))}: photos are not written as {path.suffix}; use one of {', '.join(sorted(SUFFIXES))}"
-        )
+    suffix = path.suffix.lower()
+    if suffix and suffix not in PHOTO_SUFFIXES:
+        known = ", ".join(sorted(PHOTO_SUFFIXES))
+        raise UserError(f"{printable(str(path))}: photos are not written as {path.suffix}; use one of {known}")
+    kind = Image.registered_extensions()[suffix] if suffix else photo.format if photo else "PNG"
     if photo is not None and photo.mode in ("LA", "RGBA") and kind in _OPAQUE:
         raise UserError(f"{printable(str(path))}: {kind} cannot hold transparency; use PNG, TIFF or WEBP")
     return kind
 
 
 def write_photo_file(photo: Photo, path: Path, quality: int = QUALITY) -> None:
-    """Write a photo in the format of the path's suffix, whole or not at all."""
+    """Write a photo in the format of the path's suffix."""
     kind = check_output(path, photo)
-    options: dict[str, Any] = {name: photo.options[name] for name in ("icc_profile", "dpi") if name in photo.options}
-    if len(photo.exif) and kind != "BMP":
+    options = dict(photo.options)  # of which each format takes its own
+    if len(photo.exif):
         options["exif"] = photo.exif
     if kind == "JPEG":
-        own: dict[str, Any] = {
-            name: photo.options[name] for name in ("qtables", "subsampling", "progressive") if name in photo.options
-        }
-        options.update(own or {"quality": quality, "subsampling": 0})
+        if photo.format != "JPEG":
+            options |= {"quality": quality, "subsampling": 0}
         if photo.mode == "L":
             options.pop("subsampling", None)
     elif kind == "WEBP":  # exact: colours of transparent pixels too
@@ -190,7 +174,12 @@ def write_photo_file(photo: Photo, path: Path, quality: int = QUALITY) -> None:
             options["compression"] = "tiff_adobe_deflate"
     if kind in ("JPEG", "WEBP") and photo.xmp:
         options["xmp"] = photo.xmp
+    save_image(photo.image(), path, kind, **options)
+
+
+def save_image(image: Image.Image, path: Path, kind: str, **options: Any) -> None:
+    """Write a picture of Pillow's, whole or not at all: made in memory, so that a full disk is an error of writing."""
     buffer = io.BytesIO()
-    photo.image().save(buffer, kind, **options)
+    image.save(buffer, kind, **options)
     with replacing(path) as temporary:
         temporary.write_bytes(buffer.getvalue())

@@ -51,7 +51,7 @@ def test_files_of_every_lossless_kind(tmp_path, suffix, mode):
     path = write_photo(tmp_path / f"a.{suffix}", mode, scene(("030", 10, 5, 60), height=70, width=96))
     photo, attack = read_photo_file(path), SuperResolutionAttack(Interpolation(scale=2))
     picture = photo.rgb()
-    done = attack_photo(photo, lambda frames: [FoundFaces(crops)], partial(attack_crops, attack))
+    _, _, attacked_faces = attack_photo(photo, lambda frames: [FoundFaces(crops)], partial(attack_crops, attack))
     write_photo_file(photo, tmp_path / f"out.{suffix}")
     before, after = read_photo_file(path).pixels, stored(tmp_path / f"out.{suffix}")
     outside = np.ones(picture.shape[:2], bool)
@@ -59,7 +59,7 @@ def test_files_of_every_lossless_kind(tmp_path, suffix, mode):
         outside[crop.top : crop.top + crop.side, crop.left : crop.left + crop.side] = False
     np.testing.assert_array_equal(after[outside], before[outside])
     again = read_photo_file(tmp_path / f"out.{suffix}")
-    for crop, attacked in zip(crops, done.after, strict=True):
+    for crop, attacked in zip(crops, attacked_faces, strict=True):
         face = of_a_data_set(attack, cut(picture, crop))
         np.testing.assert_array_equal(attacked, face)
         if photo.mode not in ("L", "LA") and crop == crops[-1]:  # the one that is put last

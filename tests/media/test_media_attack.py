@@ -20,7 +20,8 @@ from sr_deepfake.media.face_scores import FaceScorer
 from sr_deepfake.media.faces import FoundFaces
 from sr_deepfake.media.files import Job
 from sr_deepfake.media.image import attack_image
-from sr_deepfake.media.video.attack import VideoReport, VideoSettings
+from sr_deepfake.media.outcomes import Outcome
+from sr_deepfake.media.video.attack import VideoSettings
 from sr_deepfake.media.video.encoder import Encoding
 from sr_deepfake.super_resolution.interpolation import Interpolation
 from sr_deepfake.system.errors import UserError
@@ -135,7 +136,7 @@ def test_an_interruption_ends_it_with_a_report_of_what_was_done(tmp_path, attack
 
     (tmp_path / "b.png").write_bytes(photo.read_bytes())
     whole, interrupted = attacker(), attacker()
-    interrupted.attack_faces = lambda faces: Interrupts()(faces)
+    interrupted.attack = Interrupts()
 
     def attack_one(job, frames):
         return (whole if job.source.name == "a.png" else interrupted)(job, frames)
@@ -179,11 +180,10 @@ def test_previews_and_scores(tmp_path, attacker, photo):
 
 
 def test_damage_of_a_video_is_a_fault_and_its_result_stays(tmp_path, attacker, monkeypatch, capsys):
-    report = VideoReport(90, 80, 0, "damaged from 1.00 s on", ("data",))
-    monkeypatch.setattr(attacking, "attack_video", lambda *args: report)
-    (outcome,) = attack_files(jobs_of(tmp_path, "a.mp4"), attacker(), show=False)
-    assert outcome.fault == f"{tmp_path / 'a.mp4'}: damaged from 1.00 s on"
-    assert (outcome.status, outcome.faces, outcome.frames) == ("attacked", 80, 90)
+    (job,) = jobs_of(tmp_path, "a.mp4")
+    damaged = Outcome(job, "attacked", 80, 0, 90, fault="a.mp4: damaged from 1.00 s on", left_out=("data",))
+    monkeypatch.setattr(attacking, "attack_video", lambda *args: damaged)
+    assert attack_files([job], attacker(), show=False) == [damaged]
     assert "80 faces in 90 frames, left out: data, error: " in capsys.readouterr().err
 
 

@@ -11,33 +11,23 @@ from sr_deepfake.system.errors import UserError, choose
 PRESETS = (
     "ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow", "placebo"
 )  # fmt: skip
+# What crf=0 is for each encoder; as such it would lose something in x264's 10 bits.
+_LOSSLESS = {
+    "libx264": {"qp": "0"}, "libx264rgb": {"qp": "0"}, "libx265": {"x265-params": "lossless=1"},
+    "libvpx-vp9": {"lossless": "1"},
+}  # fmt: skip
 # Tried in this order where H.264 will not do.
 _ALTERNATIVES = ("libx264", "libvpx-vp9", "ffv1", "libx265", "mpeg4")
 
 
 @dataclass(frozen=True)
 class Encoding:
-    """Settings of the encoder.
+    """Settings of the encoder."""
 
-    Attributes:
-        codec: name of FFmpeg's encoder. "auto" is libx264 (for RGB libx264rgb), in WebM libvpx-vp9.
-        crf: constant rate factor of x264, x265 and VP9: 0 loses nothing, x264's worst is 51. Other encoders have none
-            and take their own default.
-        preset: of x264, from ultrafast to placebo: how much time is spent on making the file small. The same for
-            x265, and for VP9 its `cpu-used` from 8 to 0.
-        options: more of the encoder's own options, by FFmpeg's names.
-
-    Raises:
-        UserError: a value is no choice.
-
-    >>> Encoding(crf=0, preset="fast", options={"tune": "grain"}).settings("libx264")
-    {'qp': '0', 'preset': 'fast', 'tune': 'grain'}
-    """
-
-    codec: str = "auto"
-    crf: int = 18
-    preset: str = "medium"
-    options: Mapping[str, str] = field(default_factory=dict)
+    codec: str = "auto"  # FFmpeg's name; "auto" is libx264 (for RGB libx264rgb), in WebM libvpx-vp9
+    crf: int = 18  # of x264, x265 and VP9: 0 loses nothing, x264's worst is 51. Others take their own default
+    preset: str = "medium"  # of x264 and x265, from ultrafast to placebo; of VP9 its `cpu-used` from 8 to 0
+    options: Mapping[str, str] = field(default_factory=dict)  # more of the encoder's own, by FFmpeg's names
 
     def __post_init__(self) -> None:
         largest = 63 if "vp9" in self.codec else 51
@@ -47,19 +37,16 @@ class Encoding:
 
     def settings(self, codec: str) -> dict[str, str]:
         """Options of an encoder, by FFmpeg's names."""
-        chosen: dict[str, str] = {}
-        if codec.startswith("libx264"):
-            # crf=0 would lose something in 10 bits.
-            chosen = {"qp": "0"} if self.crf == 0 else {"crf": str(self.crf)}
-            chosen["preset"] = self.preset
-        elif codec == "libx265":
-            chosen = {"x265-params": "lossless=1"} if self.crf == 0 else {"crf": str(self.crf)}
-            chosen["preset"] = self.preset
-        elif codec == "libvpx-vp9":
-            chosen = {"lossless": "1"} if self.crf == 0 else {"crf": str(self.crf)}
+        own = {name: str(value) for name, value in self.options.items()}
+        if codec not in _LOSSLESS:
+            return own
+        chosen = _LOSSLESS[codec] if self.crf == 0 else {"crf": str(self.crf)}
+        if codec == "libvpx-vp9":
             effort = len(PRESETS) - 2 - PRESETS.index(self.preset)
-            chosen |= {"b": "0", "deadline": "good", "cpu-used": str(max(effort, 0)), "row-mt": "1"}
-        return chosen | {name: str(value) for name, value in self.options.items()}
+            chosen = chosen | {"b": "0", "deadline": "good", "cpu-used": str(max(effort, 0)), "row-mt": "1"}
+        else:
+            chosen = chosen | {"preset": self.preset}
+        return chosen | own
 
 
 def encoder_for(codec: str, muxer: str, frame: "av.VideoFrame") -> str:

@@ -1,10 +1,9 @@
 """Reads a video whole: its frames, and the packets of its other streams, in the order of the file."""
 
+import itertools
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import av
 
@@ -19,13 +18,7 @@ _SHORTFALL = 1.0  # s that a file may end before the duration that it declares
 
 
 class VideoReader:
-    """A video file that is open.
-
-    Attributes:
-        container: PyAV's.
-        stream: its first moving picture (no cover).
-        first: its first frame, in the format that frames are given in.
-    """
+    """A video file that is open: `items` are its frames, as they are shown, and packets of other streams, as they lie in it."""
 
     def __init__(self, path: Path) -> None:
         self.path, self.name = path, printable(str(path))
@@ -39,21 +32,24 @@ class VideoReader:
             reason = getattr(error, "strerror", None) or error
             raise UserError(f"{self.name} cannot be read as a video: {reason}") from error
         try:
-            self.stream = moving_picture(self.container)
+            self.stream = moving_picture(self.container)  # no cover
             self.stream.thread_type = "AUTO"
-            self._items = self._read()
-            self._before: list[av.VideoFrame | av.Packet] = []
-            self.first = self._first_frame()
+            items, before = self._read(), list[av.VideoFrame | av.Packet]()
+            for item in items:
+                before.append(item)
+                if isinstance(item, av.VideoFrame):
+                    self.first = item
+                    break
+            else:
+                raise UserError("no frame of it can be decoded")
+            check_matrix(self.first)
+            self.items = itertools.chain(before, items)
         except (UserError, SourceError) as error:
-            self.container.close()
+            self.close()
             raise UserError(f"{self.name} cannot be attacked: {error}") from error
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
+        """Close the file."""
         self.container.close()
 
     @property
@@ -69,20 +65,6 @@ class VideoReader:
     def damage(self) -> str:
         """From where on the file is damaged, in words, as far as it was read; "" where it is not."""
         return "" if self._damaged is None else f"damaged from {self._damaged:.2f} s on"
-
-    def items(self) -> "Iterator[av.VideoFrame | av.Packet]":
-        """Frames, in the order in which they are shown, and packets of all other streams, as they lie in the file."""
-        yield from self._before
-        self._before = []
-        yield from self._items
-
-    def _first_frame(self) -> "av.VideoFrame":
-        for item in self._items:
-            self._before.append(item)
-            if isinstance(item, av.VideoFrame):
-                check_matrix(item)
-                return item
-        raise UserError("no frame of it can be decoded")
 
     def _read(self) -> "Iterator[av.VideoFrame | av.Packet]":
         kind = None

@@ -7,8 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import av
 import numpy as np
@@ -54,7 +53,6 @@ class VideoWriter:
                 str(path), "w", format=_MUXERS.get(suffix), container_options=self._options(suffix)
             )
         self._muxer = self._container.format.name
-        self._finished = False
         try:
             with self._writing():
                 self._stream = self._add_picture(encoding)
@@ -63,17 +61,8 @@ class VideoWriter:
             if unknown := set(encoding.options) & set(self._stream.codec_context.options):
                 raise UserError(f"video.options: {self._stream.codec_context.name} has no option {min(unknown)}")
         except BaseException:
-            self._abandon()
+            self.close()
             raise
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if not self._finished:
-            self._abandon()
 
     def write(self, item: "av.VideoFrame | av.Packet") -> None:
         """Write a frame, or copy a packet of another stream."""
@@ -91,7 +80,11 @@ class VideoWriter:
         """Write what is left."""
         with self._writing():
             self._container.mux(self._stream.encode(None))
-            self._finished = True
+            self._container.close()
+
+    def close(self) -> None:
+        """Close the file, whole after `finish`, else as it is."""
+        with contextlib.suppress(av.error.FFmpegError, OSError, ValueError):
             self._container.close()
 
     def _options(self, suffix: str) -> dict[str, str]:
@@ -169,11 +162,6 @@ class VideoWriter:
             yield
         except (av.error.FFmpegError, OSError) as error:
             raise UserError(f"{self.name} cannot be written: {error.strerror or error}") from error
-
-    def _abandon(self) -> None:
-        self._finished = True
-        with contextlib.suppress(av.error.FFmpegError, OSError, ValueError):
-            self._container.close()
 
 
 def missing_parts(source: Path, target: Path) -> tuple[str, ...]:

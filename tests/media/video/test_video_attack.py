@@ -40,7 +40,7 @@ def test_callbacks_get_every_frame_in_order_and_the_report_counts(tmp_path):
         watch=lambda *arguments: seen.append(arguments),
     )
     assert (report.frames, report.faces, report.too_small) == (12, 24, 24)
-    assert (report.damage, report.left_out, report.copied) == ("", (), False)
+    assert (report.fault, report.left_out, report.status) == ("", (), "attacked")
     assert done == [(5, 12), (10, 12), (12, 12)]
     for frame, (before, after) in zip(frames_of(source), seen, strict=True):
         for crop, old, new in zip((CROP, Crop(100, 0, 24)), before, after, strict=True):
@@ -51,11 +51,9 @@ def test_callbacks_get_every_frame_in_order_and_the_report_counts(tmp_path):
 def test_a_video_without_faces_is_copied(tmp_path):
     source = make_clip(tmp_path / "a.mp4", sound=True)
     report = attack_video(source, tmp_path / "deep" / "b.mp4", Fixed(too_small=1), darken)
-    assert report.copied
-    assert (report.frames, report.faces, report.too_small) == (12, 0, 12)
+    assert (report.status, report.frames, report.faces, report.too_small) == ("no face", 12, 0, 12)
     assert (tmp_path / "deep" / "b.mp4").read_bytes() == source.read_bytes()
-    report = attack_video(source, tmp_path / "b.mkv", Fixed(), darken)
-    assert not report.copied  # another container
+    attack_video(source, tmp_path / "b.mkv", Fixed(), darken)  # another container
     assert len(frames_of(tmp_path / "b.mkv")) == 12
 
 
@@ -112,7 +110,7 @@ def damaged(folder: Path) -> Path:
 def test_a_damaged_middle_is_bridged_and_reported(tmp_path):
     source, target = damaged(tmp_path), tmp_path / "b.mkv"
     report = attack_video(source, target, Fixed(CROP), darken, VideoSettings(LOSSLESS))
-    assert report.damage in ("damaged from 0.48 s on", "damaged from 0.52 s on")
+    assert report.fault in [f"{source}: damaged from {start} s on" for start in ("0.48", "0.52")]
     sound = {frame.pts: frame for frame in frames_of(tmp_path / "sound.mkv")}
     written = {frame.pts: frame for frame in frames_of(target)}
     whole = [*range(13), *range(24, 40)]
@@ -129,7 +127,7 @@ def test_a_missing_end_is_reported(tmp_path):
     report = attack_video(source, tmp_path / "b.mkv", Fixed(CROP), darken)
     written = frames_of(tmp_path / "b.mkv")
     assert 25 < len(written) == report.frames < 50
-    assert report.damage == f"damaged from {written[-1].time:.2f} s on"
+    assert report.fault == f"{source}: damaged from {written[-1].time:.2f} s on"
 
 
 @pytest.mark.parametrize(

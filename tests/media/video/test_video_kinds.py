@@ -10,7 +10,9 @@ from media_clips import Fixed, darken, frames_of, make_clip, packets_of, planes_
 
 from sr_deepfake.data.extraction.cropping import Crop
 from sr_deepfake.data.extraction.orientation import orientation_of, upright
-from sr_deepfake.media.video.attack import VideoReport, VideoSettings, attack_video
+from sr_deepfake.media.files import Job
+from sr_deepfake.media.outcomes import Outcome
+from sr_deepfake.media.video.attack import VideoSettings, attack_video
 from sr_deepfake.media.video.encoder import Encoding
 from sr_deepfake.system.errors import UserError
 
@@ -25,7 +27,7 @@ MPEG = {"b": "2000000"}
 VP9 = {"crf": "20", "b": "0", "cpu-used": "8"}
 
 
-def attacked(source: Path, encoding: Encoding = LOSSLESS, **settings) -> tuple[Path, VideoReport]:
+def attacked(source: Path, encoding: Encoding = LOSSLESS, **settings) -> tuple[Path, Outcome]:
     target = source.with_name(f"attacked{source.suffix}")
     report = attack_video(source, target, Fixed(CROP), darken, VideoSettings(encoding, **settings))
     return target, report
@@ -59,7 +61,7 @@ def test_pixels_outside_the_square_stay_as_decoded(tmp_path, name, clip, toleran
     finder = Fixed(CROP)
     target = tmp_path / f"attacked_{name}"
     report = attack_video(source, target, finder, darken, VideoSettings(LOSSLESS))
-    assert report == VideoReport(frames=12, faces=12, too_small=0)
+    assert report == Outcome(Job(source, target), "attacked", faces=12, frames=12)
     before, after = frames_of(source), frames_of(target)
     assert len(before) == len(after) == 12
     for old, new, seen in zip(before, after, finder.seen, strict=True):

@@ -6,8 +6,8 @@ import pytest
 
 from sr_deepfake.data.extraction.cropping import Crop
 from sr_deepfake.media.faces import FoundFaces
-from sr_deepfake.media.video import pipeline as video_pipeline
-from sr_deepfake.media.video.pipeline import FrameFaces, attack_found, find_faces, in_background, in_batches
+from sr_deepfake.media.video import attack as video_attack
+from sr_deepfake.media.video.attack import FrameFaces, attack_found, find_faces, in_background, in_batches
 
 
 def test_results_come_in_their_order_from_another_thread():
@@ -79,9 +79,9 @@ def test_batches_keep_the_order_and_are_bounded(monkeypatch):
     assert [sum(isinstance(item, FrameFaces) for item in batch) for batch in batches] == [3, 3, 1]
     flat = [item.frame.pts if isinstance(item, FrameFaces) else bytes(item) for batch in batches for item in batch]
     assert flat == [0, b"0", 1, 2, 3, b"3", 4, 5, 6, b"6"]
-    monkeypatch.setattr(video_pipeline, "BATCH_PIXELS", 2 * HEIGHT * WIDTH)
+    monkeypatch.setattr(video_attack, "BATCH_PIXELS", 2 * HEIGHT * WIDTH)
     assert [len(batch) for batch in in_batches(items(5), 3)] == [2, 2, 1]
-    monkeypatch.setattr(video_pipeline, "BATCH_PIXELS", 1)
+    monkeypatch.setattr(video_attack, "BATCH_PIXELS", 1)
     assert [len(batch) for batch in in_batches(items(2), 3)] == [1, 1]
 
 
