@@ -42,7 +42,7 @@ def number_of(frame: np.ndarray) -> int:
     return round((float(frame.mean()) - 11) / 4)
 
 
-def _audio(path: Path) -> None:
+def sound_alone(path: Path) -> None:
     with av.open(str(path), "w") as container:
         stream = container.add_stream("aac", rate=16000)
         frame = av.AudioFrame.from_ndarray(np.zeros((1, 16000), np.float32), format="fltp", layout="mono")
@@ -79,7 +79,7 @@ def damage(folder: Path, person: Path) -> dict[str, str]:
     for name, (content, reason) in contents.items():
         (folder / f"{name}.mp4").write_bytes(content)
         reasons[name] = reason
-    _audio(folder / "audio.mp4")
+    sound_alone(folder / "audio.mp4")
     reasons["audio"] = "no video stream"
     encode(folder / "one_frame.mp4", frames[:1])
     reasons["one_frame"] = "too short"

@@ -85,12 +85,9 @@ def test_crops_of_one_side_go_together():
             self.batches.append(len(faces))
             return 1 - faces
 
-    crops = [noise(24, 24, 3)] * 5 + [noise(48, 48, 3)]
     counts = Counts()
-    attacked = attack_crops(counts, crops, max_pixels=3 * 24 * 24)
+    attack_crops(counts, [noise(24, 24, 3)] * 5 + [noise(48, 48, 3)], max_pixels=3 * 24 * 24)
     assert counts.batches == [3, 2, 1]
-    for crop, result in zip(crops, attacked, strict=True):
-        np.testing.assert_array_equal(result, 255 - crop)
     assert attack_crops(counts, []) == []
 
 
@@ -115,12 +112,6 @@ def test_only_the_square_changes_and_blends_as_a_loop_says(data):
             expected[crop.top + row, crop.left + column] = new
     paste(frame, crop, face, feather)
     np.testing.assert_array_equal(frame, expected)
-
-
-def test_a_paste_without_feather_is_the_face():
-    frame, face = noise(60, 80, 3), noise(24, 24, 3)
-    paste(frame, Crop(50, 30, 24), face)
-    np.testing.assert_array_equal(cut(frame, Crop(50, 30, 24)), face)
 
 
 def test_of_overlapping_squares_the_smaller_stays_whole():

@@ -1,5 +1,6 @@
 """A video as a whole: reports, callbacks, faults."""
 
+import itertools
 import resource
 import threading
 from pathlib import Path
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from media_clips import Fixed, darken, frames_of, make_clip, planes_of
+from video_files import sound_alone
 
 from sr_deepfake.attacks import SuperResolutionAttack
 from sr_deepfake.data.extraction.cropping import Crop
@@ -87,23 +89,13 @@ def damaged(folder: Path) -> Path:
     path = folder / "damaged.mkv"
     with av.open(str(source)) as old, av.open(str(path), "w") as new:
         streams = {stream.index: new.add_stream_from_template(stream, opaque=True) for stream in old.streams}
-        count = 0
+        count = itertools.count()
         for packet in old.demux():
-            if not packet.size:
-                continue
-            if packet.stream.type == "video":
-                if 13 <= count <= 17:
-                    noise = np.random.default_rng(count).bytes(packet.size)
-                    pts, dts, base = packet.pts, packet.dts, packet.time_base
-                    stream, packet = packet.stream, av.Packet(noise)
-                    packet.pts, packet.dts, packet.time_base = pts, dts, base
-                    packet.stream = streams[stream.index]
-                else:
-                    packet.stream = streams[packet.stream.index]
-                count += 1
-            else:
+            if packet.size:
+                if packet.stream.type == "video" and 13 <= (number := next(count)) <= 17:
+                    packet.update(np.random.default_rng(number).bytes(packet.size))
                 packet.stream = streams[packet.stream.index]
-            new.mux(packet)
+                new.mux(packet)
     return path
 
 
@@ -146,12 +138,7 @@ def test_what_is_no_video_is_named_and_leaves_nothing(tmp_path, content, reason)
         whole = make_clip(source).read_bytes()
         source.write_bytes(whole[: len(whole) // 2])
     elif content == "sound":
-        with av.open(str(source), "w", format="mp4") as container:
-            stream = container.add_stream("aac", rate=16000, layout="mono")
-            frame = av.AudioFrame.from_ndarray(np.zeros((1, 4096), np.float32), "fltp", "mono")
-            frame.sample_rate = 16000
-            container.mux(stream.encode(frame))
-            container.mux(stream.encode(None))
+        sound_alone(source)
     elif content is not None:
         source.write_bytes(content)
     with pytest.raises(UserError, match=reason) as error:
@@ -169,41 +156,29 @@ def test_a_picture_that_changes_its_size_is_refused(tmp_path):
     assert not (tmp_path / "b.ts").exists()
 
 
-def fails(_):
-    raise ZeroDivisionError("broken")
-
-
-@pytest.mark.parametrize("where", ["finder", "attack", "watch"])
-def test_an_error_in_any_stage_reaches_the_caller_and_leaves_no_file(tmp_path, where):
+@pytest.mark.parametrize("error", [ZeroDivisionError, KeyboardInterrupt])
+@pytest.mark.parametrize("stage", ["finder", "attack", "watch"])
+def test_an_error_in_any_stage_reaches_the_caller_and_leaves_no_thread_and_no_file(tmp_path, stage, error):
     source = make_clip(tmp_path / "a.mp4", 60, 48, 64)
     before = threading.active_count()
-    with pytest.raises(ZeroDivisionError, match="broken"):
+    stages = {"finder": Fixed(Crop(0, 0, 24)), "attack": darken, "watch": lambda *faces: None}
+    works, calls = stages[stage], []
+
+    def fails(*arguments):
+        calls.append(arguments)
+        if len(calls) == 5:
+            raise error("broken")
+        return works(*arguments)
+
+    stages[stage] = fails
+    with pytest.raises(error, match="broken"):
         attack_video(
             source,
             tmp_path / "b.mp4",
-            fails if where == "finder" else Fixed(Crop(0, 0, 24)),
-            fails if where == "attack" else darken,
+            stages["finder"],
+            stages["attack"],
             VideoSettings(batch=4),
-            watch=(lambda *_: fails(0)) if where == "watch" else None,
-        )
-    assert threading.active_count() == before
-    assert list(tmp_path.iterdir()) == [source]
-
-
-def test_ctrl_c_ends_all_threads_and_leaves_no_file(tmp_path):
-    source = make_clip(tmp_path / "a.mp4", 60, 48, 64)
-    before = threading.active_count()
-
-    seen = []
-
-    def interrupted(*faces):
-        seen.append(faces)
-        if len(seen) == 20:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        attack_video(
-            source, tmp_path / "b.mp4", Fixed(Crop(0, 0, 24)), darken, VideoSettings(batch=4), watch=interrupted
+            watch=stages["watch"],
         )
     assert threading.active_count() == before
     assert list(tmp_path.iterdir()) == [source]
