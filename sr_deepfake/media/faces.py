@@ -1,9 +1,4 @@
-"""Faces in whole pictures: their squares are found, attacked, and put back.
-
-A square is cut from the picture as it came, attacked as a face crop of a data set is, and put back at the same position.
-Where squares overlap, each is cut before any is put back, and they are put back largest first: the smaller face, which
-has fewer pixels to lose, stays whole, and the result does not depend on the order in which faces were found.
-"""
+"""Faces in whole pictures: their squares are found, cut, attacked as the face crops of a data set are, and put back."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -62,6 +57,7 @@ class FaceFinder:
             crop = square_crop(face.box, height, width, self.margin, self.multiple)
             if crop is not None and max(right - left, bottom - top) >= self.min_side:
                 crops.append(crop)
+        # Where squares overlap, each is cut before any is put back, and the smaller face, put back last, stays whole.
         crops.sort(key=lambda crop: (-crop.side, crop.top, crop.left))
         return FoundFaces(crops, too_small=len(faces) - len(crops))
 

@@ -1,7 +1,7 @@
 """Outcomes of attacking files: a line each, a CSV table, a summary."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from pathlib import Path
 
 from sr_deepfake.media.face_scores import FaceScores
@@ -88,9 +88,8 @@ def write_report(path: Path, outcomes: Sequence[Outcome]) -> None:
     """Write one row a file as CSV."""
     rows = [
         (
-            each.job.source, each.job.target, each.status, each.frames, each.faces, each.too_small, each.scores.clean,
-            each.scores.clean_max, each.scores.attacked, each.scores.attacked_max, each.scores.ssim, each.scores.psnr,
-            each.fault,
+            each.job.source, each.job.target, each.status, each.frames, each.faces, each.too_small,
+            *astuple(each.scores)[1:], each.fault,
         )
         for each in outcomes
     ]  # fmt: skip

@@ -142,7 +142,7 @@ def check_output(path: Path, photo: Photo | None = None) -> str:
     if suffix and suffix not in PHOTO_SUFFIXES:
         known = ", ".join(sorted(PHOTO_SUFFIXES))
         raise UserError(f"{printable(str(path))}: photos are not written as {path.suffix}; use one of {known}")
-    kind = Image.registered_extensions()[suffix] if suffix else photo.format if photo else "PNG"
+    kind = Image.registered_extensions().get(suffix, photo.format if photo is not None else "PNG")
     if photo is not None and photo.mode in ("LA", "RGBA") and kind in _OPAQUE:
         raise UserError(f"{printable(str(path))}: {kind} cannot hold transparency; use PNG, TIFF or WEBP")
     return kind

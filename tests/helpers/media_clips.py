@@ -35,10 +35,11 @@ def make_clip(
     colour: dict[str, int] | None = None,
     rotation: float | None = None,
     matrix: tuple[int, int, int, int] | None = None,
-    sound: bool | str = False,
+    sound: str = "",
     subtitles: bool = False,
     metadata: dict[str, str] | None = None,
     muxer: dict[str, str] | None = None,
+    chapters: list[dict[str, Any]] | None = None,
     pictures: list[np.ndarray] | None = None,
 ) -> Path:
     """Write a clip; `times` are in `time_base`, `colour` are attributes of the frames and the stream."""
@@ -56,13 +57,8 @@ def make_clip(
             a, b, c, d = (65536 * n for n in matrix)
             video.set_display_matrix([a, b, 0, c, d, 0, 0, 0, 1 << 30])
         container.metadata.update(metadata or {})
-        audio: Any = (
-            container.add_stream(
-                sound if isinstance(sound, str) else "libopus" if path.suffix == ".webm" else "aac", rate=48000
-            )
-            if sound
-            else None
-        )
+        container.set_chapters(chapters or [])
+        audio: Any = container.add_stream(sound, rate=48000) if sound else None
         text = container.add_mux_stream("mov_text", time_base=Fraction(1, 1000)) if subtitles else None
         if text is not None:
             text.metadata["language"] = "deu"
@@ -90,9 +86,8 @@ def make_clip(
             container.mux(audio.encode(None))
         if text is not None:
             packet = av.Packet(SUBTITLE)
-            packet.stream, packet.time_base, packet.pts, packet.dts, packet.duration = (
-                text, Fraction(1, 1000), 40, 40, 200,
-            )  # fmt: skip
+            packet.stream, packet.time_base = text, Fraction(1, 1000)
+            packet.pts, packet.dts, packet.duration = 40, 40, 200
             container.mux(packet)
     return path
 

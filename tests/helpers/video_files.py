@@ -4,6 +4,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+from media_clips import make_clip
 
 import sr_deepfake
 
@@ -20,16 +21,8 @@ def frames_of(path: Path) -> list[np.ndarray]:
 
 
 def encode(path: Path, frames: list[np.ndarray], options: dict[str, str] | None = None, codec: str = "libx264") -> Path:
-    with av.open(str(path), "w", options=options or {}) as container:
-        stream = container.add_stream(codec, rate=25)
-        stream.height, stream.width = frames[0].shape[:2]
-        stream.pix_fmt = "yuv420p"
-        if codec == "libx264":
-            stream.options = {"crf": "12"}
-        for frame in frames:
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
-        container.mux(stream.encode())
-    return path
+    height, width = frames[0].shape[:2]
+    return make_clip(path, len(frames), height, width, codec, muxer=options, pictures=frames)
 
 
 def numbered_frames(count: int, height: int = 48, width: int = 64) -> list[np.ndarray]:
@@ -55,15 +48,12 @@ def damage(folder: Path, person: Path) -> dict[str, str]:
     """Write damaged videos of a person into a folder; returns the reason for which each must be skipped."""
     folder.mkdir(parents=True, exist_ok=True)
     frames = [np.roll(frame, i, axis=1) for i in range(4) for frame in frames_of(person)]
-    index_last = encode(folder / "index_last.mp4", frames).read_bytes()
-    index_first = encode(folder / "index_first.mp4", frames, {"movflags": "faststart"}).read_bytes()
-    (folder / "index_last.mp4").unlink()
-    (folder / "index_first.mp4").unlink()
+    index_last = encode(folder / "cut_without_index.mp4", frames).read_bytes()
+    index_first = encode(folder / "cut_with_index.mp4", frames, {"movflags": "faststart"}).read_bytes()
     half = len(index_first) // 2
     # Damage early enough for any draw of ten of the 40 frames to reach beyond it.
     start = index_first.index(b"mdat") + 4 + len(index_first) // 10
 
-    reasons = {"missing": "missing"}  # and no file
     contents = {
         "empty": (b"", "empty file"),
         "text": (b"this is no video\n" * 200, "unreadable"),
@@ -76,17 +66,14 @@ def damage(folder: Path, person: Path) -> dict[str, str]:
         ),
         "zeros_inside": (index_first[:start] + bytes(half // 2) + index_first[start + half // 2 :], "unreadable"),
     }
-    for name, (content, reason) in contents.items():
+    for name, (content, _) in contents.items():
         (folder / f"{name}.mp4").write_bytes(content)
-        reasons[name] = reason
     sound_alone(folder / "audio.mp4")
-    reasons["audio"] = "no video stream"
     encode(folder / "one_frame.mp4", frames[:1])
-    reasons["one_frame"] = "too short"
     (folder / "folder.mp4").mkdir()
-    reasons["folder"] = "unreadable"
     encode(folder / "black.mp4", [np.zeros_like(frame) for frame in frames])
-    reasons["black"] = "no face"
     (folder / "dangling.mp4").symlink_to(folder / "nowhere.mp4")
-    reasons["dangling"] = "missing"
-    return reasons
+    return {name: reason for name, (_, reason) in contents.items()} | {
+        "audio": "no video stream", "one_frame": "too short", "folder": "unreadable", "black": "no face",
+        "dangling": "missing", "missing": "missing",
+    }  # fmt: skip

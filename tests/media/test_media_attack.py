@@ -24,7 +24,6 @@ from sr_deepfake.media.outcomes import Outcome
 from sr_deepfake.media.video.attack import VideoSettings
 from sr_deepfake.media.video.encoder import Encoding
 from sr_deepfake.super_resolution.interpolation import Interpolation
-from sr_deepfake.system.errors import UserError
 
 CLIP = ASSETS / "identities" / "030.mp4"
 CORNER = [Crop(10, 20, 48)]
@@ -185,8 +184,3 @@ def test_damage_of_a_video_is_a_fault_and_its_result_stays(tmp_path, attacker, m
     monkeypatch.setattr(attacking, "attack_video", lambda *args: damaged)
     assert attack_files([job], attacker(), show=False) == [damaged]
     assert "80 faces in 90 frames, left out: data, error: " in capsys.readouterr().err
-
-
-def test_a_senseless_quality_is_told():
-    with pytest.raises(UserError, match=r"photo\.quality=0: it goes from 1 to 100"):
-        PhotoSettings(quality=0)

@@ -1,9 +1,8 @@
-import io
 import zlib
 
 import numpy as np
 import pytest
-from photo_files import ICC, KINDS, REFUSED, exif, stored, write_photo
+from photo_files import ICC, REFUSED, exif, write_photo
 from PIL import Image, ImageOps, PngImagePlugin
 from scenes import scene
 
@@ -15,16 +14,6 @@ from sr_deepfake.system.errors import UserError
 @pytest.fixture(scope="module")
 def picture():
     return scene(("030", 10, 5, 60), height=70, width=96)
-
-
-@pytest.mark.parametrize(("suffix", "mode", "lossless"), KINDS)
-def test_every_kind_is_read_as_it_is_stored(tmp_path, picture, suffix, mode, lossless):
-    path = write_photo(tmp_path / f"a.{suffix}", mode, picture)
-    photo = read_photo_file(path)
-    np.testing.assert_array_equal(photo.pixels, stored(path))
-    assert photo.lossless == lossless
-    with Image.open(path) as image:
-        np.testing.assert_array_equal(photo.rgb(), np.array(image.convert("RGB")))
 
 
 @pytest.mark.parametrize(("suffix", "mode", "words"), REFUSED)
@@ -71,22 +60,12 @@ def test_a_transparent_colour_becomes_alpha(tmp_path, mode):
     assert photo.pixels[0, :2, -1].tolist() == [0, 255]
 
 
-def jpeg(picture) -> bytes:
-    buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, "JPEG")
-    return buffer.getvalue()
-
-
 def test_what_cannot_be_read_is_told_with_its_name(tmp_path, picture):
-    contents = {
-        "zero.png": (b"", "empty file"),
-        "text.jpg": (b"hello", "not a kind of BMP, JPEG, PNG, TIFF, WEBP"),
-        "cut.jpg": (jpeg(picture)[:900], "damaged or cut short"),
-    }
-    for name in ("a.png", "a.webp", "a.tiff", "a.bmp"):
-        path = tmp_path / f"whole-{name}"
+    contents = {"zero.png": (b"", "empty file"), "text.jpg": (b"hello", "not a kind of BMP, JPEG, PNG, TIFF, WEBP")}
+    for suffix in ("png", "webp", "tiff", "bmp", "jpg"):
+        path = tmp_path / f"whole.{suffix}"
         Image.fromarray(picture).save(path)
-        contents[f"cut-{name}"] = (path.read_bytes()[: path.stat().st_size // 2], "damaged or cut short")
+        contents[f"cut.{suffix}"] = (path.read_bytes()[: path.stat().st_size // 2], "damaged or cut short")
     for name, (content, reason) in contents.items():
         (tmp_path / name).write_bytes(content)
         with pytest.raises(UserError, match=f"{name}: .*{reason}"):

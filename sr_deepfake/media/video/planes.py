@@ -1,9 +1,4 @@
-"""Attacked faces put back into the planes of a frame as the decoder gives it.
-
-Nothing but the squares is converted (by FFmpeg, with the frame's own matrix and range), so that every other sample goes to
-the encoder exactly as it was decoded. Inside a square a sample moves by as much as the attack moves it: a face that the
-attack leaves as it is stays as decoded to the last bit, in 10 bits too.
-"""
+"""Attacked faces put back into the planes of a frame as the decoder gives it: nothing but their squares is converted."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -58,9 +53,11 @@ def check_matrix(frame: "av.VideoFrame") -> None:
 def paste_faces(
     frame: "av.VideoFrame", crops: Sequence[Crop], before: Sequence[Picture], after: Sequence[Picture], feather: int = 0
 ) -> None:
-    """Put attacked faces into a frame, in place, one after the other; the frame must be writable."""
-    if not crops:
-        return
+    """Put attacked faces into a writable frame, in place, one after the other.
+
+    A sample moves by as much as the attack moves it: a face that the attack leaves as it is stays as decoded to the last
+    bit, in 10 bits too.
+    """
     orientation, views = orientation_of(frame), plane_views(frame)
     steps = [(-(-frame.height // view.shape[0]), -(-frame.width // view.shape[1])) for view in views]
     down, across = max(steps)

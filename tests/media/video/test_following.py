@@ -47,35 +47,27 @@ def test_every_fifth_frame_is_searched_whole_and_the_others_around_the_faces():
     assert follow.searched == 3
 
 
-def test_frames_without_faces_are_not_searched_until_the_next_whole_one():
-    detector = Scripted([[]] * 2 + [[face(30)]] * 8)
-    follow = Following(FaceFinder(detector))
-    counts = [len(found.crops) for found in follow(frames_of(10))]
-    assert counts == [0] * EVERY + [1] * 5  # it appears in frame 2 and is met in frame 5
-    assert [search for search in detector.searches if search[0] == "all"] == [("all", 0), ("all", 5)]
-
-
-def test_a_lost_face_makes_the_frame_be_searched_whole():
-    detector = Scripted([[face(10), face(90)], [face(10), face(90)], [face(10)], [face(10)]])
-    follow = Following(FaceFinder(detector))
-    assert [len(found.crops) for found in follow(frames_of(4))] == [2, 2, 1, 1]
-    assert detector.searches == [
-        ("all", 0), ("around", 1), ("around", 2), ("all", 2), ("around", 3),
-    ]  # fmt: skip
-
-
-def test_another_face_in_the_place_of_a_lost_one_is_no_reason_to_stop():
-    detector = Scripted([[face(10), face(90)], [face(10), face(12)], [face(10), face(12)]])
-    follow = Following(FaceFinder(detector))
-    follow(frames_of(2))
-    assert detector.searches == [("all", 0), ("around", 1), ("all", 1)]
-
-
-def test_a_crowd_is_searched_whole():
-    detector = Scripted([[face(3 * number) for number in range(CROWD + 1)]] * 4)
-    follow = Following(FaceFinder(detector))
-    follow(frames_of(4))
-    assert detector.searches == [("all", number) for number in range(4)]
+@pytest.mark.parametrize(
+    ("faces", "searches", "lefts"),
+    [
+        # Without faces, no frame is searched until the next whole one: one appears in frame 2 and is met in frame 5.
+        ([[]] * 2 + [[30]] * 5, [("all", 0), ("all", 5), ("around", 6)], [[]] * 5 + [[30]] * 2),
+        # A lost face makes the frame be searched whole,
+        (
+            [[10, 90], [10, 90], [10], [10]],
+            [("all", 0), ("around", 1), ("around", 2), ("all", 2), ("around", 3)],
+            [[10, 90], [10, 90], [10], [10]],
+        ),
+        # and so does another face in its place.
+        ([[10, 90], [10, 12]], [("all", 0), ("around", 1), ("all", 1)], [[10, 90], [10, 12]]),
+        ([[*range(0, 3 * CROWD + 1, 3)]] * 2, [("all", 0), ("all", 1)], [[*range(0, 3 * CROWD + 1, 3)]] * 2),
+    ],
+)
+def test_what_makes_a_frame_be_searched_whole(faces, searches, lefts):
+    detector = Scripted([[face(left) for left in frame] for frame in faces])
+    found = Following(FaceFinder(detector, margin=0))(frames_of(len(faces)))
+    assert detector.searches == searches
+    assert [[crop.left for crop in each.crops] for each in found] == lefts
 
 
 def test_a_cut_makes_the_frame_be_searched_whole():

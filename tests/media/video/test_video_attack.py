@@ -3,6 +3,7 @@
 import itertools
 import resource
 import threading
+from functools import partial
 from pathlib import Path
 
 import av
@@ -51,7 +52,7 @@ def test_callbacks_get_every_frame_in_order_and_the_report_counts(tmp_path):
 
 
 def test_a_video_without_faces_is_copied(tmp_path):
-    source = make_clip(tmp_path / "a.mp4", sound=True)
+    source = make_clip(tmp_path / "a.mp4", sound="aac")
     report = attack_video(source, tmp_path / "deep" / "b.mp4", Fixed(too_small=1), darken)
     assert (report.status, report.frames, report.faces, report.too_small) == ("no face", 12, 0, 12)
     assert (tmp_path / "deep" / "b.mp4").read_bytes() == source.read_bytes()
@@ -85,7 +86,7 @@ def test_a_real_detector_and_attack_give_what_they_give_on_the_crop(tmp_path):
 
 def damaged(folder: Path) -> Path:
     """40 frames, a key frame every 8; packets 13 to 17 hold noise."""
-    source = make_clip(folder / "sound.mkv", 40, options={"g": "8", "bf": "0", "crf": "12"}, sound=True)
+    source = make_clip(folder / "sound.mkv", 40, options={"g": "8", "bf": "0", "crf": "12"}, sound="aac")
     path = folder / "damaged.mkv"
     with av.open(str(source)) as old, av.open(str(path), "w") as new:
         streams = {stream.index: new.add_stream_from_template(stream, opaque=True) for stream in old.streams}
@@ -217,17 +218,19 @@ def test_stages_overlap(tmp_path):
     assert overlapped == [True] * 8
 
 
-def test_settings_that_make_no_sense_are_refused():
-    for message, arguments in (
-        (r"faces\.every must be auto or 1, not 5", {"every": 5}),
-        (r"faces\.feather=-1", {"feather": -1}),
-    ):
-        with pytest.raises(UserError, match=message):
-            VideoSettings(**arguments)
-    with pytest.raises(UserError, match=r"video\.crf=52"):
-        Encoding(crf=52)
-    with pytest.raises(UserError, match=r"video\.preset='slowly' is not a choice\. Choices: ultrafast"):
-        Encoding(preset="slowly")
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (partial(VideoSettings, every=5), r"faces\.every must be auto or 1, not 5"),
+        (partial(VideoSettings, feather=-1), r"faces\.feather=-1"),
+        (partial(VideoSettings, batch=0), r"video\.batch=0"),
+        (partial(Encoding, crf=52), r"video\.crf=52"),
+        (partial(Encoding, preset="slowly"), r"video\.preset='slowly' is not a choice\. Choices: ultrafast"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(make, message):
+    with pytest.raises(UserError, match=message):
+        make()
 
 
 def test_videos_are_known_by_their_suffix():

@@ -101,11 +101,8 @@ def test_faces_of_a_batch_are_attacked_together_and_given_back_to_their_frames()
         calls.append(len(faces))
         return [face + 100 for face in faces]
 
+    assert [bytes(item) for item in attack_found(find_faces([av.Packet(b"a")], moving), list)] == [b"a"]
     parts = [attack_found(find_faces(batch, moving), attack) for batch in in_batches(items(5, (1,)), 4)]
     assert calls == [4, 1]
     frames = [item for part in parts for item in part if isinstance(item, FrameFaces)]
     assert [int(item.after[0][0, 0, 0]) for item in frames] == [100, 102, 104, 106, 108]
-
-
-def test_packets_without_frames_pass():
-    assert [bytes(item) for item in attack_found(find_faces([av.Packet(b"a")], moving), list)] == [b"a"]
