@@ -93,13 +93,15 @@ def test_faults_are_told_and_the_others_go_on(tmp_path, attacker, photo, capsys)
     (tmp_path / "cut.png").write_bytes(photo.read_bytes()[:5000])
     (tmp_path / "text.mp4").write_text("hello " * 99)
     (tmp_path / "dangling.png").symlink_to("nowhere")
+    (tmp_path / "file").touch()
     (tmp_path / "z.png").write_bytes(photo.read_bytes())
     names = ["text.jpg", "zero.png", "cut.png", "text.mp4", "dangling.png"]
-    outcomes = attack_files(jobs_of(tmp_path, *names, "z.png"), attacker(), show=False)
-    assert [one.status for one in outcomes] == ["failed"] * 5 + ["attacked"]
+    jobs = [*jobs_of(tmp_path, *names), Job(photo, tmp_path / "file" / "a.png"), *jobs_of(tmp_path, "z.png")]
+    outcomes = attack_files(jobs, attacker(), show=False)
+    assert [one.status for one in outcomes] == ["failed"] * 6 + ["attacked"]
     shown = capsys.readouterr().err
-    for name, outcome in zip(names, outcomes, strict=False):
-        assert outcome.fault.startswith(str(tmp_path / name))
+    for name, outcome in zip([*names, "file/a.png"], outcomes, strict=False):
+        assert outcome.fault.startswith(f"{tmp_path / name}")
         assert outcome.fault.count(name) == 1
         assert f"error: {outcome.fault}" in shown
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["z.png"]
@@ -119,13 +121,6 @@ def test_what_cannot_be_written_leaves_nothing(tmp_path, attacker, photo, monkey
     (outcome,) = attack_files(jobs_of(tmp_path, name), attacker(), show=False)
     assert outcome.fault == f"{tmp_path / 'out' / name}: {words}"
     assert list((tmp_path / "out").iterdir()) == []
-
-
-def test_a_folder_that_cannot_be_made_is_told(tmp_path, attacker, photo):
-    (tmp_path / "out").write_text("a file")
-    (outcome,) = attack_files(jobs_of(tmp_path, "a.png"), attacker(), show=False)
-    assert outcome.fault.startswith(f"{tmp_path / 'out' / 'a.png'}: ")
-    assert outcome.status == "failed"
 
 
 def test_an_interruption_ends_it_with_a_report_of_what_was_done(tmp_path, attacker, photo):

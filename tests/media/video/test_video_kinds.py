@@ -89,17 +89,17 @@ def test_pixels_outside_the_square_stay_as_decoded(tmp_path, name, clip, toleran
 
 
 @pytest.mark.parametrize(
-    ("source", "sound", "target"),
-    [  # refused where the stream is added, where the header is written, and at the end
-        ("a.mp4", "aac", "b.webm"),
-        ("a.mkv", "libopus", "b.mov"),
-        ("a.mkv", "pcm_s16le", "b.mp4"),
+    ("source", "clip", "target", "left_out"),
+    [  # sound is refused where the stream is added, where the header is written, and at the end
+        ("a.mp4", {"sound": "aac"}, "b.webm", "audio"),
+        ("a.mkv", {"sound": "libopus"}, "b.mov", "audio"),
+        ("a.mkv", {"sound": "pcm_s16le"}, "b.mp4", "audio"),
+        ("a.mp4", {"matrix": (0, 1, -1, 0)}, "b.avi", "the orientation (turned by 270°)"),
     ],
 )
-def test_sound_that_the_container_refuses_is_left_out_and_named(tmp_path, source, sound, target):
-    clip = make_clip(tmp_path / source, sound=sound)
-    report = attack_video(clip, tmp_path / target, Fixed(CROP), darken, FAST)
-    assert report.left_out == ("audio",)
+def test_what_the_container_refuses_is_left_out_and_named(tmp_path, source, clip, target, left_out):
+    report = attack_video(make_clip(tmp_path / source, **clip), tmp_path / target, Fixed(CROP), darken, FAST)
+    assert report.left_out == (left_out,)
     with av.open(str(tmp_path / target)) as container:
         assert [stream.type for stream in container.streams] == ["video"]
         assert len(list(container.decode(video=0))) == 12
@@ -207,13 +207,6 @@ def test_two_recordings_that_were_joined_are_refused(tmp_path):
     with pytest.raises(UserError, match=r"timestamps jump back by \d.*ffmpeg -f concat"):
         attacked(joined)
     assert not (tmp_path / "attacked.ts").exists()
-
-
-def test_an_orientation_that_the_container_has_no_place_for_is_said(tmp_path):
-    clip = make_clip(tmp_path / "turned.mp4", matrix=(0, 1, -1, 0))
-    target = tmp_path / "a.avi"
-    report = attack_video(clip, target, Fixed(CROP), darken, FAST)
-    assert report.left_out == ("the orientation (turned by 270°)",)
 
 
 def test_pictures_that_show_the_old_face_are_left_out_and_said(tmp_path):
