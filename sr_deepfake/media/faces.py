@@ -120,15 +120,10 @@ def paste(frame: NDArray[Level], crop: Crop, face: NDArray[Level], feather: int 
 
 def feathered(crop: Crop, height: int, width: int, feather: int) -> NDArray[np.float64]:
     """The face's share of each pixel of its square in a picture of this size, from 1 / (feather + 1) at the border to 1."""
-    rows, columns = (
-        _weights(start, crop.side, length, feather) for start, length in ((crop.top, height), (crop.left, width))
-    )
-    return np.minimum(rows[:, None], columns[None, :])
-
-
-def _weights(start: int, side: int, length: int, feather: int) -> NDArray[np.float64]:
-    index = np.arange(1, side + 1)
-    first = index if start > 0 else np.full(side, feather + 1)
-    last = index[::-1] if start + side < length else np.full(side, feather + 1)
-    weights: NDArray[np.float64] = np.minimum(np.minimum(first, last) / (feather + 1), 1.0)
-    return weights
+    index, nearest = np.arange(1, crop.side + 1), []
+    for start, length in ((crop.top, height), (crop.left, width)):
+        first = index if start > 0 else index + feather  # nothing blends in at the picture's own edge
+        last = index[::-1] if start + crop.side < length else index[::-1] + feather
+        nearest.append(np.minimum(first, last))
+    shares: NDArray[np.float64] = np.minimum.outer(*nearest) / (feather + 1)
+    return shares.clip(max=1.0)
