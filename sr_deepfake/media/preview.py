@@ -16,12 +16,7 @@ GAP = 4  # px
 def side_by_side(
     before: Picture, after: Picture, crops: Sequence[Crop], labels: tuple[Sequence[str], Sequence[str]]
 ) -> Image.Image:
-    """Both pictures (RGB `H×W×3`), scaled down to `MAX_SIDE`, with a frame and a label at each square of either.
-
-    >>> black = np.zeros((40, 60, 3), np.uint8)
-    >>> side_by_side(black, black, [Crop(10, 10, 24)], (["fake 0.91"], ["fake 0.12"])).size
-    (124, 40)
-    """
+    """Both pictures (RGB `H×W×3`), scaled down to `MAX_SIDE`, with a frame and a label at each square of either."""
     scale = min(1.0, MAX_SIDE / max(before.shape[:2]))
     height, width = (max(1, round(length * scale)) for length in before.shape[:2])
     sheet = Image.new("RGB", (2 * width + GAP, height), "white")
