@@ -66,7 +66,7 @@ def whole_frames(frames: Sequence[Picture]) -> list[FoundFaces]:
     """Cover each picture with squares as large as it allows, the last ones at its far ends: all of it is attacked."""
     found = []
     for frame in frames:
-        side = min(frame.shape[:2]) // 2 * 2  # of video, colours are kept for 2 × 2 pixels
+        side = min(frame.shape[:2]) // 2 * 2 or 1  # of video, colours are kept for 2 × 2 pixels
         starts = [sorted({*range(0, length - side + 1, side), length - side}) for length in frame.shape[:2]]
         found.append(FoundFaces([Crop(left, top, side) for top in starts[0] for left in starts[1]]))
     return found
