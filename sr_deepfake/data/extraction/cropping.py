@@ -7,13 +7,7 @@ SQUARES = ("longer", "shorter")
 
 @dataclass(frozen=True)
 class Crop:
-    """A square of a frame.
-
-    Attributes:
-        left: of its first column, px.
-        top: of its first row, px.
-        side: px.
-    """
+    """A square of a frame: its first column, first row and side, px."""
 
     left: int
     top: int

@@ -12,9 +12,8 @@ as fast as calling `facenet_pytorch.MTCNN` frame by frame, with the same boxes:
 """
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -37,13 +36,12 @@ from sr_deepfake.data.extraction.mtcnn_boxes import (
 from sr_deepfake.system.hardware import exact_float32
 
 Frame = NDArray[np.uint8]
-Found = TypeVar("Found")
 
 WINDOW = 12  # side of the first network's window, px
 FACTOR = 0.709  # between two levels of the pyramid, as in facenet-pytorch
 OPENING = (4, 2, 0)  # the pyramid is opened in three steps: faces from 79, 40 and 20 px, if min_face is 20
 COARSE = 16  # px of a level, of which the windows' sides are multiples
-STRIDE = 2  # between two places of the first network's window
+STRIDE = 2  # between two positions of the first network's window
 LIKE = (1 / 3, 2.5)  # sides of a known face: how large the faces are that are looked for around it,
 SURROUNDING, ROOM = 1.25, 2.0  # in a window of so many sides of it, and so many of the faces looked for
 CLEARANCE = 1.7  # a face settles its frame when it is this much larger than the step's smallest
@@ -99,18 +97,18 @@ class FaceDetector:
     @torch.inference_mode()
     def largest(self, frames: Sequence[Frame] | Frame) -> list[Detection | None]:
         """Find the largest face of each frame."""
-        return _by_size(frames, self._largest_of_size)
+        return [_with_rivals(faces) for faces in self._find(frames, OPENING)]
 
     @torch.inference_mode()
     def all(self, frames: Sequence[Frame] | Frame) -> list[list[Detection]]:
         """Find all faces of each frame: those that facenet-pytorch's `MTCNN(keep_all=True)` finds."""
-        return _by_size(frames, self._all_of_size)
+        return self._find(frames, (0,))
 
     @torch.inference_mode()
     def around(self, frame: Frame, known: Sequence[Detection]) -> list[Detection]:
         """Find the faces near known ones, about as large: what `all` finds there, in a fraction of its time."""
         height, width = frame.shape[:2]
-        integral = cv2.integral(frame).astype(np.int32, copy=False)
+        integral = _integral(frame)
         proposals = []
         for scale in self._scales(height, width):
             shown = WINDOW / scale  # side of the faces that this level of the whole frame's pyramid shows, px
@@ -121,44 +119,42 @@ class FaceDetector:
                     proposals += self._propose([integral], scale, window)
         if not any(map(len, proposals)):
             return []
-        (refined,) = self._refine([integral], [merge_levels(proposals)])
-        return sorted(_detections(refined), key=lambda detection: -detection.area)
+        (found,) = self._refine([integral], [merge_levels(proposals)])
+        return found
 
-    def _all_of_size(self, frames: list[Frame]) -> list[list[Detection]]:
-        integrals = [cv2.integral(frame).astype(np.int32, copy=False) for frame in frames]
-        proposals: list[list[Boxes]] = [[] for _ in frames]
-        for scale in self._scales(*frames[0].shape[:2]):
-            for of_frame, boxes in zip(proposals, self._propose(integrals, scale), strict=True):
-                of_frame.append(boxes)
-        if not proposals[0]:  # frames smaller than the smallest face
-            return [[] for _ in frames]
-        refined = self._refine(integrals, [merge_levels(of_frame) for of_frame in proposals])
-        return [sorted(_detections(boxes), key=lambda detection: -detection.area) for boxes in refined]
+    def _find(self, frames: Sequence[Frame] | Frame, opening: Sequence[int]) -> list[list[Detection]]:
+        """Find faces, the largest first; frames of one size go through the networks together."""
+        for frame in frames:
+            if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3:
+                raise ValueError(f"frames must be uint8 arrays H×W×3, not {frame.dtype} {frame.shape}")
+        found: list[list[Detection]] = [[] for _ in frames]
+        for size in dict.fromkeys(frame.shape[:2] for frame in frames):
+            integrals = {i: _integral(frame) for i, frame in enumerate(frames) if frame.shape[:2] == size}
+            for i, faces in self._find_of_size(integrals, self._scales(*size), opening).items():
+                found[i] = faces
+        return found
 
-    def _largest_of_size(self, frames: list[Frame]) -> list[Detection | None]:
-        scales = self._scales(*frames[0].shape[:2])
-        integrals = [cv2.integral(frame).astype(np.int32, copy=False) for frame in frames]
-        found: list[Detection | None] = [None] * len(frames)
-        proposals: list[list[Boxes]] = [[] for _ in frames]
-        open_frames = list(range(len(frames)))
-        levels = [level for level in OPENING if level < len(scales)]
+    def _find_of_size(
+        self, integrals: dict[int, Integral], scales: list[float], opening: Sequence[int]
+    ) -> dict[int, list[Detection]]:
+        """Open the pyramid step by step, for those frames whose largest face may still change."""
+        found: dict[int, list[Detection]] = {}
+        proposals: dict[int, list[Boxes]] = {i: [] for i in integrals}
         done = len(scales)
-        for level in levels:
+        for level in opening:
+            if level >= len(scales) or not integrals:
+                continue
             # Proposals of the coarser levels are kept: after the last step a frame has had the whole cascade.
-            still = [integrals[i] for i in open_frames]
+            still = list(integrals.values())
             for scale in scales[level:done]:
-                for i, boxes in zip(open_frames, self._propose(still, scale), strict=True):
+                for i, boxes in zip(integrals, self._propose(still, scale), strict=True):
                     proposals[i].append(boxes)
             done = level
-            refined = self._refine(still, [merge_levels(proposals[i]) for i in open_frames])
-            found_now = dict(zip(open_frames, map(_largest, refined), strict=True))
-            found = [found_now.get(i, detection) for i, detection in enumerate(found)]
+            found |= zip(integrals, self._refine(still, [merge_levels(proposals[i]) for i in integrals]), strict=True)
             # Near the smallest size that this step can find, a face is only just seen: a finer level places its box
             # better, and might see a larger face.
             enough = (WINDOW / scales[level] * CLEARANCE) ** 2
-            open_frames = [i for i, face in found_now.items() if face is None or face.area < enough]
-            if not open_frames:
-                break
+            integrals = {i: kept for i, kept in integrals.items() if not found[i] or found[i][0].area < enough}
         return found
 
     def _scales(self, height: int, width: int) -> list[float]:
@@ -200,29 +196,25 @@ class FaceDetector:
             boxes_of_frames.append(suppress_overlapping(boxes, 0.5))
         return boxes_of_frames
 
-    def _refine(self, integrals: list[Integral], candidates: list[Boxes]) -> list[Boxes]:
-        """Second and third network on the candidates; for each frame `n×5` (box, probability) of what is left."""
+    def _refine(self, integrals: list[Integral], candidates: list[Boxes]) -> list[list[Detection]]:
+        """Second and third network on the candidates: the faces of each frame, the largest first."""
         for stage, side in ((1, 24), (2, 48)):
             owner = np.repeat(np.arange(len(integrals)), [len(boxes) for boxes in candidates])
             boxes = square_boxes(np.concatenate(candidates)[:, :4])
             corners, inside = clip_to_frame(boxes, integrals[0].shape[0] - 1, integrals[0].shape[1] - 1)
             owner, boxes, corners = owner[inside], boxes[inside], corners[inside]
             if not len(boxes):
-                return [np.empty((0, 5), np.float32)] * len(integrals)
+                return [[] for _ in integrals]
             parts = zip(owner, corners, strict=True)
             crops = [area_means(integrals[i], bounds, (side, side)) for i, bounds in parts]
             outputs = self._run(stage, np.stack(crops))
             regression, probability = outputs[0], outputs[-1][:, 1]
             passed = probability > self.thresholds[stage]
             boxes = np.concatenate([boxes, probability[:, None], regression], axis=1)[passed]
-            candidates = [self._settle(boxes[owner[passed] == i], last=stage == 2) for i in range(len(integrals))]
-        return candidates
-
-    @staticmethod
-    def _settle(boxes: Boxes, last: bool) -> Boxes:
-        if last:
-            return suppress_contained(move_by_regression(boxes), 0.7)
-        return move_by_regression(suppress_overlapping(boxes, 0.7))
+            candidates = [boxes[owner[passed] == i] for i in range(len(integrals))]
+            if stage == 1:
+                candidates = [move_by_regression(suppress_overlapping(boxes, 0.7)) for boxes in candidates]
+        return [_detections(suppress_contained(move_by_regression(boxes), 0.7)) for boxes in candidates]
 
     def _run(self, stage: int, images: NDArray[np.float32]) -> list[NDArray[np.float32]]:
         """Run a network on images `N×H×W×3` in [0, 255], in slices that bound memory."""
@@ -235,33 +227,25 @@ class FaceDetector:
 
 
 def _on_the_grid(begin: int, end: int, length: int) -> tuple[int, slice]:
-    """A stretch of a level that holds another: where it begins, a place of the network, and the stretch."""
+    """A stretch of a level that holds another: where it begins, a position of the network, and the stretch."""
     long = min(-(-(end - begin + STRIDE) // COARSE) * COARSE, length)
     start = max(0, min(begin, length - long)) // STRIDE * STRIDE
     return start, slice(start, start + long)
 
 
-def _by_size(frames: Sequence[Frame] | Frame, find: Callable[[list[Frame]], Sequence[Found]]) -> list[Found]:
-    """Call `find` on frames of one size together; return its result for each frame."""
-    for frame in frames:
-        if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3:
-            raise ValueError(f"frames must be uint8 arrays H×W×3, not {frame.dtype} {frame.shape}")
-    found: dict[int, Found] = {}
-    for size in dict.fromkeys(frame.shape[:2] for frame in frames):
-        chosen = [i for i, frame in enumerate(frames) if frame.shape[:2] == size]
-        found.update(zip(chosen, find([frames[i] for i in chosen]), strict=True))
-    return [found[i] for i in range(len(frames))]
+def _integral(frame: Frame) -> Integral:
+    return cv2.integral(frame).astype(np.int32, copy=False)
 
 
 def _detections(boxes: Boxes) -> list[Detection]:
-    return [Detection((float(a), float(b), float(c), float(d)), float(p)) for a, b, c, d, p in boxes]
+    faces = [Detection((float(a), float(b), float(c), float(d)), float(p)) for a, b, c, d, p in boxes]
+    return sorted(faces, key=lambda face: -face.area)
 
 
-def _largest(boxes: Boxes) -> Detection | None:
-    faces = _detections(boxes)
+def _with_rivals(faces: list[Detection]) -> Detection | None:
+    """The largest face, with how many others are about as large."""
     if not faces:
         return None
-    largest = max(faces, key=lambda face: face.area)
     # The step that settles a frame has seen all faces of 1 / CLEARANCE of the largest one's side.
-    rivals = sum(face.area > largest.area / CLEARANCE**2 for face in faces) - 1
-    return replace(largest, rivals=rivals)
+    rivals = sum(face.area > faces[0].area / CLEARANCE**2 for face in faces) - 1
+    return replace(faces[0], rivals=rivals)

@@ -38,16 +38,13 @@ def _bins(start: int, stop: int, count: int) -> tuple[NDArray[np.int64], NDArray
 
 def merge_levels(proposals: list[Boxes]) -> Boxes:
     """One frame's proposals of all levels, without overlapping ones, moved by the first network's regression."""
-    boxes = suppress_overlapping(np.concatenate(proposals), 0.7)
-    width, height = boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]
-    moved = boxes[:, :4] + boxes[:, 5:9] * np.stack([width, height, width, height], axis=1)
-    return np.concatenate([moved, boxes[:, 4:5]], axis=1)
+    return move_by_regression(suppress_overlapping(np.concatenate(proposals), 0.7), last=0)
 
 
-def move_by_regression(boxes: Boxes) -> Boxes:
-    """Boxes moved by the second or third network's regression, which counts a box's last pixel in its size."""
-    width, height = boxes[:, 2] - boxes[:, 0] + 1, boxes[:, 3] - boxes[:, 1] + 1
-    moved = boxes[:, :4] + boxes[:, 5:9] * np.stack([width, height, width, height], axis=1)
+def move_by_regression(boxes: Boxes, last: int = 1) -> Boxes:
+    """Boxes moved by a network's regression; all but the first count a box's `last` pixel in its size."""
+    size = boxes[:, 2:4] - boxes[:, :2] + last
+    moved = boxes[:, :4] + boxes[:, 5:9] * np.tile(size, 2)
     return np.concatenate([moved, boxes[:, 4:5]], axis=1)
 
 
@@ -89,16 +86,9 @@ def suppress_contained(boxes: Boxes, overlap: float) -> Boxes:
 
 def window_around(box: Sequence[float], size: float, height: int, width: int) -> tuple[int, int, int, int] | None:
     """A window of a size around a box, moved into the frame; None where the box is outside of it."""
-    left, top, right, bottom = box
-    if right <= 0 or bottom <= 0 or left >= width or top >= height:
+    corners, frame = np.reshape(box, (2, 2)), np.array([width, height])
+    if (corners[1] <= 0).any() or (corners[0] >= frame).any():
         return None
-    (first, last), (upper, lower) = (
-        _stretch((low + high) / 2, size, length) for low, high, length in ((left, right, width), (top, bottom, height))
-    )
-    return first, upper, last, lower
-
-
-def _stretch(middle: float, size: float, length: int) -> tuple[int, int]:
-    """Begin and end of a stretch around a place: as long as it is to be, or as there is room."""
-    begin = round(min(max(middle - size / 2, 0), max(length - size, 0)))
-    return begin, min(length, round(begin + size))
+    begin = np.clip(corners.mean(axis=0) - size / 2, 0, np.maximum(frame - size, 0)).round()
+    left, top, right, bottom = np.concatenate([begin, np.minimum(frame, (begin + size).round())]).astype(int).tolist()
+    return left, top, right, bottom
