@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,9 +28,8 @@ class DrawnFrames:
     """Some frames of a video.
 
     Attributes:
-        indices: place of each frame in the video, from 0, rising.
-        images: uint8 RGB `H×W×3`, turned upright if the file asks for it. Sizes differ only if the video's
-            size does.
+        indices: of the frames in the video, from 0, rising.
+        images: uint8 RGB `H×W×3`, upright; of several sizes only if the video's size changes.
         n_frames: how many frames the video has.
         order: the indices in the order in which they were drawn.
     """
@@ -53,8 +51,8 @@ def is_video(path: Path) -> bool:
 
 def read_photo(path: Path) -> DrawnFrames:
     """Read a photo as if it were a video of one frame: upright, RGB, without alpha."""
-    upright = ImageOps.exif_transpose(open_photo(path))
-    return DrawnFrames([0], [np.array(upright.convert("RGB"))], 1, [0])
+    photo = ImageOps.exif_transpose(open_photo(path))
+    return DrawnFrames([0], [np.array(photo.convert("RGB"))], 1, [0])
 
 
 def moving_picture(container: "av.container.InputContainer") -> "av.VideoStream":
@@ -80,28 +78,28 @@ def read_frames(
     if path.is_dir():
         return _read_pictures(path, count, min_frames, seed, drawn)
     require_file(path)
-    n_frames = n_frames or _declared_frames(path) or _decode(path, []).decoded
+    n_frames = n_frames or _declared_frames(path) or _decode(path, [])[1]
     while True:
         if n_frames < min_frames:
             raise SourceError("too short", f"{n_frames} frame{'s' * (n_frames != 1)}, at least {min_frames} wanted")
         order = draw_frame_indices(path.stem, n_frames, count, seed, drawn)
         indices = sorted(order)
-        pass_ = _decode(path, indices) if indices else _Pass([])
-        if len(pass_.images) == len(indices):
-            return DrawnFrames(indices, pass_.images, n_frames, order)
-        if pass_.packets < n_frames:
-            raise SourceError("truncated", f"{pass_.decoded} of {n_frames} frames are there")
+        images, decoded, packets = _decode(path, indices) if indices else ([], 0, 0)
+        if len(images) == len(indices):
+            return DrawnFrames(indices, images, n_frames, order)
+        if packets < n_frames:
+            raise SourceError("truncated", f"{decoded} of {n_frames} frames are there")
         # Every packet is there, yet there are fewer frames (an edit list hides some): count what there is.
-        n_frames = pass_.decoded
+        n_frames = decoded
 
 
 def frames_at(path: Path, indices: list[int]) -> list[NDArray[np.uint8]]:
-    """Decode some frames of a video, those that it has."""
+    """Decode some frames of a video, those that it has; `indices` rise."""
     if path.is_dir():
         pictures = _pictures(path)
         return [read_photo(pictures[index]).images[0] for index in indices if index < len(pictures)]
     require_file(path)
-    return _decode(path, indices).images
+    return _decode(path, indices)[0]
 
 
 def _pictures(folder: Path) -> list[Path]:
@@ -119,15 +117,6 @@ def _read_pictures(folder: Path, count: int, min_frames: int, seed: int, drawn: 
     order = draw_frame_indices(folder.name, len(pictures), count, seed, drawn)
     indices = sorted(order)
     return DrawnFrames(indices, [read_photo(pictures[i]).images[0] for i in indices], len(pictures), order)
-
-
-@dataclass
-class _Pass:
-    """Result of one pass through a file."""
-
-    images: list[NDArray[np.uint8]]
-    decoded: int = 0
-    packets: int = 0
 
 
 def require_file(path: Path) -> None:
@@ -150,15 +139,9 @@ def require_file(path: Path) -> None:
 
 def _open(path: Path) -> "av.container.InputContainer":
     try:
-        container = av.open(str(path))
+        return av.open(str(path))
     except av.error.FFmpegError as error:
-        raise SourceError("unreadable", _message(error)) from error
-    try:
-        moving_picture(container)
-    except SourceError:
-        container.close()
-        raise
-    return container
+        raise SourceError("unreadable", str(error.strerror or error)) from error
 
 
 def _declared_frames(path: Path) -> int:
@@ -167,38 +150,32 @@ def _declared_frames(path: Path) -> int:
         return int(moving_picture(container).frames)
 
 
-def _decode(path: Path, wanted: list[int]) -> _Pass:
-    """Decode up to the last wanted frame, or to the end when none is wanted."""
-    result = _Pass(images=[])
-    pending = set(wanted)
-    with _open(path) as container:
-        for frame in _frames(container, result):
-            if result.decoded in pending:
-                pending.remove(result.decoded)
-                result.images.append(upright(frame))
-            result.decoded += 1
-            if wanted and not pending:
-                break
-    return result
-
-
-def _frames(container: "av.container.InputContainer", result: _Pass) -> Iterator["av.VideoFrame"]:
-    """Decode frame by frame; count packets in `result`; turn every kind of damage into a SourceError."""
-    stream = moving_picture(container)
-    stream.thread_type = "NONE"  # videos are read in parallel, one process each
-    stream.codec_context.thread_count = 1
-    # Without this the decoder hides damage by inventing pixels.
-    stream.codec_context.options = {"err_detect": "explode"}
+def _decode(path: Path, wanted: list[int]) -> tuple[list[NDArray[np.uint8]], int, int]:
+    """Decode up to the last wanted frame, or to the end when none is wanted: images, frames and packets that were met."""
+    images: list[NDArray[np.uint8]] = []
+    decoded = packets = 0
     cut = False
-    try:
-        for packet in container.demux(stream):
-            cut = cut or packet.is_corrupt  # the file ended inside it
-            result.packets += packet.size > 0
-            yield from packet.decode()
-    except av.error.FFmpegError as error:
-        if cut:
-            raise SourceError("truncated", f"the file ends after {result.decoded} frames") from error
-        raise SourceError("unreadable", f"damaged after {result.decoded} frames: {_message(error)}") from error
+    with _open(path) as container:
+        stream = moving_picture(container)
+        stream.thread_type = "NONE"  # videos are read in parallel, one process each
+        stream.codec_context.thread_count = 1
+        # Without this the decoder hides damage by inventing pixels.
+        stream.codec_context.options = {"err_detect": "explode"}
+        try:
+            for packet in container.demux(stream):
+                cut = cut or packet.is_corrupt  # the file ended inside it
+                packets += packet.size > 0
+                for frame in packet.decode():
+                    if decoded in wanted:
+                        images.append(upright(frame))
+                    decoded += 1
+                    if wanted and decoded > wanted[-1]:
+                        return images, decoded, packets
+        except av.error.FFmpegError as error:
+            if cut:
+                raise SourceError("truncated", f"the file ends after {decoded} frames") from error
+            raise SourceError("unreadable", f"damaged after {decoded} frames: {error.strerror or error}") from error
+    return images, decoded, packets
 
 
 def _cut_short(path: Path) -> bool:
@@ -219,7 +196,3 @@ def _cut_short(path: Path) -> bool:
             if start > size:
                 return header[4:8] in (b"moov", b"mdat")  # else it is some harmless trailer
     return False
-
-
-def _message(error: "av.error.FFmpegError") -> str:
-    return str(error.strerror or error)
