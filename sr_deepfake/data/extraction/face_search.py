@@ -22,19 +22,12 @@ WHITE = 128  # of a mask's values 0 to 255: manipulated from here on; compressio
 
 @dataclass(frozen=True)
 class Look:
-    """A frame that was looked at.
-
-    Attributes:
-        frame: its index.
-        image: uint8 RGB `H×W×3`; a single pixel where there is no face.
-        face: the one that is taken.
-        why: there is none, in words.
-    """
+    """A frame that was looked at: a single pixel of it, and in words `why`, where there is no face."""
 
     frame: int
     image: Frame
     face: Detection | None
-    why: str = ""
+    why: str
 
 
 def look_for_faces(video: Video, settings: ExtractionSettings, device: str) -> tuple[int, list[Look]]:
@@ -59,9 +52,8 @@ def look_for_faces(video: Video, settings: ExtractionSettings, device: str) -> t
         rest = min(n_frames, MOST_DRAWN) - len(looked_at)
         if faces == settings.frames or rest <= 0:
             return n_frames, sorted(looked_at, key=lambda look: look.frame)
-        count = min(
-            len(looked_at), MOST_AT_ONCE, rest
-        )  # more each time, since each time decoding starts at a key frame
+        # More each time, since each time decoding starts at a key frame.
+        count = min(len(looked_at), MOST_AT_ONCE, rest)
 
 
 def manipulated_face(faces: Sequence[Detection], mask: NDArray[np.uint8]) -> tuple[Detection | None, str]:
@@ -70,25 +62,23 @@ def manipulated_face(faces: Sequence[Detection], mask: NDArray[np.uint8]) -> tup
     whole = int(white.sum())
     if not whole:
         return None, "the mask is empty"
-    inside = [_inside(face, white) for face in faces]
-    if not any(inside):
+    fits = []
+    for face in faces:
+        left, top, right, bottom = (max(round(edge), 0) for edge in face.box)
+        inside = int(white[top:bottom, left:right].sum())
+        fits.append(inside / (face.area + whole - inside))
+    if not any(fits):
         return None, "no face under the mask"
-    fits = [part / (face.area + whole - part) for face, part in zip(faces, inside, strict=True)]
     return faces[int(np.argmax(fits))], ""
-
-
-def _inside(face: Detection, white: NDArray[np.bool_]) -> int:
-    """Number of a mask's white pixels in the box of a face."""
-    left, top, right, bottom = (max(round(edge), 0) for edge in face.box)
-    return int(white[top:bottom, left:right].sum())
 
 
 def _faces(
     video: Video, drawn: DrawnFrames, settings: ExtractionSettings, device: str
 ) -> list[tuple[Detection | None, str]]:
     """The face of each frame that is taken, or in words why there is none."""
-    if not settings.crop:
-        return [(_whole(image), "") for image in drawn.images]
+    if not settings.crop:  # the whole frame stands for a face
+        sizes = [image.shape[:2] for image in drawn.images]
+        return [(Detection((0.0, 0.0, float(width), float(height)), float("nan")), "") for height, width in sizes]
     detector = _detector(settings.thresholds, settings.min_face, device)
     if video.mask is None:
         return [(face, "" if face else "no face") for face in detector.largest(drawn.images)]
@@ -108,9 +98,3 @@ def _faces(
 @functools.lru_cache(maxsize=1)
 def _detector(thresholds: Sequence[float], min_face: float, device: str) -> FaceDetector:
     return FaceDetector(thresholds, min_face, device)
-
-
-def _whole(image: Frame) -> Detection:
-    """A frame of which no face is looked for, as a face that fills it."""
-    height, width = image.shape[:2]
-    return Detection((0.0, 0.0, float(width), float(height)), float("nan"))

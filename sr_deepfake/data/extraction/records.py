@@ -14,11 +14,6 @@ CRASHED = "worker crashed or timed out"
 Record = dict[str, Any]
 
 
-def video_folder(out: Path, video: Video) -> Path:
-    """Folder of a video's faces."""
-    return out / video.video_id
-
-
 def read_record(folder: Path) -> Record | None:
     """Record of a finished (or skipped) video, or None where there is none."""
     try:
@@ -30,13 +25,12 @@ def read_record(folder: Path) -> Record | None:
 
 def new_record(video: Video, settings: str) -> Record:
     """Record of a video before any face is found."""
-    size, _ = source_state(video.path)
     return {
         "settings": settings,
         "video_id": video.video_id,
         "fake": video.fake,
-        "source_size": size,
-        "mask_size": None if video.mask is None else source_state(video.mask)[0],
+        "source_size": source_state(video.path)[0],
+        "mask_size": source_state(video.mask)[0],
         "n_frames": None,
         "faces": [],
         "frames_skipped": [],
@@ -51,12 +45,12 @@ def skip(record: Record, video: Video, reason: str, detail: str) -> Record:
     return {**record, "skip": {"reason": reason, "detail": detail, "source_changed": changed}}
 
 
-def is_current(record: Record | None, folder: Path, video: Video, settings: str) -> bool:
-    """Whether a record says all that extracting the video again, with these settings, would find."""
+def is_current(folder: Path, video: Video, settings: str) -> bool:
+    """Whether a video's folder holds all that extracting it again, with these settings, would find."""
+    record = read_record(folder)
     if record is None or (record.get("settings"), record.get("video_id")) != (settings, video.video_id):
         return False
-    fresh = new_record(video, settings)
-    if fresh["mask_size"] not in (None, record["mask_size"]):
+    if source_state(video.mask)[0] not in (None, record["mask_size"]):
         return False
     size, changed = source_state(video.path)
     if record["skip"] is not None:
@@ -69,13 +63,13 @@ def is_current(record: Record | None, folder: Path, video: Video, settings: str)
     )
 
 
-def source_state(path: Path) -> tuple[int | None, int | None]:
+def source_state(path: Path | None) -> tuple[int | None, int | None]:
     """Size in bytes and time of change in ns of a file; None if it is missing."""
     try:
-        stat = path.stat()
+        stat = path.stat() if path else None
     except OSError:
-        return None, None
-    return stat.st_size, stat.st_mtime_ns
+        stat = None
+    return (stat.st_size, stat.st_mtime_ns) if stat else (None, None)
 
 
 def publish(record: Record, crops: Mapping[str, bytes], folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""Settings of the face extraction, and how those of a folder of faces are stored and compared."""
+"""Settings of the face extraction, and how those of a folder of faces are compared."""
 
 import hashlib
 import json
@@ -8,7 +8,6 @@ from pathlib import Path
 
 from sr_deepfake.data.extraction.cropping import SQUARES
 from sr_deepfake.system.errors import UserError, choose
-from sr_deepfake.system.files import write_json
 
 RECIPE = 4  # raised whenever the same settings would give other crops
 SETTINGS = "extraction.json"  # next to the manifest
@@ -85,13 +84,8 @@ class ExtractionSettings:
         return hashlib.sha256(content.encode()).hexdigest()[:16]
 
 
-def write_settings(folder: Path, settings: ExtractionSettings) -> None:
-    """Note next to a manifest how its faces were found."""
-    write_json(folder / SETTINGS, asdict(settings))
-
-
 def check_settings(folder: Path, settings: ExtractionSettings) -> None:
-    """See that faces were found with these settings; where nothing tells how they were found, they are taken."""
+    """Refuse faces that were found with other settings; faces without stored settings are taken."""
     try:
         stored = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -1,13 +1,13 @@
 """Results of an extraction: the manifest, the list of skipped videos and frames, the closing summary."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from filelock import FileLock
 
-from sr_deepfake.data.extraction.records import RECORD, Record, read_record
+from sr_deepfake.data.extraction.records import RECORD, read_record
 from sr_deepfake.data.manifest import MANIFEST, Video, write_manifest
 from sr_deepfake.system.errors import UserError
 from sr_deepfake.system.files import write_csv
@@ -15,39 +15,19 @@ from sr_deepfake.system.files import write_csv
 SKIPPED = "skipped.csv"
 
 
-class ExtractionError(UserError, RuntimeError):
-    """An extraction gave nothing, or something that does not fit what is already in its folder."""
-
-
-class OutputFolderError(UserError, OSError):
-    """The output folder cannot be written to."""
-
-
 @dataclass(frozen=True)
 class ExtractionSummary:
-    """Counts of one run's videos.
-
-    Attributes:
-        videos: how many there were.
-        extracted: how many gave faces in this run.
-        reused: how many had given faces before.
-        faces: of those two.
-        skipped: number of skipped videos by reason.
-        frames_skipped: number of skipped frames by reason, those of skipped videos included.
-        folder: where `faces.parquet`, `skipped.csv` and the crops are.
-        manifest_faces: faces in the manifest, those of other runs in the same folder included.
-        ambiguous: videos of fakes without a mask that show faces of similar size: which was manipulated is not known.
-    """
+    """Counts of one run's videos, and of the faces in its folder."""
 
     videos: int
-    extracted: int
-    reused: int
-    faces: int
-    skipped: dict[str, int]
-    frames_skipped: dict[str, int]
+    extracted: int  # videos that gave faces in this run
+    reused: int  # videos that had given faces before
+    faces: int  # of those two
+    skipped: dict[str, int]  # videos by reason
+    frames_skipped: dict[str, int]  # frames by reason, those of skipped videos included
     folder: Path
-    manifest_faces: int
-    ambiguous: tuple[str, ...] = ()
+    manifest_faces: int  # those of other runs in the same folder included
+    ambiguous: tuple[str, ...] = ()  # fakes without a mask that show faces of similar size: which one was manipulated?
 
     def render(self) -> str:
         """The summary as a few lines of text."""
@@ -69,25 +49,30 @@ class ExtractionSummary:
             lines.append(f"What was skipped, one a line: {self.folder / SKIPPED}")
         return "\n".join(lines)
 
-    __str__ = render
-
 
 def assemble(out: Path, videos: Sequence[Video], settings: str, extracted: set[str]) -> ExtractionSummary:
     """Write `faces.parquet` and `skipped.csv` from all records in a folder, and sum up some videos."""
     with FileLock(out / ".manifest.lock"):
-        records = {record["video_id"]: record for record in _records(out, settings)}
+        found = [read_record(path.parent) for path in sorted(out.glob(f"*/*/{RECORD}"))]
+        records = {record["video_id"]: record for record in found if record and record.get("settings") == settings}
         lost = [video.video_id for video in videos if video.video_id not in records]
         if lost:
-            raise ExtractionError(
+            raise UserError(
                 f"The faces of {len(lost)} videos ({lost[0]}, …) have gone from {out} since they were extracted. Is another "
                 "run with other settings writing to it? Give each its own folder (data.crops=)."
             )
-        faces = [face for _, record in sorted(records.items()) for face in record["faces"]]
+        in_order = [record for _, record in sorted(records.items())]
+        faces = [face for record in in_order for face in record["faces"]]
         if faces:
             write_manifest(faces, out / MANIFEST)
         else:
             (out / MANIFEST).unlink(missing_ok=True)  # of other settings, whose crops are gone
-        _write_skipped(records, out / SKIPPED)
+        rows = [
+            (record["video_id"], part["frame"], part["reason"], part["detail"])
+            for record in in_order
+            for part in ([{"frame": "", **record["skip"]}] if record["skip"] else []) + record["frames_skipped"]
+        ]
+        write_csv(out / SKIPPED, ["video_id", "frame", "reason", "detail"], rows)
 
     own = [records[video.video_id] for video in videos]
     given = [record for record in own if record["skip"] is None]
@@ -97,7 +82,7 @@ def assemble(out: Path, videos: Sequence[Video], settings: str, extracted: set[s
         extracted=new,
         reused=len(given) - new,
         faces=sum(len(record["faces"]) for record in given),
-        skipped=dict(Counter(record["skip"]["reason"] for record in own if record["skip"] is not None)),
+        skipped=dict(Counter(record["skip"]["reason"] for record in own if record["skip"])),
         frames_skipped=dict(Counter(frame["reason"] for record in own for frame in record["frames_skipped"])),
         folder=out,
         manifest_faces=len(faces),
@@ -107,22 +92,6 @@ def assemble(out: Path, videos: Sequence[Video], settings: str, extracted: set[s
             if record["fake"] and record["several_faces"] and record["mask_size"] is None
         ),
     )
-
-
-def _records(out: Path, settings: str) -> Iterator[Record]:
-    for path in sorted(out.glob(f"*/*/{RECORD}")):
-        record = read_record(path.parent)
-        if record is not None and record.get("settings") == settings:
-            yield record
-
-
-def _write_skipped(records: Mapping[str, Record], path: Path) -> None:
-    rows = [
-        (name, part["frame"], part["reason"], part["detail"])
-        for name, record in sorted(records.items())
-        for part in (*([] if record["skip"] is None else [{"frame": "", **record["skip"]}]), *record["frames_skipped"])
-    ]
-    write_csv(path, ["video_id", "frame", "reason", "detail"], rows)
 
 
 def counts_in_words(reasons: dict[str, int]) -> str:

@@ -30,20 +30,20 @@ def run_in_processes(
     function: Callable[[Item], None],
     items: Sequence[Item],
     workers: int,
-    initializer: Callable[..., None],
-    initargs: tuple[Any, ...] = (),
+    initializer: Callable[[], object],
     timeout: float | None = None,
 ) -> Iterator[tuple[Item, str]]:
-    """Call `function` on every item, each in one of `workers` processes."""
+    """Call `function` on every item, each in one of `workers` processes (0: in this one); yield what went wrong, or ""."""
+    if workers == 0:
+        for item in items:
+            function(item)
+            yield item, ""
+        return
+    started = Path(tempfile.mkdtemp())  # a file for each process that is up
+    others = set(multiprocessing.active_children())
     # Spawned, not forked: a fork of a process that has run torch can hang in its thread pool.
     context = multiprocessing.get_context("spawn")
-    started, others = (
-        Path(tempfile.mkdtemp()),
-        set(multiprocessing.active_children()),
-    )  # a file for each process that is up
-    pool = ProcessPool(
-        max(1, min(workers, len(items))), 0, _start_process, (str(started), initializer, initargs), context
-    )
+    pool = ProcessPool(max(1, min(workers, len(items))), 0, _start_process, (started, initializer), context)
     unset = [name for name in THREADS if name not in os.environ]
     os.environ.update(dict.fromkeys(unset, "1"))  # the processes inherit it
     try:
@@ -88,10 +88,10 @@ def _await_starts(started: Path, others: set[Any]) -> None:
         time.sleep(0.05)
 
 
-def _start_process(started: str, initializer: Callable[..., None], initargs: tuple[Any, ...]) -> None:
-    Path(started, str(os.getpid())).touch()
+def _start_process(started: Path, initializer: Callable[[], object]) -> None:
+    (started / str(os.getpid())).touch()
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    initializer(*initargs)
+    initializer()
 
 
 def _end_with_parent() -> None:

@@ -3,7 +3,6 @@
 import contextlib
 import logging
 import os
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -19,6 +18,7 @@ from sr_deepfake.data.sample.forgeries import forge
 from sr_deepfake.data.sample.people import Frames, Pair, draw_pairs, identity_table, read_identity, split_file
 from sr_deepfake.system.console import track
 from sr_deepfake.system.errors import choose
+from sr_deepfake.system.files import replacing
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +28,6 @@ FRAMES_PER_SECOND = 10
 # it the vectorised look-ahead (mbtree) of some CPUs gives other bytes from one run to the next.
 CODEC_OPTIONS = {"crf": "23", "preset": "medium", "threads": "1", "x264-params": "cpu-independent=1"}
 COMPRESSION = "c23"
-_UNFINISHED = ".unfinished"  # folder of files that are being written
 
 
 @dataclass(frozen=True)
@@ -51,7 +50,11 @@ def sample_folder(cache: Path) -> Path:
 
 
 def build_sample(
-    root: Path, methods: Sequence[str] = FORGERY_METHODS, workers: int | None = None, progress: bool = False
+    root: Path,
+    methods: Sequence[str] = FORGERY_METHODS,
+    workers: int | None = None,
+    progress: bool = False,
+    pairs: Mapping[str, Sequence[Pair]] | None = None,
 ) -> Path:
     """Make the pristine clips and those of some forgery methods, as far as they are not there yet.
 
@@ -65,6 +68,7 @@ def build_sample(
             understood and always built.
         workers: number of processes; None: one a core; 0 or 1: this process.
         progress: show a progress bar, or log lines where there is no terminal.
+        pairs: of people, by split; None: `draw_pairs`.
 
     Returns:
         `root`.
@@ -72,31 +76,25 @@ def build_sample(
     Raises:
         UserError: when a method is unknown; the message names the valid ones.
     """
-    return _build(Path(root), methods, draw_pairs(), workers, progress)
-
-
-def _build(
-    root: Path,
-    methods: Sequence[str],
-    pairs: Mapping[str, Sequence[Pair]],
-    workers: int | None = None,
-    progress: bool = False,
-) -> Path:
+    root, pairs = Path(root), draw_pairs() if pairs is None else pairs
     for method in methods:
         choose(method, (PRISTINE, *FORGERY_METHODS), "forgery method")
     clips = _clips(root, methods, [pair for split in pairs.values() for pair in split])
     splits = {root / "splits" / f"{split}.json": split_file(list(chosen)) for split, chosen in pairs.items()}
-    if not _missing(clips) and all(path.exists() for path in splits):
+    if all(path.exists() for path in (*splits, *(clip.path for clip in clips))):
         return root
     root.mkdir(parents=True, exist_ok=True)
     with _alone(root):
-        unfinished = root / _UNFINISHED
-        shutil.rmtree(unfinished, ignore_errors=True)  # of a build that was killed
-        unfinished.mkdir()
+        for unfinished in root.rglob(".*.part*"):  # of a build that was killed
+            unfinished.unlink()
         for path, content in splits.items():
-            _write_text(path, content, unfinished)
-        _make_all(_missing(clips), unfinished, _count(workers), progress)
-        unfinished.rmdir()
+            with replacing(path) as part:
+                part.write_text(content, encoding="utf-8")
+        _make_all(
+            [clip for clip in clips if not clip.path.exists()],
+            (os.cpu_count() or 1) if workers is None else workers,
+            progress,
+        )
     return root
 
 
@@ -111,14 +109,6 @@ def _clips(root: Path, methods: Sequence[str], pairs: Sequence[Pair]) -> list[_C
                 clips.append(_Clip(folder / f"{a}_{b}.mp4", method, a, b))
                 clips.append(_Clip(folder / f"{b}_{a}.mp4", method, b, a))
     return clips
-
-
-def _missing(clips: Sequence[_Clip]) -> list[_Clip]:
-    return [clip for clip in clips if not clip.path.exists()]
-
-
-def _count(workers: int | None) -> int:
-    return (os.cpu_count() or 1) if workers is None else workers
 
 
 @contextlib.contextmanager
@@ -136,47 +126,21 @@ def _alone(root: Path) -> Iterator[None]:
         lock.release()
 
 
-def _make_all(clips: Sequence[_Clip], unfinished: Path, workers: int, progress: bool) -> None:
-    for folder in {clip.path.parent for clip in clips}:
-        folder.mkdir(parents=True, exist_ok=True)
-    make = partial(_make, unfinished)
-    if workers <= 1 or len(clips) <= 1:
-        finished = ((make(clip), clip)[1] for clip in clips)
-    else:
-        finished = (
-            _required(clip, trouble)
-            for clip, trouble in run_in_processes(make, clips, workers, cv2.setNumThreads, (1,))
-        )
-    for _ in track(finished, len(clips), "Making the sample's clips", "clips", progress):
-        pass
+def _make_all(clips: Sequence[_Clip], workers: int, progress: bool) -> None:
+    processes = 0 if min(workers, len(clips)) <= 1 else workers
+    finished = run_in_processes(_make, clips, processes, partial(cv2.setNumThreads, 1))
+    for clip, trouble in track(finished, len(clips), "Making the sample's clips", "clips", progress):
+        if trouble:
+            raise RuntimeError(f"{clip.path} could not be made: {trouble}. Is there memory for it?")
 
 
-def _required(clip: _Clip, trouble: str) -> _Clip:
-    if trouble:
-        raise RuntimeError(f"{clip.path} could not be made: {trouble}. Is there memory for it?")
-    return clip
-
-
-def _make(unfinished: Path, clip: _Clip) -> None:
+def _make(clip: _Clip) -> None:
     frames, table = read_identity(clip.target), identity_table()
     if clip.method != PRISTINE:
-        frames = forge(
-            clip.method,
-            frames,
-            table.landmarks_of(clip.target),
-            read_identity(clip.source),
-            table.landmarks_of(clip.source),
-        )
-    part = unfinished / f"{clip.method}-{clip.path.name}"
-    write_clip(part, frames)
-    part.replace(clip.path)
-
-
-def _write_text(path: Path, content: str, unfinished: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = unfinished / path.name
-    part.write_text(content, encoding="utf-8")
-    part.replace(path)
+        landmarks, others = table.landmarks_of(clip.target), table.landmarks_of(clip.source)
+        frames = forge(clip.method, frames, landmarks, read_identity(clip.source), others)
+    with replacing(clip.path) as part:
+        write_clip(part, frames)
 
 
 def write_clip(path: Path, frames: Frames) -> None:

@@ -1,19 +1,9 @@
-import json
 import os
-from pathlib import Path
 
 import pytest
 
 from sr_deepfake.data.extraction import records
-from sr_deepfake.data.extraction.records import (
-    CRASHED,
-    is_current,
-    new_record,
-    publish,
-    read_record,
-    skip,
-    video_folder,
-)
+from sr_deepfake.data.extraction.records import CRASHED, is_current, new_record, publish, read_record, skip
 from sr_deepfake.data.manifest import Video
 
 
@@ -24,7 +14,7 @@ def video(tmp_path) -> Video:
 
 
 def test_a_record_is_written_last_and_the_faces_of_before_go(tmp_path, video, monkeypatch):
-    folder = video_folder(tmp_path / "out", video)
+    folder = tmp_path / "out"
     publish(new_record(video, "one"), {"0001.png": b"a", "0002.png": b"b"}, folder)
 
     def killed(*arguments):
@@ -41,28 +31,34 @@ def test_a_record_is_written_last_and_the_faces_of_before_go(tmp_path, video, mo
 
 
 @pytest.mark.parametrize("content", [None, "", "{", "[]"])
-def test_a_record_that_is_none(tmp_path, content):
+def test_a_record_that_is_none(tmp_path, video, content):
     if content is not None:
         (tmp_path / "video.json").write_text(content)
     assert read_record(tmp_path) is None
+    assert not is_current(tmp_path, video, "settings")
 
 
 def test_what_makes_a_record_out_of_date(tmp_path, video):
-    record = json.loads(json.dumps(new_record(video, "settings")))
-    folder = tmp_path / "faces"
-    assert is_current(record, folder, video, "settings")
-    assert not is_current(None, folder, video, "settings")
-    assert not is_current(record, folder, video, "others")
-    assert not is_current(record, folder, Video("pristine/001", video.path), "settings")
-    assert not is_current({**record, "faces": [{"path": "pristine/000/0001.png"}]}, folder, video, "settings")
+    folder = tmp_path / "out"
+    record = {**new_record(video, "settings"), "faces": [{"path": "pristine/000/0001.png"}]}
+    publish(record, {}, folder)
+    assert not is_current(folder, video, "settings")  # its face is lost
+    publish(record, {"0001.png": b"a"}, folder)
+    assert is_current(folder, video, "settings")
+    assert not is_current(folder, video, "others")
+    assert not is_current(folder, Video("pristine/001", video.path), "settings")
     video.path.write_bytes(b"another video")
-    assert not is_current(record, folder, video, "settings")
+    assert not is_current(folder, video, "settings")
+    video.path.unlink()
+    assert is_current(folder, video, "settings")  # faces outlive their videos
 
 
-def test_skipped_videos_are_tried_again_when_the_file_changes_and_after_a_crash(video):
-    record = skip(new_record(video, "settings"), video, "unreadable", "")
-    assert is_current(record, Path(), video, "settings")
-    assert not is_current(skip(record, video, CRASHED, ""), Path(), video, "settings")
+def test_skipped_videos_are_tried_again_when_the_file_changes_and_after_a_crash(tmp_path, video):
+    record = new_record(video, "settings")
+    publish(skip(record, video, CRASHED, ""), {}, tmp_path)
+    assert not is_current(tmp_path, video, "settings")
+    publish(skip(record, video, "unreadable", ""), {}, tmp_path)
+    assert is_current(tmp_path, video, "settings")
     video.path.write_bytes(b"VIDEO")  # of the same size
     os.utime(video.path, ns=(1, 1))
-    assert not is_current(record, Path(), video, "settings")
+    assert not is_current(tmp_path, video, "settings")

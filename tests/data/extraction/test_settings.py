@@ -1,9 +1,10 @@
-from dataclasses import fields, replace
+from dataclasses import asdict, fields, replace
 
 import pytest
 
-from sr_deepfake.data.extraction.settings import ExtractionSettings, check_settings, write_settings
+from sr_deepfake.data.extraction.settings import SETTINGS, ExtractionSettings, check_settings
 from sr_deepfake.system.errors import UserError
+from sr_deepfake.system.files import write_json
 
 OTHER = {
     "frames": 3, "min_frames": 5, "margin": 0.3, "multiple": 12, "thresholds": 0.6, "min_face": 40, "square": "shorter",
@@ -28,7 +29,7 @@ def test_the_fingerprint_is_that_of_all_settings_but_the_timeout():
 
 @pytest.mark.parametrize("name", sorted({*OTHER} - {"dataset"}))
 def test_each_other_setting_is_named(tmp_path, name):
-    write_settings(tmp_path, ExtractionSettings())
+    write_json(tmp_path / SETTINGS, asdict(ExtractionSettings()))
     check_settings(tmp_path, ExtractionSettings(timeout=5, dataset="ffpp-c23"))
     with pytest.raises(UserError, match=rf"found with extraction\.{name}=[^;]*\. `python -m sr_deepfake\.prepare`"):
         check_settings(tmp_path, replace(ExtractionSettings(), **{name: OTHER[name]}))
