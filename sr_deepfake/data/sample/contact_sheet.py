@@ -21,7 +21,8 @@ FRAME = 5
 def contact_sheet(pairs: Sequence[Pair]) -> Frames:
     """Draw one row a pair (target, source): source, target, then the target forged by each method."""
     titles = ("source", "target (pristine)", *FORGERIES)
-    rows = [_titles(titles)]
+    corner = np.full((MARGIN, MARGIN, 3), 255, dtype=np.uint8)
+    rows = [np.concatenate([corner, *map(_label, titles)], axis=1)]
     for target, source in pairs:
         frames, others = read_identity(target), read_identity(source)
         ours, theirs = (identity_table().landmarks_of(name) for name in (target, source))
@@ -29,25 +30,14 @@ def contact_sheet(pairs: Sequence[Pair]) -> Frames:
         tiles = [
             cv2.resize(clip[FRAME], (TILE, TILE), interpolation=cv2.INTER_AREA) for clip in (others, frames, *made)
         ]
-        rows.append(np.concatenate([_label(f"{target}_{source}"), *tiles], axis=1))
+        rows.append(np.concatenate([np.rot90(_label(f"{target}_{source}")), *tiles], axis=1))
     return np.concatenate(rows)
-
-
-def _titles(titles: Sequence[str]) -> Frames:
-    strip = np.full((MARGIN, MARGIN + TILE * len(titles), 3), 255, dtype=np.uint8)
-    for column, title in enumerate(titles):
-        _write(strip, title, (MARGIN + column * TILE + 4, MARGIN - 6))
-    return strip
 
 
 def _label(text: str) -> Frames:
     strip = np.full((MARGIN, TILE, 3), 255, dtype=np.uint8)
-    _write(strip, text, (4, MARGIN - 6))
-    return np.ascontiguousarray(np.rot90(strip))
-
-
-def _write(image: Frames, text: str, at: tuple[int, int]) -> None:
-    cv2.putText(image, text, at, cv2.FONT_HERSHEY_SIMPLEX, 0.45, (0, 0, 0), 1, cv2.LINE_AA)
+    cv2.putText(strip, text, (4, MARGIN - 6), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (0, 0, 0), 1, cv2.LINE_AA)
+    return strip
 
 
 def main(path: Path) -> None:
