@@ -43,8 +43,7 @@ def match_colour(face: Image, like: Image, mask: Mask) -> Image:
     wanted_mean, wanted_deviation = goal[inside].mean(axis=0), goal[inside].std(axis=0)
     # A strong side light makes deviations differ tenfold; stretching noise that far would show.
     ratio = np.clip(wanted_deviation / np.maximum(deviation, 1e-3), 0.7, 1.4)
-    matched = (lab - mean) * ratio + wanted_mean
-    return from_lab(matched)
+    return from_lab((lab - mean) * ratio + wanted_mean)
 
 
 def composite(frame: NDArray[np.uint8], face: Image, mask: Mask) -> NDArray[np.uint8]:
@@ -52,11 +51,6 @@ def composite(frame: NDArray[np.uint8], face: Image, mask: Mask) -> NDArray[np.u
     alpha = mask[..., None]
     mixed = frame * (1 - alpha) + 255 * face * alpha
     return np.asarray(np.clip(np.round(mixed), 0, 255), dtype=np.uint8)
-
-
-def to_float(frame: NDArray[np.uint8]) -> Image:
-    """Turn uint8 [0, 255] into float32 [0, 1]."""
-    return np.asarray(frame, dtype=np.float32) / np.float32(255)
 
 
 def to_lab(image: Image) -> Image:

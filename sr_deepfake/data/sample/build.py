@@ -15,10 +15,10 @@ from filelock import FileLock, Timeout
 from sr_deepfake.data.extraction.workers import run_in_processes
 from sr_deepfake.data.manifest import FORGERY_METHODS, PRISTINE
 from sr_deepfake.data.sample.forgeries import forge
-from sr_deepfake.data.sample.people import Frames, Pair, draw_pairs, identity_table, read_identity, split_file
+from sr_deepfake.data.sample.people import Frames, Pair, draw_pairs, identity_table, read_identity
 from sr_deepfake.system.console import track
 from sr_deepfake.system.errors import choose
-from sr_deepfake.system.files import replacing
+from sr_deepfake.system.files import replacing, write_json
 
 log = logging.getLogger(__name__)
 
@@ -80,16 +80,15 @@ def build_sample(
     for method in methods:
         choose(method, (PRISTINE, *FORGERY_METHODS), "forgery method")
     clips = _clips(root, methods, [pair for split in pairs.values() for pair in split])
-    splits = {root / "splits" / f"{split}.json": split_file(list(chosen)) for split, chosen in pairs.items()}
+    splits = {root / "splits" / f"{split}.json": list(chosen) for split, chosen in pairs.items()}
     if all(path.exists() for path in (*splits, *(clip.path for clip in clips))):
         return root
     root.mkdir(parents=True, exist_ok=True)
     with _alone(root):
         for unfinished in root.rglob(".*.part*"):  # of a build that was killed
             unfinished.unlink()
-        for path, content in splits.items():
-            with replacing(path) as part:
-                part.write_text(content, encoding="utf-8")
+        for path, chosen in splits.items():
+            write_json(path, chosen)
         _make_all(
             [clip for clip in clips if not clip.path.exists()],
             (os.cpu_count() or 1) if workers is None else workers,

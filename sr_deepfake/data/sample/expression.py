@@ -44,7 +44,7 @@ def transfer_expression(
     target: Points, source: Points, mouth: float = 1.0, eyes: float = 1.0, brows: float = 1.0
 ) -> Points:
     """Give the target's face the source's expression."""
-    ours, theirs = _upright(target), _upright(source)
+    ours, theirs = (np.asarray(face @ _turn(-face_roll(face))) / face_size(face) for face in (target, source))
     moved = ours.copy()
     # A turned head shows a narrower mouth; the distance of the eyes says how much.
     narrower = np.array([_eye_distance(ours) / _eye_distance(theirs), 1.0])
@@ -64,17 +64,12 @@ def transfer_expression(
     unknown = np.setdiff1d(np.arange(len(ours)), known)
     spline = RBFInterpolator(ours[known], (moved - ours)[known], kernel="thin_plate_spline", smoothing=1e-4)
     moved[unknown] += spline(ours[unknown])
-    return _back(moved, target)
+    return np.asarray(moved @ _turn(face_roll(target)) * face_size(target))
 
 
-def _upright(points: Points) -> Points:
-    cos, sin = np.cos(face_roll(points)), np.sin(face_roll(points))
-    return np.asarray(points @ np.array([[cos, -sin], [sin, cos]])) / face_size(points)
-
-
-def _back(upright: Points, like: Points) -> Points:
-    cos, sin = np.cos(face_roll(like)), np.sin(face_roll(like))
-    return np.asarray(upright @ np.array([[cos, sin], [-sin, cos]])) * face_size(like)
+def _turn(angle: float) -> Points:
+    cos, sin = np.cos(angle), np.sin(angle)
+    return np.array([[cos, sin], [-sin, cos]])
 
 
 def _eye_distance(points: Points) -> float:
@@ -90,8 +85,7 @@ def _eyelid_shift(ours: Points, theirs: Points, eye: np.ndarray, corners: np.nda
         across = np.array([-along[1], along[0]])
         heights.append((face[eye] - right) @ across / np.linalg.norm(left - right))
         directions.append(across * np.linalg.norm(left - right))
-    shift = np.outer(heights[1] - heights[0], directions[0])
-    return np.asarray(shift)
+    return np.asarray(np.outer(heights[1] - heights[0], directions[0]))
 
 
 def _brow_height(points: Points, corners: np.ndarray, brow: np.ndarray) -> float:

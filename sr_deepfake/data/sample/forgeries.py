@@ -21,7 +21,6 @@ from sr_deepfake.data.sample.blending import (
     from_lab,
     match_colour,
     soft_mask,
-    to_float,
     to_lab,
 )
 from sr_deepfake.data.sample.expression import fill_mouth, needs_teeth, transfer_expression
@@ -45,13 +44,7 @@ from sr_deepfake.data.sample.people import Frames
 
 @dataclass(frozen=True)
 class _Clip:
-    """Facts that hold for all frames of a clip.
-
-    Attributes:
-        side: of a frame, px.
-        triangles: of the face's mesh.
-        needs_teeth: the source opens the mouth further than the target does.
-    """
+    """Facts that hold for all frames of a clip: a frame's side, the face's mesh, whether the source opens the mouth more."""
 
     side: int
     triangles: NDArray[np.int32]
@@ -71,8 +64,8 @@ def forge(
     for frame, points, source, source_points in zip(
         target_frames, target_landmarks, source_frames, source_landmarks, strict=True
     ):
-        face, mask = FORGERIES[method](to_float(frame), points, to_float(source), source_points, clip)
-        made.append(composite(frame, face, mask))
+        image, other = (np.asarray(each, dtype=np.float32) / np.float32(255) for each in (frame, source))
+        made.append(composite(frame, *FORGERIES[method](image, points, other, source_points, clip)))
     return np.stack(made)
 
 
@@ -84,7 +77,7 @@ def deepfakes(frame: Image, points: Points, source: Image, source_points: Points
     """Swap the identity through an aligned crop of 208 × 208 pixels."""
     matrix = crop_matrix(points, BOTTLENECK, EXTENT)
     laid_out = transfer_expression(points, source_points, brows=0.5)
-    face = render_crop(source, with_ring(source_points), with_ring(laid_out), clip.triangles, matrix, BOTTLENECK)
+    face = render_crop(source, source_points, laid_out, clip.triangles, matrix, BOTTLENECK)
     face = np.asarray(cv2.GaussianBlur(face, (0, 0), 0.3), dtype=np.float32)
     like = into_crop(frame, matrix, BOTTLENECK)
     face = match_colour(face, like, core_mask(transform(points, matrix), BOTTLENECK))
@@ -99,7 +92,7 @@ def face2face(frame: Image, points: Points, source: Image, source_points: Points
     """Warp mouth, eyes and brows of the target to the source's expression."""
     moved = transfer_expression(points, source_points, mouth=0.9, eyes=0.8, brows=0.8)
     matrix = crop_matrix(points, TEXTURE)
-    face = render_crop(frame, with_ring(points), with_ring(moved), clip.triangles, matrix, TEXTURE)
+    face = render_crop(frame, points, moved, clip.triangles, matrix, TEXTURE)
     if clip.needs_teeth:
         face = fill_mouth(face, transform(moved, matrix), source, source_points)
     mask = soft_mask(face_polygon(points, 0.95, top=0.1), clip.side, feather=0.05 * face_size(points))
@@ -130,7 +123,7 @@ def faceshifter(frame: Image, points: Points, source: Image, source_points: Poin
     """Swap the identity with little loss of detail and blend in the gradient domain."""
     matrix = crop_matrix(points, GENERATOR)
     laid_out = transfer_expression(points, source_points)
-    face = render_crop(source, with_ring(source_points), with_ring(laid_out), clip.triangles, matrix, GENERATOR)
+    face = render_crop(source, source_points, laid_out, clip.triangles, matrix, GENERATOR)
     like = into_crop(frame, matrix, GENERATOR)
     core = core_mask(transform(points, matrix), GENERATOR)
     face = match_colour(face, like, core)
@@ -176,7 +169,7 @@ def neural_textures(
     """Re-render the lower face with the source's mouth."""
     moved = transfer_expression(points, source_points, mouth=0.9, eyes=0.0, brows=0.0)
     matrix = crop_matrix(points, DECODER)
-    face = render_crop(frame, with_ring(points), with_ring(moved), clip.triangles, matrix, DECODER)
+    face = render_crop(frame, points, moved, clip.triangles, matrix, DECODER)
     if clip.needs_teeth:
         face = fill_mouth(face, transform(moved, matrix), source, source_points)
     region = np.concatenate([moved[_UPPER_EDGE], moved[JAW]])

@@ -6,6 +6,9 @@ from numpy.typing import NDArray
 from scipy.spatial import Delaunay
 
 Points = NDArray[np.float64]
+Image = NDArray[np.float32]
+Triangles = NDArray[np.int32]
+Matrix = NDArray[np.float64]
 
 # Numbers of the vertices in MediaPipe's face mesh. "Right" is the person's right, left in the picture.
 _GROUPS: dict[str, tuple[int, ...]] = {
@@ -41,11 +44,6 @@ _GROUPS: dict[str, tuple[int, ...]] = {
 VERTICES: tuple[int, ...] = tuple(vertex for group in _GROUPS.values() for vertex in group)
 
 
-def group(name: str) -> NDArray[np.intp]:
-    """Row numbers of a named group, in its drawing order."""
-    return rows(*_GROUPS[name])
-
-
 def rows(*vertices: int) -> NDArray[np.intp]:
     """Row numbers of MediaPipe's vertices.
 
@@ -55,15 +53,15 @@ def rows(*vertices: int) -> NDArray[np.intp]:
     return np.array([VERTICES.index(vertex) for vertex in vertices], dtype=np.intp)
 
 
-OVAL = group("oval")
-OUTER_LIPS = group("outer_lips")
-INNER_LIPS = group("inner_lips")
+OVAL = rows(*_GROUPS["oval"])
+OUTER_LIPS = rows(*_GROUPS["outer_lips"])
+INNER_LIPS = rows(*_GROUPS["inner_lips"])
 LIPS = np.concatenate([OUTER_LIPS, INNER_LIPS])
-RIGHT_EYE = group("right_eye")
-LEFT_EYE = group("left_eye")
-RIGHT_BROW = group("right_brow")
-LEFT_BROW = group("left_brow")
-NOSE = group("nose")
+RIGHT_EYE = rows(*_GROUPS["right_eye"])
+LEFT_EYE = rows(*_GROUPS["left_eye"])
+RIGHT_BROW = rows(*_GROUPS["right_brow"])
+LEFT_BROW = rows(*_GROUPS["left_brow"])
+NOSE = rows(*_GROUPS["nose"])
 MOUTH_CORNERS = rows(61, 291)
 RIGHT_EYE_CORNERS = rows(33, 133)
 LEFT_EYE_CORNERS = rows(362, 263)
@@ -80,10 +78,6 @@ def head_yaw(points: Points) -> float:
     nose, right, left = (points[..., row, 0].mean() for row in (NOSE_TIP, *EARS))
     return float((2 * nose - right - left) / (left - right))
 
-
-Image = NDArray[np.float32]
-Triangles = NDArray[np.int32]
-Matrix = NDArray[np.float64]
 
 RING_SCALE = 1.25  # how far the mesh reaches beyond the face's oval
 
@@ -106,11 +100,7 @@ def with_ring(points: Points) -> Points:
 
 
 def triangulate(points: Points) -> Triangles:
-    """Delaunay triangulation of a set of points, `T×3`; it covers their convex hull.
-
-    >>> triangulate(np.array([[0.0, 0], [4, 0], [0, 4], [5, 5]])).shape
-    (2, 3)
-    """
+    """Delaunay triangulation of a set of points, `T×3`; it covers their convex hull."""
     return np.asarray(Delaunay(points).simplices, dtype=np.int32)
 
 
@@ -157,20 +147,17 @@ def transform(points: Points, matrix: Matrix) -> Points:
 
 
 def render_crop(image: Image, source: Points, target: Points, triangles: Triangles, matrix: Matrix, side: int) -> Image:
-    """Warp a face as `warp_face` does, seen in the crop that `matrix` describes."""
-    fine = warp_face(image, source, transform(target, _scaled(matrix, 2.0)), triangles, 2 * side)
+    """Warp a face and what is around it as `warp_face` does, seen in the crop that `matrix` describes."""
+    goal = transform(with_ring(target), _doubled(matrix))
+    fine = warp_face(image, with_ring(source), goal, triangles, 2 * side)
     return np.asarray(cv2.resize(fine, (side, side), interpolation=cv2.INTER_AREA))
 
 
 def into_crop(image: Image, matrix: Matrix, side: int) -> Image:
     """Sample an image into the crop that `matrix` describes, averaging where the crop is coarser."""
-    fine = 2 * side
-    upscaled = np.asarray(
-        cv2.warpAffine(
-            image, _scaled(matrix, 2.0), (fine, fine), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-        )
-    )
-    return np.asarray(cv2.resize(upscaled, (side, side), interpolation=cv2.INTER_AREA))
+    size = (2 * side, 2 * side)
+    fine = cv2.warpAffine(image, _doubled(matrix), size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(cv2.resize(fine, (side, side), interpolation=cv2.INTER_AREA))
 
 
 def out_of_crop(crop: Image, matrix: Matrix, side: int, interpolation: int = cv2.INTER_LINEAR) -> Image:
@@ -179,6 +166,6 @@ def out_of_crop(crop: Image, matrix: Matrix, side: int, interpolation: int = cv2
     return np.asarray(cv2.warpAffine(crop, matrix, (side, side), flags=flags, borderMode=cv2.BORDER_REPLICATE))
 
 
-def _scaled(matrix: Matrix, factor: float) -> Matrix:
-    # Pixel centres: enlarging by f moves the centre of pixel i to f·i + (f − 1) / 2.
-    return np.column_stack([factor * matrix[:, :2], factor * matrix[:, 2] + (factor - 1) / 2])
+def _doubled(matrix: Matrix) -> Matrix:
+    # Pixel centres: enlarging by 2 moves the centre of pixel i to 2·i + 1/2.
+    return np.column_stack([2 * matrix[:, :2], 2 * matrix[:, 2] + 0.5])

@@ -1,7 +1,6 @@
 """The people of the sample: the pictures that the package ships, and how they are paired."""
 
 import functools
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,17 +18,11 @@ UNITS_PER_PIXEL = 16  # landmarks are stored in sixteenths of a pixel
 
 @dataclass(frozen=True)
 class IdentityTable:
-    """Table of all people, known before a clip is decoded.
-
-    Attributes:
-        names: of the people, `"000"` to `"095"`.
-        sizes: side of each person's square clip in pixels.
-        landmarks: `I×N×P×2`, in pixels; person, frame, point, (x, y).
-    """
+    """All people, known before a clip is decoded."""
 
     names: tuple[str, ...]
-    sizes: NDArray[np.int64]
-    landmarks: Points
+    sizes: NDArray[np.int64]  # side of each person's square clip, px
+    landmarks: Points  # of person, frame, point: `I×N×P×2`, (x, y) in pixels
 
     def landmarks_of(self, name: str) -> Points:
         """Landmarks of one person's clip, `N×P×2`."""
@@ -89,12 +82,3 @@ def draw_pairs() -> dict[str, list[Pair]]:
             for a, b in zip(chosen[::2], chosen[1::2], strict=True):
                 pairs[split].append((table.names[min(a, b)], table.names[max(a, b)]))
     return {split: sorted(chosen) for split, chosen in pairs.items()}
-
-
-def split_file(pairs: list[Pair]) -> str:
-    r"""Write pairs as FaceForensics++ does: a JSON list of lists.
-
-    >>> split_file([("000", "003")])
-    '[\n  [\n    "000",\n    "003"\n  ]\n]\n'
-    """
-    return json.dumps(pairs, indent=2) + "\n"

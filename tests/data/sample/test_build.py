@@ -1,4 +1,3 @@
-import json
 import os
 import signal
 from pathlib import Path
@@ -49,7 +48,7 @@ def test_layout_and_names_are_those_of_faceforensics_whose_reader_finds_every_vi
         *(f"{forged}/{name}.mp4" for name in (f"{a}_{b}", f"{b}_{a}", f"{c}_{d}", f"{d}_{c}")),
         *(f"splits/{split}.json" for split in ("train", "val", "test")),
     }
-    assert json.loads((built / "splits" / "train.json").read_text()) == [[a, b]]
+    assert (built / "splits" / "train.json").read_text() == f'[\n  [\n    "{a}",\n    "{b}"\n  ]\n]\n'
     table = ffpp.videos(built)
     found = table[table["method"].isin(["pristine", *METHODS])]["path"]
     assert {str(Path(path).relative_to(built)) for path in found} == {n for n in contents(built) if n.endswith("mp4")}

@@ -1,4 +1,3 @@
-import json
 import re
 from collections import Counter
 
@@ -14,7 +13,7 @@ from sr_deepfake.data.sample.geometry import (
     VERTICES,
     head_yaw,
 )
-from sr_deepfake.data.sample.people import ASSETS, draw_pairs, identity_table, read_identity, split_file
+from sr_deepfake.data.sample.people import ASSETS, draw_pairs, identity_table, read_identity
 
 
 def test_each_clip_has_landmarks_for_every_frame_and_the_size_stated():
@@ -85,8 +84,3 @@ def test_heads_of_a_pair_are_turned_more_alike_than_chance():
 
 def test_the_draw_of_this_version_does_not_change():
     assert draw_pairs()["val"] == VAL
-
-
-def test_split_files_are_lists_of_pairs_of_strings():
-    pairs = draw_pairs()["val"]
-    assert json.loads(split_file(pairs)) == [list(pair) for pair in pairs]
