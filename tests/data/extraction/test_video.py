@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from media_clips import make_clip
 from video_files import clips, damage, encode, frames_of, number_of, numbered_frames
 
 from sr_deepfake.data.extraction.video import draw_frame_indices, read_frames
@@ -105,14 +106,7 @@ def test_believes_the_frames_rather_than_a_declared_number(tmp_path, monkeypatch
 def test_turns_frames_upright(tmp_path, matrix, expected_of):
     frame = np.zeros((48, 64, 3), np.uint8)
     frame[:24, :16] = 255
-    path = encode(tmp_path / "a.mp4", [frame] * 3)
-    content = path.read_bytes()
-    track = content.index(b"tkhd")
-    identity = b"".join(n.to_bytes(4, "big") for n in (0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000))
-    place = content.index(identity, track)
-    a, b, c, d = (n * 0x10000 for n in matrix)
-    turned = b"".join(n.to_bytes(4, "big", signed=True) for n in (a, b, 0, c, d, 0, 0, 0, 0x40000000))
-    path.write_bytes(content[:place] + turned + content[place + 36 :])
+    path = make_clip(tmp_path / "a.mp4", 3, 48, 64, matrix=matrix, pictures=[frame] * 3)
     image = read_frames(path, count=1).images[0]
     expected = expected_of(frame)
     assert image.shape == expected.shape

@@ -57,28 +57,13 @@ def test_linear_algebra_takes_one_thread_unless_told(tmp_path, monkeypatch, wish
     assert dict(os.environ) == before
 
 
-def test_runs_everything_and_gives_up_what_crashes(tmp_path):
-    names = ["a", "b", "crash1", "c", "d", "crash2", "e"]
-    items = [tmp_path / name for name in names]
-    outcomes = dict(run_in_processes(write, items, 2, nothing))
+def test_runs_everything_and_gives_up_what_crashes_or_hangs(tmp_path):
+    names = ["a", "b", "crash1", "once", "hangs", "c", "crash2", "d"]
+    outcomes = dict(run_in_processes(write, [tmp_path / name for name in names], 2, nothing, timeout=3))
     died = "the process that worked on it died, twice"
-    assert {path.name: trouble for path, trouble in outcomes.items()} == {
-        name: died if name.startswith("crash") else "" for name in names
-    }
-    assert all(path.exists() != bool(trouble) for path, trouble in outcomes.items())
-
-
-def test_what_hangs_costs_itself_alone(tmp_path):
-    items = [tmp_path / name for name in ("a", "hangs", "b")]
-    outcomes = dict(run_in_processes(write, items, 2, nothing, timeout=3))
-    assert {path.name: trouble for path, trouble in outcomes.items()} == {
-        "a": "", "hangs": "it took longer than 3 s", "b": "",
-    }  # fmt: skip
-
-
-def test_an_item_that_dies_once_is_finished_alone(tmp_path):
-    assert list(run_in_processes(write, [tmp_path / "once"], 1, nothing)) == [(tmp_path / "once", "")]
-    assert (tmp_path / "tried").exists()
+    failed = {"crash1": died, "crash2": died, "hangs": "it took longer than 3 s"}
+    assert {path.name: trouble for path, trouble in outcomes.items()} == {**dict.fromkeys(names, ""), **failed}
+    assert {path.name for path in tmp_path.iterdir()} == {"tried", *names} - set(failed)
 
 
 def test_exceptions_are_the_callers(tmp_path):
@@ -134,22 +119,24 @@ def test_processes_end_when_their_parent_is_killed(tmp_path):
         time.sleep(0.02)
 
 
-@pytest.mark.parametrize("text", ["2/2", "1", "-1/3", "a/b", "0/0", ""])
-def test_a_shard_that_is_none_is_an_error(text):
-    with pytest.raises(UserError, match="is no part of a whole"):
-        parse_shard(text)
+@pytest.mark.parametrize(
+    ("shard", "message"),
+    [
+        *[((text,), "is no part of a whole") for text in ("2/2", "1", "-1/3", "a/b", "0/0", "")],
+        ((3, 3), "is no part of a whole"),
+        ((None, 3), "needs -m"),
+        ((None, "many"), "is no number of parts"),
+    ],
+)
+def test_a_shard_that_is_none_is_an_error(shard, message):
+    with pytest.raises(UserError, match=message):
+        parse_shard(*shard)
 
 
 def test_a_shard_may_be_a_number_of_a_number_of_shards():
     assert [parse_shard(index, 3) for index in range(3)] == [(0, 3), (1, 3), (2, 3)]
     assert parse_shard("1/4", 3) == (1, 4)  # named whole, it needs no other option
     assert parse_shard(None) == (0, 1)
-    with pytest.raises(UserError, match="is no part of a whole"):
-        parse_shard(3, 3)
-    with pytest.raises(UserError, match="needs -m"):
-        parse_shard(None, 3)
-    with pytest.raises(UserError, match="is no number of parts"):
-        parse_shard(None, "many")
 
 
 def test_a_process_that_is_still_starting_prints_nothing(tmp_path, capfd):
