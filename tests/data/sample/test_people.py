@@ -31,13 +31,11 @@ def test_landmarks_lie_in_the_frame_and_where_their_names_say():
     points = table.landmarks
     assert points.min() > 0
     assert (points.max(axis=(1, 2, 3)) < table.sizes).all()
-    eyes = (points[..., RIGHT_EYE, :].mean(axis=2) + points[..., LEFT_EYE, :].mean(axis=2)) / 2
-    nose, mouth = points[..., NOSE_TIP, :], points[..., OUTER_LIPS, :].mean(axis=2)
-    assert (eyes[..., 1] < nose[..., 1]).all()
-    assert (nose[..., 1] < mouth[..., 1]).all()
-    assert (points[..., RIGHT_EYE, 0].mean(axis=2) < points[..., LEFT_EYE, 0].mean(axis=2)).all()
+    right, left, mouth = (points[..., part, :].mean(axis=2) for part in (RIGHT_EYE, LEFT_EYE, OUTER_LIPS))
+    heights = [points[..., OVAL, 1].min(axis=2), (right + left)[..., 1] / 2, points[..., NOSE_TIP, 1], mouth[..., 1]]
+    assert (np.diff(heights, axis=0) > 0).all()  # forehead, eyes, nose, mouth
+    assert (right[..., 0] < left[..., 0]).all()
     assert (np.ptp(points[..., INNER_LIPS, 0], axis=2) < np.ptp(points[..., OUTER_LIPS, 0], axis=2)).all()
-    assert (points[..., OVAL, 1].min(axis=2) < eyes[..., 1]).all()
 
 
 def test_landmarks_move_as_little_as_the_clips_do():
@@ -53,24 +51,15 @@ def test_assets_are_small_and_say_where_they_are_from():
     assert all(re.search(word, text) for word in ("random-face", "Apache-2.0", "StyleGAN2", "FFHQ", "MediaPipe"))
 
 
-VAL = [("011", "062"), ("019", "055"), ("039", "084"), ("045", "063"), ("065", "071"), ("076", "085")]
-
-
-def test_every_person_is_in_exactly_one_pair_of_one_split():
-    pairs = draw_pairs()
+def test_every_person_is_in_one_pair_of_one_split_and_sizes_are_shared_out_evenly():
+    pairs, table = draw_pairs(), identity_table()
     assert {split: len(chosen) for split, chosen in pairs.items()} == {"train": 30, "val": 6, "test": 12}
     people = [name for chosen in pairs.values() for pair in chosen for name in pair]
-    assert sorted(people) == list(identity_table().names)
-
-
-def test_sizes_are_shared_out_evenly_and_agree_within_a_pair():
-    table = identity_table()
+    assert sorted(people) == list(table.names)
     size = dict(zip(table.names, table.sizes.tolist(), strict=True))
-    for chosen in draw_pairs().values():
+    for chosen in pairs.values():
         assert all(size[a] == size[b] for a, b in chosen)
-        counts = Counter(size[a] for a, _ in chosen)
-        assert set(counts) == {240, 304, 368}
-        assert len(set(counts.values())) == 1
+        assert Counter(size[a] for a, _ in chosen) == dict.fromkeys((240, 304, 368), len(chosen) // 3)
 
 
 def test_heads_of_a_pair_are_turned_more_alike_than_chance():
@@ -83,4 +72,5 @@ def test_heads_of_a_pair_are_turned_more_alike_than_chance():
 
 
 def test_the_draw_of_this_version_does_not_change():
-    assert draw_pairs()["val"] == VAL
+    drawn = [("011", "062"), ("019", "055"), ("039", "084"), ("045", "063"), ("065", "071"), ("076", "085")]
+    assert draw_pairs()["val"] == drawn
