@@ -19,6 +19,8 @@ MOST_DRAWN = 1000  # frames of a video that are looked at, until enough faces ar
 MOST_AT_ONCE = 32  # frames that are decoded before faces are looked for: 200 MB at 1080p
 WHITE = 128  # of a mask's values 0 to 255: manipulated from here on; compression leaves grey edges
 
+_detector = functools.lru_cache(maxsize=1)(FaceDetector)
+
 
 @dataclass(frozen=True)
 class Look:
@@ -33,20 +35,19 @@ class Look:
 def look_for_faces(video: Video, settings: ExtractionSettings, device: str) -> tuple[int, list[Look]]:
     """Look for faces in frames, drawn until so many are found as are wanted, or the frames run out."""
     looked_at: list[Look] = []
-    path, faces, count = video.path, 0, settings.frames
+    faces, count = 0, settings.frames
     n_frames: int | None = None
     while True:
-        tried = len(looked_at)
-        if is_photo(path):
-            drawn = read_photo(path)
+        if is_photo(video.path):
+            drawn = read_photo(video.path)
         else:
-            drawn = read_frames(path, count, settings.min_frames, settings.seed, tried, n_frames)
-        found = dict(zip(drawn.indices, _faces(video, drawn, settings, device), strict=True))
-        images = dict(zip(drawn.indices, drawn.images, strict=True))
+            drawn = read_frames(video.path, count, settings.min_frames, settings.seed, len(looked_at), n_frames)
+        looks = zip(drawn.images, _faces(video, drawn, settings, device), strict=True)
+        found = dict(zip(drawn.indices, looks, strict=True))
         for frame in drawn.order:
             if faces < settings.frames:
-                face, why = found[frame]
-                looked_at.append(Look(frame, images[frame] if face else images[frame][:1, :1], face, why))
+                image, (face, why) = found[frame]
+                looked_at.append(Look(frame, image if face else image[:1, :1], face, why))
                 faces += face is not None
         n_frames = drawn.n_frames
         rest = min(n_frames, MOST_DRAWN) - len(looked_at)
@@ -93,8 +94,3 @@ def _faces(
         fitting = cv2.resize(mask, (width, height), interpolation=cv2.INTER_NEAREST).astype(np.uint8)
         chosen[i] = manipulated_face(detector.all([image])[0], fitting)
     return chosen
-
-
-@functools.lru_cache(maxsize=1)
-def _detector(thresholds: Sequence[float], min_face: float, device: str) -> FaceDetector:
-    return FaceDetector(thresholds, min_face, device)

@@ -25,19 +25,12 @@ VIDEO_SUFFIXES = frozenset(
 
 @dataclass(frozen=True)
 class DrawnFrames:
-    """Some frames of a video.
+    """Some frames of a video."""
 
-    Attributes:
-        indices: of the frames in the video, from 0, rising.
-        images: uint8 RGB `H×W×3`, upright; of several sizes only if the video's size changes.
-        n_frames: how many frames the video has.
-        order: the indices in the order in which they were drawn.
-    """
-
-    indices: list[int]
-    images: list[NDArray[np.uint8]]
-    n_frames: int
-    order: list[int]
+    indices: list[int]  # in the video, from 0, rising
+    images: list[NDArray[np.uint8]]  # RGB `H×W×3`, upright; of several sizes only if the video's size changes
+    n_frames: int  # of the video
+    order: list[int]  # the indices as they were drawn
 
 
 def is_video(path: Path) -> bool:
@@ -109,14 +102,13 @@ def _pictures(folder: Path) -> list[Path]:
 
 
 def _read_pictures(folder: Path, count: int, min_frames: int, seed: int, drawn: int) -> DrawnFrames:
-    pictures = _pictures(folder)
-    if not pictures:
+    n_frames = len(_pictures(folder))
+    if not n_frames:
         raise SourceError("unreadable", "a folder without pictures")
-    if len(pictures) < min_frames:
-        raise SourceError("too short", f"{len(pictures)} pictures in the folder, at least {min_frames} wanted")
-    order = draw_frame_indices(folder.name, len(pictures), count, seed, drawn)
-    indices = sorted(order)
-    return DrawnFrames(indices, [read_photo(pictures[i]).images[0] for i in indices], len(pictures), order)
+    if n_frames < min_frames:
+        raise SourceError("too short", f"{n_frames} pictures in the folder, at least {min_frames} wanted")
+    order = draw_frame_indices(folder.name, n_frames, count, seed, drawn)
+    return DrawnFrames(sorted(order), frames_at(folder, sorted(order)), n_frames, order)
 
 
 def require_file(path: Path) -> None:

@@ -1,9 +1,8 @@
 """Builds the sample: a miniature FaceForensics++ in the official layout, only what is asked for, once."""
 
-import contextlib
 import logging
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -84,16 +83,19 @@ def build_sample(
     if all(path.exists() for path in (*splits, *(clip.path for clip in clips))):
         return root
     root.mkdir(parents=True, exist_ok=True)
-    with _alone(root):
+    lock = FileLock(root / ".lock")  # the system lets go of it when its holder dies
+    try:
+        held = lock.acquire(timeout=0)
+    except Timeout:
+        log.info("Another process builds the sample in %s: waiting for it.", root)
+        held = lock.acquire()
+    with held:
         for unfinished in root.rglob(".*.part*"):  # of a build that was killed
             unfinished.unlink()
         for path, chosen in splits.items():
             write_json(path, chosen)
-        _make_all(
-            [clip for clip in clips if not clip.path.exists()],
-            (os.cpu_count() or 1) if workers is None else workers,
-            progress,
-        )
+        missing = [clip for clip in clips if not clip.path.exists()]
+        _make_all(missing, (os.cpu_count() or 1) if workers is None else workers, progress)
     return root
 
 
@@ -104,25 +106,9 @@ def _clips(root: Path, methods: Sequence[str], pairs: Sequence[Pair]) -> list[_C
     for method in FORGERY_METHODS:
         if method in methods:
             folder = root / "manipulated_sequences" / method / COMPRESSION / "videos"
-            for a, b in pairs:
-                clips.append(_Clip(folder / f"{a}_{b}.mp4", method, a, b))
-                clips.append(_Clip(folder / f"{b}_{a}.mp4", method, b, a))
+            both_ways = [pair for a, b in pairs for pair in ((a, b), (b, a))]
+            clips += [_Clip(folder / f"{target}_{source}.mp4", method, target, source) for target, source in both_ways]
     return clips
-
-
-@contextlib.contextmanager
-def _alone(root: Path) -> Iterator[None]:
-    """Wait until no other process builds here. The system lets go of the lock when its holder dies."""
-    lock = FileLock(root / ".lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        log.info("Another process builds the sample in %s: waiting for it.", root)
-        lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _make_all(clips: Sequence[_Clip], workers: int, progress: bool) -> None:

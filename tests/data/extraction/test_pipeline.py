@@ -154,8 +154,9 @@ def test_damaged_videos_are_skipped_and_listed(tmp_path):
 
     table = pd.read_csv(out / "skipped.csv", keep_default_na=False)
     assert list(table.columns) == ["video_id", "frame", "reason", "detail"]
-    listed = table[table["frame"] == ""].set_index("video_id")["reason"]
-    assert listed.to_dict() == {f"FaceSwap/{name}": reason for name, reason in reasons.items()}
+    listed = table[table["frame"] == ""].set_index("video_id")
+    assert listed["detail"].all()
+    assert listed["reason"].to_dict() == {f"FaceSwap/{name}": reason for name, reason in reasons.items()}
     assert list(table[table["frame"] != ""]["video_id"].unique()) == ["FaceSwap/black"]
     text = summary.render()
     assert "10 from 1 of" in text

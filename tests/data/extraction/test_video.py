@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from media_clips import make_clip
-from video_files import clips, damage, encode, frames_of, number_of, numbered_frames
+from video_files import clips, encode, frames_of, number_of, numbered_frames
 
 from sr_deepfake.data.extraction.video import draw_frame_indices, read_frames
 from sr_deepfake.system.errors import SourceError
@@ -111,19 +111,6 @@ def test_turns_frames_upright(tmp_path, matrix, expected_of):
     expected = expected_of(frame)
     assert image.shape == expected.shape
     assert np.abs(image.astype(int) - expected).mean() < 5
-
-
-def test_every_kind_of_damage_has_its_reason(tmp_path):
-    reasons = damage(tmp_path, clips()[0])
-    assert reasons.pop("black") == "no face"  # a sound video
-    assert len(reasons) >= 10
-    found = {}
-    for name in reasons:
-        with pytest.raises(SourceError) as error:
-            read_frames(tmp_path / f"{name}.mp4")
-        assert error.value.detail
-        found[name] = error.value.reason
-    assert found == reasons
 
 
 def test_one_damaged_byte_is_not_smoothed_over(tmp_path):
