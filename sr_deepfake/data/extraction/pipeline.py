@@ -141,6 +141,6 @@ def _add_face(record: Record, crops: dict[str, bytes], look: Look, settings: Ext
             "frame_width": width,
             "frame_height": height,
             "probability": detection.probability,
-            "sha256": hashlib.sha256(png).hexdigest(),
+            "sha256": hashlib.sha256(crops[f"{name}.png"]).hexdigest(),
         }
     )
