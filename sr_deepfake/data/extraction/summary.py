@@ -49,6 +49,8 @@ class ExtractionSummary:
             lines.append(f"What was skipped, one a line: {self.folder / SKIPPED}")
         return "\n".join(lines)
 
+    __str__ = render
+
 
 def assemble(out: Path, videos: Sequence[Video], settings: str, extracted: set[str]) -> ExtractionSummary:
     """Write `faces.parquet` and `skipped.csv` from all records in a folder, and sum up some videos."""

@@ -90,8 +90,9 @@ def build_sample(
         log.info("Another process builds the sample in %s: waiting for it.", root)
         held = lock.acquire()
     with held:
-        for unfinished in root.rglob(".*.part*"):  # of a build that was killed
-            unfinished.unlink()
+        for folder in {path.parent for path in (*splits, *(clip.path for clip in clips))}:
+            for unfinished in folder.glob(".*.part*"):  # of a build that was killed
+                unfinished.unlink()
         for path, chosen in splits.items():
             write_json(path, chosen)
         missing = [clip for clip in clips if not clip.path.exists()]

@@ -158,7 +158,7 @@ def test_damaged_videos_are_skipped_and_listed(tmp_path):
     assert listed["detail"].all()
     assert listed["reason"].to_dict() == {f"FaceSwap/{name}": reason for name, reason in reasons.items()}
     assert list(table[table["frame"] != ""]["video_id"].unique()) == ["FaceSwap/black"]
-    text = summary.render()
+    text = str(summary)
     assert "10 from 1 of" in text
     assert "2 truncated" in text
     assert "skipped.csv" in text
