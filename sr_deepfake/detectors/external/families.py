@@ -3,9 +3,10 @@
 Facts are from the programs that the authors published with the files; none of them says them in the file itself.
 """
 
+import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
 
@@ -50,31 +51,18 @@ _B4 = (2, 4, 4, 6, 6, 8, 2)  # blocks of each stage
 
 @dataclass(frozen=True)
 class Family:
-    """A family of published files.
+    """A family of published files."""
 
-    Attributes:
-        name: as people know it.
-        backbone: of timm.
-        head: name of the last layer's weight in the file, and its number of columns.
-        sign: a further tensor that its files have.
-        rename: from its names to timm's.
-        facts: what the detector expects, see `Opened.facts`.
-        idle: pattern of tensors that have no part in the score.
-        faces: what faces it wants, in words; "" where a margin says it.
-        finish: what else is done to the tensors, by timm's names.
-        adapt: what else is done to the network, once it has its weights.
-    """
-
-    name: str
-    backbone: str
-    head: tuple[str, int]
-    sign: str
-    rename: Rename
-    facts: Mapping[str, Any]
-    idle: str = "$^"
-    faces: str = ""
-    finish: Callable[[dict[str, Tensor]], dict[str, Tensor]] = field(default=dict)
-    adapt: Callable[[nn.Module], None] = field(default=lambda network: None)
+    name: str  # as people know it
+    backbone: str  # of timm
+    head: tuple[str, int]  # name of the last layer's weight in the file, and its number of columns
+    sign: str  # a further tensor that its files have
+    rename: Rename  # from its names to timm's
+    facts: Mapping[str, Any]  # what the detector expects, see `Opened.facts`
+    idle: str = "$^"  # pattern of tensors that have no part in the score
+    faces: str = ""  # what faces it wants, in words; "" where a margin says it
+    finish: Callable[[dict[str, Tensor]], dict[str, Tensor]] = dict  # what else is done to the tensors, by timm's names
+    adapt: Callable[[nn.Module], None] | None = None  # what else is done to the network, once it has its weights
 
     def fits(self, state: Tensors) -> bool:
         """Whether tensors are those of a file of this family."""
@@ -92,13 +80,9 @@ class Family:
         return self.finish(found)
 
 
-def recognised(state: Tensors) -> tuple[Family, dict[str, Tensor]] | None:
-    """The family of a file, and its tensors by timm's names; None: it is of no family that is known."""
-    bare = {name.removeprefix("module."): tensor for name, tensor in state.items()}
-    for family in FAMILIES:
-        if family.fits(bare):
-            return family, family.renamed(bare)
-    return None
+def recognised(state: Tensors) -> Family | None:
+    """The family of a file; None: it is of none that is known."""
+    return next((family for family in FAMILIES if family.fits(state)), None)
 
 
 def in_stages(state: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -133,35 +117,24 @@ def joined(state: dict[str, Tensor]) -> dict[str, Tensor]:
     return found
 
 
-def padded_as_for(side: int, bare_stem: bool) -> Callable[[nn.Module], None]:
-    """Pad strided convolutions as efficientnet_pytorch does since 0.7: by one image side, whatever the input's is.
+def padded_by_hand(network: nn.Module) -> None:
+    """Pad strided convolutions as DeepfakeBench's EfficientNet-B4 does: the first not at all.
 
-    Args:
-        side: that image side, px: 380 for B4.
-        bare_stem: the first one is not padded at all, as DeepfakeBench has it.
+    The others as efficientnet_pytorch does since 0.7: as for an image of 380 px, whatever the input's side is.
     """
-
-    def adapt(network: nn.Module) -> None:
-        at = side
-        strided = [
-            (name, layer)
-            for name, layer in network.named_modules()
-            if isinstance(layer, nn.Conv2d) and layer.stride[0] > 1
-        ]
-        for number, (name, layer) in enumerate(strided):
-            kernel, stride = layer.kernel_size[0], layer.stride[0]
-            total = max((-(-at // stride) - 1) * stride + kernel - at, 0)
-            at = -(-at // stride)
-            before = 0 if number == 0 and bare_stem else total // 2
-            after = 0 if number == 0 and bare_stem else total - total // 2
-            plain = nn.Conv2d(
-                layer.in_channels, layer.out_channels, kernel, stride, groups=layer.groups, bias=layer.bias is not None
-            )
-            plain.load_state_dict(layer.state_dict())
-            parent, _, own = name.rpartition(".")
-            setattr(network.get_submodule(parent), own, nn.Sequential(nn.ZeroPad2d((before, after) * 2), plain))
-
-    return adapt
+    at = 380
+    for name, layer in list(network.named_modules()):
+        if not isinstance(layer, nn.Conv2d) or layer.stride[0] == 1:
+            continue
+        kernel, stride = layer.kernel_size[0], layer.stride[0]
+        steps = math.ceil(at / stride)
+        total = 0 if at == 380 else max((steps - 1) * stride + kernel - at, 0)
+        at = steps
+        plain = nn.Conv2d(
+            layer.in_channels, layer.out_channels, kernel, stride, groups=layer.groups, bias=layer.bias is not None
+        )
+        plain.load_state_dict(layer.state_dict())
+        network.set_submodule(name, nn.Sequential(nn.ZeroPad2d((total // 2, total - total // 2) * 2), plain))
 
 
 _EFFICIENTNET_PARTS: dict[str, Any] = {"backbone": "tf_efficientnet_b4", "rename": _EFFICIENTNET, "finish": in_stages}
@@ -170,58 +143,58 @@ _POSITIONS = r".*position_ids$"
 FAMILIES = (
     Family(
         "Self-Blended Images (SBI)", head=("net._fc.weight", 1792), sign="net._conv_stem.weight",
-        facts={"size": 380, **PLAIN, "fake_index": 1, "crop_margin": 0.125}, **_EFFICIENTNET_PARTS,
+        facts={"size": 380, **PLAIN, "crop_margin": 0.125}, **_EFFICIENTNET_PARTS,
     ),
     Family(
         "EfficientNet-B4 of polimi (icpr2020dfdc)", head=("classifier.weight", 1792), sign="efficientnet._conv_stem.weight",
-        facts={"size": 224, **IMAGENET, "fake_index": 1}, faces="a square about the face's box", **_EFFICIENTNET_PARTS,
+        facts={"size": 224, **IMAGENET}, faces="a square about the face's box", **_EFFICIENTNET_PARTS,
     ),
     Family(
         "EfficientNet-B4 of DeepfakeBench", head=("backbone.last_layer.weight", 1792),
-        sign="backbone.efficientnet._conv_stem.weight", facts={"size": 256, **HALF, "fake_index": 1},
-        adapt=padded_as_for(380, bare_stem=True), faces=ALIGNED, **_EFFICIENTNET_PARTS,
+        sign="backbone.efficientnet._conv_stem.weight", facts={"size": 256, **HALF},
+        adapt=padded_by_hand, faces=ALIGNED, **_EFFICIENTNET_PARTS,
     ),
     Family(
         "the winner of the DFDC (selimsef)", "tf_efficientnet_b7", ("fc.weight", 2560), "encoder.conv_stem.weight", _DFDC,
-        {"size": 380, **IMAGENET, "fake_index": 1, "crop_margin": 1 / 3}, idle=r"encoder\.classifier\.",
+        {"size": 380, **IMAGENET, "crop_margin": 1 / 3}, idle=r"encoder\.classifier\.",
     ),
     Family(
         "Xception of DeepfakeBench (xception, core, fwa, rfm)", "legacy_xception", ("backbone.last_linear.weight", 2048),
-        "backbone.block1.rep.0.conv1.weight", _XCEPTION, {"size": 256, **HALF, "fake_index": 1},
+        "backbone.block1.rep.0.conv1.weight", _XCEPTION, {"size": 256, **HALF},
         idle=r"backbone\.adjust_channel\.", faces=ALIGNED,
     ),
     Family(
         "Xception of FaceForensics++", "legacy_xception", ("model.last_linear.weight", 2048),
-        "model.block1.rep.0.conv1.weight", _XCEPTION, {"size": 299, **HALF, "fake_index": 1, "crop_margin": 0.15},
+        "model.block1.rep.0.conv1.weight", _XCEPTION, {"size": 299, **HALF, "crop_margin": 0.15},
     ),
     Family(
         "Xception of HongguLiu (Deepfake-Detection)", "legacy_xception", ("model.last_linear.1.weight", 2048),
-        "model.block1.rep.0.conv1.weight", _XCEPTION, {"size": 299, **HALF, "fake_index": 1, "crop_margin": 0.15},
+        "model.block1.rep.0.conv1.weight", _XCEPTION, {"size": 299, **HALF, "crop_margin": 0.15},
     ),
     Family(
         "Xception of polimi (icpr2020dfdc)", "legacy_xception", ("xception.last_linear.weight", 2048),
-        "xception.block1.rep.0.conv1.weight", _XCEPTION, {"size": 224, **IMAGENET, "fake_index": 1},
+        "xception.block1.rep.0.conv1.weight", _XCEPTION, {"size": 224, **IMAGENET},
         faces="a square about the face's box",
     ),
     Family(
         "CNN-Aug (ResNet-34) of DeepfakeBench", "resnet34", ("backbone.fc.weight", 512), "backbone.resnet.0.weight",
-        _RESNET34, {"size": 256, **HALF, "fake_index": 1}, faces=ALIGNED,
+        _RESNET34, {"size": 256, **HALF}, faces=ALIGNED,
     ),
     Family(
         "CNNDetection (Wang et al., 2020)", "resnet50", ("fc.weight", 2048), "layer4.2.conv3.weight", (),
-        {"size": 224, **IMAGENET, "fake_index": 1}, faces="whole pictures of generators, not faces",
+        {"size": 224, **IMAGENET}, faces="whole pictures of generators, not faces",
     ),
     Family(
         "Effort (CLIP L/14)", head=("head.weight", 1024), sign="backbone.encoder.layers.0.self_attn.q_proj.weight_main",
-        facts={"size": 224, **CLIP, "fake_index": 1}, idle=_POSITIONS, faces=ALIGNED, **_VISION_L,
+        facts={"size": 224, **CLIP}, idle=_POSITIONS, faces=ALIGNED, **_VISION_L,
     ),
     Family(
         "CLIP L/14 of DF40", head=("head.weight", 1024), sign="backbone.embeddings.class_embedding",
-        facts={"size": 224, **HALF, "fake_index": 1}, idle=_POSITIONS, faces=ALIGNED, **_VISION_L,
+        facts={"size": 224, **HALF}, idle=_POSITIONS, faces=ALIGNED, **_VISION_L,
     ),
     Family(
         "CLIP B/16 of DeepfakeBench", head=("head.weight", 768), sign="backbone.embeddings.class_embedding",
-        facts={"size": 224, **HALF, "fake_index": 1}, idle=_POSITIONS, faces=ALIGNED,
+        facts={"size": 224, **HALF}, idle=_POSITIONS, faces=ALIGNED,
         **_VISION_L | {"backbone": "vit_base_patch16_clip_quickgelu_224"},
     ),
 )  # fmt: skip
