@@ -72,23 +72,23 @@ def normalisation():
 net = functools.cache(Net)
 
 
-def to_onnx(path, network=None, free=True, size=SIDE, last=False):
+def to_onnx(path, network=None, **options):
     """Write a graph of a network, of `net()` unless another is given."""
-    path.write_bytes(onnx_graph(network or net(), free, size, last))
+    path.write_bytes(onnx_graph(network or net(), **options))
     return str(path)
 
 
 @functools.cache
-def onnx_graph(network, free, size, last):
-    """The bytes of the graph, which takes seconds to make."""
-    network.eval()
-    example = torch.rand(4, size, size, 3) if last else torch.rand(4, 3, size, size)
-    shapes = ({0: torch.export.Dim("batch")},) if free else None
+def onnx_graph(network, free=True, last=False, dynamo=False):
+    """The bytes of the graph, by torch's older exporter, which takes a second; by its newer one (`dynamo`) it is ten."""
+    example = torch.rand(4, SIDE, SIDE, 3) if last else torch.rand(4, 3, SIDE, SIDE)
+    made = Last(network) if last else network
+    axes = {"faces": {0: "batch"}} if free else None
     with warnings.catch_warnings(), tempfile.TemporaryDirectory() as folder:
         warnings.simplefilter("ignore")
         path = Path(folder, "net.onnx")
         torch.onnx.export(
-            Last(network).eval() if last else network, (example,), str(path), dynamo=True, dynamic_shapes=shapes,
+            made.eval(), (example,), str(path), dynamo=dynamo, input_names=["faces"], dynamic_axes=axes,
             external_data=False, verbose=False,
         )  # fmt: skip
         return path.read_bytes()
