@@ -1,8 +1,8 @@
 """Published layouts with random weights: the answers are those of the original classes, where PyPI has them."""
 
+import copy
+import functools
 import pickle
-import re
-from functools import partial
 
 import pytest
 import timm
@@ -13,8 +13,6 @@ from sr_deepfake.detectors.external.checkpoint import open_checkpoint
 from sr_deepfake.detectors.external.detector import ExternalDetector
 from sr_deepfake.detectors.external.families import FAMILIES, recognised
 from sr_deepfake.system.errors import UserError
-
-ROWS = 2
 
 
 def randomised(network):
@@ -45,6 +43,9 @@ def assert_equal(ours, theirs, tolerance):
     assert (ours - theirs).abs().max() <= tolerance * max(1e-3, float((theirs - theirs.mean(0)).abs().max()))
 
 
+OF_SBI = {"size": 380, "mean": (0, 0, 0), "output": "logits2", "fake_index": 1}
+
+
 class Wrapped(nn.Module):
     """A network within another, under a name."""
 
@@ -60,68 +61,136 @@ def efficientnet(name="efficientnet-b4", **options):
 
 
 def xception(classes=2):
-    module = pytest.importorskip("pretrainedmodels")
-    network = module.models.xception(num_classes=1000, pretrained=None)
+    network = copy.deepcopy(whole_xception())
     network.last_linear = nn.Linear(2048, classes)
-    return randomised(network)
+    return network
 
 
-@torch.no_grad()
-def test_sbi(tmp_path):
+@functools.cache
+def whole_xception():
+    module = pytest.importorskip("pretrainedmodels")
+    return randomised(module.models.xception(num_classes=1000, pretrained=None))
+
+
+# Each gives the content of a file, the original network, and the side of its faces.
+
+
+def sbi():
     theirs = efficientnet(num_classes=2)
-    found = opened(tmp_path, {"model": Wrapped(net=theirs).state_dict()})
-    assert_equal(found.network.eval()(faces(380)), theirs(faces(380)), 1e-4)
-    assert found.note.startswith("recognised as Self-Blended Images (SBI), tf_efficientnet_b4")
-    assert (found.facts["size"], found.facts["mean"], found.facts["output"], found.facts["fake_index"]) == (
-        380, (0, 0, 0), "logits2", 1,
-    )  # fmt: skip
+    return {"model": Wrapped(net=theirs).state_dict()}, theirs, 380
 
 
-@torch.no_grad()
-@pytest.mark.parametrize("wrapper", ["net", pytest.param(None, marks=pytest.mark.nightly)])
-def test_polimis_efficientnet_pads_by_its_input(tmp_path, wrapper):
-    theirs = efficientnet(image_size=None)  # as efficientnet_pytorch 0.6.3 pads
-    head = nn.Linear(1792, 1)
+def polimis_efficientnet():
+    """It pads by its input."""
+    theirs, head = efficientnet(image_size=None), nn.Linear(1792, 1)  # as efficientnet_pytorch 0.6.3 pads
     state = Wrapped(efficientnet=theirs, classifier=head).state_dict()
     state = {name: tensor for name, tensor in state.items() if "._fc." not in name}
-    found = opened(tmp_path, {wrapper: state} if wrapper else state)
-    expected = head(theirs.extract_features(faces(224)).mean((2, 3)))
-    assert_equal(found.network.eval()(faces(224)), expected, 1e-4)
-    assert found.facts["output"] == "logit"
+    return {"net": state}, lambda faces: head(theirs.extract_features(faces).mean((2, 3))), 224
 
 
-@torch.no_grad()
-def test_deepfakebenchs_efficientnet_has_a_bare_stem_and_pads_as_for_380(tmp_path):
-    theirs = efficientnet()
+def deepfakebenchs_efficientnet():
+    """Its stem is bare, and it pads as for 380 px."""
+    theirs, head = efficientnet(), nn.Linear(1792, 2)
     theirs._conv_stem = nn.Conv2d(3, 48, 3, 2, bias=False)
-    head = nn.Linear(1792, 2)
     theirs._fc = nn.Identity()
-    found = opened(tmp_path, Wrapped(backbone=Wrapped(efficientnet=theirs, last_layer=head)).state_dict())
-    expected = head(theirs.extract_features(faces(256)).mean((2, 3)))
-    assert_equal(found.network.eval()(faces(256)), expected, 1e-4)
+    state = Wrapped(backbone=Wrapped(efficientnet=theirs, last_layer=head)).state_dict()
+    return state, lambda faces: head(theirs.extract_features(faces).mean((2, 3))), 256
+
+
+def parallel(prefix, classes=2):
+    """Xception as data-parallel training saves it."""
+    theirs = xception(classes)
+    state = Wrapped(**{prefix: theirs}).state_dict()
+    if prefix == "backbone":  # idle layers of DeepfakeBench's class
+        state["backbone.adjust_channel.0.weight"] = torch.ones(512, 2048, 1, 1)
+    return {f"module.{name}": tensor for name, tensor in state.items()}, theirs, 160
+
+
+def hongguliu():
+    """Its head is behind dropout."""
+    theirs = xception()
+    theirs.last_linear = nn.Sequential(nn.Dropout(0.5), theirs.last_linear)
+    return Wrapped(model=theirs).state_dict(), theirs.eval(), 160
+
+
+def cnn_aug():
+    theirs = randomised(timm.create_model("resnet34", num_classes=2))
+    numbers = {"conv1": "0", "bn1": "1", "layer1": "4", "layer2": "5", "layer3": "6", "layer4": "7"}
+    state = {}
+    for name, tensor in theirs.state_dict().items():
+        first, _, rest = name.partition(".")
+        state[f"backbone.resnet.{numbers[first]}.{rest}" if first in numbers else f"backbone.{name}"] = tensor
+    return state, theirs, 128
+
+
+def cnn_detection():
+    theirs = randomised(timm.create_model("resnet50", num_classes=1))
+    return {"model": theirs.state_dict(), "total_steps": 3}, theirs, 128
+
+
+def dfdc():
+    theirs = randomised(timm.create_model("tf_efficientnet_b7", num_classes=1))
+    state = {"module.encoder.classifier.weight": torch.zeros(1000, 2560)}
+    for name, tensor in theirs.state_dict().items():
+        state[f"module.{name.replace('classifier', 'fc') if 'classifier' in name else f'encoder.{name}'}"] = tensor
+    return {"state_dict": state, "epoch": 4}, theirs, 96
+
+
+def clip(large):
+    transformers = pytest.importorskip("transformers")
+    sizes = {"hidden_size": 1024, "num_hidden_layers": 24, "num_attention_heads": 16, "intermediate_size": 4096}
+    small = {"hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12, "intermediate_size": 3072}
+    config = transformers.CLIPVisionConfig(patch_size=14 if large else 16, **(sizes if large else small))
+    model = transformers.CLIPVisionModel(config)
+    theirs, head = randomised(getattr(model, "vision_model", model)), nn.Linear(config.hidden_size, 2)
+    state = Wrapped(backbone=theirs, head=head).state_dict()
+    state |= {"backbone.embeddings.position_ids": torch.arange(197)[None]}  # older transformers saved them
+    return state, lambda faces: head(theirs(faces).pooler_output), 224
+
+
+def effort():
+    """Its layers are in parts, which are put together."""
+    whole, theirs, side = clip(large=True)
+    state = {}
+    for name, tensor in whole.items():
+        if "self_attn" in name and name.endswith(".weight"):
+            part, stem = torch.randn(1024, 1) * 0.01, f"module.{name.removesuffix('weight')}"
+            state |= {f"{stem}weight_main": tensor - part @ part.T, f"{stem}S_residual": torch.ones(1)}
+            state |= {f"{stem}U_residual": part, f"{stem}V_residual": part.T.contiguous()}
+        else:
+            state[f"module.{name}"] = tensor
+    return state, theirs, side
+
+
+def nightly(*values):
+    return pytest.param(*values, marks=pytest.mark.nightly)
 
 
 @torch.no_grad()
 @pytest.mark.parametrize(
-    ("prefix", "name"), [("backbone", "DeepfakeBench"), ("model", "FaceForensics"), ("xception", "polimi")]
+    ("make", "name", "facts", "tolerance"),
+    [
+        (sbi, "Self-Blended Images (SBI), tf_efficientnet_b4", OF_SBI, 1e-4),
+        (polimis_efficientnet, "EfficientNet-B4 of polimi", {"output": "logit"}, 1e-4),
+        (deepfakebenchs_efficientnet, "EfficientNet-B4 of DeepfakeBench", {"size": 256}, 1e-4),
+        (lambda: parallel("backbone"), "Xception of DeepfakeBench", {}, 1e-5),
+        (lambda: parallel("model"), "Xception of FaceForensics++", {}, 1e-5),
+        (lambda: parallel("xception", 1), "Xception of polimi", {"output": "logit"}, 1e-5),
+        (hongguliu, "Xception of HongguLiu", {}, 1e-5),
+        (cnn_aug, "CNN-Aug", {}, 0),
+        (cnn_detection, "CNNDetection", {"output": "logit"}, 0),
+        nightly(dfdc, "the winner of the DFDC", {"crop_margin": pytest.approx(1 / 3)}, 0),
+        nightly(lambda: clip(False), "CLIP B/16", {}, 1e-4),
+        nightly(lambda: clip(True), "CLIP L/14", {}, 1e-4),
+        nightly(effort, "Effort", {}, 1e-3),
+    ],
 )
-def test_xception(tmp_path, prefix, name):
-    theirs = xception(1 if prefix == "xception" else 2)
-    state = Wrapped(**{prefix: theirs}).state_dict()
-    if prefix == "backbone":  # idle layers of DeepfakeBench's class
-        state |= {"backbone.adjust_channel.0.weight": torch.ones(512, 2048, 1, 1)}
-    found = opened(tmp_path, {f"module.{key}": tensor for key, tensor in state.items()})
-    assert name in found.note
-    assert_equal(found.network.eval()(faces(160)), theirs(faces(160)), 1e-5)
-
-
-@torch.no_grad()
-def test_a_head_behind_dropout_is_hongguliu_s(tmp_path):
-    theirs = xception()
-    theirs.last_linear = nn.Sequential(nn.Dropout(0.5), theirs.last_linear)
-    found = opened(tmp_path, Wrapped(model=theirs).state_dict())
-    assert "HongguLiu" in found.note
-    assert_equal(found.network.eval()(faces(160)), theirs.eval()(faces(160)), 1e-5)
+def test_answers_are_those_of_the_original_class(tmp_path, make, name, facts, tolerance):
+    content, theirs, side = make()
+    found = opened(tmp_path, content)
+    assert found.note.startswith(f"recognised as {name}")
+    assert {key: found.facts[key] for key in facts} == facts
+    assert_equal(found.network.eval()(faces(side)), theirs(faces(side)), tolerance)
 
 
 class Net(Wrapped):
@@ -141,87 +210,13 @@ def test_faceforensics_pickles_are_read_as_data(tmp_path, monkeypatch, is_zip):
     assert_equal(found.network.eval()(faces(160)), theirs(faces(160)), 1e-5)
 
 
-def vision(large):
-    transformers = pytest.importorskip("transformers")
-    sizes = {"hidden_size": 1024, "num_hidden_layers": 24, "num_attention_heads": 16, "intermediate_size": 4096}
-    small = {"hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12, "intermediate_size": 3072}
-    config = transformers.CLIPVisionConfig(patch_size=14 if large else 16, **(sizes if large else small))
-    return randomised(
-        transformers.CLIPVisionModel(config).vision_model
-        if hasattr(transformers.CLIPVisionModel(config), "vision_model")
-        else transformers.CLIPVisionModel(config)
-    )
-
-
-@torch.no_grad()
-@pytest.mark.nightly
-@pytest.mark.parametrize("large", [False, True])
-def test_clip(tmp_path, large):
-    theirs, head = vision(large), nn.Linear(1024 if large else 768, 2)
-    state = Wrapped(backbone=theirs, head=head).state_dict()
-    state |= {"backbone.embeddings.position_ids": torch.arange(197)[None]}  # older transformers saved them
-    found = opened(tmp_path, state)
-    expected = head(theirs(faces(224)).pooler_output)
-    assert_equal(found.network.eval()(faces(224)), expected, 1e-4)
-
-
-@torch.no_grad()
-@pytest.mark.nightly
-def test_effort_s_layers_are_put_together(tmp_path):
-    theirs, head = vision(True), nn.Linear(1024, 2)
-    expected = head(theirs(faces(224)).pooler_output)
-    state = {}
-    for name, tensor in Wrapped(backbone=theirs, head=head).state_dict().items():
-        if "self_attn" in name and name.endswith(".weight"):
-            part = torch.randn(1024, 1) * 0.01
-            stem = name.removesuffix("weight")
-            state |= {
-                f"{stem}weight_main": tensor - part @ part.T,
-                f"{stem}U_residual": part,
-                f"{stem}V_residual": part.T,
-            }
-            state[f"{stem}S_residual"] = torch.ones(1)
-        else:
-            state[name] = tensor
-    found = opened(tmp_path, {f"module.{name}": tensor.contiguous() for name, tensor in state.items()})
-    assert "Effort" in found.note
-    assert_equal(found.network.eval()(faces(224)), expected, 1e-3)
-
-
-@torch.no_grad()
-def test_networks_of_timm_and_torchvision_under_other_names(tmp_path):
-    theirs = randomised(timm.create_model("resnet34", num_classes=2))
-    numbers = {"conv1": "0", "bn1": "1", "layer1": "4", "layer2": "5", "layer3": "6", "layer4": "7"}
-    state = {}
-    for name, tensor in theirs.state_dict().items():
-        first, _, rest = name.partition(".")
-        state[f"backbone.resnet.{numbers[first]}.{rest}" if first in numbers else f"backbone.{name}"] = tensor
-    found = opened(tmp_path, state)
-    assert "CNN-Aug" in found.note
-    assert torch.equal(found.network.eval()(faces(128)), theirs(faces(128)))
-    theirs = randomised(timm.create_model("resnet50", num_classes=1))
-    found = opened(tmp_path, {"model": theirs.state_dict(), "total_steps": 3})
-    assert "CNNDetection" in found.note
-    assert torch.equal(found.network.eval()(faces(128)), theirs(faces(128)))
-
-
-@torch.no_grad()
-@pytest.mark.nightly
-def test_the_winner_of_the_dfdc(tmp_path):
-    theirs = randomised(timm.create_model("tf_efficientnet_b7", num_classes=1))
-    state = {
-        f"module.{name.replace('classifier', 'fc') if 'classifier' in name else f'encoder.{name}'}": tensor
-        for name, tensor in theirs.state_dict().items()
-    }
-    state |= {"module.encoder.classifier.weight": torch.zeros(1000, 2560)}
-    found = opened(tmp_path, {"state_dict": state, "epoch": 4})
-    assert found.facts["crop_margin"] == pytest.approx(1 / 3)
-    assert torch.equal(found.network.eval()(faces(96)), theirs(faces(96)))
+def timms_xception(prefix):
+    state = timm.create_model("legacy_xception", num_classes=2).state_dict()
+    return {f"{prefix}.{name.replace('fc.', 'last_linear.')}": tensor for name, tensor in state.items()}
 
 
 def test_a_file_that_fits_in_part_is_refused(tmp_path):
-    state = Wrapped(backbone=timm.create_model("legacy_xception", num_classes=2)).state_dict()
-    state = {name.replace("backbone.fc.", "backbone.last_linear."): tensor for name, tensor in state.items()}
+    state = timms_xception("backbone")
     mapped = state | {"backbone.map.last_linear.weight": torch.ones(1, 728, 1, 1)}
     with pytest.raises(
         UserError, match=r"looks like Xception of DeepfakeBench .* has 1 tensors .*map\.last_linear\.weight"
@@ -249,10 +244,8 @@ def test_every_family_names_what_its_faces_are():
 
 
 def test_the_margin_of_its_faces_is_cut_or_the_command_is_named(tmp_path, caplog):
-    state = Wrapped(model=timm.create_model("legacy_xception", num_classes=2)).state_dict()
-    state = {re.sub(r"model\.fc\.", "model.last_linear.", name): tensor for name, tensor in state.items()}
-    torch.save(state, tmp_path / "full.pth")
-    detector = ExternalDetector(partial(open_checkpoint), str(tmp_path / "full.pth"), "full")
+    torch.save(timms_xception("model"), tmp_path / "full.pth")
+    detector = ExternalDetector(open_checkpoint, str(tmp_path / "full.pth"), "full")
     assert detector.report["crop_margin"] == "0.15 (Xception of FaceForensics++)"
     detector.expect_margin(0.3)
     assert detector.kept == pytest.approx(1.3 / 1.6)
