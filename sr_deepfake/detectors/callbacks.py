@@ -40,13 +40,7 @@ class PredictionWriter(lightning.Callback):
         self._tables = []
 
     def on_test_batch_end(
-        self,
-        trainer: lightning.Trainer,
-        pl_module: lightning.LightningModule,
-        outputs: Tensor | Mapping[str, Any] | None,
-        batch: FaceBatch,
-        batch_idx: int,
-        dataloader_idx: int = 0,
+        self, trainer: Any, pl_module: Any, outputs: Any, batch: FaceBatch, batch_idx: int, dataloader_idx: int = 0
     ) -> None:
         """Take in the scores of a batch, and how alike clean and attacked faces are."""
         table = batch.rows[list(FROM_MANIFEST)].assign(**dict.fromkeys(MEASURED, float("nan")))
@@ -59,14 +53,9 @@ class PredictionWriter(lightning.Callback):
             pair = (batch.faces, batch.attacked)
             # As the paper's table 3 was measured: both as the published code makes pictures of 224 px of them.
             at_224 = [resize_faces(faces, 224, "authors") for faces in pair]
-            for name, values in (
-                ("ssim", ssim(*pair)),
-                ("psnr", psnr(*pair)),
-                ("ssim_224", ssim(*at_224)),
-                ("psnr_224", psnr(*at_224)),
-                ("psnr_224_wrapped", psnr_wrapped(*at_224)),
-            ):
-                table[name] = values.cpu().numpy()
+            alike = {"ssim": ssim(*pair), "psnr": psnr(*pair), "ssim_224": ssim(*at_224), "psnr_224": psnr(*at_224)}
+            alike["psnr_224_wrapped"] = psnr_wrapped(*at_224)
+            table = table.assign(**{name: values.cpu().numpy() for name, values in alike.items()})
         self._tables.append(table)
 
     def on_test_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
@@ -80,9 +69,6 @@ class Resumption(lightning.Callback):
 
     torch is seeded at the start of each epoch, for dropout. A training that early stopping had ended trains no further.
     And the first epoch has its own faces: Lightning starts loading processes before it knows which epoch it resumes.
-
-    Args:
-        seed: of the training.
     """
 
     def __init__(self, seed: int) -> None:
@@ -91,10 +77,9 @@ class Resumption(lightning.Callback):
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """End at once where the patience was at its end; let the loading processes begin with the right epoch."""
         for callback in trainer.early_stopping_callbacks:
-            if isinstance(callback, EarlyStopping) and (
-                callback.stopped_epoch or callback.wait_count >= callback.patience
-            ):
-                trainer.should_stop = True
+            if isinstance(callback, EarlyStopping):
+                ended = callback.stopped_epoch or callback.wait_count >= callback.patience
+                trainer.should_stop = trainer.should_stop or bool(ended)
         sampler: Any = getattr(trainer.train_dataloader, "sampler", None)
         if trainer.current_epoch > 0 and hasattr(sampler, "set_epoch"):
             sampler.set_epoch(trainer.current_epoch)
@@ -109,17 +94,10 @@ class RoundedLoss(lightning.Callback):
     """Logs `val/rounded_loss`, by which the published code chooses an epoch: the mean of its batches' losses, each rounded.
 
     The published batches are drawn at random; here from a seed and the epoch.
-
-    Args:
-        batch_size: faces a batch, 32 in the published code.
-        decimals: that a batch's loss is rounded to.
-        seed: of the draw.
     """
 
     def __init__(self, batch_size: int = 32, decimals: int = 2, seed: int = 0) -> None:
-        self.batch_size = batch_size
-        self.decimals = decimals
-        self.seed = seed
+        self.batch_size, self.decimals, self.seed = batch_size, decimals, seed
         self._found: list[tuple[Tensor, Tensor]] = []
 
     def on_validation_epoch_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
@@ -174,11 +152,7 @@ class PreviousEpochStopping(EarlyStopping):
 
 
 class WholeFiles(TorchCheckpointIO):
-    """Writes checkpoints whole or not at all, on any file system.
-
-    Lightning's own writes to the system's temporary folder first; from there to another disk a file is copied, and a
-    kill leaves half of it.
-    """
+    """Writes checkpoints whole or not at all, also where Lightning's own would copy them from another disk."""
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
         """Write a checkpoint."""
@@ -198,11 +172,9 @@ class OwnSignals(lightning.Callback):
         """Remember whose it is."""
         self._before = signal.getsignal(signal.SIGTERM)
 
-    def on_test_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Give it back before a test."""
-        self.on_train_start(trainer, pl_module)
-
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Give it back."""
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, self._before)
+
+    on_test_start = on_train_start

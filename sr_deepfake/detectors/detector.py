@@ -124,11 +124,7 @@ class Detector(TestedDetector):
             self.backbone = convert_sync_batchnorm(self.backbone)
 
     def check_devices(self, devices: int, kind: torch.device) -> None:
-        """See that several devices can train this detector together.
-
-        Raises:
-            UserError: batch normalisation cannot be synchronised on such a device.
-        """
+        """See that several devices can train this detector together."""
         has_batch_norm = any(isinstance(module, _BatchNorm) for module in self.backbone.modules())
         if devices > 1 and has_batch_norm and kind.type != "cuda":
             raise UserError(

@@ -12,19 +12,12 @@ RECIPE_VERSION = 4
 
 
 class Recipe(Frozen):
-    """Everything that changes the training of a detector.
+    """Everything that changes the training of a detector."""
 
-    Attributes:
-        model: short name of the model, for folders and tables.
-        forgery: the forgery method that it learns to find.
-        protocol: its values; those that concern the training are in `training` too.
-        training: all that the trained weights depend on, as plain values.
-    """
-
-    model: str
-    forgery: str
-    protocol: dict[str, Any]
-    training: dict[str, Any]
+    model: str  # short name, for folders and tables
+    forgery: str  # the method that it learns to find
+    protocol: dict[str, Any]  # its values; those that concern the training are in `training` too
+    training: dict[str, Any]  # all that the trained weights depend on, as plain values
 
     @property
     def key(self) -> str:
@@ -35,7 +28,7 @@ class Recipe(Frozen):
     def seedless_key(self) -> str:
         """As `key`, the same for trainings that differ by their seed alone."""
         training = {name: value for name, value in self.training.items() if name != "seeds"}
-        return digest({"training": training, "forgery": self.forgery, "version": RECIPE_VERSION})[:10]
+        return self.model_copy(update={"training": training}).key
 
     @property
     def name(self) -> str:

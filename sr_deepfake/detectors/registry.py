@@ -168,9 +168,12 @@ def _load_external(folder: Path) -> ExternalDetector:
         module, _, function = name.rpartition(".")
         if not (module.startswith(f"{external.__name__}.") and function.startswith("open_")):
             raise ValueError(f"{name} does not open detectors")
-        if settings.get("factory") or settings.get("trust") or settings.get("repo"):
-            kind = "python model.factory" if settings.get("factory") else "torchscript model.trust=true model.path"
-            kind = "deepfakebench model.repo=CLONE model.detector=NAME model.path" if settings.get("repo") else kind
+        options = {
+            "repo": "deepfakebench model.repo=CLONE model.detector=NAME model.path",
+            "factory": "python model.factory",
+            "trust": "torchscript model.trust=true model.path",
+        }
+        if kind := next((words for option, words in options.items() if settings.get(option)), None):
             raise UserError(
                 f"{folder} names code ({settings['path']}), which is run only where it is typed: model={kind}="
                 f"{settings['path']}"

@@ -18,16 +18,12 @@ class KnownScores:
 
     Whole batches are remembered: a face's logit depends in its last bits on how many faces go through the network at once,
     and a result must not depend on which results there are already.
-
-    Attributes:
-        found: faces whose logit was known.
-        computed: faces that went through the network.
     """
 
     def __init__(self, folder: Path, attack: str | None, read: bool = True) -> None:
         """Use a folder of one detector's scores; `attack` is the attack's fingerprint, None: its faces are not remembered."""
         self.folder = folder
-        self.found = self.computed = 0
+        self.found = self.computed = 0  # faces whose logit was known, and faces that went through the network
         self._names = {False: CLEAN, True: attack}
         self._logits = {name: _read(self._path(name)) if read else {} for name in self._names.values() if name}
         self._new: dict[str, dict[str, float]] = {name: {} for name in self._logits}

@@ -16,11 +16,7 @@ from sr_deepfake.system.hardware import exact_float32
 
 
 class NaNError(UserError):
-    """A detector returned NaN.
-
-    Attributes:
-        numbers: of the faces of the batch.
-    """
+    """A detector returned NaN for the faces with these numbers in the batch."""
 
     def __init__(self, numbers: list[int], count: int) -> None:
         super().__init__(f"the detector returned NaN for {len(numbers)} of {count} faces")
@@ -96,9 +92,7 @@ class TestedDetector(lightning.LightningModule):
         """Ask the data module for the margin of its faces."""
         self.expect_margin(getattr(self.trainer.datamodule, "margin", None))  # type: ignore[attr-defined]
 
-    def on_predict_start(self) -> None:
-        """As `on_test_start`."""
-        self.on_test_start()
+    on_predict_start = on_test_start
 
     def on_test_epoch_end(self) -> None:
         """Log the metrics of each setup that had faces."""

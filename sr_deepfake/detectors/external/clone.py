@@ -8,6 +8,7 @@ import io
 import re
 import sys
 import types
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -35,13 +36,6 @@ class Registry(dict[str, Any]):
                 importlib.import_module(f"{self.folder.name}.{file.stem}")
                 return dict.__getitem__(self, name)
         raise KeyError(f"no file of {self.folder} registers {name}")
-
-
-class _Losses:
-    """The clone's registry of losses, which are not needed."""
-
-    def __getitem__(self, name: str) -> Any:
-        return lambda *arguments, **named: nn.Identity()
 
 
 class _Stub(types.ModuleType):
@@ -72,8 +66,11 @@ class Stubs:
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
         """As the import system asks."""
-        wanted = name.partition(".")[0] in self.packages or name == "torch.utils.tensorboard"
-        return importlib.machinery.ModuleSpec(name, self, is_package=True) if wanted else None  # type: ignore[arg-type]
+        return importlib.machinery.ModuleSpec(name, self, is_package=True) if self.covers(name) else None  # type: ignore[arg-type]
+
+    def covers(self, name: str) -> bool:
+        """Whether a module is of these packages."""
+        return name.partition(".")[0] in self.packages or name == "torch.utils.tensorboard"
 
     def create_module(self, spec: Any) -> types.ModuleType:
         """As the import system asks."""
@@ -104,34 +101,30 @@ def missing(training: Path) -> set[str]:
 def imported(clone: Path, stubs: Stubs) -> Iterator[tuple[Registry, Any]]:
     """The clone's modules while they are needed: nothing of it stays in `sys.modules`, and none is run that is not asked for."""
     training = clone / "training"
-    before = {name: module for name, module in sys.modules.items() if name.partition(".")[0] in {*OWN, *stubs.packages}}
-    for name in before:
-        del sys.modules[name]
-    tensorboard = sys.modules.pop("torch.utils.tensorboard", None)
-    registries = {
-        name: Registry(training / folder) for name, folder in (("DETECTOR", "detectors"), ("BACKBONE", "networks"))
-    }
-    others: dict[str, Any] = {**registries, "LOSSFUNC": _Losses(), "TRAINER": Registry(training / "trainer")}
-    for name in ("detectors", "networks", "metrics", "metrics.registry", "utils", "utils.registry", "loss"):
-        module = (
-            types.ModuleType(name) if not name.startswith(("metrics", "utils", "loss")) else _Stub(name, stubs.called)
-        )
-        module.__dict__.update(others, __path__=[str(training / name)] if name in OWN[:2] else [])
-        sys.modules[name] = module
+
+    def is_foreign(name: str) -> bool:
+        return name.partition(".")[0] in OWN or stubs.covers(name)
+
+    def executed() -> list[Path]:
+        modules = [module for name, module in sys.modules.items() if name.partition(".")[0] in OWN[:2]]
+        return sorted(Path(str(module.__file__)) for module in modules if getattr(module, "__file__", None))
+
+    before = {name: sys.modules.pop(name) for name in list(sys.modules) if is_foreign(name)}
+    detectors, networks, trainers = (Registry(training / folder) for folder in ("detectors", "networks", "trainer"))
+    registries: dict[str, Any] = {"DETECTOR": detectors, "BACKBONE": networks, "TRAINER": trainers}
+    registries["LOSSFUNC"] = defaultdict(lambda: nn.Identity)  # losses are not needed
+    for name in ("detectors", "networks"):
+        sys.modules[name] = types.ModuleType(name)
+        sys.modules[name].__dict__.update(registries, __path__=[str(training / name)])
+    for name in ("metrics", "metrics.registry", "utils", "utils.registry", "loss"):
+        sys.modules[name] = _Stub(name, stubs.called)
+        sys.modules[name].__dict__.update(registries)
     sys.meta_path.insert(0, stubs)
     try:
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-            yield (
-                registries["DETECTOR"],
-                lambda: sorted(
-                    Path(str(module.__file__))
-                    for name, module in sys.modules.items()
-                    if name.partition(".")[0] in OWN[:2] and getattr(module, "__file__", None)
-                ),
-            )
+            yield detectors, executed
     finally:
         sys.meta_path.remove(stubs)
-        for name in [name for name in sys.modules if name.partition(".")[0] in {*OWN, *stubs.packages}]:
+        for name in [name for name in sys.modules if is_foreign(name)]:
             del sys.modules[name]
-        sys.modules.pop("torch.utils.tensorboard", None)
-        sys.modules.update(before | ({"torch.utils.tensorboard": tensorboard} if tensorboard else {}))
+        sys.modules.update(before)

@@ -45,14 +45,7 @@ _lock = threading.Lock()  # modules and the working folder are the process's
 def open_deepfakebench(
     path: str, size: int | None = None, repo: str | None = None, detector: str | None = None
 ) -> Opened:
-    """Open an image detector of DeepfakeBench by the code of the user's own clone. That code is run.
-
-    Args:
-        path: its file of weights.
-        size: input side in pixels; None: that of its configuration.
-        repo: folder of the clone, with training/config/detector.
-        detector: name of its configuration, as "ucf".
-    """
+    """Open an image detector of DeepfakeBench by the code of the user's own clone. That code is run."""
     file = detector_file(path)
     if not repo or not detector:
         raise UserError("model=deepfakebench needs model.repo=CLONE and model.detector=NAME, as ucf")
@@ -74,30 +67,26 @@ def open_deepfakebench(
     model.load_state_dict(state)
     if detector == "multi_attention":
         model.batch_cnt = 10**9  # its last head answers late in a training, and the count is not in the file
-    network = _Answers(model.eval(), 1 if detector in _ALONE else None)
     facts = {
         "size": size or settings["resolution"], "mean": settings["mean"], "std": settings["std"], "output": "logit",
         "fake_index": 1, "range": 1, "channels": "rgb",
     }  # fmt: skip
     note = f"{detector} of DeepfakeBench, trained on faces that it aligned (data=deepfakebench)"
-    return Opened(network, file_digest(file, config, *files), facts, config.name, batch=network.batch, note=note)
+    batch = 1 if detector in _ALONE else None
+    return Opened(_Answers(model.eval()), file_digest(file, config, *files), facts, config.name, batch, note=note)
 
 
 class _Answers(nn.Module):
     """The detector's classes as one logit of fake: of class 1 against all others."""
 
-    def __init__(self, model: nn.Module, batch: int | None) -> None:
+    def __init__(self, model: nn.Module) -> None:
         super().__init__()
-        self.model, self.batch = model, batch
+        self.model = model
 
     def forward(self, faces: Tensor) -> Tensor:
         grown = {name: len(value) for name, value in vars(self.model).items() if isinstance(value, list)}
-        data = {
-            "image": faces,
-            "label": torch.zeros(len(faces), device=faces.device).long(),
-            "mask": None,
-            "landmark": None,
-        }
+        labels = torch.zeros(len(faces), device=faces.device).long()
+        data = {"image": faces, "label": labels, "mask": None, "landmark": None}
         classes: Tensor = self.model(data, inference=True)["cls"].float()
         for name, length in grown.items():  # what it collects for its own metrics
             del getattr(self.model, name)[length:]
@@ -117,10 +106,9 @@ def _settings(clone: Path, detector: str) -> tuple[dict[str, Any], Path]:
         found = {file: yaml.safe_load(file.read_text(encoding="utf-8")) for file in files}
     except (yaml.YAMLError, OSError) as error:
         raise UserError(f"model.repo={clone}: its configurations cannot be read ({last_line(error)})") from error
-    fitting = [file for file in files if file.stem == detector] or [
-        f for f in files if found[f].get("model_name") == detector
-    ]
-    if reason := _REFUSED.get(detector, ""):
+    fitting = [file for file in files if file.stem == detector]
+    fitting += [file for file in files if found[file].get("model_name") == detector]
+    if reason := _REFUSED.get(detector):
         raise UserError(f"model.detector={detector} is not supported: {reason}")
     if not fitting:
         raise UserError(f"model.detector={detector}: {clone} has {', '.join(file.stem for file in files)}")
@@ -186,12 +174,7 @@ def _clip(name: str, *arguments: Any, **named: Any) -> nn.Module:
     """CLIP of a name, with random weights."""
     import transformers
 
-    widths: dict[str, Any] = next(
-        (sizes for part, sizes in _VISION.items() if part in str(name)), _VISION["base-patch16"]
-    )
-    vision = transformers.CLIPVisionConfig(**widths)
-    text = transformers.CLIPTextConfig(num_hidden_layers=1, projection_dim=widths["projection_dim"])
-    model: nn.Module = transformers.CLIPModel(
-        transformers.CLIPConfig(vision_config=vision.to_dict(), text_config=text.to_dict())
-    )
+    vision: dict[str, Any] = _VISION["large-patch14" if "large-patch14" in str(name) else "base-patch16"]
+    text = {"num_hidden_layers": 1, "projection_dim": vision["projection_dim"]}
+    model: nn.Module = transformers.CLIPModel(transformers.CLIPConfig(vision_config=vision, text_config=text))
     return model

@@ -25,16 +25,7 @@ _RESAMPLES = {3: "bicubic", 2: "bilinear"}  # Pillow's numbers
 
 
 def open_huggingface(path: str, size: int | None = None, download: bool = False) -> Opened:
-    """Open an image classifier of two classes (or one logit) of the library transformers.
-
-    Its input's side, mean and standard deviation come from `preprocessor_config.json`; which label is *fake* from
-    `id2label`.
-
-    Args:
-        path: folder of `save_pretrained`, or a name on the hub such as "owner/model".
-        size: not used.
-        download: fetch it from the hub where it is not in the hub's cache.
-    """
+    """Open an image classifier of transformers: a folder of `save_pretrained`, or a name on the hub such as "owner/model"."""
     folder = _folder(path, download)
     try:
         from transformers import AutoModelForImageClassification
@@ -53,11 +44,10 @@ def open_huggingface(path: str, size: int | None = None, download: bool = False)
     labels = {int(number): str(name) for number, name in model.config.id2label.items()}
     facts = _input(folder, config)
     listed = ", ".join(f"{number}: {name!r}" for number, name in sorted(labels.items()))
-    real = [number for number, name in labels.items() if _words(name) & REAL and not _words(name) & FAKE]
-    fakes = [number for number, name in labels.items() if _words(name) & FAKE and not _words(name) & REAL]
+    fake, real = _fake_and_real(labels)
     found, unclear = fake_label(labels), ""
     if len(labels) > 2:
-        if len(real) != 1 or len(fakes) != len(labels) - 1:
+        if len(real) != 1 or len(fake) != len(labels) - 1:
             raise UserError(
                 f"{folder} has {len(labels)} classes ({listed}); a detector has one of real faces, and all others of fakes"
             )
@@ -68,11 +58,8 @@ def open_huggingface(path: str, size: int | None = None, download: bool = False)
         facts["fake_index"] = found
     else:
         unclear = f"its labels ({listed}) do not say which one is fake"
-    note = (
-        ""
-        if {"mean", "std"} <= facts.keys()
-        else "a folder without a processor's file: mean 0 and standard deviation 1 are assumed"
-    )
+    without = "a folder without a processor's file: mean 0 and standard deviation 1 are assumed"
+    note = "" if {"mean", "std"} <= facts.keys() else without
     files = [folder / "config.json", *sorted(file for kind in _WEIGHTS for file in folder.glob(kind))]
     network = _Logits(model, real[0] if len(labels) > 2 else None)
     return Opened(network, file_digest(*files), facts, "its processor, id2label", unclear=unclear, note=note)
@@ -86,16 +73,18 @@ def fake_label(labels: dict[int, str]) -> int | None:
     >>> fake_label({0: "LABEL_0", 1: "LABEL_1"}) is None
     True
     """
-    words = {number: _words(name) for number, name in labels.items()}
-    fake = [number for number, found in words.items() if found & FAKE and not found & REAL]
-    real = [number for number, found in words.items() if found & REAL and not found & FAKE]
-    if len(fake) == 1 and len(real) <= 1 and fake != real:
+    fake, real = _fake_and_real(labels)
+    if len(fake) == 1 and len(real) <= 1:
         return fake[0]
     return 1 - real[0] if len(real) == 1 and not fake else None
 
 
-def _words(name: str) -> set[str]:
-    return set(re.split(r"[^a-z]+", name.lower()))
+def _fake_and_real(labels: dict[int, str]) -> tuple[list[int], list[int]]:
+    """The labels with words of fakes alone, and those with words of real faces alone."""
+    words = {number: set(re.split(r"[^a-z]+", name.lower())) for number, name in labels.items()}
+    fake = [number for number, found in words.items() if found & FAKE and not found & REAL]
+    real = [number for number, found in words.items() if found & REAL and not found & FAKE]
+    return fake, real
 
 
 class _Logits(nn.Module):
@@ -124,50 +113,43 @@ def _folder(path: str, download: bool) -> Path:
     import huggingface_hub
 
     try:
-        return Path(
-            huggingface_hub.snapshot_download(path, local_files_only=not download, allow_patterns=["*.json", *_WEIGHTS])
-        )
+        patterns = ["*.json", *_WEIGHTS]
+        return Path(huggingface_hub.snapshot_download(path, local_files_only=not download, allow_patterns=patterns))
     except Exception as error:  # the hub's own classes, and those of the network
-        reason = str(error).strip().split("\n")[0]
-        what = (
-            f"cannot be fetched ({reason})" if download else "is not in the hub's cache; model.download=true fetches it"
-        )
+        what = "is not in the hub's cache; model.download=true fetches it"
+        if download:
+            what = "cannot be fetched ({})".format(str(error).strip().split("\n")[0])
         raise UserError(f"model.path={path} {what}") from error
 
 
 def _input(folder: Path, config: dict[str, Any]) -> dict[str, Any]:
     """Side, mean and standard deviation of the processor's file, or of timm's part of config.json, for pixels in [0, 1]."""
-    file = next((folder / name for name in _PROCESSORS if (folder / name).is_file()), folder / _PROCESSORS[0])
-    found = _json(file) if file.is_file() else {}
+    file = next((folder / name for name in _PROCESSORS if (folder / name).is_file()), None)
+    found = _json(file) if file else {}
     found = found.get("image_processor", found)  # transformers 5 keeps all processors of a model in one file
     own = config.get("pretrained_cfg") or {}
     if own and "image_mean" not in found:
-        found |= {
-            "image_mean": own.get("mean"),
-            "image_std": own.get("std"),
-            "size": (own.get("input_size") or [None])[-1],
-        }
-        found |= {"crop_pct": own.get("crop_pct") or 1.0}
+        size = (own.get("input_size") or [None])[-1]
+        found |= {"image_mean": own.get("mean"), "image_std": own.get("std"), "size": size}
+        found["crop_pct"] = own.get("crop_pct")
     facts: dict[str, Any] = {}
     # A part that is cut out of a larger picture is what the network gets.
-    cut = found.get("crop_size") if found.get("do_center_crop") else None
-    side = _side(cut) or _side(found.get("size")) or _side(config.get("image_size"))
-    if side:
-        facts["size"] = side
+    cut = _side(found.get("crop_size")) if found.get("do_center_crop") else None
     whole = _side(found.get("size"))
-    crop = side / whole if cut and side and whole else float(found.get("crop_pct") or 1.0)
+    if side := cut or whole or _side(config.get("image_size")):
+        facts["size"] = side
+    crop = cut / whole if cut and whole else float(found.get("crop_pct") or 1.0)
     if crop < 1:
         facts["crop"] = crop
     if (_RESAMPLES.get(found["resample"]) if "resample" in found else own.get("interpolation")) == "bicubic":
         facts["resize"] = "bicubic"
     if found.get("do_normalize", True) and {"image_mean", "image_std"} <= found.keys():
         facts |= {"mean": _three(found["image_mean"]), "std": _three(found["image_std"])}
+    factor = found.get("rescale_factor")
     if found.get("do_rescale") is False:
         facts["range"] = 255
-    factor = found.get("rescale_factor")
-    if facts.get("range") != 255 and isinstance(factor, int | float) and abs(factor * 255 - 1) > 1e-3:
-        if not facts.keys() >= {"mean", "std"}:
-            facts |= {"mean": [0.0] * 3, "std": [1.0] * 3}
+    elif isinstance(factor, int | float) and abs(factor * 255 - 1) > 1e-3:
+        facts = {"mean": [0.0] * 3, "std": [1.0] * 3, **facts}
         # x · 255 · factor − mean is what x − mean / (255 · factor) is, by that factor.
         facts |= {name: [value / (255 * factor) for value in facts[name]] for name in ("mean", "std")}
     if found.get("do_flip_channel_order"):

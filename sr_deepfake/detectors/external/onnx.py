@@ -12,24 +12,14 @@ from sr_deepfake.detectors.external.detector import Opened, detector_file
 from sr_deepfake.system.errors import UserError
 from sr_deepfake.system.files import file_digest
 
-_TYPES = {
-    "tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(double)": np.float64, "tensor(uint8)": np.uint8,
-}  # fmt: skip
-
-
-_FLOATS = ("tensor(float)", "tensor(float16)", "tensor(double)")
+_FLOATS = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(double)": np.float64}
+_TYPES = {**_FLOATS, "tensor(uint8)": np.uint8}
 # Where a graph says in which file some weights are: the entry "location" of a map of texts, in protocol buffers' bytes.
 _LOCATION = re.compile(rb"\x0a\x08location\x12([\x01-\x7f])")
 
 
 def open_onnx(path: str, size: int | None = None, output_name: str | None = None) -> Opened:
-    """Open an ONNX graph; its input's side, layout and batch come from the graph.
-
-    Args:
-        path: the file.
-        size: not used.
-        output_name: of the output that has the scores; None: the only one with one or two floating-point numbers a face.
-    """
+    """Open an ONNX graph; its input's side, layout and batch come from the graph."""
     file = detector_file(path)
     graph = _Graph(file, output_name)
     inputs = graph.session("cpu").get_inputs()
@@ -38,21 +28,16 @@ def open_onnx(path: str, size: int | None = None, output_name: str | None = None
         raise UserError(f"{file} has {len(inputs)} inputs ({names}); a detector has one, the faces")
     (only,) = inputs
     batch, *picture = only.shape if len(only.shape) == 4 else (None, 0, 0, 0)
-    fixed = {
-        side for side in (picture[:2] if picture[2] == 3 and picture[0] != 3 else picture[1:]) if isinstance(side, int)
-    }
-    channels = {picture[0], picture[2]}
-    if (
-        only.type not in _TYPES
-        or len(fixed) > 1
-        or (3 not in channels and not any(isinstance(n, str) for n in channels))
-    ):
+    last = picture[2] == 3 and picture[0] != 3
+    sides = {side for side in (picture[:2] if last else picture[1:]) if isinstance(side, int)}
+    has_channels = last or picture[0] == 3 or any(isinstance(picture[axis], str) for axis in (0, 2))
+    if only.type not in _TYPES or len(sides) > 1 or not has_channels:
         raise UserError(
             f"{file}: its input {only.name} is {only.type} of {only.shape}; a detector takes square pictures, B×3×S×S or "
             "B×S×S×3"
         )
-    graph.name, graph.type, graph.last = only.name, _TYPES[only.type], picture[2] == 3 and picture[0] != 3
-    facts: dict[str, Any] = {"size": fixed.pop()} if fixed else {}
+    graph.name, graph.type, graph.last = only.name, _TYPES[only.type], last
+    facts: dict[str, Any] = {"size": sides.pop()} if sides else {}
     facts |= {"range": 255} if graph.type == np.uint8 else {}
     digest = file_digest(file, *_weights_files(file))
     return Opened(graph, digest, facts, "the graph", batch if isinstance(batch, int) else None, note=graph.note)
@@ -80,10 +65,11 @@ class _Graph:
             raise UserError(f"model.output_name={output}: the outputs of {file} are called {', '.join(outputs)}")
         # An exported classifier also has its label, a whole number.
         self.outputs = [name for name, kind in outputs.items() if kind in _FLOATS] if output is None else [output]
-        self.note = (
-            f"an ONNX graph, of whose outputs ({', '.join(outputs)}) those of floating-point numbers are looked at"
-        )
-        self.note = "" if len(outputs) == len(self.outputs) else self.note
+        self.note = ""
+        if len(outputs) > len(self.outputs):
+            self.note = (
+                f"an ONNX graph, of whose outputs ({', '.join(outputs)}) those of floating-point numbers are looked at"
+            )
 
     def session(self, device: str) -> Any:
         """The session of a kind of device; made once."""
@@ -95,12 +81,11 @@ class _Graph:
             options = onnxruntime.SessionOptions()
             options.intra_op_num_threads = torch.get_num_threads()
             options.log_severity_level = 3
-            requested = ["CUDAExecutionProvider"] if device == "cuda" else []
-            there = [name for name in requested if name in onnxruntime.get_available_providers()]
+            providers = ["CPUExecutionProvider"]
+            if device == "cuda" and "CUDAExecutionProvider" in onnxruntime.get_available_providers():
+                providers.insert(0, "CUDAExecutionProvider")
             try:
-                self.sessions[device] = onnxruntime.InferenceSession(
-                    str(self.file), options, providers=[*there, "CPUExecutionProvider"]
-                )
+                self.sessions[device] = onnxruntime.InferenceSession(str(self.file), options, providers=providers)
             except Exception as error:  # onnxruntime's own classes, of no common base
                 reason = str(error).strip().split("\n")[0]
                 raise UserError(f"{self.file} is not an ONNX graph that onnxruntime can run ({reason})") from error
@@ -111,9 +96,8 @@ class _Graph:
         pictures = faces.cpu().numpy()
         pictures = (pictures.round().clip(0, 255) if self.type == np.uint8 else pictures).astype(self.type)
         pictures = np.ascontiguousarray(pictures.transpose(0, 2, 3, 1) if self.last else pictures)
-        answers = dict(
-            zip(self.outputs, self.session(faces.device.type).run(self.outputs, {self.name: pictures}), strict=True)
-        )
+        found = self.session(faces.device.type).run(self.outputs, {self.name: pictures})
+        answers = dict(zip(self.outputs, found, strict=True))
         fitting = {
             name: values.reshape(len(faces), -1).astype(np.float32)
             for name, values in answers.items()

@@ -18,14 +18,9 @@ from sr_deepfake.system.files import digest, file_digest
 
 
 def open_python(path: str, size: int | None = None, factory: str | None = None) -> Opened:
-    """Call a function without arguments, which returns a module, or a callable on faces.
+    """Call a function without arguments, which returns a module, or a callable: float32 faces B×3×S×S → B, B×1 or B×2 scores.
 
-    That gets float32 faces B×3×S×S, by default RGB in [0, 1] at their own size, and returns B scores, B×1 or B×2.
-
-    Args:
-        path: "package.module:function", or "file.py:function". It is code, and it is run.
-        size: not used.
-        factory: the same.
+    `path` is "package.module:function", or "file.py:function". It is code, and it is run.
     """
     function = load_function(path)
     try:

@@ -14,14 +14,7 @@ from sr_deepfake.system.files import file_digest
 
 
 def open_torch_file(path: str, size: int | None = None, trust: bool = False) -> Opened:
-    """Open a file of `torch.jit.save` or of `torch.export.save`; the second says its input's side.
-
-    Args:
-        path: the file.
-        size: not used.
-        trust: read a program of torch.export. Its reader is torch's own, and a program that somebody made for it can
-            run any code.
-    """
+    """Open a file of `torch.jit.save`; with `trust`, of `torch.export.save`, whose reader can be made to run any code."""
     file = detector_file(path)
     names = _members(file)
     try:
