@@ -41,34 +41,30 @@ def test_it_is_grad_cam(backbone):
         assert torch.equal(attention_maps(detector, faces), maps)
 
 
-@pytest.mark.parametrize("fake_index", [0, 1])
-def test_a_checkpoint_of_two_numbers_is_seen_into_with_its_sign(fake_index, tmp_path):
-    torch.manual_seed(1)
+def ours_and_theirs(seed, path, state=None, **options):
+    """A detector, and an external one of the same weights or of those that `state` makes of them."""
+    torch.manual_seed(seed)
     ours = Detector("test_resnet", image_size=64, channels_last=False).eval()
-    head = ours.backbone.get_classifier()
-    state = dict(ours.backbone.state_dict())
-    sign = 1 if fake_index == 1 else -1
-    state["fc.weight"] = torch.cat([-sign * head.weight / 2, sign * head.weight / 2])
-    state["fc.bias"] = torch.cat([-sign * head.bias / 2, sign * head.bias / 2])
-    torch.save(state, tmp_path / "two.pth")
+    weights = ours.backbone.state_dict()
+    torch.save(weights if state is None else state(weights), path)
     config = ours.backbone.pretrained_cfg
-    theirs = ExternalDetector(
-        open_checkpoint, str(tmp_path / "two.pth"), backbone="test_resnet", label="two", size=64, fake_index=fake_index,
-        mean=config["mean"], std=config["std"], output="logits2",
-    ).eval()  # fmt: skip
+    options |= {"mean": config["mean"], "std": config["std"], "size": 64, "backbone": "test_resnet"}
+    return ours, ExternalDetector(open_checkpoint, str(path), label="theirs", **options).eval()
+
+
+@pytest.mark.parametrize(("fake_index", "sign"), [(0, -1), (1, 1)])
+def test_a_checkpoint_of_two_numbers_is_seen_into_with_its_sign(fake_index, sign, tmp_path):
+    def two(state):
+        head = {name: sign * state[name] / 2 for name in ("fc.weight", "fc.bias")}
+        return state | {name: torch.cat([-half, half]) for name, half in head.items()}
+
+    ours, theirs = ours_and_theirs(1, tmp_path / "two.pth", two, fake_index=fake_index, output="logits2")
     faces = torch.rand(2, 3, 64, 64)
     torch.testing.assert_close(attention_maps(theirs, faces), attention_maps(ours, faces), rtol=1e-4, atol=1e-6)
 
 
 def test_a_map_lies_where_the_detector_looks_though_it_sees_the_middle_alone(tmp_path):
-    torch.manual_seed(2)
-    ours = Detector("test_resnet", image_size=64, channels_last=False).eval()
-    torch.save(ours.backbone.state_dict(), tmp_path / "one.pth")
-    config = ours.backbone.pretrained_cfg
-    theirs = ExternalDetector(
-        open_checkpoint, str(tmp_path / "one.pth"), backbone="test_resnet", label="one", size=64, mean=config["mean"],
-        std=config["std"], output="logit", crop_margin=0.0,
-    ).eval()  # fmt: skip
+    ours, theirs = ours_and_theirs(2, tmp_path / "one.pth", output="logit", crop_margin=0.0)
     theirs.expect_margin(0.25)
     faces = torch.rand(2, 3, 90, 90)
     maps = attention_maps(theirs, faces)
