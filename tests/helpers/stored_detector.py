@@ -14,12 +14,8 @@ from sr_deepfake.detectors.registry import claim, finish
 def stored_detector(root: Path, seed: int = 0) -> Path:
     """Write it below a folder, and return its own."""
     torch.manual_seed(seed)
-    recipe = Recipe(
-        model="tiny",
-        forgery="FaceSwap",
-        protocol={"name": "quick"},
-        training={"model": {"weights": "random"}, "seeds": [0, 0]},
-    )
+    training = {"model": {"weights": "random"}, "seeds": [0, 0]}
+    recipe = Recipe(model="tiny", forgery="FaceSwap", protocol={"name": "quick"}, training=training)
     folder = root / recipe.name
     with claim(folder, recipe):
         trainer = lightning.Trainer(accelerator="cpu", logger=False, enable_checkpointing=False)

@@ -65,19 +65,8 @@ def test_an_exported_detector_has_the_scores_of_the_trained_one_and_is_in_the_sa
 
 
 def test_swapped_labels_are_reported_with_the_option_that_swaps_them(trained):
-    (trained / "own.py").write_text(
-        "import torch\n"
-        "def detector():\n"
-        "    from sr_deepfake.data.images import read_face\n"
-        "    from sr_deepfake.data.manifest import read_manifest\n"
-        "    rows = read_manifest('.')\n"
-        "    from pathlib import Path\n"
-        "    known = {float((read_face(Path(p)).float() / 255).mean()): label\n"
-        "             for p, label in zip(rows['path'], rows['label'])}\n"
-        "    def score(faces):\n"
-        "        return torch.tensor([4.0 - 8 * known.get(float(face.mean()), 1) for face in faces])\n"
-        "    return score\n"
-    )
+    red = "def detector():\n    return lambda faces: 99 * (faces.mean(1) - faces[:, 0]).mean((1, 2))\n"
+    (trained / "own.py").write_text(red)  # fakes have a reddish patch
     options = ["model=python", "model.factory=own.py:detector", "forgery=FaceSwap", *DATA, "attack=none"]
     shown = run("evaluate", *options, cwd=trained)
     assert "The AUC of clean faces is 0.00" in shown
@@ -112,18 +101,9 @@ def test_code_that_the_options_of_somebody_elses_results_name_is_not_run(trained
     assert not (trained / "run").exists()
 
 
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ([], "detector=FOLDER names a trained one"),
-        (["model=onnx"], "model.path is missing"),
-        (["model=onnx", "model.path=nowhere.onnx"], "model.path=nowhere.onnx is missing"),
-        (["model=torchscript", "model.path=."], "is a folder, not a file"),
-    ],
-)
-def test_what_is_missing_is_named_in_one_line(trained, options, message):
-    shown = run("evaluate", *options, *DATA, cwd=trained, status=1)
-    assert message in shown
+def test_what_is_missing_is_named_in_one_line(trained):
+    shown = run("evaluate", *DATA, cwd=trained, status=1)
+    assert "detector=FOLDER names a trained one" in shown
     assert len(shown.splitlines()) == 1
 
 

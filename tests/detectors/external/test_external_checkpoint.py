@@ -48,10 +48,8 @@ def test_a_head_of_two_and_one_of_another_name(tmp_path):
     """As DeepfakeBench names it: backbone.last_linear.1.weight."""
     two = state("backbone.")
     weight, bias = two.pop("backbone.fc.weight"), two.pop("backbone.fc.bias")
-    two |= {
-        "backbone.last_linear.1.weight": torch.cat([-weight / 2, weight / 2]),
-        "backbone.last_linear.1.bias": torch.cat([-bias / 2, bias / 2]),
-    }
+    for name, values in (("weight", weight), ("bias", bias)):
+        two[f"backbone.last_linear.1.{name}"] = torch.cat([-values / 2, values / 2])
     torch.save(two, tmp_path / "net.pth")
     found = detector(tmp_path / "net.pth")
     assert found.output == "logits2"

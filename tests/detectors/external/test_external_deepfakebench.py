@@ -103,9 +103,8 @@ def weights(tmp_path):
     """As its trainer saves them, in DDP; and the network that they are of."""
     torch.manual_seed(3)
     network = torch.nn.ModuleDict({"conv": torch.nn.Conv2d(3, 4, 3), "fc": torch.nn.Linear(4, 2)})
-    torch.save(
-        {f"module.backbone.{name}": tensor for name, tensor in network.state_dict().items()}, tmp_path / "mini.pth"
-    )
+    state = {f"module.backbone.{name}": tensor for name, tensor in network.state_dict().items()}
+    torch.save(state, tmp_path / "mini.pth")
 
     def classes(faces):
         return network["fc"](network["conv"](faces).mean((2, 3)))
@@ -127,9 +126,7 @@ def test_only_what_is_needed_is_run_and_nothing_stays(clone, weights, capsys, ca
     torch.testing.assert_close(found(faces), expected[:, 1] - expected[:, 0], atol=1e-5, rtol=0)
     replaced = {name for name in modules if sys.modules.get(name) is not modules[name]}
     assert not {name for name in replaced if not name.startswith("transformers")}  # which replaces itself
-    assert not [
-        name for name in sys.modules if name.split(".")[0] in ("detectors", "networks", "metrics", "no_such_package")
-    ]
+    assert not {"detectors", "networks", "metrics", "no_such_package"} & {name.split(".")[0] for name in sys.modules}
     assert os.getcwd() == folder
     assert torch.load.__module__ == "torch.serialization"
     assert (capsys.readouterr().out, caplog.text, logging.root.manager.disable) == ("", "", 0)
@@ -154,11 +151,9 @@ def test_probabilities_are_read_as_such_and_three_classes_against_fake(clone, we
     faces = torch.rand(4, 3, 48, 48)
     torch.testing.assert_close(detector(path, clone, "probs")(faces), detector(path, clone)(faces), atol=1e-4, rtol=0)
     add(clone, "three", classes=3)
-    state = torch.load(path)
-    state |= {"module.backbone.fc.weight": torch.randn(3, 4), "module.backbone.fc.bias": torch.randn(3)}
-    torch.save(state, tmp_path / "three.pth")
+    head = {"module.backbone.fc.weight": torch.randn(3, 4), "module.backbone.fc.bias": torch.randn(3)}
+    torch.save(torch.load(path) | head, tmp_path / "three.pth")
     found = detector(str(tmp_path / "three.pth"), clone, "three")
-    found.network.eval()
     cls = found.network.model({"image": found.face_input(faces), "label": torch.zeros(4)}, inference=True)["cls"]
     expected = cls.double().softmax(1)[:, 1]
     torch.testing.assert_close(found.score(faces), expected, atol=1e-5, rtol=0)
@@ -175,16 +170,13 @@ def test_a_detector_that_looks_at_its_batch_gets_one_face(clone, weights):
 
 def test_a_package_that_is_called_and_missing_is_named(clone, weights):
     add(clone, "needs", more="self.layer = Loss(config)")
-    path = weights[0]
-    state = torch.load(path) | {"module.layer.weight": torch.ones(2)}
-    torch.save(state, path)
-    with pytest.raises(
-        UserError, match=r"has layer\.weight left over; it needs no_such_package: pip install no_such_package"
-    ):
-        detector(path, clone, "needs")
+    torch.save(torch.load(weights[0]) | {"module.layer.weight": torch.ones(2)}, weights[0])
+    needs = "it needs no_such_package: pip install no_such_package"
+    with pytest.raises(UserError, match=rf"has layer\.weight left over; {needs}"):
+        detector(weights[0], clone, "needs")
     add(clone, "breaks", more="raise RuntimeError('no GPU')")
     with pytest.raises(UserError, match=r"breaks of .* cannot be built \(RuntimeError: no GPU\)"):
-        detector(path, clone, "breaks")
+        detector(weights[0], clone, "breaks")
 
 
 @pytest.mark.parametrize(

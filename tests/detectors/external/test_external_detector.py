@@ -3,6 +3,8 @@ import torch
 from exported import faces
 
 from sr_deepfake.detectors.external.detector import ExternalDetector, Opened
+from sr_deepfake.detectors.external.onnx import open_onnx
+from sr_deepfake.detectors.external.torch_files import open_torch_file
 from sr_deepfake.system.errors import UserError
 
 
@@ -82,6 +84,19 @@ def test_options_that_make_no_sense_are_named(options):
     (name,) = options
     with pytest.raises(UserError, match=rf"model\.{name}"):
         Fixed(brightness, **options)
+
+
+@pytest.mark.parametrize(
+    ("opener", "path", "message"),
+    [
+        (open_onnx, None, r"model\.path is missing"),
+        (open_onnx, "nowhere.onnx", r"model\.path=nowhere\.onnx is missing"),
+        (open_torch_file, ".", "is a folder, not a file"),
+    ],
+)
+def test_a_missing_file_is_named(opener, path, message):
+    with pytest.raises(UserError, match=message):
+        ExternalDetector(opener, path, "net")
 
 
 def test_scores_are_float64_and_differ_where_float32_would_be_one():

@@ -51,16 +51,14 @@ def logits_of(model, resized):
         return model(pixel_values=(levels - mean) / std).logits.double()
 
 
-@pytest.mark.parametrize("swin", [False, True], ids=["ViT", "Swin"])
-@pytest.mark.parametrize("reversed_", [False, True])
-def test_size_normalisation_and_labels_come_from_the_folder(tmp_path, swin, reversed_):
-    labels = {0: "ai_generated", 1: "human"} if reversed_ else LABELS
+@pytest.mark.parametrize(("swin", "labels", "fake"), [(False, LABELS, 1), (True, {0: "ai_generated", 1: "human"}, 0)])
+def test_size_normalisation_and_labels_come_from_the_folder(tmp_path, swin, labels, fake):
     model, folder = saved(tmp_path, labels, swin)
     detector = detector_of(folder)
-    assert detector.report["fake_index"].startswith("0" if reversed_ else "1")
+    assert detector.report["fake_index"].startswith(str(fake))
     assert detector.report["size"].startswith("64 (its processor")
     with torch.no_grad():
-        torch.testing.assert_close(detector.score(faces()), expected(model, 1 - reversed_), atol=1e-4, rtol=0)
+        torch.testing.assert_close(detector.score(faces()), expected(model, fake), atol=1e-4, rtol=0)
 
 
 def test_labels_that_do_not_tell_are_listed_and_can_be_told(tmp_path):

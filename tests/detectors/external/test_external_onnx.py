@@ -16,7 +16,9 @@ def onnx_detector(path, **options):
 
 
 @pytest.mark.parametrize(
-    "options", [{"dynamo": True}, {"last": True}, {"free": False}], ids=["free batch", "channels last", "batch of 4"]
+    "options",
+    [{}, {"last": True}, {"free": False}, pytest.param({"dynamo": True}, marks=pytest.mark.nightly)],
+    ids=["free batch", "channels last", "batch of 4", "torch's newer exporter"],
 )
 def test_a_graph_gives_the_scores_of_the_network_that_it_was_made_of(tmp_path, options):
     detector = onnx_detector(to_onnx(tmp_path / "net.onnx", **options), **normalisation())

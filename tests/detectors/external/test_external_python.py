@@ -19,13 +19,13 @@ def detector():
         return faces.mean(dim=(1, 2, 3)) * 20 - 10
     return score
 """
+EXPECTED = torch.sigmoid((faces().mean((1, 2, 3)) * 20 - 10).double())
 
 
 def test_a_strangers_file_of_five_lines(tmp_path):
     (tmp_path / "own.py").write_text(FIVE_LINES)
     detector = detector_of(f"{tmp_path / 'own.py'}:detector")
-    expected = torch.sigmoid((faces().mean((1, 2, 3)) * 20 - 10).double())
-    torch.testing.assert_close(detector.score(faces()), expected)
+    torch.testing.assert_close(detector.score(faces()), EXPECTED)
     assert detector.report["size"] == "as they are (model=python)"
     small = detector_of(f"{tmp_path / 'own.py'}:detector", size=24, range=255, output="logit")
     levels = torch.nn.functional.interpolate(faces(), size=(24, 24), mode="bilinear", antialias=True)
@@ -44,8 +44,7 @@ def test_a_module_of_a_package(tmp_path, monkeypatch):
     )
     monkeypatch.syspath_prepend(tmp_path)
     detector = detector_of("my_package_of_detectors:Net")
-    expected = torch.sigmoid((faces().mean((1, 2, 3)) * 20 - 10).double())
-    torch.testing.assert_close(detector.score(faces()).detach(), expected)
+    torch.testing.assert_close(detector.score(faces()).detach(), EXPECTED)
     assert dict(detector.named_parameters())  # moves to a device with the detector
     sys.modules.pop("my_package_of_detectors")
 

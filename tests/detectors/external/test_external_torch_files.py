@@ -6,11 +6,17 @@ from sr_deepfake.detectors.external.detector import ExternalDetector
 from sr_deepfake.detectors.external.torch_files import open_torch_file
 from sr_deepfake.system.errors import UserError
 
+pytestmark = pytest.mark.filterwarnings("ignore")  # of scripts, which torch deprecates
 EXAMPLE = torch.rand(4, 3, SIDE, SIDE)
 
 
 def detector_of(path, **options):
     return ExternalDetector(open_torch_file, str(path), "net", **options)
+
+
+def scripted(tmp_path, network, **options):
+    torch.jit.save(torch.jit.script(network), tmp_path / "net.pt")
+    return detector_of(tmp_path / "net.pt", size=SIDE, **options)
 
 
 def exported(path, free=True):
@@ -19,7 +25,6 @@ def exported(path, free=True):
     return str(path)
 
 
-@pytest.mark.filterwarnings("ignore")
 def test_torchscript_gives_the_scores_of_the_network_that_it_was_made_of(tmp_path):
     torch.jit.save(torch.jit.trace(Net().eval(), EXAMPLE), tmp_path / "net.pt")
     detector = detector_of(str(tmp_path / "net.pt"), size=SIDE, **normalisation())
@@ -27,26 +32,18 @@ def test_torchscript_gives_the_scores_of_the_network_that_it_was_made_of(tmp_pat
 
 
 @pytest.mark.parametrize("free", [True, False], ids=["free batch", "batch of 4"])
-def test_an_exported_program_does_too_and_tells_its_side(tmp_path, free):
+def test_an_exported_program_does_too_where_that_was_typed_and_tells_its_side(tmp_path, monkeypatch, free):
+    """torch.export.load runs code that is in a file: by pickle, by sympy, by the names of functions."""
     path = exported(tmp_path / "net.pt2", free)
     detector = detector_of(path, trust=True, **normalisation())
     for count in (2, 4, 7):
         torch.testing.assert_close(scores(detector, count), scores(ours(), count), atol=1e-5, rtol=0)
     assert detector.report["size"] == f"{SIDE} (the program)"
-
-
-def test_a_program_is_read_where_that_was_typed_alone(tmp_path, monkeypatch):
-    """torch.export.load runs code that is in a file: by pickle, by sympy, by the names of functions."""
-    path = exported(tmp_path / "net.pt2")
+    with pytest.raises(UserError, match=r"does not take faces of .*model\.size"):
+        detector_of(path, trust=True, size=SIDE // 2)
     monkeypatch.setattr(torch.export, "load", lambda *_: pytest.fail("read"))
     with pytest.raises(UserError, match=r"can run code.*model\.trust=true"):
         detector_of(path)
-
-
-def test_a_side_that_a_program_does_not_take_is_reported_in_one_line(tmp_path):
-    path = exported(tmp_path / "net.pt2")
-    with pytest.raises(UserError, match=r"does not take faces of .*model\.size"):
-        detector_of(path, trust=True, size=SIDE // 2)
 
 
 def test_weights_alone_are_sent_to_the_kind_that_reads_them(tmp_path):
@@ -75,28 +72,22 @@ class Fails(torch.nn.Module):
         return (faces + torch.zeros(3, 5)).mean()
 
 
-@pytest.mark.filterwarnings("ignore")
 def test_a_script_of_one_face_gets_one_at_a_time(tmp_path):
-    torch.jit.save(torch.jit.script(OneByOne()), tmp_path / "net.pt")
-    detector = detector_of(str(tmp_path / "net.pt"), size=SIDE, output="logit")
+    detector = scripted(tmp_path, OneByOne(), output="logit")
     assert detector.batch == 1
     picture = torch.rand(5, 3, SIDE, SIDE)
     torch.testing.assert_close(detector(picture), picture.mean((1, 2, 3)).double(), atol=1e-3, rtol=0)
 
 
-@pytest.mark.filterwarnings("ignore")
 def test_the_reason_of_a_script_that_fails_is_its_last_line(tmp_path):
-    torch.jit.save(torch.jit.script(Fails()), tmp_path / "net.pt")
     with pytest.raises(UserError, match=r"does not take faces of .*The size of tensor") as error:
-        detector_of(str(tmp_path / "net.pt"), size=SIDE)
+        scripted(tmp_path, Fails())
     assert "\n" not in str(error.value)
 
 
-@pytest.mark.filterwarnings("ignore")
 def test_weights_of_half_precision_are_computed_with_in_float32(tmp_path):
     network = torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(), torch.nn.Linear(3, 1)).half()
-    torch.jit.save(torch.jit.script(network), tmp_path / "net.pt")
     picture = torch.rand(5, 3, SIDE, SIDE)
-    found = detector_of(str(tmp_path / "net.pt"), size=SIDE, output="logit")(picture)
+    found = scripted(tmp_path, network, output="logit")(picture)
     expected = network.float()((picture * 255).round() / 255)[:, 0]
     torch.testing.assert_close(found, expected.double(), atol=1e-2, rtol=0)

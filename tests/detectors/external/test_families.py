@@ -103,14 +103,14 @@ def parallel(prefix, classes=2):
     state = Wrapped(**{prefix: theirs}).state_dict()
     if prefix == "backbone":  # idle layers of DeepfakeBench's class
         state["backbone.adjust_channel.0.weight"] = torch.ones(512, 2048, 1, 1)
-    return {f"module.{name}": tensor for name, tensor in state.items()}, theirs, 160
+    return {f"module.{name}": tensor for name, tensor in state.items()}, theirs, 96
 
 
 def hongguliu():
     """Its head is behind dropout."""
     theirs = xception()
     theirs.last_linear = nn.Sequential(nn.Dropout(0.5), theirs.last_linear)
-    return Wrapped(model=theirs).state_dict(), theirs.eval(), 160
+    return Wrapped(model=theirs).state_dict(), theirs.eval(), 96
 
 
 def cnn_aug():
@@ -207,7 +207,7 @@ def test_faceforensics_pickles_are_read_as_data(tmp_path, monkeypatch, is_zip):
     found = open_checkpoint(str(tmp_path / "full_c23.p"), None)
     assert "FaceForensics++" in found.note
     assert found.facts["crop_margin"] == 0.15
-    assert_equal(found.network.eval()(faces(160)), theirs(faces(160)), 1e-5)
+    assert_equal(found.network.eval()(faces(96)), theirs(faces(96)), 1e-5)
 
 
 def timms_xception(prefix):
