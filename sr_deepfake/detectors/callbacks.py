@@ -163,9 +163,7 @@ class WholeFiles(TorchCheckpointIO):
 class OwnSignals(lightning.Callback):
     """Leaves SIGTERM to whom it was before Lightning: to a queue's handler, or to the system, which ends the process.
 
-    Lightning's own would end the training at the next step as if it were done, though a queue that takes its machine
-    back says SIGTERM first and queues the job again only if it still runs. Nothing is lost where there is no handler:
-    files appear whole or not at all, and the training goes on from its last epoch.
+    Lightning's own would end the training at the next step as if it were done, and the queue would not queue the job again.
     """
 
     def setup(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, stage: str) -> None:

@@ -136,8 +136,8 @@ class Detector(TestedDetector):
         """Return the loss of a batch of training faces."""
         faces, labels = batch
         loss = self.loss(self(faces), labels)
-        options: dict[str, Any] = {"batch_size": len(labels), "sync_dist": True}
-        self.log("train/loss", loss, prog_bar=True, on_step=True, on_epoch=True, **options)
+        count = len(labels)
+        self.log("train/loss", loss, prog_bar=True, on_step=True, on_epoch=True, batch_size=count, sync_dist=True)
         return loss
 
     def on_fit_start(self) -> None:

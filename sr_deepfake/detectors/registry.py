@@ -68,10 +68,8 @@ def is_finished(folder: Path) -> bool:
 
 def register(detectors: Path, detector: ExternalDetector, settings: Mapping[str, Any]) -> Path:
     """Give a detector of another program a folder, so that its name works wherever that of a trained one does."""
-    training = {"external": detector.identity, "defence": None, "seeds": [0]}
-    recipe = Recipe(
-        model=detector.label, forgery=EXTERNAL, protocol={"name": EXTERNAL}, training=json.loads(json.dumps(training))
-    )
+    training = json.loads(json.dumps({"external": detector.identity, "defence": None, "seeds": [0]}))
+    recipe = Recipe(model=detector.label, forgery=EXTERNAL, protocol={"name": EXTERNAL}, training=training)
     folder = detectors / recipe.name
     with claim(folder, recipe):
         write_json(folder / OPENED_AS, settings)
@@ -123,8 +121,7 @@ def finish(folder: Path) -> None:
             "validation has a loss that is a number"
         )
     best = torch.load(folder / BEST, map_location="cpu", weights_only=True)
-    summary = {"best_epoch": best["epoch"], "weights": hash_of_weights(_load(folder))}
-    write_json(folder / FINISHED, summary)
+    write_json(folder / FINISHED, {"best_epoch": best["epoch"], "weights": hash_of_weights(_load(folder))})
 
 
 def weights_of(folder: Path) -> str:
@@ -203,7 +200,7 @@ def find_detectors(names: Iterable[str]) -> list[Path]:
     for name in names:
         # A folder whose own name holds pattern characters is taken as it is.
         matches = [name] if Path(name).is_dir() else sorted(glob.glob(name))
-        folders = [Path(match) for match in matches if (Path(match) / RECIPE).is_file()]
+        folders = [folder for folder in map(Path, matches) if (folder / RECIPE).is_file()]
         finished = [folder for folder in folders if is_finished(folder)] if len(folders) > 1 else folders
         for folder in folders:
             if folder not in finished:

@@ -23,7 +23,6 @@ class KnownScores:
     def __init__(self, folder: Path, attack: str | None, read: bool = True) -> None:
         """Use a folder of one detector's scores; `attack` is the attack's fingerprint, None: its faces are not remembered."""
         self.folder = folder
-        self.found = self.computed = 0  # faces whose logit was known, and faces that went through the network
         self._names = {False: CLEAN, True: attack}
         self._logits = {name: _read(self._path(name)) if read else {} for name in self._names.values() if name}
         self._new: dict[str, dict[str, float]] = {name: {} for name in self._logits}
@@ -34,12 +33,10 @@ class KnownScores:
         logits = [known.get(key) for key in _keys(rows)]
         if not logits or None in logits:
             return None
-        self.found += len(logits)
         return torch.tensor(logits, dtype=torch.float64)
 
     def keep(self, rows: pd.DataFrame, attacked: bool, logits: Tensor) -> None:
         """Remember the logits of a batch."""
-        self.computed += len(rows)
         if name := self._names[attacked]:
             found = dict(zip(_keys(rows), logits.tolist(), strict=True))
             self._logits[name] |= found
@@ -55,9 +52,8 @@ class KnownScores:
             with FileLock(path.with_suffix(".lock")):
                 whole = _read(path) | new
                 with replacing(path) as temporary:
-                    pd.DataFrame({"face": list(whole), "logit": list(whole.values())}).to_parquet(
-                        temporary, index=False
-                    )
+                    table = pd.DataFrame({"face": list(whole), "logit": list(whole.values())})
+                    table.to_parquet(temporary, index=False)
             new.clear()
 
     def _path(self, name: str) -> Path:

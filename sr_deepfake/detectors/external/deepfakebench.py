@@ -1,9 +1,4 @@
-"""Detectors of a clone of DeepfakeBench: one detector's own code and that of its network are run, and nothing else of it.
-
-The package of the clone cannot be imported as it is: it needs a GPU, dozens of other packages, and files of ImageNet weights
-that the checkpoint then replaces. So its modules are imported one by one, imports that are not installed become stand-ins
-that record whether they are called, and constructors find no file and no network.
-"""
+"""Detectors of a clone of DeepfakeBench: the own code of one detector and its network is run, without files and downloads."""
 
 import contextlib
 import importlib.util

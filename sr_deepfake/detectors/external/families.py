@@ -1,7 +1,4 @@
-"""Published detectors whose files are recognised by their tensors: how their names map to timm's, and what they expect.
-
-Facts are from the programs that the authors published with the files; none of them says them in the file itself.
-"""
+"""Published detectors, recognised by their tensors: their names by timm's, and what their authors' programs give them."""
 
 import math
 import re
@@ -67,7 +64,7 @@ class Family:
     def fits(self, state: Tensors) -> bool:
         """Whether tensors are those of a file of this family."""
         name, columns = self.head
-        return name in state and self.sign in state and state[name].ndim == 2 and state[name].shape[1] == columns
+        return name in state and self.sign in state and state[name].shape[1:] == (columns,)
 
     def renamed(self, state: Tensors) -> dict[str, Tensor]:
         """The tensors by timm's names, without idle ones."""
@@ -137,22 +134,24 @@ def padded_by_hand(network: nn.Module) -> None:
         network.set_submodule(name, nn.Sequential(nn.ZeroPad2d((total // 2, total - total // 2) * 2), plain))
 
 
-_EFFICIENTNET_PARTS: dict[str, Any] = {"backbone": "tf_efficientnet_b4", "rename": _EFFICIENTNET, "finish": in_stages}
-_VISION_L: dict[str, Any] = {"backbone": "vit_large_patch14_clip_quickgelu_224", "rename": _VISION, "finish": joined}
-_POSITIONS = r".*position_ids$"
+_IS_B4: dict[str, Any] = {"backbone": "tf_efficientnet_b4", "rename": _EFFICIENTNET, "finish": in_stages}
+_IS_CLIP: dict[str, Any] = {"rename": _VISION, "finish": joined, "idle": r".*position_ids$", "faces": ALIGNED}
+_B16, _L14 = "vit_base_patch16_clip_quickgelu_224", "vit_large_patch14_clip_quickgelu_224"
+_SQUARE = "a square about the face's box"
+_FIRST_BLOCK = "block1.rep.0.conv1.weight"
 FAMILIES = (
     Family(
         "Self-Blended Images (SBI)", head=("net._fc.weight", 1792), sign="net._conv_stem.weight",
-        facts={"size": 380, **PLAIN, "crop_margin": 0.125}, **_EFFICIENTNET_PARTS,
+        facts={"size": 380, **PLAIN, "crop_margin": 0.125}, **_IS_B4,
     ),
     Family(
         "EfficientNet-B4 of polimi (icpr2020dfdc)", head=("classifier.weight", 1792), sign="efficientnet._conv_stem.weight",
-        facts={"size": 224, **IMAGENET}, faces="a square about the face's box", **_EFFICIENTNET_PARTS,
+        facts={"size": 224, **IMAGENET}, faces=_SQUARE, **_IS_B4,
     ),
     Family(
         "EfficientNet-B4 of DeepfakeBench", head=("backbone.last_layer.weight", 1792),
-        sign="backbone.efficientnet._conv_stem.weight", facts={"size": 256, **HALF},
-        adapt=padded_by_hand, faces=ALIGNED, **_EFFICIENTNET_PARTS,
+        sign="backbone.efficientnet._conv_stem.weight", facts={"size": 256, **HALF}, faces=ALIGNED, adapt=padded_by_hand,
+        **_IS_B4,
     ),
     Family(
         "the winner of the DFDC (selimsef)", "tf_efficientnet_b7", ("fc.weight", 2560), "encoder.conv_stem.weight", _DFDC,
@@ -160,21 +159,19 @@ FAMILIES = (
     ),
     Family(
         "Xception of DeepfakeBench (xception, core, fwa, rfm)", "legacy_xception", ("backbone.last_linear.weight", 2048),
-        "backbone.block1.rep.0.conv1.weight", _XCEPTION, {"size": 256, **HALF},
-        idle=r"backbone\.adjust_channel\.", faces=ALIGNED,
+        f"backbone.{_FIRST_BLOCK}", _XCEPTION, {"size": 256, **HALF}, r"backbone\.adjust_channel\.", ALIGNED,
     ),
     Family(
-        "Xception of FaceForensics++", "legacy_xception", ("model.last_linear.weight", 2048),
-        "model.block1.rep.0.conv1.weight", _XCEPTION, {"size": 299, **HALF, "crop_margin": 0.15},
+        "Xception of FaceForensics++", "legacy_xception", ("model.last_linear.weight", 2048), f"model.{_FIRST_BLOCK}",
+        _XCEPTION, {"size": 299, **HALF, "crop_margin": 0.15},
     ),
     Family(
         "Xception of HongguLiu (Deepfake-Detection)", "legacy_xception", ("model.last_linear.1.weight", 2048),
-        "model.block1.rep.0.conv1.weight", _XCEPTION, {"size": 299, **HALF, "crop_margin": 0.15},
+        f"model.{_FIRST_BLOCK}", _XCEPTION, {"size": 299, **HALF, "crop_margin": 0.15},
     ),
     Family(
         "Xception of polimi (icpr2020dfdc)", "legacy_xception", ("xception.last_linear.weight", 2048),
-        "xception.block1.rep.0.conv1.weight", _XCEPTION, {"size": 224, **IMAGENET},
-        faces="a square about the face's box",
+        f"xception.{_FIRST_BLOCK}", _XCEPTION, {"size": 224, **IMAGENET}, faces=_SQUARE,
     ),
     Family(
         "CNN-Aug (ResNet-34) of DeepfakeBench", "resnet34", ("backbone.fc.weight", 512), "backbone.resnet.0.weight",
@@ -185,16 +182,15 @@ FAMILIES = (
         {"size": 224, **IMAGENET}, faces="whole pictures of generators, not faces",
     ),
     Family(
-        "Effort (CLIP L/14)", head=("head.weight", 1024), sign="backbone.encoder.layers.0.self_attn.q_proj.weight_main",
-        facts={"size": 224, **CLIP}, idle=_POSITIONS, faces=ALIGNED, **_VISION_L,
+        "Effort (CLIP L/14)", _L14, ("head.weight", 1024), "backbone.encoder.layers.0.self_attn.q_proj.weight_main",
+        facts={"size": 224, **CLIP}, **_IS_CLIP,
     ),
     Family(
-        "CLIP L/14 of DF40", head=("head.weight", 1024), sign="backbone.embeddings.class_embedding",
-        facts={"size": 224, **HALF}, idle=_POSITIONS, faces=ALIGNED, **_VISION_L,
+        "CLIP L/14 of DF40", _L14, ("head.weight", 1024), "backbone.embeddings.class_embedding",
+        facts={"size": 224, **HALF}, **_IS_CLIP,
     ),
     Family(
-        "CLIP B/16 of DeepfakeBench", head=("head.weight", 768), sign="backbone.embeddings.class_embedding",
-        facts={"size": 224, **HALF}, idle=_POSITIONS, faces=ALIGNED,
-        **_VISION_L | {"backbone": "vit_base_patch16_clip_quickgelu_224"},
+        "CLIP B/16 of DeepfakeBench", _B16, ("head.weight", 768), "backbone.embeddings.class_embedding",
+        facts={"size": 224, **HALF}, **_IS_CLIP,
     ),
 )  # fmt: skip
