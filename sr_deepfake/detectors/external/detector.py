@@ -48,9 +48,8 @@ class Opened:
     facts: Mapping[str, Any] = field(default_factory=dict)  # those of `_ASSUMED` that the file says
     source: str = "the file"  # of the facts
     batch: int | None = None  # the only number of faces that it takes at once; None: any
-    unclear: str = (
-        ""  # why the file does not say which of two numbers is that of fake; "": it does, or there is one number
-    )
+    # Why the file does not say which of two numbers is that of fake; "": it does, or there is one number.
+    unclear: str = ""
     note: str = ""  # what else a user should know
 
 

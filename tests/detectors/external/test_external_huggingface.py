@@ -195,6 +195,8 @@ def test_where_the_processor_s_facts_are(tmp_path):
     assert [report[name].split(" (")[0] for name in ("size", "mean", "crop", "resize")] == [
         "64", "[0.1, 0.1, 0.1]", "0.8", "bicubic",
     ]  # fmt: skip
+    (tmp_path / "config.json").write_text(json.dumps(config | {"pretrained_cfg": {"input_size": [3, 64, 64]}}))
+    assert detector_of(folder).report["mean"] == "[0, 0, 0] (assumed)"
 
 
 @pytest.mark.parametrize(
