@@ -130,8 +130,8 @@ def _input(folder: Path, config: dict[str, Any]) -> dict[str, Any]:
     own = config.get("pretrained_cfg") or {}
     if own and "image_mean" not in found:
         size = (own.get("input_size") or [None])[-1]
-        known = {"image_mean": own.get("mean"), "image_std": own.get("std"), "size": size, "crop_pct": own.get("crop_pct")}
-        found |= {name: value for name, value in known.items() if value is not None}
+        names = {"image_mean": "mean", "image_std": "std", "crop_pct": "crop_pct"}
+        found |= {"size": size} | {name: own[key] for name, key in names.items() if own.get(key) is not None}
     facts: dict[str, Any] = {}
     # A part that is cut out of a larger picture is what the network gets.
     cut = _side(found.get("crop_size")) if found.get("do_center_crop") else None
