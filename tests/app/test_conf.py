@@ -33,7 +33,6 @@ EXTRA = {
     ("data", "folder"): ["data.source.root=there"],
     ("data", "csv"): ["data.source.list=there.csv"],
     ("data", "deepfakebench"): ["data.source.root=there"],
-    ("sr_model", "rrdb"): ["attack.scale=4"],
 }
 
 
@@ -59,7 +58,7 @@ def test_programs_compose(program):
 
 @functools.cache
 def with_choice(group, choice):
-    return compose("train", [f"{group}={choice}", *EXTRA.get((group, choice), [])] if group != "callbacks" else [])
+    return compose("train", [f"{group}={choice}", *EXTRA.get((group, choice), [])])
 
 
 @pytest.mark.parametrize(("group", "choice"), CHOICES)
@@ -187,7 +186,8 @@ def test_callbacks_are_callbacks_by_name(protocol):
     ours = protocol == "authors_code"
     assert names["model_checkpoint"] == ("PreviousEpochCheckpoint" if ours else "ModelCheckpoint")
     assert names["early_stopping"] == ("PreviousEpochStopping" if ours else "EarlyStopping")
-    assert set(names) == set(choices("callbacks")) - {"default", "authors_code"} | ({"rounded_loss"} if ours else set())
+    usual = {"last_checkpoint", "learning_rate_monitor", "progress_bar", "resumption", "signals"}
+    assert set(names) == usual | {"model_checkpoint", "early_stopping", *(["rounded_loss"] if ours else [])}
     assert "early_stopping" not in compose("train", ["~callbacks.early_stopping"]).callbacks
 
 
