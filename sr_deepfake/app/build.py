@@ -15,7 +15,6 @@ from typing import Any
 import lightning
 import torch
 from hydra.core.hydra_config import HydraConfig
-from hydra.types import RunMode
 from hydra.utils import instantiate
 from lightning.pytorch.callbacks import Callback, LearningRateMonitor, ProgressBar
 from lightning.pytorch.loggers import CSVLogger, Logger
@@ -25,7 +24,7 @@ from omegaconf import DictConfig, OmegaConf
 from sr_deepfake.app.configuration import plain, words
 from sr_deepfake.app.detectors import WHICH, Pairing, register_external
 from sr_deepfake.app.evaluation import Evaluation
-from sr_deepfake.app.sweep import COMMAND
+from sr_deepfake.app.sweep import COMMAND, is_job_of_a_sweep
 from sr_deepfake.attacks.base import Attack
 from sr_deepfake.attacks.cache import CachedAttack
 from sr_deepfake.data.manifest import fingerprint
@@ -84,9 +83,8 @@ def recipe(cfg: DictConfig, detector: Detector, data: FaceDataModule) -> Recipe:
     trainer = {key: value for key, value in plain(cfg.trainer).items() if key not in _NEUTRAL}
     trainer |= {"precision": _precision(cfg), "devices": _devices(cfg)}
     callbacks = {str(name): plain(node) for name, node in cfg.callbacks.items() if name not in _NEUTRAL_CALLBACKS}
-    for (
-        settings
-    ) in callbacks.values():  # `seeds` below says it once, so that trainings of several seeds are seen as such
+    # `seeds` below says it once, so that trainings of several seeds are seen as such.
+    for settings in callbacks.values():
         if isinstance(settings, dict):
             settings.pop("seed", None)
     rows = {split: data.rows(split) for split in ("train", "val")}
@@ -210,8 +208,9 @@ def _tester(cfg: DictConfig, callbacks: Sequence[Callback], logger: Logger | Non
     if cfg.trainer.enable_progress_bar and "progress_bar" in cfg.callbacks:
         every.append(instantiate(cfg.callbacks.progress_bar))
     devices = plain(cfg.trainer.devices)
-    if HydraConfig.get().job.name == "evaluate":
-        require_one_device(cfg)
+    several = isinstance(devices, int | str) and str(devices) not in ("1", "auto")
+    if several and HydraConfig.get().job.name == "evaluate":
+        raise UserError(f"trainer.devices={devices}: `evaluate` works on one device; trainer.devices=[1] names another")
     one = devices[:1] if isinstance(devices, list) else 1
     alone = {"devices": one, "strategy": "auto", "precision": "32-true", "enable_checkpointing": False}
     return _trainer(cfg, every, logger, **alone)
@@ -249,9 +248,9 @@ def attack(cfg: DictConfig) -> Attack | None:
 def logger(cfg: DictConfig) -> Iterator[Logger | None]:
     """The logger of `logger`, or None; closed at the end, so that the next job of a sweep gets a run of its own."""
     made: Logger | None = instantiate(cfg.logger)
+    status = "failed"
     if made is not None:
         made.log_hyperparams(plain(cfg))
-    status = "failed"
     try:
         yield made
         status = "success"
@@ -264,8 +263,7 @@ def logger(cfg: DictConfig) -> Iterator[Logger | None]:
 
 def wants_objective() -> bool:
     """Whether the sweep's sweeper, as Optuna's, asks each job for a figure."""
-    hydra = HydraConfig.get()
-    return bool(hydra.mode == RunMode.MULTIRUN and not hydra.sweeper._target_.endswith(".BasicSweeper"))
+    return is_job_of_a_sweep() and not HydraConfig.get().sweeper._target_.endswith(".BasicSweeper")
 
 
 def provenance(cfg: DictConfig, data: Mapping[str, str]) -> dict[str, Any]:
@@ -280,25 +278,13 @@ def provenance(cfg: DictConfig, data: Mapping[str, str]) -> dict[str, Any]:
 def command_id() -> str:
     """Identify this start of a program, for all jobs of its sweep; a queue that restarts a job keeps it."""
     hydra = HydraConfig.get()
-    if COMMAND in os.environ:
-        return os.environ[COMMAND]
-    return str(hydra.sweep.dir if hydra.mode == RunMode.MULTIRUN else hydra.runtime.output_dir)
+    return os.environ.get(COMMAND) or str(hydra.sweep.dir if is_job_of_a_sweep() else hydra.runtime.output_dir)
 
 
 def _precision(cfg: DictConfig) -> str:
     """Lightning's full name of the number format of the training."""
     name = str(cfg.trainer.precision)
     return choose(_PRECISIONS.get(name, name), ["32-true", "bf16-mixed", "16-mixed"], "trainer.precision")
-
-
-def require_one_device(cfg: DictConfig) -> None:
-    """Refuse several devices where one does the work."""
-    devices = plain(cfg.trainer.devices)
-    if isinstance(devices, int | str) and str(devices) not in ("1", "auto"):
-        raise UserError(
-            f"trainer.devices={devices}: `{HydraConfig.get().job.name}` works on one device; trainer.devices=[1] names "
-            "another"
-        )
 
 
 def _devices(cfg: DictConfig) -> int:

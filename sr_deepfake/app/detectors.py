@@ -18,22 +18,13 @@ WHICH = (
 
 @dataclass(frozen=True)
 class Pairing:
-    """A detector and the fakes that it is tested on.
+    """A detector and the fakes that it is tested on."""
 
-    Attributes:
-        folder: the detector's.
-        recipe: the detector's.
-        tested_on: the forgery method.
-        chosen_by: the method whose validation faces choose a threshold: the one that it was trained on, where the data set has
-            it.
-        label: for folders and runs of a logger.
-    """
-
-    folder: Path
+    folder: Path  # the detector's
     recipe: Recipe
-    tested_on: str
-    chosen_by: str
-    label: str
+    tested_on: str  # the forgery method
+    chosen_by: str  # the method whose validation faces choose a threshold: that of the training, if the data set has it
+    label: str  # for folders and runs of a logger
 
     @property
     def protocol(self) -> dict[str, Any]:

@@ -57,31 +57,18 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Evaluation:
-    """How detectors are scored.
+    """How detectors are scored."""
 
-    Attributes:
-        outputs: where every run writes.
-        device: that computes.
-        tester: callbacks and a logger → a trainer that tests on one device in float32.
-        provenance: data facts → provenance of this job's results.
-        force: score although there are results.
-        threshold_fpr: false positive rate of the threshold beside 0.5; None: where FNR and FPR are equal.
-        limit: share (or number) of the test batches.
-        examples: faces whose decision flipped that are kept, of each kind.
-        explain: look into the detector.
-        fast_dev_run: every step once, nothing is kept.
-    """
-
-    outputs: Path
+    outputs: Path  # where every run writes
     device: torch.device
-    tester: Callable[[Sequence[Callback], Logger | None], lightning.Trainer]
-    provenance: Callable[[Mapping[str, str]], dict[str, Any]]
-    force: bool = False
-    threshold_fpr: float | None = None
-    limit: float | int = 1.0
-    examples: int = 8
-    explain: bool = True
-    fast_dev_run: bool = False
+    tester: Callable[[Sequence[Callback], Logger | None], lightning.Trainer]  # tests on one device in float32
+    provenance: Callable[[Mapping[str, str]], dict[str, Any]]  # of this job's results, with facts about the data
+    force: bool = False  # score although there are results
+    threshold_fpr: float | None = None  # of the threshold next to 0.5; None: where FNR and FPR are equal
+    limit: float | int = 1.0  # share or number of the test batches
+    examples: int = 8  # faces whose decision flipped that are kept, of each kind
+    explain: bool = True  # look into the detector
+    fast_dev_run: bool = False  # every step once, nothing is kept
 
 
 def evaluate(folder: Path, data: FaceDataModule, how: Evaluation, logger: Logger | None = None) -> Path | None:
@@ -208,9 +195,7 @@ def _score(
     detector.known = _known_scores(folder, data, run, how)
     tester.test(detector, datamodule=data, verbose=False)
     logged = set(tester.logged_metrics)
-    validation = None
-    if run.val_faces:
-        validation = _validation(detector, data, how)
+    validation = _validation(detector, data, how) if run.val_faces else None
     detector.known.save()
     threshold = choose_threshold(validation, how.threshold_fpr)
     return logged, run_metrics(read_predictions(out / PREDICTIONS), threshold)

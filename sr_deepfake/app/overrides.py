@@ -11,7 +11,6 @@ from pathlib import Path
 
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
 
 from sr_deepfake.app.configuration import checked_overrides
 from sr_deepfake.experiment.provenance import read_provenance
@@ -128,7 +127,9 @@ def expanded(params: Sequence[str], typed: Sequence[str]) -> list[list[str]]:
     loader = GlobalHydra.instance().config_loader() if GlobalHydra.instance().is_initialized() else None
     for override in OverridesParser.create(loader).parse_overrides([*params, *typed]):
         if not override.get_key_element().startswith("hydra"):
-            values[override.get_key_element()] = _values(override)
+            swept = override.is_sweep_override()
+            chosen = override.sweep_string_iterator() if swept else [override.get_value_element_as_str()]
+            values[override.get_key_element()] = list(chosen)
     return [
         [f"{key}={value}" if value else key for key, value in zip(values, chosen, strict=True)]
         for chosen in itertools.product(*values.values())
@@ -138,9 +139,3 @@ def expanded(params: Sequence[str], typed: Sequence[str]) -> list[list[str]]:
 def is_sweep(override: str) -> bool:
     """Whether an override has several values."""
     return bool(OverridesParser.create().parse_override(override).is_sweep_override())
-
-
-def _values(override: Override) -> list[str]:
-    if override.is_sweep_override():
-        return list(override.sweep_string_iterator())
-    return [override.get_value_element_as_str()]

@@ -80,12 +80,9 @@ def run(task: Task, cfg: DictConfig, name: str, typed: list[str]) -> float | Non
                 check_launcher(hydra_job, cfg.get("trainer"))  # the trainer may be what is swept over
             check_methods(cfg)
             task(cfg, outcome)
-    except KeyboardInterrupt:
-        logger.error(INTERRUPTED)
-        raise SystemExit(130) from None
-    except SystemExit as end:
-        # What Lightning makes of Ctrl-C. A queue's own exit stays what it is.
-        if not isinstance(end.__context__, KeyboardInterrupt):
+    except (KeyboardInterrupt, SystemExit) as end:
+        # Lightning turns Ctrl-C into a SystemExit. A queue's own exit stays what it is.
+        if isinstance(end, SystemExit) and not isinstance(end.__context__, KeyboardInterrupt):
             raise
         logger.error(INTERRUPTED)
         raise SystemExit(130) from None

@@ -1,7 +1,6 @@
 """Resolvers of `conf/`: `${accelerator:}`, `${attack_label:}` and others."""
 
 import re
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +11,6 @@ from omegaconf import DictConfig, OmegaConf
 from sr_deepfake.system import hardware
 from sr_deepfake.system.errors import UserError
 
-# What configurations ask the machine for; found when they are resolved, since torch takes seconds.
-OmegaConf.register_new_resolver("accelerator", hardware.best_accelerator, replace=True)
-OmegaConf.register_new_resolver("precision", hardware.precision, replace=True)
-
 
 def _severity(chosen: Any, *values: Any) -> Any:
     """The value that stands for a severity, from 1 (mild) on; null: none was chosen."""
@@ -24,16 +19,10 @@ def _severity(chosen: Any, *values: Any) -> Any:
     return values[chosen - 1]
 
 
-OmegaConf.register_new_resolver("severity", _severity, replace=True)
-
-
 def _forgery(_root_: Any) -> str:
     """The forgery method that is trained on: the typed one, or else the data set's first."""
     methods = _root_.data.source.get("methods") or ["fakes"]
     return str(_root_.get("forgery") or methods[0])
-
-
-OmegaConf.register_new_resolver("forgery", _forgery, replace=True)
 
 
 def _attack_scale(_root_: Any) -> int:
@@ -44,22 +33,11 @@ def _attack_scale(_root_: Any) -> int:
     return int(scales[0]) if scales else 2
 
 
-def attack_label(choices: Mapping[str, str], attack: Mapping[str, Any]) -> str:
-    """Label of an attack before it is built: the beginning of its name.
-
-    >>> attack_label({"attack": "sr", "sr_model": "edsr"}, {"scale": 2}), attack_label({"attack": "jpeg"}, {})
-    ('sr-edsr-x2', 'jpeg')
-    """
+def _attack_label(_root_: Any) -> str:
+    """Label of an attack before it is built: the beginning of its name, as sr-edsr-x2 or jpeg."""
+    choices, attack = HydraConfig.get().runtime.choices, _root_.attack
     kind = f"sr-{choices['sr_model']}" if choices["attack"] == "sr" else choices["attack"]
     return f"{kind}-x{attack['scale']}" if "scale" in attack else kind
-
-
-def _attack_label(_root_: Any) -> str:
-    return attack_label(HydraConfig.get().runtime.choices, _root_.attack)
-
-
-OmegaConf.register_new_resolver("attack_scale", _attack_scale, replace=True)
-OmegaConf.register_new_resolver("attack_label", _attack_label, replace=True)
 
 
 def _on_sample(data: str, there: str, otherwise: str) -> str:
@@ -67,23 +45,14 @@ def _on_sample(data: str, there: str, otherwise: str) -> str:
     return there if data == "sample" else otherwise
 
 
-OmegaConf.register_new_resolver("on_sample", _on_sample, replace=True)
-
-
 def _on_ffpp(there: Any, otherwise: Any, _root_: Any) -> Any:
     """One value where the data are FaceForensics++, another where they are not."""
     return there if _root_.data.source.get("name") == "ffpp" else otherwise
 
 
-OmegaConf.register_new_resolver("on_ffpp", _on_ffpp, replace=True)
-
-
 def _of_square(_root_: Any) -> str:
     """End of a folder's name, so that faces that are cut on the shorter side have a folder of their own."""
     return "" if _root_.extraction.square == "longer" else f"-{_root_.extraction.square}"
-
-
-OmegaConf.register_new_resolver("of_square", _of_square, replace=True)
 
 
 def _file_label(name: Any) -> str:
@@ -94,9 +63,6 @@ def _file_label(name: Any) -> str:
     return re.sub(r"[^A-Za-z0-9_.-]", "_", stem)[:60] or "external"
 
 
-OmegaConf.register_new_resolver("file_label", _file_label, replace=True)
-
-
 def _sweep() -> str | None:
     """The name of the sweep that this job belongs to; None for a job of its own."""
     if not HydraConfig.initialized() or HydraConfig.get().mode != RunMode.MULTIRUN:
@@ -104,4 +70,18 @@ def _sweep() -> str | None:
     return Path(HydraConfig.get().sweep.dir).name
 
 
-OmegaConf.register_new_resolver("sweep", _sweep, replace=True)
+# The first two ask the machine, when they are resolved: torch takes seconds.
+for name, resolver in {
+    "accelerator": hardware.best_accelerator,
+    "precision": hardware.precision,
+    "severity": _severity,
+    "forgery": _forgery,
+    "attack_scale": _attack_scale,
+    "attack_label": _attack_label,
+    "on_sample": _on_sample,
+    "on_ffpp": _on_ffpp,
+    "of_square": _of_square,
+    "file_label": _file_label,
+    "sweep": _sweep,
+}.items():
+    OmegaConf.register_new_resolver(name, resolver, replace=True)

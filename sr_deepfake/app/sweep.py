@@ -6,7 +6,8 @@ import shlex
 import sys
 import traceback
 import uuid
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
@@ -41,44 +42,49 @@ def as_user_error(error: BaseException, outputs: Path) -> UserError | None:
     """The error as one that the user can fix, or None."""
     if isinstance(error, UserError):
         return error
-    if isinstance(error, OSError) and (message := explain(error, outputs)):
-        return UserError(message).with_traceback(error.__traceback__)
+    message = _message(error, outputs)
+    if isinstance(error, InstantiationException) and error.__cause__ is not None:
+        # Hydra wraps what goes wrong while it builds an object. A value that the object does not take is a mistake.
+        key, error = str(error).rpartition("full_key: ")[2], error.__cause__
+        if not (isinstance(error, TypeError | ValueError | ImportError) or _is_lightnings(error)):
+            return as_user_error(error, outputs)
+        message = f"{key}: {last_line(error)}"
+    return UserError(message).with_traceback(error.__traceback__) if message else None
+
+
+def _message(error: BaseException, outputs: Path) -> str | None:
+    """What went wrong and how to fix it, in one line; None: unknown."""
+    words = str(error)
+    if isinstance(error, OSError):
+        return explain(error, outputs)
     if isinstance(error, OmegaConfBaseException):
-        message = str(error).partition("\n    object_type=")[0]
-        return UserError(" ".join(message.split())).with_traceback(error.__traceback__)
-    if _is_lightnings(error) or (isinstance(error, ValueError) and "`val_check_interval`" in str(error)):
-        return UserError(f"trainer: {last_line(error)}").with_traceback(error.__traceback__)
-    if isinstance(error, RuntimeError) and str(error).startswith("Early stopping conditioned on"):
-        return UserError(
+        return " ".join(words.partition("\n    object_type=")[0].split())
+    if _is_lightnings(error) or (isinstance(error, ValueError) and "`val_check_interval`" in words):
+        return f"trainer: {last_line(error)}"
+    if not isinstance(error, RuntimeError):
+        return None
+    if words.startswith("Early stopping conditioned on"):
+        return (
             "the training ended before a validation, which chooses the epoch that is kept: a limit of the trainer "
             "(trainer.max_steps, max_time, limit_train_batches) is shorter than an epoch. +trainer.fast_dev_run=true "
             "goes through every step once"
-        ).with_traceback(error.__traceback__)
-    if isinstance(error, RuntimeError) and "PytorchStreamWriter failed" in str(error):
-        return UserError(
+        )
+    if "PytorchStreamWriter failed" in words:
+        return (
             f"a checkpoint could not be written below {outputs}: the disk is full, or a quota is reached. Make room, or name "
             "another folder with paths.outputs=FOLDER; the same command, run again, goes on where this one ended"
-        ).with_traceback(error.__traceback__)
-    if isinstance(error, RuntimeError) and (
-        "DataLoader worker" in str(error) or "unable to open shared mem" in str(error)
-    ):
-        return UserError(
+        )
+    if "DataLoader worker" in words or "unable to open shared mem" in words:
+        return (
             f"a process that loads faces ended ({last_line(error)}). Where shared memory is small, as in a container: "
             "data.workers=0, or `docker run --shm-size=8g`"
-        ).with_traceback(error.__traceback__)
-    if isinstance(error, RuntimeError) and _INDETERMINATE in str(error):
-        layer = str(error).partition(_INDETERMINATE)[0].split()[-1]
-        return UserError(
+        )
+    if _INDETERMINATE in words:
+        layer = words.partition(_INDETERMINATE)[0].split()[-1]
+        return (
             f"trainer.deterministic=true: on this device torch has no deterministic {layer}, which the model needs. "
             "trainer.deterministic=warn goes on without it and says so"
-        ).with_traceback(error.__traceback__)
-    if isinstance(error, InstantiationException) and error.__cause__ is not None:
-        # Hydra wraps what goes wrong while it builds an object. A value that the object does not take is a mistake.
-        cause = error.__cause__
-        if isinstance(cause, TypeError | ValueError | ImportError) or _is_lightnings(cause):
-            key = str(error).rpartition("full_key: ")[2]
-            return UserError(f"{key}: {last_line(cause)}").with_traceback(cause.__traceback__)
-        return as_user_error(cause, outputs)
+        )
     return None
 
 
@@ -104,16 +110,18 @@ class Watch(Callback):
     def on_run_start(self, config: DictConfig, **kwargs: object) -> None:
         """End at once, with status 1, where nothing can be written."""
         os.environ[COMMAND] = uuid.uuid4().hex
-        _end_at_once(lambda: check_writable(Path(config.paths.outputs)))
+        with _ending_at_once(config):
+            check_writable(Path(config.paths.outputs))
 
     def on_multirun_start(self, config: DictConfig, **kwargs: object) -> None:
         """End at once, with status 1, where nothing can be written or launched."""
         os.environ[COMMAND] = uuid.uuid4().hex  # which the jobs' processes inherit
         _failures.clear()
-        _end_at_once(lambda: check_writable(Path(config.paths.outputs)))
-        _end_at_once(lambda: check_launcher(config.hydra, config.get("trainer")))
-        _end_at_once(lambda: check_faces(config))
-        _end_at_once(lambda: check_weights(config))
+        with _ending_at_once(config):
+            check_writable(Path(config.paths.outputs))
+            check_launcher(config.hydra, config.get("trainer"))
+            check_faces(config)
+            check_weights(config)
         share_cores(config.hydra)
 
     def on_multirun_end(self, config: DictConfig, **kwargs: object) -> None:
@@ -146,15 +154,12 @@ def check_weights(config: DictConfig) -> None:
     )
     if swept or config.evaluate.skip_missing_weights:
         return
-    try:
-        if "sr" in attacks:
-            instantiate(config.sr_model)
-        if "restoration" in attacks:
-            from sr_deepfake.super_resolution.restoration import restoration_network  # it loads torch
+    if "sr" in attacks:
+        instantiate(config.sr_model)
+    if "restoration" in attacks:
+        from sr_deepfake.super_resolution.restoration import restoration_network  # it loads torch
 
-            restoration_network(config.sr_model.weights)
-    except (InstantiationException, UserError) as error:
-        raise as_user_error(error, Path(config.paths.outputs)) or error from error
+        restoration_network(config.sr_model.weights)
 
 
 def check_faces(config: DictConfig) -> None:
@@ -162,18 +167,19 @@ def check_faces(config: DictConfig) -> None:
     asked = [word for word in config.hydra.overrides.task if word.startswith(("data=", "data.", "extraction."))]
     if config.hydra.job.name not in ("train", "evaluate") or any("," in word for word in asked):
         return
+    source = instantiate(config.data.source)
+    if hasattr(source, "require_faces"):
+        source.require_faces()
+
+
+@contextmanager
+def _ending_at_once(config: DictConfig) -> Iterator[None]:
     try:
-        source = instantiate(config.data.source)
-        if hasattr(source, "require_faces"):
-            source.require_faces()
+        yield
     except (InstantiationException, UserError) as error:
-        raise as_user_error(error, Path(config.paths.outputs)) or error from error
-
-
-def _end_at_once(check: Callable[[], None]) -> None:
-    try:
-        check()
-    except UserError as error:
+        known = as_user_error(error, Path(config.paths.outputs))
+        if known is None:
+            raise
         # Hydra turns an exception of a callback into a warning.
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {known}", file=sys.stderr)
         raise SystemExit(1) from None
