@@ -14,6 +14,8 @@ from sr_deepfake.app.configuration import CONF
 from sr_deepfake.app.overrides import completed
 from sr_deepfake.app.sweep import as_user_error
 
+DDP = "trainer=ddp trainer.accelerator=cpu trainer.devices"
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
@@ -56,10 +58,17 @@ def usual(folder):
         ("trainer.precision=bf16-true", "trainer.precision='bf16-true'"),
         ("callbacks.model_checkpoint.filename=x", "callbacks.model_checkpoint"),
         ("trainer.limit_val_batches=0", "trainer.limit_val_batches=0"),
-        ("callbacks=early_stopping", "callbacks=default"),
+        ("+callbacks.mine.seed=1", "callbacks.mine has no _target_: callbacks=default"),
         ("protocol.augmentation.jpeg=1.5", "protocol.augmentation.jpeg=1.5"),
         ("+trainer.gradient_clp=1", "trainer: TypeError: "),
         ("trainer.devices=2", "trainer=ddp trains one detector on several devices"),
+        (f"{DDP}=2", "Batch normalisation"),
+        (
+            f"{DDP}=3 model.backbone=test_vit",
+            "trainer.devices=3 does not divide a batch of 8 faces (protocol.batch_size, or all training faces where they are "
+            "fewer); 1, 2, 4, 8 do",
+        ),
+        ("trainer=ddp trainer.accelerator=gpu", "trainer=cpu"),
         ("threshold.fpr=2", "threshold.fpr must be a false positive rate between 0 and 1, or null, not 2"),
         ("evaluate.examples=-1", "evaluate.examples must be an integer ≥ 0, not -1"),
         ("data.test_side=3", "data.test_side must be an integer ≥ 7, not 3"),
@@ -68,7 +77,7 @@ def usual(folder):
 )
 def test_a_mistake_is_one_line(folder, typed, message):
     with pytest.raises(Exception) as caught:  # noqa: PT011  # of any kind, which is then explained
-        build_all(folder, typed)
+        build_all(folder, *typed.split())
     known = as_user_error(caught.value, Path("outputs"))
     assert message in str(known)
     assert "\n" not in str(known)
@@ -97,6 +106,13 @@ def test_what_changes_the_training_makes_another_recipe(folder, usual, override)
 )  # fmt: skip
 def test_what_does_not_makes_no_other(folder, usual, override):
     assert build_all(folder, override).key == usual.key
+
+
+def test_what_is_typed_of_trainer_and_callbacks_is_in_the_recipe(folder):
+    typed = ["trainer.limit_train_batches=1", "+trainer.gradient_clip_val=1", "~callbacks.early_stopping"]
+    training = build_all(folder, *typed).training
+    assert (training["trainer"]["gradient_clip_val"], training["trainer"]["limit_train_batches"]) == (1, 1)
+    assert sorted(training["callbacks"]) == ["model_checkpoint", "resumption"]
 
 
 def test_several_devices_are_one_identity_where_they_are_one_device(folder):

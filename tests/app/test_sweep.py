@@ -2,15 +2,31 @@
 
 import json
 import os
+import shutil
 import signal
 
 import pytest
+from face_crops import write_faces
 from forked import TINY, results, run
 
 from sr_deepfake.experiment.jobs import read_jobs
-from sr_deepfake.system.errors import UserError, last_line
+from sr_deepfake.system.errors import last_line
 
 SWEEP = ["-m", *TINY, "forgery=FaceSwap"]
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """Crops, a detector and its results without an attack; no test changes them."""
+    folder = tmp_path_factory.mktemp("trained")
+    write_faces(folder, {"train": 8, "val": 4, "test": 6})
+    run("train", *SWEEP[1:], "attack=none", cwd=folder)
+    return folder
+
+
+@pytest.fixture
+def copied(trained, tmp_path):
+    return shutil.copytree(trained, tmp_path / "copied")
 
 
 def states(folder):
@@ -19,7 +35,7 @@ def states(folder):
 
 
 def test_jobs_that_fail_stop_no_other_and_are_listed(crops):
-    """One fails of a mistake of the user's (no such weights), one of a bug, one is well."""
+    """One fails of a mistake of the user's (no such weights), one of a bug, one is well, in a batch of its own."""
 
     def bug():
         from sr_deepfake.attacks import compression as jpeg
@@ -32,7 +48,12 @@ def test_jobs_that_fail_stop_no_other_and_are_listed(crops):
 
         sweep.check_weights = lambda config: None  # the job is to meet the mistake itself
 
-    arguments = [*SWEEP, "sr_model.weights=nowhere.safetensors", "attack=sr,jpeg,none"]
+    arguments = [
+        *SWEEP,
+        "sr_model.weights=nowhere.safetensors",
+        "attack=sr,jpeg,none",
+        "hydra.sweeper.max_batch_size=2",
+    ]
     shown = run("train", *arguments, cwd=crops, status=1, before=bug)
     listing = shown[shown.index("2 job(s) of the sweep failed") :]
     assert "nowhere.safetensors" in listing
@@ -51,50 +72,41 @@ def test_jobs_that_fail_stop_no_other_and_are_listed(crops):
     }  # fmt: skip
 
 
-def test_batches_after_a_failed_job_are_done(crops):
-    arguments = [*SWEEP, "hydra.sweeper.max_batch_size=1", "forgery=NeuralTextures,FaceSwap", "attack=none"]
-    arguments.remove("forgery=FaceSwap")
-    shown = run("train", *arguments, cwd=crops, status=1)
-    assert "1 job(s)" in shown
-    assert len(results(crops)) == 1
-
-
-def test_the_same_command_does_only_what_is_missing(crops):
+def test_the_same_command_does_only_what_is_missing(copied):
     arguments = [*SWEEP, "attack=none,bicubic"]
-    run("train", *arguments, cwd=crops)
-    before = {file: file.stat().st_mtime_ns for file in results(crops)}
-    next(iter(before)).unlink()
-    shown = run("train", *arguments, cwd=crops)
+    shown = run("train", *arguments, cwd=copied)
     assert shown.count("Already done") == 1
     assert shown.count("Recall") == 2
-    after = {file: file.stat().st_mtime_ns for file in results(crops)}
+    before = {file: file.stat().st_mtime_ns for file in results(copied)}
+    next(iter(before)).unlink()
+    assert run("train", *arguments, cwd=copied).count("Already done") == 1
+    after = {file: file.stat().st_mtime_ns for file in results(copied)}
     assert after.keys() == before.keys()
     assert sum(after[file] != before[file] for file in before) == 1
-    assert "Already done" not in run("train", *arguments, "evaluate.force=true", cwd=crops)
+    assert "Already done" not in run("train", *arguments, "evaluate.force=true", cwd=copied)
 
 
-def test_two_thresholds_are_two_results(crops):
+def test_two_thresholds_are_two_results(copied):
     """They had one folder: the last won, and status showed both done."""
-    run("train", *SWEEP, "attack=none", "threshold.fpr=0.01,0.3", cwd=crops)
-    found = [json.loads(file.read_text()) for file in results(crops)]
-    assert sorted(result["run"]["threshold_fpr"] for result in found) == [0.01, 0.3]
-    assert len({result["metrics"]["threshold"]["value"] for result in found}) == 2
-    assert all(job.state == "done" and len(job.results) == 1 for job in read_jobs(crops / "outputs"))
+    run("train", *SWEEP, "attack=none", "threshold.fpr=0.01,0.3", cwd=copied)
+    found = [json.loads(file.read_text()) for file in results(copied)]
+    assert {result["run"]["threshold_fpr"] for result in found} == {None, 0.01, 0.3}
+    assert len({result["metrics"]["threshold"]["value"] for result in found if result["run"]["threshold_fpr"]}) == 2
+    assert all(job.state == "done" and len(job.results) == 1 for job in read_jobs(copied / "outputs"))
 
 
-def test_finished_work_is_found_from_another_folder_and_after_a_move(crops, tmp_path):
+def test_finished_work_is_found_from_another_folder_and_after_a_move(copied, tmp_path):
     """An absolute path, another working directory, moved outputs: it was scored again."""
-    run("train", *TINY, "forgery=FaceSwap", "attack=none", cwd=crops)
-    (before,) = results(crops)
-    other = tmp_path / "elsewhere"
-    other.mkdir()
-    words = [f"data.crops={crops}" if word.startswith("data.source.crops") else word for word in TINY]
-    words += ["forgery=FaceSwap", "attack=none"]
-    assert "Already done" in run("train", *words, f"paths.outputs={crops / 'outputs'}", cwd=other)
-    moved = (crops / "outputs").rename(tmp_path / "moved")
-    assert "Already done" in run("train", *words, f"paths.outputs={moved}", cwd=other)
+    words = [f"data.crops={copied}" if word.startswith("data.source.crops") else word for word in SWEEP[1:]]
+    (before,) = results(copied)
+    moved = copied / "moved"
+    for outputs in (copied / "outputs", moved):
+        shown = run("train", *words, "attack=none", f"paths.outputs={outputs}", cwd=tmp_path)
+        assert "Already done" in shown
+        if outputs != moved:
+            outputs.rename(moved)
     assert [file.relative_to(moved) for file in moved.glob("results/*/metrics.json")] == [
-        before.relative_to(crops / "outputs")
+        before.relative_to(copied / "outputs")
     ]
 
 
@@ -112,6 +124,7 @@ def test_ctrl_c_ends_the_whole_sweep(crops):
 def test_a_single_run_that_fails_prints_one_line_and_leaves_its_state(crops):
     shown = run("train", *TINY, "forgery=NeuralTextures", cwd=crops, status=1)
     assert shown.startswith("error: ")
+    assert "sr_deepfake.prepare" in shown
     assert len(shown.splitlines()) == 1
     (job,) = states(crops).values()
     assert job.state == "failed"
@@ -126,8 +139,7 @@ def test_outputs_that_cannot_be_written_end_any_program_at_once(tmp_path):
         assert len(shown.splitlines()) == 1
 
 
-@pytest.mark.parametrize("sweep", [False, True])
-def test_a_full_disk_is_named_with_its_folder_and_the_training_goes_on_later(crops, sweep):
+def test_a_full_disk_is_named_with_its_folder_and_the_training_goes_on_later(crops):
     def full():
         from sr_deepfake.detectors import callbacks
 
@@ -138,18 +150,16 @@ def test_a_full_disk_is_named_with_its_folder_and_the_training_goes_on_later(cro
         callbacks.WholeFiles.save_checkpoint = no_room
 
     arguments = [*TINY, "forgery=FaceSwap", "attack=none"]
-    arguments = ["-m", *arguments] if sweep else arguments
-    shown = run("train", *arguments, cwd=crops, status=1, before=full)
-    assert "error: there is no room left for what is written to outputs (No space left on device)" in shown
-    assert "paths.outputs=FOLDER" in shown
-    assert "Traceback" not in shown
+    for flags in ([], ["-m"]):
+        shown = run("train", *flags, *arguments, cwd=crops, status=1, before=full)
+        assert "error: there is no room left for what is written to outputs (No space left on device)" in shown
+        assert "paths.outputs=FOLDER" in shown
+        assert "Traceback" not in shown
     run("train", *arguments, cwd=crops)
 
 
-def test_an_error_in_one_line():
-    assert last_line(UserError("say this\nand no more")) == "say this"
-    assert last_line(KeyError("name")) == "KeyError: 'name'"
-    assert last_line(ValueError()) == "ValueError"
+def test_an_error_without_words_is_named_by_its_class():
+    assert (last_line(ValueError()), last_line(KeyError("name"))) == ("ValueError", "KeyError: 'name'")
 
 
 def test_missing_weights_end_a_sweep_before_anything_is_trained(crops):

@@ -12,7 +12,6 @@ from forked import TINY, results, run
 from lightning.pytorch.utilities.rank_zero import rank_zero_only
 
 import sr_deepfake
-from sr_deepfake.data.manifest import read_videos, write_videos
 from sr_deepfake.reporting.collect import collect
 
 BUNDLED = Path(sr_deepfake.__file__).parent / "super_resolution" / "weights" / "edsr_baseline_x2.safetensors"
@@ -69,26 +68,15 @@ def test_a_second_attack_reuses_the_detector(copied):
     assert len(results(copied)) == 2
 
 
-@pytest.mark.slow
-def test_a_sweep_trains_each_detector_once(tmp_path):
-    parts = []
-    for method in ("FaceSwap", "Deepfakes"):
-        write_faces(tmp_path, {"train": 8, "val": 4, "test": 6}, method)
-        parts.append((pd.read_parquet(tmp_path / "faces.parquet"), read_videos(tmp_path / "videos.csv")))
-    faces, videos = (pd.concat(tables).drop_duplicates("video_id") for tables in zip(*parts, strict=True))
-    faces.to_parquet(tmp_path / "faces.parquet")
-    write_videos(videos, tmp_path / "videos.csv")
-    options = [option for option in TINY if not option.startswith(("model.backbone", "protocol.image_size"))]
-    shown = run(
-        "train", "-m", *options, "model.backbone=test_resnet,test_vit", "forgery=Deepfakes,FaceSwap",
-        "attack=none,bicubic", "protocol.epochs=1", "protocol.image_size=160", cwd=tmp_path,
-    )  # fmt: skip
-    assert [file.parent.name.rsplit("-", 1)[0] for file in detectors(tmp_path)] == [
-        "test_resnet-Deepfakes", "test_resnet-FaceSwap", "test_vit-Deepfakes", "test_vit-FaceSwap",
+def test_a_sweep_trains_each_detector_once(crops):
+    """Of two backbones, each with two attacks; tests of the experiments sweep over forgery methods."""
+    sweep = ["model.backbone=test_resnet,test_efficientnet", "attack=none,bicubic", "protocol.epochs=1"]
+    shown = run("train", "-m", *RUN, *sweep, cwd=crops)
+    assert [file.parent.name.rsplit("-", 1)[0] for file in detectors(crops)] == [
+        "test_efficientnet-FaceSwap", "test_resnet-FaceSwap",
     ]  # fmt: skip
-    assert shown.count("Training ") == 4
-    assert shown.count("Reusing the finished detector") == 4
-    assert len(results(tmp_path)) == 8
+    assert (shown.count("Training "), shown.count("Reusing the finished detector")) == (2, 2)
+    assert len(results(crops)) == 4
 
 
 def test_evaluate_repeats_what_train_measured(copied):
@@ -127,16 +115,10 @@ def test_attacked_faces_are_kept_by_what_is_in_them(copied):
     assert predictions.read_bytes() == before
 
 
-def test_wandb_works_without_a_network(copied):
-    run("train", *RUN, "logger=wandb", "attack=none", cwd=copied)
-    assert list(copied.glob("outputs/runs/train/*/wandb/offline-run-*/*.wandb"))
-
-
 def test_missing_things_are_named_in_one_line(trained, tmp_path):
     folder, _ = trained
     for program, options, message in (
         ("evaluate", [*TINY, "detector=outputs/detectors/none"], "sr_deepfake.train"),
-        ("train", [*TINY, "forgery=NeuralTextures"], "sr_deepfake.prepare"),
         ("train", [*RUN, "sr_model.weights=nowhere.safetensors"], "nowhere.safetensors"),
         ("prepare", ["data=ffpp", f"data.root={tmp_path / 'nowhere'}"], "nowhere does not exist"),
         ("prepare", ["data=ffpp"], "data=ffpp needs data.root="),
@@ -171,12 +153,6 @@ def test_results_of_other_weights_are_removed(copied):
     assert "1 missing" in run("status", *RUN, "attack=bicubic", cwd=copied, status=3)
 
 
-def test_where_caches_are_changes_no_name(copied):
-    shown = run("train", *RUN, "paths.cache=other", "cache.folder=other/faces", cwd=copied)
-    assert "Already done" in shown
-    assert len(results(copied)) == len(detectors(copied)) == 1
-
-
 def test_each_detector_of_an_evaluation_has_a_logger_of_its_own(copied):
     run("train", *RUN, "attack=none", "seed=1", cwd=copied)
     run("evaluate", *EVALUATE[:-1], "detector=outputs/detectors/*", "attack=bicubic", cwd=copied)
@@ -192,30 +168,20 @@ def test_a_fast_development_run_goes_through_every_step_and_keeps_nothing(crops)
     assert not list(crops.glob("outputs/detectors/*"))
 
 
-def test_what_is_typed_of_trainer_and_callbacks_is_done_and_makes_another_detector(copied):
-    typed = ["trainer.limit_train_batches=1", "+trainer.gradient_clip_val=1", "~callbacks.early_stopping"]
-    run("train", *RUN, "attack=none", *typed, cwd=copied)
-    recipes = [json.loads((file.parent / "recipe.json").read_text())["training"] for file in detectors(copied)]
-    (own,) = [recipe for recipe in recipes if "gradient_clip_val" in recipe["trainer"]]
-    assert len(recipes) == 2
-    assert own["trainer"]["limit_train_batches"] == 1
-    assert sorted(own["callbacks"]) == ["model_checkpoint", "resumption"]
-
-
 def test_a_home_folder_in_the_environment(crops):
     def home():
         import os
 
         os.environ |= {"HOME": str(crops / "home"), "SR_DEEPFAKE_OUTPUTS": "~/out"}
 
-    run("train", *RUN, "attack=none", cwd=crops, before=home)
-    assert list((crops / "home" / "out" / "results").glob("*/metrics.json"))
+    assert f"no runs in {crops / 'home' / 'out'} yet" in run("status", cwd=crops, status=3, before=home)
     assert not (crops / "~").exists()
 
 
 def test_a_part_of_the_test_faces_is_no_result_of_the_report(copied):
     assert "test/both/fpr" in run("evaluate", *EVALUATE, "+trainer.fast_dev_run=true", cwd=copied)
-    assert "Already done" in run("evaluate", *EVALUATE, cwd=copied)
+    others = ["paths.cache=other", "cache.folder=other/faces"]  # where caches are changes no name
+    assert "Already done" in run("evaluate", *EVALUATE, *others, cwd=copied)
     run("evaluate", *EVALUATE, "trainer.limit_test_batches=1", cwd=copied)
     collected = collect([copied / "outputs"])
     assert (len(collected.results), len(collected.unread)) == (1, 1)
