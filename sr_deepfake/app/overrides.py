@@ -25,11 +25,7 @@ _OF_THE_MODULE = (
 
 
 def completed(program: str, typed: Sequence[str]) -> list[str]:
-    """The command line as Hydra gets it: with an earlier run's overrides, and short names written out.
-
-    >>> completed("train", ["-m", "forgery_method=FaceSwap,Deepfakes", "data=ffpp", "data.root=/videos"])
-    ['-m', 'forgery=FaceSwap,Deepfakes', 'data=ffpp', 'data.source.root=/videos']
-    """
+    """The command line as Hydra gets it: with an earlier run's overrides, and short names written out."""
     for name in ("SR_DEEPFAKE_OUTPUTS", "SR_DEEPFAKE_CACHE"):
         if name in os.environ:
             os.environ[name] = os.path.expanduser(os.environ[name])
@@ -47,11 +43,7 @@ def completed(program: str, typed: Sequence[str]) -> list[str]:
 
 
 def _without_hyphens(argument: str) -> str:
-    """`--key=value`, as the agent of a W&B sweep passes it, as an override; flags of Hydra stay.
-
-    >>> _without_hyphens("--model=swin"), _without_hyphens("--config-dir=mine"), _without_hyphens("--cfg=job")
-    ('model=swin', '--config-dir=mine', '--cfg=job')
-    """
+    """`--key=value`, as the agent of a W&B sweep passes it, as an override; flags of Hydra stay."""
     name, equals, _ = argument.removeprefix("--").partition("=")
     is_flag = name.startswith(("config-", "hydra-", "shell-", "experimental-")) or name in ("cfg", "package", "info")
     return argument.removeprefix("--") if equals and not is_flag else argument
@@ -76,11 +68,7 @@ def _long(argument: str) -> str:
 
 
 def with_earlier_run(program: str, arguments: list[str]) -> list[str]:
-    """Put the overrides of an earlier run in the place of `from_run=FOLDER`; what is typed next to it wins.
-
-    >>> with_earlier_run("train", ["model=swin"])
-    ['model=swin']
-    """
+    """Put the overrides of an earlier run in the place of `from_run=FOLDER`; what is typed next to it wins."""
     folders = [argument.removeprefix(FROM_RUN) for argument in arguments if argument.startswith(FROM_RUN)]
     typed = [argument for argument in arguments if not argument.startswith(FROM_RUN)]
     if not folders:
@@ -98,13 +86,7 @@ def with_earlier_run(program: str, arguments: list[str]) -> list[str]:
 
 
 def without_replaced(earlier: Sequence[str], typed: Sequence[str]) -> list[str]:
-    """Leave out what later overrides replace: the same key, and the options of a group that is chosen again.
-
-    >>> without_replaced(["model=timm", "model.backbone=resnet18", "seed=1"], ["model=swin"])
-    ['seed=1']
-    >>> without_replaced(["model=timm", "model.backbone=resnet18", "seed=1"], ["-m", "seed=2,3"])
-    ['model=timm', 'model.backbone=resnet18']
-    """
+    """Leave out what later overrides replace: the same key, and the options of a group that is chosen again."""
     keys = {_key(argument) for argument in typed if "=" in argument or argument.startswith("~")}
     return [
         override
@@ -118,11 +100,7 @@ def _key(override: str) -> str:
 
 
 def expanded(params: Sequence[str], typed: Sequence[str]) -> list[list[str]]:
-    """The overrides of each job of a sweep, as Hydra's sweeper makes them (`glob` where Hydra is initialised).
-
-    >>> expanded(["attack=none,sr", "seed=0"], ["seed=1,2"])
-    [['attack=none', 'seed=1'], ['attack=none', 'seed=2'], ['attack=sr', 'seed=1'], ['attack=sr', 'seed=2']]
-    """
+    """The overrides of each job of a sweep, as Hydra's sweeper makes them (`glob` where Hydra is initialised)."""
     values: dict[str, list[str]] = {}
     loader = GlobalHydra.instance().config_loader() if GlobalHydra.instance().is_initialized() else None
     for override in OverridesParser.create(loader).parse_overrides([*params, *typed]):

@@ -28,11 +28,7 @@ def rows_of(jobs: Sequence[Job], asked: Sequence[Sequence[str]], program: str = 
 
 
 def exit_status(jobs: Sequence[Job]) -> int:
-    """0: all are done or were skipped; 1: some failed; 3: some are missing, running or interrupted.
-
-    >>> exit_status([])
-    3
-    """
+    """0: all are done or were skipped; 1: some failed; 3: some are missing, running or interrupted."""
     states = {job.state for job in jobs}
     if "failed" in states:
         return SOME_FAILED
@@ -68,13 +64,7 @@ def _remark(job: Job, outputs: Path) -> str:
 
 
 def how_long(job: Job, now: float) -> str:
-    """Duration of a job so far, in words.
-
-    >>> how_long(Job(program="train", overrides=(), state="done", seconds=8000), 0.0)
-    '2 h 13 min'
-    >>> how_long(Job(program="train", overrides=(), state="running", since=10.0), 105.0)
-    '1 min 35 s'
-    """
+    """Duration of a job so far, in words."""
     if job.state in ("missing", "interrupted"):
         return ""  # when an interrupted one ended is not known
     seconds = round(now - job.since if job.state == "running" else job.seconds)

@@ -26,13 +26,7 @@ _NEEDED = re.compile(r"\{(\w+)\}")  # in a line: an option of `suite` that it ne
 
 
 def each_attack(cfg: DictConfig, outcome: Outcome, task: Callable[[DictConfig], None]) -> None:
-    """Do a task with the configuration, or, where it has a suite, with that of each of its attacks.
-
-    An attack that fails stops no other. What is left out, as a network without weights, is printed and kept with the job.
-
-    Raises:
-        UserError: some failed; they are listed.
-    """
+    """Do a task with the configuration, or, where it has a suite, with that of each of its attacks."""
     if cfg.suite is None:
         task(cfg)
         return
@@ -61,12 +55,7 @@ def each_attack(cfg: DictConfig, outcome: Outcome, task: Callable[[DictConfig], 
 
 
 def attacks_of(suite: Mapping[str, Any]) -> tuple[list[list[str]], list[str]]:
-    """The overrides of each attack of a suite, and the lines that need what is not given.
-
-    >>> lines = ["attack=jpeg attack.severity=1,3", "attack=pgd attack.surrogate={surrogate}"]
-    >>> attacks_of({"attacks": lines, "surrogate": None})[0]
-    [['attack=jpeg', 'attack.severity=1'], ['attack=jpeg', 'attack.severity=3']]
-    """
+    """The overrides of each attack of a suite, and the lines that need what is not given."""
     found: dict[tuple[str, ...], None] = {}
     left_out = []
     for line in suite["attacks"]:
@@ -88,11 +77,7 @@ def attacks_of(suite: Mapping[str, Any]) -> tuple[list[list[str]], list[str]]:
 
 
 def quoted(value: str) -> str:
-    r"""A value as Hydra's grammar has it: in quotes where it has other signs than names of files usually have.
-
-    >>> quoted("nets/HAT_x2.pth"), quoted('my "nets"/a,b.pth')
-    ('nets/HAT_x2.pth', '"my \\"nets\\"/a,b.pth"')
-    """
+    """A value as Hydra's grammar has it: in quotes where it has other signs than names of files usually have."""
     plain_signs = re.fullmatch(r"[\w./+@%:-]+", value)
     return value if plain_signs else '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sr_deepfake.app.suite import attacks_of
+from sr_deepfake.app.suite import attacks_of, quoted
 from sr_deepfake.system.errors import UserError
 
 
@@ -13,6 +13,11 @@ def test_a_line_is_one_attack_or_several():
         "attack=blur attack.severity=1", "attack=blur attack.severity=3",
     ]  # fmt: skip
     assert left_out == []
+
+
+def test_values_with_other_signs_are_quoted():
+    assert quoted("nets/HAT_x2.pth") == "nets/HAT_x2.pth"
+    assert quoted('my "nets"/a,b.pth') == r'"my \"nets\"/a,b.pth"'
 
 
 def test_what_a_line_needs_is_filled_in_or_the_line_is_left_out():

@@ -124,4 +124,5 @@ def test_times_are_short():
     assert [how_long(job.model_copy(update={"seconds": s}), 0.0) for s in times] == [
         "0 s", "59 s", "1 min 0 s", "59 min 59 s", "1 h 0 min", "25 h 0 min",
     ]  # fmt: skip
+    assert how_long(job.model_copy(update={"state": "running", "since": 10.0}), 105.0) == "1 min 35 s"
     assert how_long(job.model_copy(update={"state": "missing"}), 0.0) == ""
