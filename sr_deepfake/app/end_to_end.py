@@ -46,12 +46,8 @@ def end_to_end(cfg: DictConfig, detector: Path, data: FaceDataModule) -> list[Pa
         after.parent.mkdir(parents=True, exist_ok=True)
         attacker(Job(before, after), lambda done, number: None)
 
-    depends = [
-        describe(build.attack(settings), how.device).digest,
-        plain(cfg.faces),
-        plain(cfg.video),
-        str(data.source.crops),
-    ]
+    attack_digest = describe(build.attack(settings), how.device).digest
+    depends = [attack_digest, plain(cfg.faces), plain(cfg.video), str(data.source.crops)]
     folder = how.outputs / "end_to_end" / f"{safe_name(f'{data.source.name}-{name}')}-{digest(depends)[:8]}"
     show_progress = bool(cfg.trainer.enable_progress_bar)
     source = AttackedVideos(data.source, data.tested_on, attack, name, folder, cfg.end_to_end_videos, show_progress)

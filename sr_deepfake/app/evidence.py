@@ -71,8 +71,8 @@ class EvidenceWriter(lightning.Callback):
 
     def _keep(self, kind: Kind, moved: float, video: str, facts: dict[str, Any]) -> None:
         kept = sorted([*self._flipped[kind], (moved, video, facts)], key=lambda one: (-one[0], one[2]["face_id"]))
-        best = {one[1]: one for one in reversed(kept)}  # of each video the first
-        self._flipped[kind] = sorted(best.values(), key=lambda one: (-one[0], one[2]["face_id"]))[: self.count]
+        videos = [one[1] for one in kept]
+        self._flipped[kind] = [one for place, one in enumerate(kept) if one[1] not in videos[:place]][: self.count]
 
     def on_test_epoch_end(self, trainer: lightning.Trainer, pl_module: Any) -> None:
         """Look into the detector, and write everything; the index comes last."""
@@ -99,12 +99,7 @@ class EvidenceWriter(lightning.Callback):
         names = {"clean": clean[0], "attacked": attacked[0]}
         if self.explain:
             try:
-                maps = [
-                    attention_maps(detector, face.to(detector.device), attacked=number == 1)[0].cpu()
-                    for number, face in enumerate((clean, attacked))
-                ]
-                largest = max(float(each.max()) for each in maps) or 1.0
-                names |= {name: each / largest for name, each in zip(("heat", "heat_attacked"), maps, strict=True)}
+                names |= dict(zip(("heat", "heat_attacked"), heat_maps(detector, clean, attacked), strict=True))
             except Exception as error:  # of somebody's network: any class
                 notes.append(f"Grad-CAM skipped: {last_line(error)}")
         files = {name: f"{kind.replace(' ', '_')}-{place}-{name}.png" for name in names}
@@ -137,15 +132,22 @@ class EvidenceWriter(lightning.Callback):
         return found
 
 
+def heat_maps(detector: TestedDetector, clean: Tensor, attacked: Tensor) -> list[Tensor]:
+    """Where a detector looks in a face (1×3×H×W) and in its attacked self, in [0, 1] on one scale."""
+    pair = [face.to(detector.device) for face in (clean, attacked)]
+    maps = [attention_maps(detector, face, attacked=face is pair[1])[0].cpu() for face in pair]
+    largest = max(float(each.max()) for each in maps) or 1.0
+    return [each / largest for each in maps]
+
+
 def _spread(rows: pd.DataFrame, label: int) -> list[str]:
     """Faces of a class, one a video, spread over the videos; more of each where there are few videos."""
     found = rows[rows["label"] == label].sort_values(["video_id", "face_id"])
     turns = found.groupby("video_id").cumcount()
     ordered = found.assign(turn=turns).sort_values(["turn", "video_id"])["face_id"].tolist()
-    first = ordered[: int((turns == 0).sum())]
-    if len(first) < FACES:
-        return ordered[:FACES]
-    return [first[place] for place in np.linspace(0, len(first) - 1, FACES).round().astype(int)]
+    ordered = ordered[: max(FACES, found["video_id"].nunique())]
+    places = np.linspace(0, len(ordered) - 1, min(FACES, len(ordered))).round().astype(int)
+    return [ordered[place] for place in places]
 
 
 def _write_png(path: Path, picture: Tensor) -> None:

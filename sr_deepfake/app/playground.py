@@ -11,10 +11,10 @@ from omegaconf import DictConfig
 
 from sr_deepfake.app import build, media
 from sr_deepfake.app.configuration import CONF
+from sr_deepfake.app.evidence import heat_maps
 from sr_deepfake.app.suite import composed, quoted
 from sr_deepfake.app.sweep import as_user_error
 from sr_deepfake.data.extraction.video import frames_at, is_video
-from sr_deepfake.detectors.explain import attention_maps
 from sr_deepfake.detectors.registry import load_detector
 from sr_deepfake.media.faces import Picture, cut
 from sr_deepfake.media.files import Job
@@ -101,9 +101,7 @@ def _faces(folder: Path | None, pair: list[Picture], cfg: DictConfig) -> list[tu
     faces = [torch.from_numpy(np.ascontiguousarray(face.transpose(2, 0, 1)))[None].float() / 255 for face in pair]
     named = list(zip(pair, labels, strict=True))
     try:
-        detector = load_detector(folder)
-        maps = [attention_maps(detector, face, number == 1)[0].numpy() for number, face in enumerate(faces)]
+        maps = heat_maps(load_detector(folder), *faces)
     except UserError:  # not a network that Grad-CAM can look into
         return named
-    largest = max(float(each.max()) for each in maps) or 1.0
-    return [*named, *((overlay(face, heat / largest), "Grad-CAM") for face, heat in zip(pair, maps, strict=True))]
+    return [*named, *((overlay(face, heat.numpy()), "Grad-CAM") for face, heat in zip(pair, maps, strict=True))]

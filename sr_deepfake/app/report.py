@@ -10,7 +10,7 @@ from omegaconf import DictConfig
 from sr_deepfake.app.configuration import plain, words
 from sr_deepfake.app.missing import rest_of_grid
 from sr_deepfake.experiment import provenance
-from sr_deepfake.experiment.jobs import read_jobs, select_jobs
+from sr_deepfake.experiment.jobs import Job, read_jobs, select_jobs
 from sr_deepfake.experiment.provenance import command_of
 from sr_deepfake.reporting.collect import Collected, collect
 from sr_deepfake.reporting.grid import GridSelection
@@ -28,15 +28,16 @@ def report_of(cfg: DictConfig) -> Report:
     compare = choose(cfg.compare, COMPARISONS, "compare") == "paper"
     if not isinstance(cfg.examples, int) or cfg.examples < 0:
         raise UserError(f"examples must be an integer ≥ 0, not {cfg.examples}")
-    collected, requested = _collected(cfg)
     jobs = read_jobs(Path(cfg.paths.outputs))  # the newest last
+    of_experiment = select_jobs(jobs, [f"experiment={cfg.of_experiment}"])
+    collected, requested = _collected(cfg, of_experiment)
     left_out = {Path(result).name: job.left_out for job in jobs for result in job.results}
     made = make_report(
         collected, requested, compare, bool(cfg.compare_force), cfg.examples, bool(cfg.explain), left_out
     )
     return replace(
         made,
-        missing=_rest_of_experiment(cfg) or rest_of_grid(made.grid, made.results),
+        missing=_rest_of_experiment(cfg.of_experiment, of_experiment) or rest_of_grid(made.grid, made.results),
         versions=provenance.versions(),
         command=provenance.started_command(),
         made=provenance.utc(time.time()),
@@ -45,11 +46,11 @@ def report_of(cfg: DictConfig) -> Report:
 
 def out_folder(cfg: DictConfig) -> Path:
     """Folder of a report: `out`, else `<outputs>/report`, or `<outputs>/report-NAME` of an experiment."""
-    names = [] if cfg.of_experiment is None else [str(cfg.of_experiment)]
-    return Path(cfg.out) if cfg.out else Path(cfg.paths.outputs, "-".join(["report", *names]))
+    name = "report" if cfg.of_experiment is None else f"report-{cfg.of_experiment}"
+    return Path(cfg.out or Path(cfg.paths.outputs, name))
 
 
-def _collected(cfg: DictConfig) -> tuple[Collected, GridSelection]:
+def _collected(cfg: DictConfig, jobs: Sequence[Job]) -> tuple[Collected, GridSelection]:
     """The results that were asked for, and what the grid is to show."""
     requested = GridSelection(**{str(name): plain(value) for name, value in cfg.grid.items()})
     folders = [Path(folder).expanduser() for folder in words(cfg.folders)]
@@ -66,7 +67,6 @@ def _collected(cfg: DictConfig) -> tuple[Collected, GridSelection]:
         return replace(others, results=[*scored, *others.results]), requested
     if cfg.of_experiment is not None:
         outputs = Path(cfg.paths.outputs)
-        jobs = select_jobs(read_jobs(outputs), [f"experiment={cfg.of_experiment}"])
         folders = [outputs / result for job in jobs if job.state == "done" for result in job.results]
         if not folders:
             raise UserError(
@@ -79,19 +79,16 @@ def _collected(cfg: DictConfig) -> tuple[Collected, GridSelection]:
     return collected, requested
 
 
-def _rest_of_experiment(cfg: DictConfig) -> Missing | None:
-    if cfg.of_experiment is None:
+def _rest_of_experiment(name: str | None, jobs: Sequence[Job]) -> Missing | None:
+    if name is None:
         return None
-    jobs = select_jobs(read_jobs(Path(cfg.paths.outputs)), [f"experiment={cfg.of_experiment}"])
     unfinished = [job for job in jobs if job.state != "done"]
     reasons = "; ".join(dict.fromkeys(job.error for job in unfinished if job.error))
     shared = set.intersection(*(set(job.overrides) for job in jobs)) if jobs else set()
     states = f" {len(unfinished)} of {len(jobs)} have no results ({reasons or 'unfinished'})." if unfinished else ""
     return Missing(
-        f"Shown are the runs of experiment={cfg.of_experiment} that were done.{states} Those that are missing are listed by:",
-        command_of(
-            "status", [f"experiment={cfg.of_experiment}", *sorted(word for word in shared if word.startswith(_OF_ALL))]
-        ),
+        f"Shown are the runs of experiment={name} that were done.{states} Those that are missing are listed by:",
+        command_of("status", [f"experiment={name}", *sorted(word for word in shared if word.startswith(_OF_ALL))]),
     )
 
 

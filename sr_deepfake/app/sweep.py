@@ -120,8 +120,9 @@ class Watch(Callback):
         with _ending_at_once(config):
             check_writable(Path(config.paths.outputs))
             check_launcher(config.hydra, config.get("trainer"))
-            check_faces(config)
-            check_weights(config)
+            if config.hydra.job.name in ("train", "evaluate"):
+                check_faces(config)
+                check_weights(config)
         share_cores(config.hydra)
 
     def on_multirun_end(self, config: DictConfig, **kwargs: object) -> None:
@@ -144,8 +145,6 @@ class Watch(Callback):
 
 def check_weights(config: DictConfig) -> None:
     """Look for the weights of a sweep's SR network once, before a job trains for hours."""
-    if config.hydra.job.name not in ("train", "evaluate"):
-        return
     asked = dict(config.hydra.sweeper.get("params") or {})  # what is typed wins over an experiment's
     asked |= dict(word.split("=", 1) for word in config.hydra.overrides.task if "=" in word)
     attacks = str(asked.get("attack", config.hydra.runtime.choices.get("attack"))).split(",")
@@ -165,7 +164,7 @@ def check_weights(config: DictConfig) -> None:
 def check_faces(config: DictConfig) -> None:
     """See that the faces of a sweep's data set are there, once, before thirty jobs say that they are not."""
     asked = [word for word in config.hydra.overrides.task if word.startswith(("data=", "data.", "extraction."))]
-    if config.hydra.job.name not in ("train", "evaluate") or any("," in word for word in asked):
+    if any("," in word for word in asked):
         return
     source = instantiate(config.data.source)
     if hasattr(source, "require_faces"):
