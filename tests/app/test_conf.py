@@ -23,7 +23,8 @@ from sr_deepfake.data import FaceDataModule
 from sr_deepfake.data.defence import Defence
 from sr_deepfake.detectors import Detector
 from sr_deepfake.detectors.external.detector import ExternalDetector
-from sr_deepfake.system.errors import MissingWeightsError, UserError
+from sr_deepfake.super_resolution import weights
+from sr_deepfake.system.errors import MissingWeightsError
 
 GROUPS = sorted(folder.name for folder in CONF.iterdir() if folder.is_dir() and folder.name not in ("hydra", "_base"))
 CHOICES = [(group, file.stem) for group in GROUPS for file in sorted((CONF / group).glob("*.yaml"))]
@@ -68,26 +69,7 @@ def test_every_choice_composes(group, choice):
     assert group == "experiment" or plain[group]
 
 
-def built(group, choice):
-    """What a file gives, alone: its group's node, instantiated."""
-    return instantiate(with_choice(group, choice)[group])
-
-
-def choices(group):
-    return [choice for name, choice in CHOICES if name == group]
-
-
 EXTERNAL = {"checkpoint", "deepfakebench", "huggingface", "onnx", "python", "torchscript"}
-
-
-@pytest.mark.parametrize("choice", sorted(set(choices("model")) - EXTERNAL))
-def test_a_model_is_a_lightning_module_with_its_optimizer(choice):
-    cfg = compose("train", [f"model={choice}", "model.pretrained=false", *EXTRA.get(("model", choice), [])])
-    detector = instantiate(cfg.model)
-    assert isinstance(detector, Detector)
-    assert isinstance(detector, lightning.LightningModule)
-    assert isinstance(detector.optimizer([nn.Parameter(torch.zeros(1))]), torch.optim.AdamW)
-    assert detector.label == cfg.model.label
 
 
 @pytest.mark.parametrize("choice", sorted(EXTERNAL))
@@ -106,62 +88,59 @@ def test_an_external_model_asks_for_its_file(choice):
         instantiate(compose("evaluate", [f"model={choice}", *extra]).model)
 
 
-@pytest.mark.parametrize("choice", choices("data"))
-def test_data_is_a_data_module(choice):
-    extra = [f"forgery={choice}"] if choice in ("csv", "deepfakebench") else []  # whose methods are those of a list
-    data = instantiate(compose("train", [f"data={choice}", *extra, *EXTRA.get(("data", choice), [])]).data)
-    assert isinstance(data, FaceDataModule)
-    assert isinstance(data, lightning.LightningDataModule)
-    assert data.source.name == choice
-    assert data.defence is None
+OBJECTS = {
+    "attack": Attack, "data": FaceDataModule, "defence": Defence, "logger": Logger, "model": Detector, "sr_model": nn.Module,
+    "trainer": lightning.Trainer,
+}  # fmt: skip
+OPTIONS = {
+    "model": {"pretrained": False},
+    "trainer": {"accelerator": "cpu", "logger": False},
+    ("trainer", "ddp"): {"devices": 2},
+    ("trainer", "t4"): {"precision": "bf16-mixed"},
+    ("data", "csv"): {"forgery": "csv"},  # whose methods are those of a list
+    ("data", "deepfakebench"): {"forgery": "deepfakebench"},
+}
+NEED_A_FILE = {"restoration", "pgd", "statattack", "fakepolisher", "edsr_large", "spandrel"}  # that the package lacks
+ALONE = [
+    (group, choice) for group, choice in CHOICES if group in OBJECTS and choice not in {*EXTERNAL, "mlflow"}
+]  # tracking/test_loggers.py runs mlflow
 
 
-@pytest.mark.parametrize("choice", choices("attack"))
-def test_an_attack_is_a_module_or_none(choice):
-    """Or the line that says which file is missing: no network that restores faces comes with the package."""
-    if choice in ("restoration", "pgd", "statattack", "fakepolisher"):
+@pytest.mark.parametrize(("group", "choice"), ALONE)
+def test_a_file_is_one_object(group, choice, tmp_path, monkeypatch):
+    """Or None, or the error that says which file is missing."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(weights, "_download", lambda url, path: "there is no network")
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    begin = wandb.init  # no service of W&B's is started in this process
+    monkeypatch.setattr(wandb, "init", lambda **options: begin(mode="disabled"))
+    node = with_choice(group, choice)[group]
+    options = OPTIONS.get(group, {}) | OPTIONS.get((group, choice), {})
+    options |= {"cache": str(tmp_path)} if "cache" in node else {}
+    if choice in NEED_A_FILE:
         with pytest.raises(InstantiationException) as caught:
-            built("attack", choice)
+            instantiate(node, **options)
         assert isinstance(caught.value.__cause__, MissingWeightsError)
         return
-    attack = built("attack", choice)
+    made = instantiate(node, **options)
+    wandb.finish()  # else the next logger of this process takes the run over
     if choice == "none":
-        assert attack is None
-    else:
-        assert isinstance(attack, Attack)
-        assert isinstance(attack, nn.Module)
-        assert attack.name
-
-
-@pytest.mark.parametrize("choice", choices("sr_model"))
-def test_an_sr_model_is_a_network_of_the_attacks_scale(choice, tmp_path, monkeypatch):
-    """Or the line that says where its weights are missing: few come with the package."""
-    from sr_deepfake.super_resolution import weights
-
-    monkeypatch.setattr(weights, "_download", lambda url, path: "there is no network")
-    cfg = compose("train", [f"sr_model={choice}", f"paths.cache={tmp_path}", *EXTRA.get(("sr_model", choice), [])])
-    if choice != "edsr":
-        with pytest.raises(hydra.errors.InstantiationException) as missing:
-            instantiate(cfg.sr_model)
-        assert isinstance(missing.value.__cause__, UserError)
+        assert made is None
         return
-    network = instantiate(cfg.sr_model)
-    assert isinstance(network, nn.Module)
-    assert network.scale == 2
-    assert network(torch.rand(1, 3, 8, 8)).shape == (1, 3, 16, 16)
-
-
-@pytest.mark.parametrize("choice", choices("trainer"))
-def test_a_trainer_is_lightnings(choice, monkeypatch):
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    device = ["trainer.accelerator=cpu"] if choice in ("gpu", "t4", "ddp") else []
-    device += ["trainer.devices=2"] if choice == "ddp" else []
-    device += ["trainer.precision=bf16-mixed"] if choice == "t4" else []
-    cfg = compose("train", [f"trainer={choice}", *device])
-    trainer = instantiate(cfg.trainer, logger=False)
-    assert isinstance(trainer, lightning.Trainer)
-    assert trainer.max_epochs == 4  # data=sample brings protocol=quick along
-    assert trainer.num_devices == (2 if choice == "ddp" else 1)
+    assert isinstance(made, OBJECTS[group])
+    if group == "attack":
+        assert made.name
+    elif group == "data":
+        assert (made.source.name, made.defence) == (choice, None)
+    elif group == "model":
+        assert isinstance(made.optimizer([nn.Parameter(torch.zeros(1))]), torch.optim.AdamW)
+        assert made.label == node.label
+    elif group == "sr_model":
+        assert made.scale == 2
+        assert made(torch.rand(1, 3, 8, 8)).shape == (1, 3, 16, 16)
+    elif group == "trainer":
+        assert made.num_devices == (2 if choice == "ddp" else 1)
 
 
 def test_any_argument_of_the_trainer_can_be_typed():
@@ -189,23 +168,6 @@ def test_callbacks_are_callbacks_by_name(protocol):
     usual = {"last_checkpoint", "learning_rate_monitor", "progress_bar", "resumption", "signals"}
     assert set(names) == usual | {"model_checkpoint", "early_stopping", *(["rounded_loss"] if ours else [])}
     assert "early_stopping" not in compose("train", ["~callbacks.early_stopping"]).callbacks
-
-
-@pytest.mark.parametrize("choice", sorted({*choices("logger")} - {"mlflow"}))  # which tracking/test_loggers.py runs
-def test_a_logger_is_lightnings_or_none(choice, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("WANDB_MODE", "offline")
-    begin = wandb.init  # no service of W&B's is started in this process
-    monkeypatch.setattr(wandb, "init", lambda **options: begin(mode="disabled"))
-    logger = built("logger", choice)
-    wandb.finish()  # else the next logger of this process takes the run over
-    assert logger is None if choice == "none" else isinstance(logger, Logger)
-
-
-@pytest.mark.parametrize("choice", choices("defence"))
-def test_a_defence_is_one_or_none(choice):
-    defence = built("defence", choice)
-    assert defence is None if choice == "none" else isinstance(defence, Defence)
 
 
 def test_the_groups_that_users_type_exist():
@@ -307,6 +269,15 @@ def test_the_other_experiments_compose(experiment, count):
         paper = compose("train", [f"experiment={experiment}", "data=ffpp"])
         assert (paper.sr_model.weights, paper.trainer.precision) == ("official", "32-true")
         assert compose("train", [f"experiment={experiment}"]).sr_model.weights is None
+
+
+def test_the_environment_names_a_default_data_set_which_an_experiment_does_not_take(monkeypatch):
+    """Nor does the report, which has no data set."""
+    monkeypatch.setenv("SR_DEEPFAKE_DATA", "ffpp")
+    for words, name in (([], "ffpp"), (["experiment=demo"], "sample"), (["data=celebdf"], "celebdf")):
+        cfg = compose("train", words)
+        assert (cfg.data.source.name, cfg.protocol.name) == (name, "quick" if name == "sample" else "paper")
+    assert compose("report").compare == "none"
 
 
 def test_the_command_line_wins_over_what_the_sample_brings():

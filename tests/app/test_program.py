@@ -3,7 +3,6 @@ import subprocess
 import sys
 
 import pytest
-from forked import run
 
 
 def python(*arguments, cwd, **environment):
@@ -43,26 +42,11 @@ def test_help_and_typos_are_answered_without_anything_heavy(program, arguments, 
     assert "Traceback" not in shown.stderr
 
 
-def test_what_a_user_can_fix_is_said_without_a_traceback(tmp_path):
-    shown = run("train", "data=ffpp", cwd=tmp_path, status=1)
-    assert "faces.parquet is missing" in shown
-    assert "sr_deepfake.prepare data=ffpp data.root=" in shown
-    assert "Traceback" not in shown
-
-
 def test_the_programs_are_listed(tmp_path):
     listed, unknown = (python("-m", "sr_deepfake", *words, cwd=tmp_path) for words in ([], ["trian"]))
     assert (listed.returncode, unknown.returncode) == (0, 2)
     assert unknown.stderr.startswith("error: unknown program 'trian'\n")
     assert unknown.stderr.endswith(listed.stdout)
-
-
-def test_the_environment_names_a_default_data_set_which_an_experiment_does_not_take(tmp_path):
-    """It was appended to the arguments, which broke `experiment=demo` and `--cfg job`."""
-    for words, name in (([], "ffpp"), (["experiment=demo"], "sample"), (["data=celebdf"], "celebdf")):
-        ended = python("-m", "sr_deepfake.train", *words, "--cfg", "job", cwd=tmp_path, SR_DEEPFAKE_DATA="ffpp")
-        assert f"    name: {name}\n" in ended.stdout
-        assert f"name: {'quick' if name == 'sample' else 'paper'}\n" in ended.stdout
 
 
 def test_a_folder_of_configurations_of_ones_own(tmp_path):
