@@ -23,10 +23,8 @@ def test_a_tilde_is_the_home_folder(monkeypatch, tmp_path):
     monkeypatch.setenv("SR_DEEPFAKE_OUTPUTS", "~/out")
     monkeypatch.setenv("SR_DEEPFAKE_CACHE", "~/cache")
     assert completed("train", ["paths.outputs=~/there"]) == [f"paths.outputs={tmp_path}/there"]
-    assert (os.environ["SR_DEEPFAKE_OUTPUTS"], os.environ["SR_DEEPFAKE_CACHE"]) == (
-        f"{tmp_path}/out",
-        f"{tmp_path}/cache",
-    )
+    found = [os.environ[name] for name in ("SR_DEEPFAKE_OUTPUTS", "SR_DEEPFAKE_CACHE")]
+    assert found == [f"{tmp_path}/out", f"{tmp_path}/cache"]
 
 
 @pytest.fixture
@@ -84,14 +82,7 @@ def test_the_jobs_of_a_sweep_are_those_of_hydras_sweeper():
 def test_the_agent_of_a_sweep_of_wandb_may_pass_hyphens():
     """`--model=swin` is what it types; Hydra's own flags are not touched."""
     typed = ["--model=swin", "--forgery=FaceSwap", "--config-dir=mine", "--cfg=job", "-m", "seed=1"]
-    assert completed("train", typed) == [
-        "model=swin",
-        "forgery=FaceSwap",
-        "--config-dir=mine",
-        "--cfg=job",
-        "-m",
-        "seed=1",
-    ]
+    assert completed("train", typed) == ["model=swin", "forgery=FaceSwap", *typed[2:]]
 
 
 def test_a_pattern_of_weights_is_a_sweep_over_files(tmp_path):

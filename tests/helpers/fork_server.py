@@ -12,8 +12,7 @@ from sr_deepfake.super_resolution.edsr import basicsr_edsr
 
 def prepare() -> None:
     for name in (
-        "app.evaluation", "data.extraction.pipeline", "data.sources.data_set", "reporting.report", "reporting.writing",
-        "train",
+        "app.end_to_end", "app.report", "data.extraction.pipeline", "data.sources.data_set", "reporting.writing", "train",
     ):  # fmt: skip
         importlib.import_module(f"sr_deepfake.{name}")
     basicsr_edsr()

@@ -32,6 +32,7 @@ def table_of(folder, name):
 
 def test_detectors_of_each_method_on_the_fakes_of_each(two_methods):
     choice = ["experiment=transfer", "forgery=Deepfakes,FaceSwap", "tested_on=Deepfakes,FaceSwap", *TINY]
+    choice += ["evaluate.explain=false", "evaluate.examples=0"]
     shown = run("train", "-m", *choice, cwd=two_methods)
     assert shown.count("Training ") == 2
     results = [json.loads(file.read_text()) for file in (two_methods / "outputs" / "results").glob("*/metrics.json")]
@@ -95,10 +96,3 @@ def test_a_network_without_weights_is_left_out_and_named(two_methods):
     shown = run("evaluate", *options, f"detector={detector}", *attacked, cwd=two_methods)
     assert "Skipped" in shown
     run("evaluate", *options, f"detector={detector}", *attacked[:-1], cwd=two_methods, status=1)  # else an error
-
-
-def test_a_report_of_an_experiment_that_was_not_run_names_the_command(tmp_path):
-    (tmp_path / "outputs").mkdir()
-    shown = run("report", "experiment=resolution", cwd=tmp_path, status=1)
-    assert "experiment=resolution" in shown
-    assert "python -m sr_deepfake.train -m experiment=resolution" in shown

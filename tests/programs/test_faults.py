@@ -33,6 +33,11 @@ def crops_folder(tmp_path_factory):
         ("train", ["--cfg", "job", "-m"], 2, "Only one of --run, --multirun, --cfg"),
         ("train", ["-m", "experiment=paper", "data.root=there"], 1, "there are no face crops"),
         ("evaluate", TINY[:2], 1, "detector=FOLDER names a trained one"),
+        ("evaluate", [*TINY, "detector=outputs/detectors/none"], 1, "sr_deepfake.train"),
+        ("train", [*SWAP, "sr_model.weights=nowhere.safetensors"], 1, "nowhere.safetensors"),
+        ("train", ["data=ffpp"], 1, "faces.parquet is missing"),
+        ("prepare", ["data=ffpp", "data.root=nowhere"], 1, "nowhere does not exist"),
+        ("prepare", ["data=ffpp"], 1, "data=ffpp needs data.root="),
         ("attack", [], 1, "no input is named"),
     ],
 )  # fmt: skip

