@@ -1,6 +1,7 @@
 """Resolvers of `conf/`: `${accelerator:}`, `${attack_label:}` and others."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +72,7 @@ def _sweep() -> str | None:
 
 
 # The first two ask the machine, when they are resolved: torch takes seconds.
-for name, resolver in {
+_RESOLVERS: dict[str, Callable[..., Any]] = {
     "accelerator": hardware.best_accelerator,
     "precision": hardware.precision,
     "severity": _severity,
@@ -83,5 +84,6 @@ for name, resolver in {
     "of_square": _of_square,
     "file_label": _file_label,
     "sweep": _sweep,
-}.items():
+}
+for name, resolver in _RESOLVERS.items():
     OmegaConf.register_new_resolver(name, resolver, replace=True)
