@@ -8,8 +8,7 @@ import pandas as pd
 from sr_deepfake.experiment.results import Result
 from sr_deepfake.metrics.figures import Figure, Metrics
 from sr_deepfake.metrics.setups import run_metrics
-from sr_deepfake.metrics.significance import holm
-from sr_deepfake.reporting.grid import Entry, ReportGrid, newest_first
+from sr_deepfake.reporting.grid import Entry, ReportGrid, newest_first, with_holm
 
 CONTROLS = ("bicubic", "lanczos", "resampling")
 METRICS = ("fnr", "fpr", "auc")
@@ -17,17 +16,11 @@ METRICS = ("fnr", "fpr", "auc")
 
 @dataclass(frozen=True)
 class Contribution:
-    """The difference between an attack and its control.
-
-    Attributes:
-        entry: of the grid.
-        control: name of the control.
-        metrics: with the control's scores in the place of the clean ones: a change is attack less control.
-    """
+    """The difference between an attack and its control."""
 
     entry: Entry
-    control: str
-    metrics: Metrics
+    control: str  # its name
+    metrics: Metrics  # with the control's scores in the place of the clean ones: a change is attack less control
 
     def figure(self, metric: str) -> Figure:
         """The figure under the attack, whose change is from the control; its p-value is corrected."""
@@ -45,7 +38,8 @@ def contributions(grid: ReportGrid, results: Sequence[Result]) -> list[Contribut
         for name in sorted(set.intersection(*(set(of_seed) for of_seed in controls))):
             pairs = [_paired(seed, of_seed[name]) for seed, of_seed in zip(seeds, controls, strict=True)]
             found.append(Contribution(entry, name, run_metrics(pairs)))
-    return _with_holm(found)
+    corrected = with_holm([each.metrics for each in found], METRICS)
+    return [replace(each, metrics=metrics) for each, metrics in zip(found, corrected, strict=True)]
 
 
 def _controls(result: Result, results: Sequence[Result]) -> dict[str, Result]:
@@ -71,17 +65,3 @@ def _paired(result: Result, control: Result) -> pd.DataFrame:
     attack = result.predictions.set_index("face_id")
     base = control.predictions.set_index("face_id").loc[attack.index]
     return attack.assign(score=base["score_attacked"], logit=base["logit_attacked"]).reset_index()
-
-
-def _with_holm(found: Sequence[Contribution]) -> list[Contribution]:
-    keys = [(number, metric) for number in range(len(found)) for metric in METRICS]
-    values = [found[number].figure(metric).p for number, metric in keys]
-    adjusted = dict(zip(keys, holm([float("nan") if value is None else value for value in values]), strict=True))
-    corrected = []
-    for number, each in enumerate(found):
-        figures = {setup: dict(of) for setup, of in each.metrics.figures.items()}
-        for metric in METRICS:
-            p = adjusted[number, metric]
-            figures["both"][metric] = figures["both"][metric].model_copy(update={"p": None if p != p else float(p)})
-        corrected.append(replace(each, metrics=each.metrics.model_copy(update={"figures": figures})))
-    return corrected

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from sr_deepfake.experiment.results import EXTERNAL, Result
@@ -19,22 +20,14 @@ from sr_deepfake.system.errors import UserError
 
 @dataclass(frozen=True)
 class Entry:
-    """One model × forgery method.
-
-    Attributes:
-        model: short name.
-        method: the forgery method, trained and tested on.
-        result: under the grid's attack, or else any other with clean scores; None: there is none. Where the same detector was
-            trained with several seeds, it stands for all of them.
-        metrics: of the result; the p-values of FNR and FPR are corrected by Holm's method over all tests of the grid.
-        is_attacked: whether the result is of the grid's attack.
-    """
+    """One model × forgery method, with its results where there are any."""
 
     model: str
-    method: str
+    method: str  # trained and tested on
+    # Under the grid's attack, or else any other with clean scores; it stands for all seeds of the same training.
     result: Result | None = None
-    metrics: Metrics | None = None
-    is_attacked: bool = False
+    metrics: Metrics | None = None  # p-values of FNR and FPR are corrected by Holm's method over all tests of the grid
+    is_attacked: bool = False  # the result is of the grid's attack
 
     def figure(self, setup: str, metric: str) -> Figure:
         """A figure; one without a value where there is none."""
@@ -50,27 +43,16 @@ class Entry:
 
 @dataclass(frozen=True)
 class ReportGrid:
-    """Model × forgery method under one attack.
-
-    Attributes:
-        data: name of the data set.
-        protocol: of the detectors.
-        attack: name, such as "sr-edsr-x2-ef70d4a3".
-        models: rows, in the order in which they are shown.
-        methods: columns.
-        entries: one for each model and method, by model, then by method.
-        left_out: results that would fit an entry, but newer ones take it.
-        illustration: the sentence that says that the figures are illustrations; empty: they are not.
-    """
+    """Model × forgery method under one attack."""
 
     data: str
     protocol: str
-    attack: str
-    models: Sequence[str]
-    methods: Sequence[str]
-    entries: Sequence[Entry]
-    left_out: Sequence[Result] = ()
-    illustration: str = ""
+    attack: str  # such as "sr-edsr-x2-ef70d4a3"
+    models: Sequence[str]  # rows, in the order in which they are shown
+    methods: Sequence[str]  # columns
+    entries: Sequence[Entry]  # one for each model and method, by model, then by method
+    left_out: Sequence[Result] = ()  # would fit an entry, but newer results take it
+    illustration: str = ""  # says that the figures are illustrations; empty: they are not
 
     @property
     def shown(self) -> list[Entry]:
@@ -101,21 +83,13 @@ class ReportGrid:
 
 @dataclass(frozen=True)
 class GridSelection:
-    """The user's choice of what the grid shows; None: whatever is found.
-
-    Attributes:
-        data: name of the data set; the paper's where it is found, else the one of most results.
-        protocol: the one of most results.
-        attack: name; the paper's where it is found, else the one of most results.
-        models: those found, in the paper's order, then others.
-        methods: likewise.
-    """
+    """The user's choice of what the grid shows; None: the paper's where it is found, else what most results are of."""
 
     data: str | None = None
     protocol: str | None = None
     attack: str | None = None
-    models: Sequence[str] | None = None
-    methods: Sequence[str] | None = None
+    models: Sequence[str] | None = None  # None: those found, in the paper's order, then others
+    methods: Sequence[str] | None = None  # likewise
 
 
 def make_grid(results: Sequence[Result], requested: GridSelection) -> ReportGrid:
@@ -135,6 +109,8 @@ def make_grid(results: Sequence[Result], requested: GridSelection) -> ReportGrid
         for model in models
         for method in methods
     ]
+    corrected = iter(with_holm([entry.metrics for entry in entries if entry.is_attacked and entry.metrics], RATES))
+    entries = [replace(entry, metrics=next(corrected)) if entry.is_attacked else entry for entry in entries]
     used = {each.folder for entry in entries if entry.result for each in (entry.result, *entry.result.seeds)}
     rivals = [
         result
@@ -145,7 +121,7 @@ def make_grid(results: Sequence[Result], requested: GridSelection) -> ReportGrid
         and result.run.forgery in methods
     ]
     illustration = next((result.run.illustration for result in results if result.run.data == data), "")
-    return ReportGrid(data, protocol, attack, models, methods, with_holm(entries), rivals, illustration)
+    return ReportGrid(data, protocol, attack, models, methods, entries, rivals, illustration)
 
 
 def newest_first(result: Result) -> tuple[float, str]:
@@ -188,25 +164,19 @@ def newest(results: Sequence[Result]) -> list[Result]:
     return sorted(map(pooled, found.values()), key=lambda result: result.name)
 
 
-def with_holm(entries: Sequence[Entry]) -> list[Entry]:
-    """Correct the p-values of FNR and FPR over all entries."""
-    tests = [(number, rate) for number, entry in enumerate(entries) for rate in RATES if entry.is_attacked]
-    values = [entries[number].figure("both", rate).p for number, rate in tests]
-    adjusted = dict(zip(tests, holm([float("nan") if value is None else value for value in values]), strict=True))
-
-    def corrected(number: int, entry: Entry) -> Entry:
-        if entry.metrics is None or not entry.is_attacked:
-            return entry
-        figures = {setup: dict(found) for setup, found in entry.metrics.figures.items()}
-        for setup, rate in (("both", "fnr"), ("both", "fpr"), ("fake", "fnr")):
-            figures[setup][rate] = figures[setup][rate].model_copy(update={"p": _number(adjusted[number, rate])})
-        return replace(entry, metrics=entry.metrics.model_copy(update={"figures": figures}))
-
-    return [corrected(number, entry) for number, entry in enumerate(entries)]
-
-
-def _number(value: float) -> float | None:
-    return None if value != value else float(value)
+def with_holm(tested: Sequence[Metrics], rates: Sequence[str]) -> list[Metrics]:
+    """Correct the p-values of some rates under the attack, over all that was tested."""
+    values = np.array([metrics.figure("both", rate).p for metrics in tested for rate in rates], dtype=float)
+    adjusted = iter(holm(values).tolist())
+    corrected = []
+    for metrics in tested:
+        figures = {setup: dict(found) for setup, found in metrics.figures.items()}
+        for rate in rates:
+            p = next(adjusted)
+            for setup in ("both", "fake") if rate == "fnr" else ("both",):
+                figures[setup][rate] = Figure(**figures[setup][rate].model_dump() | {"p": p})
+        corrected.append(metrics.model_copy(update={"figures": figures}))
+    return corrected
 
 
 def _chosen(name: str, requested: str | None, found: Sequence[str], preferred: str = "") -> str:
