@@ -6,10 +6,10 @@ from typing import Any
 from sr_deepfake.experiment.results import Result
 from sr_deepfake.metrics.figures import Figure
 from sr_deepfake.reporting.grid import ReportGrid, newest
-from sr_deepfake.reporting.numbers import HEADINGS, TABLE, UNDEFINED, show
-from sr_deepfake.reporting.published import ATTACK, DATA, FACES, model_name, published_rates, published_similarity
+from sr_deepfake.reporting.numbers import HEADINGS, TABLE, UNDEFINED, show, show_value
+from sr_deepfake.reporting.published import ATTACK, DATA, FACES, published_rates, published_similarity
 from sr_deepfake.reporting.table import ReportTable
-from sr_deepfake.reporting.tables import ATTACKED, CLEAN, NAMES, SETUPS, WHO, bootstrapped, caption, similarity_of
+from sr_deepfake.reporting.tables import NAMES, WHO, bootstrapped, caption, detector_rows, similarity_of
 from sr_deepfake.reporting.verdicts import is_published_correlation, verdict_table
 from sr_deepfake.system.errors import UserError
 
@@ -87,19 +87,15 @@ def _option(config: Any, *path: str) -> Any:
 
 def _rates(grid: ReportGrid, which: int, labels: Sequence[str], prefix: str) -> ReportTable:
     rows = []
-    for entry in grid.shown:
-        for attacked in (False, True):
-            paper = published_rates().get((which, entry.model, entry.method, attacked), {})
-            row = [model_name(entry.model), entry.method, ATTACKED if attacked else CLEAN]
-            for metric in TABLE:
-                figure = entry.figure(SETUPS[which] if attacked else "clean", metric)
-                theirs = paper.get(metric)
-                shown = UNDEFINED if theirs is None else f"{theirs:.1f}"
-                row += [show(figure.value), shown, _difference(figure.value, theirs, 1, 100)]
-            rows.append(row)
-    columns = [
-        name for metric in TABLE for name in (HEADINGS[metric], f"{HEADINGS[metric]} paper", f"{HEADINGS[metric]} Δ")
-    ]
+    for row, entry, setup in detector_rows(grid, which):
+        paper = published_rates().get((which, entry.model, entry.method, setup != "clean"), {})
+        for metric in TABLE:
+            value, theirs = entry.figure(setup, metric).value, paper.get(metric)
+            shown = UNDEFINED if theirs is None else f"{theirs:.1f}"
+            row += [show(value), shown, _difference(value, theirs, 1, 100)]
+        rows.append(row)
+    headings = [HEADINGS[metric] for metric in TABLE]
+    columns = [name for own in headings for name in (own, f"{own} paper", f"{own} Δ")]
     return ReportTable(
         name=f"table_{which}_paper",
         title=f"{prefix}Table {which} and the paper's",
@@ -122,9 +118,9 @@ def _similarity(grid: ReportGrid, labels: Sequence[str], prefix: str) -> ReportT
             [
                 name,
                 *(show(own["ssim"].value, ""), show(own["psnr"].value, "dB")),
-                *(show(alike.value, "", alike.interval), UNDEFINED if ssim is None else f"{ssim:.3f}"),
+                *(show_value(alike, ""), UNDEFINED if ssim is None else f"{ssim:.3f}"),
                 _difference(alike.value, ssim, 3),
-                *(show(wrapped.value, "dB", wrapped.interval), UNDEFINED if psnr is None else f"{psnr:.1f}"),
+                *(show_value(wrapped, "dB"), UNDEFINED if psnr is None else f"{psnr:.1f}"),
                 _difference(wrapped.value, psnr, 1),
             ]
         )

@@ -2,6 +2,8 @@
 
 import math
 
+from sr_deepfake.metrics.figures import Figure
+
 UNDEFINED = "–"
 HEADINGS = {
     "fnr": "FNR", "fpr": "FPR", "recall": "Recall", "precision": "Precision", "auc": "AUC", "accuracy": "Accuracy",
@@ -26,6 +28,16 @@ def show(value: float | None, unit: str = "%", interval: tuple[float, float] | N
     ends = [value, *(interval or ())]
     words = [_number(end * factor, decimals, signed) for end in ends]
     return words[0] if interval is None else f"{words[0]} [{words[1]}, {words[2]}]"
+
+
+def show_value(figure: Figure, unit: str = "%") -> str:
+    """A figure with its interval."""
+    return show(figure.value, unit, figure.interval)
+
+
+def show_change(figure: Figure) -> str:
+    """What the attack changed, in points, with its interval."""
+    return show(figure.change, "points", figure.change_interval)
 
 
 def _number(value: float, decimals: int, signed: bool) -> str:

@@ -4,6 +4,8 @@ import csv
 from functools import cache
 from pathlib import Path
 
+from sr_deepfake.reporting.numbers import TABLE
+
 FOLDER = Path(__file__).with_name("paper")
 # What the paper calls the models and the data set that its figures are of.
 MODEL_NAMES = {"resnet50": "Resnet50", "swin": "Swin", "xception": "XceptionNet"}
@@ -15,7 +17,6 @@ PRISTINE = "Pristine"
 MODELS = ("resnet50", "swin", "xception")  # in the order of the paper's tables
 METHODS = ("Deepfakes", "Face2Face", "FaceSwap", "FaceShifter", "NeuralTextures")
 FACES = (14_400, 2_800)  # for training and for the test, of a method (section 4.1)
-_RATES = ("fnr", "fpr", "recall", "precision", "auc", "accuracy")
 
 
 @cache
@@ -26,12 +27,11 @@ def published_rates() -> dict[tuple[int, str, str, bool], dict[str, float]]:
     14.4
     """
     names = {shown: model for model, shown in MODEL_NAMES.items()}
-    return {
-        (int(row["table"]), names[row["model"]], row["forgery_method"], row["sr"] == "1"): {
-            rate: float(row[rate]) for rate in _RATES
-        }
-        for row in _rows("tables_1_and_2.csv")
-    }
+    found = {}
+    for row in _rows("tables_1_and_2.csv"):
+        key = (int(row["table"]), names[row["model"]], row["forgery_method"], row["sr"] == "1")
+        found[key] = {rate: float(row[rate]) for rate in TABLE}
+    return found
 
 
 @cache

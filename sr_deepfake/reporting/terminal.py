@@ -11,7 +11,7 @@ from rich.text import Text
 from sr_deepfake.experiment.results import RunInfo
 from sr_deepfake.metrics.clusters import FEW
 from sr_deepfake.metrics.figures import Metrics
-from sr_deepfake.reporting.numbers import HEADINGS, TABLE, p_value, show
+from sr_deepfake.reporting.numbers import HEADINGS, TABLE, p_value, show, show_change
 from sr_deepfake.reporting.report import Report
 from sr_deepfake.reporting.table import ReportTable
 from sr_deepfake.system.console import print_parts
@@ -24,13 +24,11 @@ def print_summary(run: RunInfo, metrics: Metrics, file: TextIO | None = None) ->
     """Print a run's figures: one table, what changed, how similar the faces are."""
     counts = metrics.counts
     uneven = counts.pristine != counts.fake and counts.pristine and counts.fake
-    table = _table(["", *(HEADINGS[name] for name in (*TABLE, *(["balanced_accuracy"] if uneven else [])))])
+    shown = [*TABLE, *(["balanced_accuracy"] if uneven else [])]
+    table = _table(["", *(HEADINGS[metric] for metric in shown)])
     for setup, name in _ROWS.items():
         if setup in metrics.figures:
-            cells = [
-                show(metrics.value(setup, metric)) for metric in (*TABLE, *(["balanced_accuracy"] if uneven else []))
-            ]
-            table.add_row(name, *cells)
+            table.add_row(name, *(show(metrics.value(setup, metric)) for metric in shown))
     title = f"{run.model} on {run.forgery}, attack {run.attack.name} ({counts.faces:,} test faces of {run.data})"
     lines = _changes(metrics) if metrics.is_attacked else []
     lines.append(
@@ -49,25 +47,21 @@ def print_summary(run: RunInfo, metrics: Metrics, file: TextIO | None = None) ->
 
 
 def _changes(metrics: Metrics) -> list[str]:
-    changes = []
+    words, changes, similar = [], [], []
     for metric in ("fnr", "fpr"):
         figure = metrics.figure("both", metric)
         if figure.change is not None:
             p = p_value(figure.p)
-            changes.append(
-                f"{metric.upper()} {show(figure.change, 'points', figure.change_interval)}, p {p if p[0] == '<' else '= ' + p}"
-            )
-    words = (
-        [f"Change in points: {'; '.join(changes)} (95 % intervals and randomisation test, by cluster)."]
-        if changes
-        else []
-    )
-    similar = []
+            changes.append(f"{metric.upper()} {show_change(figure)}, p {p if p[0] == '<' else '= ' + p}")
+    if changes:
+        words.append(f"Change in points: {'; '.join(changes)} (95 % intervals and randomisation test, by cluster).")
     for metric, unit in (("ssim", ""), ("psnr", "dB")):
         values = [metrics.value(f"similarity/{name}", metric) for name in ("pristine", "fake")]
         if any(value is not None for value in values):
             similar.append(f"{metric.upper()} {show(values[0], unit)} pristine, {show(values[1], unit)} fake")
-    return [*words, *([f"Similarity, clean to attacked: {'; '.join(similar)} (dB)."] if similar else [])]
+    if similar:
+        words.append(f"Similarity, clean to attacked: {'; '.join(similar)} (dB).")
+    return words
 
 
 def print_report(report: Report, file: TextIO | None = None, short: bool = False) -> None:

@@ -1,16 +1,17 @@
 """The paper's own sentences, judged by these results: holds, does not hold, cannot be said."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from sr_deepfake.experiment.results import UNDEFENDED, Result
 from sr_deepfake.metrics.classification import THRESHOLD, Array
 from sr_deepfake.metrics.clusters import Clusters
+from sr_deepfake.metrics.figures import Figure
 from sr_deepfake.metrics.intervals import percentile_interval
 from sr_deepfake.metrics.setups import RESAMPLES, SEED
 from sr_deepfake.reporting.grid import Entry, ReportGrid
-from sr_deepfake.reporting.numbers import UNDEFINED, show
+from sr_deepfake.reporting.numbers import UNDEFINED, show, show_change, show_value
 from sr_deepfake.reporting.published import (
     CORRELATION,
     CORRELATION_ATTACK,
@@ -87,6 +88,13 @@ def _rises(interval: tuple[float, float] | None) -> str:
     return HOLDS if interval[0] > 0 else FAILS if interval[1] < 0 else UNKNOWN
 
 
+def _all(verdicts: Sequence[str], is_whole: bool = True) -> str:
+    """Whether a sentence holds of all: one that fails contradicts it, and a part of the grid cannot confirm it."""
+    if FAILS in verdicts:
+        return FAILS
+    return HOLDS if set(verdicts) == {HOLDS} and is_whole else UNKNOWN
+
+
 def _is_whole(grid: ReportGrid) -> bool:
     found = {(entry.model, entry.method) for entry in _papers(grid)}
     return {(model, method) for model in MODELS for method in METHODS} <= found
@@ -97,42 +105,45 @@ def _papers(grid: ReportGrid) -> list[Entry]:
     return [entry for entry in own if entry.model in MODELS and entry.method in METHODS]
 
 
+def _changed(grid: ReportGrid, metric: str) -> list[tuple[Entry, Figure]]:
+    """The changes of a figure of the paper's detectors, the largest rise first."""
+    figures = [(entry, entry.figure("both", metric)) for entry in _papers(grid)]
+    known = [(entry, figure) for entry, figure in figures if figure.change is not None]
+    return sorted(known, key=lambda pair: -(pair[1].change or 0.0))
+
+
 def _largest(grid: ReportGrid, metric: str) -> Row:
     value, where = LARGEST[metric]
     sentence = f"{metric.upper()} rises by up to {show(value, 'points')} points ({where})"
-    known = [entry for entry in _papers(grid) if entry.figure("both", metric).change is not None]
+    known = _changed(grid, metric)
     if not known:
         return [sentence, UNDEFINED, UNKNOWN]
-    worst = max(known, key=lambda entry: entry.figure("both", metric).change or 0.0)
-    figure = worst.figure("both", metric)
-    here = f"{show(figure.change, 'points', figure.change_interval)} ({worst.name})"
+    entry, figure = known[0]
     around = figure.change_interval
     verdict = UNKNOWN if around is None else HOLDS if around[0] <= value <= around[1] else FAILS
-    return [sentence, here, verdict if _is_whole(grid) else UNKNOWN]
+    return [sentence, f"{show_change(figure)} ({entry.name})", verdict if _is_whole(grid) else UNKNOWN]
 
 
 def _most(grid: ReportGrid, metric: str) -> Row:
     """Whether the named methods rise more, in the mean over models, than the others do: the smallest against the largest."""
     sentence = f"{metric.upper()} rises most for {', '.join(MOST[metric])}"
-    entries = _papers(grid)
-    changes = _resampled_changes(entries, metric)
+    changes = _resampled_changes(_papers(grid), metric)
     if not _is_whole(grid) or changes is None:
         return [sentence, UNDEFINED, UNKNOWN]
-    of_method = {
-        method: np.mean([values for entry, values in changes.items() if entry[1] == method], axis=0)
-        for method in METHODS
-    }
-    named = np.min([of_method[method] for method in MOST[metric]], axis=0)
-    others = np.max([of_method[method] for method in METHODS if method not in MOST[metric]], axis=0)
+    named = np.min([changes[method] for method in MOST[metric]], axis=0)
+    others = np.max([changes[method] for method in METHODS if method not in MOST[metric]], axis=0)
     gap = named - others  # the first value is of the faces as they are
     interval = percentile_interval(gap[1:])
     here = f"least of these less most of the others: {show(float(gap[0]), 'points', interval)}"
     return [sentence, here, _rises(interval)]
 
 
-def _resampled_changes(entries: Sequence[Entry], metric: str) -> Mapping[tuple[str, str], Array] | None:
-    """Changes of a rate as they are and in each resample, drawn alike for all; None where clusters differ."""
-    found: dict[tuple[str, str], Array] = {}
+def _resampled_changes(entries: Sequence[Entry], metric: str) -> dict[str, Array] | None:
+    """Method → change of a rate, mean over models: as it is, then in each resample, drawn alike for all.
+
+    None where clusters differ.
+    """
+    found: dict[str, list[Array]] = {}
     names: list[str] | None = None
     for entry in entries:
         seeds = () if entry.result is None else entry.result.seeds or (entry.result,)
@@ -151,47 +162,40 @@ def _resampled_changes(entries: Sequence[Entry], metric: str) -> Mapping[tuple[s
             drawn = np.concatenate([np.ones((1, len(own))), *clusters.draw(RESAMPLES, SEED)])
             total, count = np.einsum("rc,mc->mr", drawn, sums)
             parts.append(total / count)
-        found[entry.model, entry.method] = np.mean(parts, axis=0)
-    return found
+        found.setdefault(entry.method, []).append(np.mean(parts, axis=0))
+    return {method: np.mean(of_models, axis=0) for method, of_models in found.items()}
 
 
 def _always_falls(grid: ReportGrid, metric: str) -> Row:
     sentence = f"{'AUC' if metric == 'auc' else 'Accuracy'} always falls"
-    figures = [(entry, entry.figure("both", metric)) for entry in _papers(grid)]
-    known = [(entry, figure) for entry, figure in figures if figure.change is not None]
+    known = _changed(grid, metric)
     if not known:
         return [sentence, UNDEFINED, UNKNOWN]
-    least, figure = max(known, key=lambda pair: pair[1].change or 0.0)
+    least, figure = known[0]
     fallen = [each.change_interval and (-each.change_interval[1], -each.change_interval[0]) for _, each in known]
     verdicts = [_rises(interval) for interval in fallen]
-    verdict = FAILS if FAILS in verdicts else HOLDS if set(verdicts) == {HOLDS} and _is_whole(grid) else UNKNOWN
-    fell = sum(verdict == HOLDS for verdict in verdicts)
-    here = f"falls in {fell} of {len(known)}; least: {show(figure.change, 'points', figure.change_interval)} ({least.name})"
-    return [sentence, here, verdict]
+    here = f"falls in {verdicts.count(HOLDS)} of {len(known)}; least: {show_change(figure)} ({least.name})"
+    return [sentence, here, _all(verdicts, _is_whole(grid))]
 
 
 def _similar(grid: ReportGrid) -> Row:
     published = [ssim for ssim, _ in published_similarity().values()]
     sentence = f"SSIM is around 0.97 ({min(published):.3f} to {max(published):.3f})"
     found = {name: figures["ssim_224"] for name, figures in similarity_of(grid).items() if "ssim_224" in figures}
-    verdicts = [judge(figure.interval, *_SSIM) for figure in found.values()]
     if not found:
         return [sentence, UNDEFINED, UNKNOWN]
-    here = "; ".join(f"{name} {show(figure.value, '', figure.interval)}" for name, figure in found.items())
-    whole = {PRISTINE, *METHODS} <= set(found)
-    verdict = FAILS if FAILS in verdicts else HOLDS if set(verdicts) == {HOLDS} and whole else UNKNOWN
-    return [sentence, f"at 224 px: {here}", verdict]
+    here = "; ".join(f"{name} {show_value(figure, '')}" for name, figure in found.items())
+    verdicts = [judge(figure.interval, *_SSIM) for figure in found.values()]
+    return [sentence, f"at 224 px: {here}", _all(verdicts, {PRISTINE, *METHODS} <= set(found))]
 
 
 def _uncorrelated(results: Sequence[Result]) -> Row:
     sentence = f"|r| of SSIM and change of score is below {CORRELATION:g}"
     if not results:
         return [sentence, "no results of experiment=correlation", UNKNOWN]
-    figures = [(result, result.metrics.figure("correlation", "ssim_pearson")) for result in results]
-    verdicts = [judge(figure.interval, -CORRELATION, CORRELATION) for _, figure in figures]
-    verdict = FAILS if FAILS in verdicts else HOLDS if set(verdicts) == {HOLDS} else UNKNOWN
-    here = "; ".join(
-        f"{result.run.model} on {result.run.forgery} {show(figure.value, 'r', figure.interval)}"
-        for result, figure in figures
-    )
-    return [sentence, f"r: {here}", verdict]
+    parts, verdicts = [], []
+    for result in results:
+        figure = result.metrics.figure("correlation", "ssim_pearson")
+        parts.append(f"{result.run.model} on {result.run.forgery} {show_value(figure, 'r')}")
+        verdicts.append(judge(figure.interval, -CORRELATION, CORRELATION))
+    return [sentence, f"r: {'; '.join(parts)}", _all(verdicts)]

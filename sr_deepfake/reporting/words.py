@@ -7,7 +7,7 @@ from sr_deepfake.metrics.clusters import FEW
 from sr_deepfake.metrics.figures import Figure
 from sr_deepfake.reporting.control import Contribution
 from sr_deepfake.reporting.grid import Entry, ReportGrid
-from sr_deepfake.reporting.numbers import LOWER_IS_BETTER, show
+from sr_deepfake.reporting.numbers import LOWER_IS_BETTER, show, show_change
 
 SIGNIFICANT = 0.05
 _LEARNED = 0.7  # clean AUC, below which a detector is near chance, and its changes say little
@@ -86,7 +86,7 @@ def _sentence(found: Found, metric: str) -> str:
     else:
         words = f"no change of {metric.upper()} can be shown: each class is of one cluster, which has no interval."
     if harm(metric, largest) > 0:
-        change = show(largest.change, "points", largest.change_interval)
+        change = show_change(largest)
         ends = f"from {show(clean_of(largest))} to {show(largest.value)} %"
         of_what = "of these changes" if worsened and count > 1 else "change"
         words += f" The largest {of_what} is {change} points, {ends}, of {entry.name}."
@@ -103,27 +103,16 @@ def _network(grid: ReportGrid, contributions: Sequence[Contribution]) -> list[st
     own = [each for each in contributions if each.entry.name == entry.name]
     if not own or harm("fnr", figure) <= 0:
         return []
-    parts = []
-    for each in own:
-        added = each.figure("fnr")
-        share = show(added.change, "points", added.change_interval)
-        parts.append(f"{share} are the network's (more than {each.control})")
+    parts = [f"{show_change(each.figure('fnr'))} are the network's (more than {each.control})" for each in own]
     return [f"Of the {show(figure.change, 'points').lstrip('+')} points, {'; '.join(parts)}."]
 
 
 def _few(grid: ReportGrid) -> list[str]:
-    counts = [
-        count
-        for entry in grid.shown
-        if entry.metrics is not None
-        for count in (entry.metrics.counts.clusters_pristine, entry.metrics.counts.clusters_fake)
-        if count
-    ]
-    if not counts or min(counts) >= FEW:
+    found = [entry.metrics.counts for entry in grid.shown if entry.metrics is not None]
+    fewest = min((n for each in found for n in (each.clusters_pristine, each.clusters_fake) if n), default=FEW)
+    if fewest >= FEW:
         return []
-    return [
-        f"Only {min(counts)} clusters of people: below {FEW}, intervals are too narrow and tests too weak to rely on."
-    ]
+    return [f"Only {fewest} clusters of people: below {FEW}, intervals are too narrow and tests too weak to rely on."]
 
 
 def _corrected(grid: ReportGrid) -> list[str]:
@@ -140,22 +129,17 @@ def _corrected(grid: ReportGrid) -> list[str]:
 
 def _weak(grid: ReportGrid) -> list[str]:
     clean = [(entry, entry.figure("clean", "auc").value) for entry in grid.attacked]
-    listed = ", ".join(
-        f"{entry.name} ({show(value)} %)" for entry, value in clean if value is not None and value < _LEARNED
-    )
-    return (
-        [f"Near chance on clean faces already, so that their changes say little (clean AUC): {listed}."]
-        if listed
-        else []
-    )
+    weak = [f"{entry.name} ({show(value)} %)" for entry, value in clean if value is not None and value < _LEARNED]
+    if not weak:
+        return []
+    return [f"Near chance on clean faces already, so that their changes say little (clean AUC): {', '.join(weak)}."]
 
 
 def _similarity(grid: ReportGrid) -> list[str]:
     ranges = []
     for metric, unit in (("ssim", ""), ("psnr", "dB")):
-        figures = [
-            entry.figure(f"similarity/{name}", metric) for entry in grid.attacked for name in ("pristine", "fake")
-        ]
+        setups = ("similarity/pristine", "similarity/fake")
+        figures = [entry.figure(setup, metric) for entry in grid.attacked for setup in setups]
         values = [figure.value for figure in figures if figure.value is not None]
         if values:
             ends = list(dict.fromkeys(show(end, unit) for end in (min(values), max(values))))
