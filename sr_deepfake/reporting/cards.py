@@ -1,6 +1,7 @@
 """The robustness card of a detector: what each attack does to it, and what they do together."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import itertools
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import pandas as pd
@@ -10,7 +11,7 @@ from sr_deepfake.metrics.figures import Figure, Metrics
 from sr_deepfake.metrics.setups import run_metrics
 from sr_deepfake.metrics.worst_case import WorstCase, difference, worst_case
 from sr_deepfake.reporting.grid import ReportGrid, newest_first
-from sr_deepfake.reporting.numbers import UNDEFINED, show
+from sr_deepfake.reporting.numbers import UNDEFINED, show, show_change, show_value
 from sr_deepfake.reporting.published import model_name
 from sr_deepfake.reporting.table import ReportTable, Row
 from sr_deepfake.reporting.tables import bootstrapped
@@ -22,23 +23,17 @@ METRICS = ("fnr", "fpr", "auc")
 
 @dataclass(frozen=True)
 class Card:
-    """What some attacks do to a detector, over all forgery methods that it is tested on.
+    """What some attacks do to a detector, over all forgery methods that it is tested on."""
 
-    Attributes:
-        result: one of its results, for its labels.
-        methods: the forgery methods, whose faces are taken together.
-        attacks: attack → its figures on the faces that it was scored on, and on which methods it was not scored.
-        worst: what those that were scored on all methods do together.
-        ranked: the same over the attacks that all detectors met which were tested on these methods; by it they are ranked.
-        absent: attacks that other detectors of the report met and this one did not, and those that a suite left out.
-    """
-
-    result: Result
-    methods: Sequence[str]
+    result: Result  # one of its results, for its labels
+    methods: Sequence[str]  # forgery methods, whose faces are taken together
+    # Attack → its figures on the faces that it was scored on, and the methods that it was not scored on.
     attacks: dict[str, tuple[Metrics, tuple[str, ...]]]
-    worst: WorstCase
+    worst: WorstCase  # what those that were scored on all methods do together
+    tables: dict[str, pd.DataFrame]  # of these attacks: their faces
+    # The worst case over the attacks that all detectors met which were tested on these methods; by it they are ranked.
     ranked: WorstCase | None = None
-    absent: Sequence[str] = ()
+    absent: Sequence[str] = ()  # attacks that other detectors of the report met, and those that a suite left out
 
     @property
     def name(self) -> str:
@@ -103,54 +98,37 @@ def cards_of(
     met = {detector: attacks for detector, attacks in found.items() if len(attacks) >= LEAST}
     every = sorted({attack for attacks in met.values() for attack in attacks})
     cards = []
-    every_table = {}
-    for detector, attacks in met.items():
-        methods = [method for method in grid.methods if any(method in each for each in attacks.values())]
-        methods = methods or sorted({method for each in attacks.values() for method in each})
-        tables = {attack: _together(list(each.values())) for attack, each in attacks.items()}
-        figures = {
-            attack: (
-                _figures(list(each.values()), tables[attack]),
-                tuple(method for method in methods if method not in each),
-            )
-            for attack, each in attacks.items()
-        }
-        whole = {attack: tables[attack] for attack, (_, missing) in figures.items() if not missing}
+    for attacks in met.values():
+        scored = [result for of_attack in attacks.values() for result in of_attack.values()]
+        tested_on = {result.run.forgery for result in scored}
+        methods = [method for method in grid.methods if method in tested_on] or sorted(tested_on)
+        figures = {}
+        whole = {}
+        for attack, of_attack in attacks.items():
+            parts = list(of_attack.values())
+            faces = pd.concat([result.predictions for result in parts]).drop_duplicates("face_id", ignore_index=True)
+            missing = tuple(method for method in methods if method not in of_attack)
+            metrics = parts[0].metrics if len(parts) == 1 else run_metrics(faces, resamples=RESAMPLES)
+            figures[attack] = (metrics, missing)
+            if not missing:
+                whole[attack] = faces
         if len(whole) < LEAST:
             continue
-        own_lines = [
-            (left_out or {}).get(each.name, ()) for of_attack in attacks.values() for each in of_attack.values()
-        ]
-        unknown = dict.fromkeys(line for lines in own_lines for line in lines)
+        unknown = dict.fromkeys(line for result in scored for line in (left_out or {}).get(result.name, ()))
         absent = [*(attack for attack in every if attack not in attacks), *unknown]
-        one = next(iter(next(iter(attacks.values())).values()))
-        resamples = RESAMPLES if len(methods) > 1 else 2_000
-        every_table[detector] = whole
-        cards.append(Card(one, methods, figures, worst_case(whole, resamples), absent=absent))
-    return sorted(_ranked(cards, every_table), key=lambda card: (card.tested_on, card.rank_error, card.name))
+        worst = worst_case(whole, RESAMPLES if len(methods) > 1 else 2_000)
+        cards.append(Card(scored[0], methods, figures, worst, whole, absent=absent))
+    ranked = [_ranked(card, cards) for card in cards]
+    return sorted(ranked, key=lambda card: (card.tested_on, card.rank_error, card.name))
 
 
-def _ranked(cards: Sequence[Card], tables: Mapping[str, Mapping[str, pd.DataFrame]]) -> Iterator[Card]:
-    """The cards, each with the worst case over the attacks that all detectors of the same methods met."""
-    for card in cards:
-        rivals = [tables[other.result.run.detector] for other in cards if other.methods == card.methods]
-        shared = [attack for attack in card.worst.errors if all(attack in rival for rival in rivals)]
-        if len(shared) == len(card.worst.errors):
-            yield replace(card, ranked=card.worst)
-        elif shared:
-            own = tables[card.result.run.detector]
-            yield replace(card, ranked=worst_case({attack: own[attack] for attack in shared}, RESAMPLES))
-        else:
-            yield card
-
-
-def _together(results: Sequence[Result]) -> pd.DataFrame:
-    """The faces of several methods, the pristine ones once."""
-    return pd.concat([result.predictions for result in results]).drop_duplicates("face_id").reset_index(drop=True)
-
-
-def _figures(results: Sequence[Result], faces: pd.DataFrame) -> Metrics:
-    return results[0].metrics if len(results) == 1 else run_metrics(faces, resamples=RESAMPLES)
+def _ranked(card: Card, cards: Sequence[Card]) -> Card:
+    """The card with the worst case over the attacks that all detectors of the same methods met."""
+    rivals = [other.tables for other in cards if other.methods == card.methods]
+    shared = {attack: card.tables[attack] for attack in card.worst.errors if all(attack in each for each in rivals)}
+    if len(shared) == len(card.tables):
+        return replace(card, ranked=card.worst)
+    return replace(card, ranked=worst_case(shared, RESAMPLES)) if shared else card
 
 
 def card_tables(cards: Sequence[Card], grid: ReportGrid) -> list[ReportTable]:
@@ -163,18 +141,10 @@ def card_tables(cards: Sequence[Card], grid: ReportGrid) -> list[ReportTable]:
 
 def _ranking(cards: Sequence[Card], words: str) -> ReportTable:
     rows = []
-    for place, card in enumerate(cards):
+    for card, following in itertools.zip_longest(cards, cards[1:]):
         worst, clean = card.worst, balanced_error(card.worst.metrics.figure("clean", "balanced_accuracy"))
-        single = next(iter(worst.errors.items()))
+        hardest, error = next(iter(worst.errors.items()))
         both = [worst.metrics.figure("both", rate) for rate in ("fnr", "fpr")]
-        following = cards[place + 1].ranked if place + 1 < len(cards) else None
-        gap = None
-        if card.ranked is not None and following is not None:
-            own, other = card.ranked.faces, following.faces
-            if set(own["face_id"]) == set(other["face_id"]):
-                gap = difference(own, other, "balanced_accuracy")
-        shared = UNDEFINED if card.ranked is None else f"{show(card.rank_error)} (of {len(card.ranked.errors)})"
-        together = [show(figure.value, "%", figure.interval) for figure in (card.error, *both)]
         enough = f"{worst.needed} ({', '.join(list(worst.reached)[: worst.needed]) or 'none'})"
         rows.append(
             [
@@ -182,11 +152,11 @@ def _ranking(cards: Sequence[Card], words: str) -> ReportTable:
                 str(len(worst.errors)),
                 show(clean.value),
                 show(worst.mean["balanced_error"]),
-                f"{show(single[1])} ({single[0]})",
-                *together,
+                f"{show(error)} ({hardest})",
+                *map(show_value, (card.error, *both)),
                 enough,
-                shared,
-                UNDEFINED if gap is None else _worse_by(*gap),
+                UNDEFINED if card.ranked is None else f"{show(card.rank_error)} (of {len(card.ranked.errors)})",
+                _worse_by(card, following),
             ]
         )
     absent = [f"{card.name}: no results of {', '.join(card.absent)}." for card in cards if card.absent]
@@ -220,8 +190,14 @@ def _ranking(cards: Sequence[Card], words: str) -> ReportTable:
     )  # fmt: skip
 
 
-def _worse_by(change: float, interval: tuple[float, float] | None) -> str:
-    """A fall of the balanced accuracy as a rise of the error."""
+def _worse_by(card: Card, following: Card | None) -> str:
+    """By how much the next detector's error is larger, where both were scored on the same faces."""
+    if card.ranked is None or following is None or following.ranked is None:
+        return UNDEFINED
+    own, other = card.ranked.faces, following.ranked.faces
+    if set(own["face_id"]) != set(other["face_id"]):
+        return UNDEFINED
+    change, interval = difference(own, other, "balanced_accuracy")  # a fall of it is a rise of the error
     return show(-change, "points", None if interval is None else (-interval[1], -interval[0]))
 
 
@@ -231,10 +207,9 @@ def attack_table(cards: Sequence[Card], words: str) -> ReportTable:
     rules = []
     for card in cards:
         rules.append(len(rows))
-        clean = card.worst.metrics
-        rows.append(_row(card, "none (clean)", clean, "clean"))
+        rows.append(_row(card, "none (clean)", card.worst.metrics, "clean"))
         rows += [_row(card, attack, card.attacks[attack][0], "both") for attack in card.order]
-        rows.append(_row(card, "all together: worst case", clean, "both"))
+        rows.append(_row(card, "all together: worst case", card.worst.metrics, "both"))
     rates = [word for metric in METRICS for word in (metric.upper(), f"{metric.upper()} change")]
     return ReportTable(
         name="suite",
@@ -253,6 +228,6 @@ def _row(card: Card, attack: str, metrics: Metrics, setup: str) -> list[str]:
     cells = []
     for metric in METRICS:
         figure = metrics.figure(setup, metric)
-        cells += [show(figure.value), "" if setup == "clean" else show(figure.change, "points", figure.change_interval)]
+        cells += [show(figure.value), "" if setup == "clean" else show_change(figure)]
     similar = "" if attack not in card.attacks else show(metrics.value("similarity/fake", "ssim"), "")
     return [*card.labels, attack, *cells, similar]
