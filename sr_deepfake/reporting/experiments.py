@@ -12,13 +12,14 @@ from sr_deepfake.experiment.results import UNDEFENDED, Result
 from sr_deepfake.metrics.setups import run_metrics
 from sr_deepfake.reporting.figures.style import COLOURS, GREYS, LINES, MARKERS, ReportFigure, drawn, file_name
 from sr_deepfake.reporting.grid import ReportGrid, newest
-from sr_deepfake.reporting.numbers import UNDEFINED, show
+from sr_deepfake.reporting.numbers import UNDEFINED, show, show_change
 from sr_deepfake.reporting.published import METHODS, model_name
 from sr_deepfake.reporting.table import ReportTable
 from sr_deepfake.reporting.tables import bootstrapped, caption
 
 Part = tuple[ReportTable, ReportFigure]
 METRICS = ("fnr", "fpr", "auc")
+_CELLS = ("clean", "attacked", "change")  # columns of a metric
 BINS = 4  # quantiles of the face's side
 RESAMPLES = 500  # of each bin
 _SHORT = {"Deepfakes": "DF", "Face2Face": "F2F", "FaceSwap": "FS", "FaceShifter": "FSh", "NeuralTextures": "NT"}
@@ -33,16 +34,19 @@ def experiment_parts(results: Sequence[Result], grid: ReportGrid) -> list[Part]:
 
 
 def _row(result: Result) -> dict[str, Any]:
-    """The labels of a result, and its rates as fractions."""
-    run = result.run
+    """The labels of a result, its rates as fractions, and its cells."""
+    run, ssim = result.run, result.metrics.value("similarity/fake", "ssim")
+    trained = UNDEFINED if run.defence == UNDEFENDED else "yes" if run.defence_attack == run.attack.name else "no"
     row: dict[str, Any] = {
         "Model": model_name(run.model), "Trained on": run.trained_on, "Tested on": run.forgery, "Defence": run.defence,
-        "Attack": run.attack.kind_and_strength, "Network": run.attack.network, "K": str(run.attack.scale), "result": result,
-        "In training": UNDEFINED if run.defence == UNDEFENDED else "yes" if run.defence_attack == run.attack.name else "no",
-        "SSIM": result.metrics.value("similarity/fake", "ssim"),
+        "Attack": run.attack.kind_and_strength, "Network": run.attack.network, "K": str(run.attack.scale),
+        "In training": trained, "SSIM": show(ssim, ""), "ssim": ssim, "metrics": result.metrics,
     }  # fmt: skip
     for metric in METRICS:
-        row |= {f"{metric} {setup}": result.metrics.value(setup, metric) for setup in ("clean", "both")}
+        clean, attacked = (result.metrics.figure(setup, metric) for setup in ("clean", "both"))
+        row |= {f"{metric} clean": clean.value, f"{metric} both": attacked.value}
+        cells = (show(clean.value), show(attacked.value), show_change(attacked))
+        row |= dict(zip((f"{metric.upper()} {word}" for word in _CELLS), cells, strict=True))
     return row
 
 
@@ -56,32 +60,25 @@ def _summary(
     remark: str,
     height: float = 2.6,
 ) -> Part:
-    rows = []
-    for _, row in frame.iterrows():
-        cells = []
-        for metric in METRICS:
-            clean, attacked = (row["result"].metrics.figure(setup, metric) for setup in ("clean", "both"))
-            cells += [
-                show(clean.value),
-                show(attacked.value),
-                show(attacked.change, "points", attacked.change_interval),
-            ]
-        rows.append([*(show(row[label], "") if label == "SSIM" else str(row[label]) for label in labels), *cells])
-    words = [f"{metric.upper()} {word}" for metric in METRICS for word in ("clean", "attacked", "change")]
+    columns = [*labels, *(f"{metric.upper()} {word}" for metric in METRICS for word in _CELLS)]
+    words = f"Rates in %, changes in points, all faces attacked. {bootstrapped(frame['metrics'])}"
     table = ReportTable(
         name=name,
         title=title,
-        columns=[*labels, *words],
-        rows=rows,
-        caption=caption(
-            grid,
-            f"Rates in %, changes in points, all faces attacked. {bootstrapped(result.metrics for result in frame['result'])}",
-        ),
+        columns=columns,
+        rows=frame[columns].to_numpy().tolist(),
+        caption=caption(grid, words),
         text_columns=len(labels) - labels.count("SSIM"),
-        remarks=[remark] if remark else [],
+        remarks=[remark],
     )
-    numbers = frame.astype({f"{metric} {setup}": float for metric in METRICS for setup in ("clean", "both")})
+    rates = [f"{metric} {setup}" for metric in METRICS for setup in ("clean", "both")]
+    numbers = frame.astype(dict.fromkeys([*rates, "ssim"], float))
     return table, ReportFigure(name, title, remark, drawn(lambda figure: draw(figure, numbers), height=height))
+
+
+def _look(number: int) -> dict[str, Any]:
+    """Line, marker and grey of a series."""
+    return {"linestyle": LINES[number % 4], "marker": MARKERS[number % 8], "color": GREYS[number % 4]}
 
 
 def _resolution(grid: ReportGrid) -> Part | None:
@@ -106,10 +103,7 @@ def _resolution(grid: ReportGrid) -> Part | None:
     def draw(figure: Figure, frame: pd.DataFrame) -> None:
         for panel, metric in zip(figure.subplots(2, 1, sharex=True), ("fnr", "fpr"), strict=True):
             for number, (setup, word) in enumerate((("clean", "clean"), ("both", "attacked"))):
-                panel.plot(
-                    frame["Side (px)"], frame[f"{metric} {setup}"] * 100, linestyle=LINES[number],
-                    marker=MARKERS[number], color=GREYS[number], label=word,
-                )  # fmt: skip
+                panel.plot(frame["Side (px)"], frame[f"{metric} {setup}"] * 100, label=word, **_look(number))
             panel.set(ylabel=f"{metric.upper()} (%)", ylim=(0, None))
         panel.set_xlabel("side of the face (px)")
         figure.legend(*panel.get_legend_handles_labels(), loc="outside upper center", ncols=2, frameon=False)
@@ -129,14 +123,11 @@ def _networks(attacked: Sequence[Result], grid: ReportGrid) -> Part | None:
 
     def draw(figure: Figure, frame: pd.DataFrame) -> None:
         axes = figure.subplots()
-        means = frame.astype({"SSIM": float}).groupby(["Network", "K"])[["SSIM", "fnr both"]].mean().reset_index()
+        means = frame.groupby(["Network", "K"])[["ssim", "fnr both"]].mean().reset_index()
         for number, (network, points) in enumerate(means.groupby("Network")):
-            style: Any = {"linestyle": LINES[number % 4], "marker": MARKERS[number % 8], "color": GREYS[number % 4]}
-            axes.plot(points["SSIM"], points["fnr both"] * 100, label=str(network), **style)
-            for _, point in points.iterrows():
-                axes.annotate(
-                    f"×{point['K']}", (point["SSIM"], point["fnr both"] * 100), (2, 3), textcoords="offset points"
-                )
+            axes.plot(points["ssim"], points["fnr both"] * 100, label=str(network), **_look(number))
+            for scale, *point in zip(points["K"], points["ssim"], points["fnr both"] * 100, strict=True):
+                axes.annotate(f"×{scale}", point, (2, 3), textcoords="offset points")
         axes.axhline(frame["fnr clean"].mean() * 100, color="0.7", linewidth=0.8, label="clean", zorder=0)
         axes.set(xlabel="SSIM of attacked fakes", ylabel="FNR (%)", ylim=(0, None))
         figure.legend(loc="outside upper center", ncols=4, frameon=False)

@@ -4,10 +4,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from sr_deepfake.reporting.figures.style import COLOURS, ReportFigure, drawn
+from sr_deepfake.reporting.figures.style import COLOURS, ReportFigure, drawn, label_rows
 from sr_deepfake.reporting.grid import Entry, ReportGrid
 from sr_deepfake.reporting.numbers import UNDEFINED, stars
-from sr_deepfake.reporting.published import model_name
 
 RATES = ("fnr", "fpr")
 CLEAN, ATTACKED = COLOURS[0], COLOURS[1]
@@ -29,33 +28,16 @@ def change_figure(grid: ReportGrid) -> ReportFigure | None:
 
 def _draw(figure: Figure, grid: ReportGrid) -> None:
     panels: list[Axes] = list(figure.subplots(1, len(RATES), sharey=True))
-    ticks, labels, row = [], [], 0
-    headings = []
-    for model in grid.models:
-        headings.append((row, model_name(model)))
-        row += 1
-        for entry in (entry for entry in grid.shown if entry.model == model):
-            ticks.append(row)
-            labels.append(entry.method)
-            for panel, rate in zip(panels, RATES, strict=True):
-                _dumbbell(panel, row, entry, rate)
-            row += 1
+    rows = label_rows(panels, grid.models, grid.shown)
     for panel, rate in zip(panels, RATES, strict=True):
-        panel.set_ylim(row - 0.4, -0.6)
+        for row, entry in zip(rows, grid.shown, strict=True):
+            _dumbbell(panel, row, entry, rate)
         panel.set_xlabel(f"{rate.upper()} (%)")
         panel.margins(x=0.12)
         low, high = panel.get_xlim()
         panel.set_xlim(min(low, -0.04 * high), max(high, 1.0))
         panel.grid(axis="x", color="0.9", linewidth=0.5)
         panel.set_axisbelow(True)
-        panel.tick_params(axis="y", length=0)
-        panel.spines["left"].set_visible(False)
-    panels[0].set_yticks(ticks, labels)
-    for row_, name in headings:  # aligned with the methods' names, at the figure's left edge
-        panels[0].annotate(
-            name, (0, row_), xycoords=("axes fraction", "data"), xytext=(-4, 0), textcoords="offset points",
-            ha="right", va="center", fontweight="bold",
-        )  # fmt: skip
     handles = [
         Line2D([], [], color=CLEAN, marker="o", markerfacecolor="white", linestyle="", label="clean"),
         Line2D([], [], color=ATTACKED, marker="D", linestyle="", label="attacked"),

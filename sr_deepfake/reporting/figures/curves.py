@@ -26,29 +26,23 @@ Curve = Callable[[Axes, Result, str, dict[str, Any]], None]
 
 def curve_figures(grid: ReportGrid) -> list[ReportFigure]:
     """The ROC figure and the reliability diagram of each model that has results; all faces attacked (table 1)."""
+    lines = f"Solid: clean. Dashed: all faces attacked by {grid.attack}."
+    roc = f"{lines} Legend: AUC in %, clean → attacked. The inset shows FPR up to {LOW:.0%}."
+    reliable = (
+        "Share of fakes among the faces of a score, over 15 bins of it; on the diagonal scores are probabilities. "
+        f"Bins of fewer than {LEAST} faces are left out. {lines} Legend: expected calibration error."
+    )
     figures = []
     for model in grid.models:
         entries = [entry for entry in grid.shown if entry.model == model]
-        if not entries:
-            continue
-        words = f"Solid: clean. Dashed: all faces attacked by {grid.attack}."
-        figures.append(
-            ReportFigure(
-                file_name(f"roc_{model}"),
-                f"ROC curves of {model_name(model)}",
-                f"{words} Legend: AUC in %, clean → attacked. The inset shows FPR up to {LOW:.0%}.",
-                _figure(entries, grid, "auc", "%", _roc),
-            )
-        )
-        figures.append(
-            ReportFigure(
-                file_name(f"reliability_{model}"),
-                f"Reliability of {model_name(model)}",
-                "Share of fakes among the faces of a score, over 15 bins of it; on the diagonal scores are probabilities. "
-                f"Bins of fewer than {LEAST} faces are left out. {words} Legend: expected calibration error.",
-                _figure(entries, grid, "ece", "", _reliability),
-            )
-        )
+        for name, title, words, metric, unit, curve in (
+            ("roc", "ROC curves", roc, "auc", "%", _roc),
+            ("reliability", "Reliability", reliable, "ece", "", _reliability),
+        ):
+            if entries:
+                figure = _figure(entries, grid, metric, unit, curve)
+                title = f"{title} of {model_name(model)}"
+                figures.append(ReportFigure(file_name(f"{name}_{model}"), title, words, figure))
     return figures
 
 
@@ -61,13 +55,11 @@ def _figure(entries: list[Entry], grid: ReportGrid, metric: str, unit: str, curv
             colour, marker = COLOURS[number % len(COLOURS)], MARKERS[number % len(MARKERS)]
             setups = ("clean", "both")[: 1 + entry.is_attacked]
             for setup in setups:
-                style: dict[str, Any] = {
-                    "linestyle": "-" if setup == "clean" else "--",
-                    "color": colour,
-                    "marker": marker,
-                    "markersize": 3,
-                }
-                style |= {"markerfacecolor": colour if setup == "clean" else "white"}
+                style: dict[str, Any] = {"color": colour, "marker": marker, "markersize": 3}
+                if setup == "clean":
+                    style |= {"linestyle": "-", "markerfacecolor": colour}
+                else:
+                    style |= {"linestyle": "--", "markerfacecolor": "white"}
                 if entry.result is not None:
                     curve(axes, entry.result, setup, style)
             shown = " → ".join(show(entry.figure(setup, metric).value, unit) for setup in setups)

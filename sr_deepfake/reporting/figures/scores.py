@@ -1,8 +1,10 @@
 """Scores clean and attacked, and SSIM against the change of score: a panel for each detector of the grid."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -12,29 +14,37 @@ from sr_deepfake.experiment.results import Result
 from sr_deepfake.metrics.classification import THRESHOLD
 from sr_deepfake.reporting.figures.style import COLOURS, PAGE, ReportFigure, drawn
 from sr_deepfake.reporting.grid import ReportGrid
-from sr_deepfake.reporting.numbers import show
+from sr_deepfake.reporting.numbers import show_value
 from sr_deepfake.reporting.published import model_name
 
 BINS = 20
 CLASSES = ((1, 1, COLOURS[1]), (0, -1, COLOURS[0]))  # label, direction, colour
 _LINEAR = 1.0  # %, up to which the axis is; most scores are near 0 or 1, and the others are the story
+POINTS = 400  # of a class are drawn at most, at even distances in the table
+POINT_CLASSES = ((0, "pristine", COLOURS[0], "o"), (1, "fake", COLOURS[1], "^"))
+
+Fill = Callable[[Axes, Result], None]
 
 
 def score_figure(grid: ReportGrid) -> ReportFigure | None:
-    """The figure; None where nothing was attacked."""
+    """Histograms of scores; None where nothing was attacked."""
     if not grid.attacked:
         return None
+    handles: list[Artist] = []
+    for name, colour in (("fake", COLOURS[1]), ("pristine", COLOURS[0])):
+        handles.append(Patch(color=colour, alpha=0.35, linewidth=0, label=f"{name}, clean"))
+        handles.append(Line2D([], [], color=colour, linestyle="--", label=f"{name}, attacked"))
     return ReportFigure(
         name="scores",
         title="Scores, clean and attacked",
         caption=f"Share of the class's faces by score, in {BINS} bins, on a logarithmic scale. Upwards: fakes. "
         f"Downwards: pristine faces. Filled: clean. Dashed: attacked by {grid.attack}. A score above {THRESHOLD:g} "
         "(dotted) means fake.",
-        figure=grid_of_panels(grid, _scores, _legend, xlabel="score", ylabel="faces (%)"),
+        figure=_grid_of_panels(grid, _scores, handles, xlabel="score", ylabel="faces (%)"),
     )
 
 
-def grid_of_panels(grid: ReportGrid, fill: Any, legend: Any, xlabel: str, ylabel: str) -> Figure:
+def _grid_of_panels(grid: ReportGrid, fill: Fill, handles: list[Artist], xlabel: str, ylabel: str) -> Figure:
     """A row of panels for each model, a column for each method; empty where results are missing."""
 
     def draw(figure: Figure) -> None:
@@ -50,8 +60,7 @@ def grid_of_panels(grid: ReportGrid, fill: Any, legend: Any, xlabel: str, ylabel
             panel.set_ylabel(f"{model_name(model)}\n{ylabel}")
         for panel in panels[-1]:
             panel.set_xlabel(xlabel)
-        if legend is not None:
-            legend(figure)
+        figure.legend(handles=handles, loc="outside upper center", ncols=len(handles), frameon=False)
 
     return drawn(draw, height=0.85 + 1.05 * len(grid.models), width=PAGE)
 
@@ -76,30 +85,20 @@ def _scores(axes: Axes, result: Result) -> None:
     axes.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
 
 
-def _legend(figure: Figure) -> None:
-    handles = [
-        Patch(color=COLOURS[1], alpha=0.35, linewidth=0, label="fake, clean"),
-        Line2D([], [], color=COLOURS[1], linestyle="--", label="fake, attacked"),
-        Patch(color=COLOURS[0], alpha=0.35, linewidth=0, label="pristine, clean"),
-        Line2D([], [], color=COLOURS[0], linestyle="--", label="pristine, attacked"),
-    ]
-    figure.legend(handles=handles, loc="outside upper center", ncols=4, frameon=False)
-
-
-POINTS = 400  # of a class are drawn at most, at even distances in the table
-POINT_CLASSES = ((0, "pristine", COLOURS[0], "o"), (1, "fake", COLOURS[1], "^"))
-
-
 def similarity_figure(grid: ReportGrid) -> ReportFigure | None:
-    """The figure; None where nothing was attacked."""
+    """SSIM against the change of score; None where nothing was attacked."""
     if not grid.attacked:
         return None
+    handles: list[Artist] = [
+        Line2D([], [], color=colour, marker=marker, linestyle="", label=name)
+        for _, name, colour, marker in POINT_CLASSES
+    ]
     return ReportFigure(
         name="ssim",
         title="SSIM and the change of score",
         caption="Each point is a face: SSIM of clean and attacked, and attacked less clean score. r: Pearson's "
         f"correlation over all faces, with its 95 % interval. At most {POINTS} faces of a class are drawn.",
-        figure=grid_of_panels(grid, _points, _points_legend, xlabel="SSIM", ylabel="change of score"),
+        figure=_grid_of_panels(grid, _points, handles, xlabel="SSIM", ylabel="change of score"),
     )
 
 
@@ -116,18 +115,5 @@ def _points(axes: Axes, result: Result) -> None:
     axes.set_ylim(-1.05, 1.9)
     axes.set_yticks([-1, 0, 1])
     axes.locator_params(axis="x", nbins=3)
-    axes.text(0.03, 0.97, _correlation(result), transform=axes.transAxes, va="top")
-
-
-def _correlation(result: Result) -> str:
-    """Pearson's r with its interval."""
-    figure = result.metrics.figure("correlation", "ssim_pearson")
-    return f"r = {show(figure.value, 'r', figure.interval)}".replace(" [", "\n[")
-
-
-def _points_legend(figure: Figure) -> None:
-    handles = [
-        Line2D([], [], color=colour, marker=marker, linestyle="", label=name)
-        for _, name, colour, marker in POINT_CLASSES
-    ]
-    figure.legend(handles=handles, loc="outside upper center", ncols=2, frameon=False)
+    r = show_value(result.metrics.figure("correlation", "ssim_pearson"), "r")
+    axes.text(0.03, 0.97, f"r = {r}".replace(" [", "\n["), transform=axes.transAxes, va="top")

@@ -1,7 +1,7 @@
 """Figures of frequencies: what the attack does to the spectrum of faces, and which part of it moves detectors."""
 
-import itertools
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -12,9 +12,8 @@ from matplotlib.patches import Patch
 from sr_deepfake.data.manifest import PRISTINE
 from sr_deepfake.experiment.evidence import Evidence, Spectrum
 from sr_deepfake.metrics.spectrum import ring_centres
-from sr_deepfake.reporting.figures.style import COLOURS, HATCHES, PAGE, ReportFigure, drawn
+from sr_deepfake.reporting.figures.style import COLOURS, HATCHES, PAGE, ReportFigure, drawn, label_rows
 from sr_deepfake.reporting.grid import Entry, ReportGrid
-from sr_deepfake.reporting.published import model_name
 
 _SETUPS = {"clean": ("clean", "-", COLOURS[0]), "attacked": ("attacked", "--", COLOURS[1])}
 _SETUPS |= {"control": ("without the network", ":", COLOURS[2])}
@@ -44,14 +43,12 @@ def spectrum_figure(found: Found, grid: ReportGrid) -> ReportFigure | None:
 
 
 def _spectra(figure: Figure, spectra: Sequence[Spectrum], columns: int) -> None:
-    panels: list[Axes] = list(
-        np.ravel(figure.subplots(-(-len(spectra) // columns), columns, sharex=True, sharey=True, squeeze=False))
-    )
+    rows = -(-len(spectra) // columns)
+    panels: Any = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
     reference = np.log10(spectra[0].power["clean"])
-    for place, (panel, spectrum) in enumerate(itertools.zip_longest(panels, spectra)):
-        if spectrum is None:
-            panel.axis("off")
-            continue
+    for panel in panels.flat[len(spectra) :]:
+        panel.axis("off")
+    for number, (panel, spectrum) in enumerate(zip(panels.flat, spectra, strict=False)):
         panel.axhline(0, color="0.8", linewidth=0.6, zorder=0)
         for setup, (_, line, colour) in _SETUPS.items():
             if setup in spectrum.power:
@@ -59,11 +56,11 @@ def _spectra(figure: Figure, spectra: Sequence[Spectrum], columns: int) -> None:
                 panel.plot(ring_centres(), decibels, line, color=colour)
         panel.set_title(spectrum.kind)
         panel.set_xlim(0, 0.5)
-        if place + columns >= len(spectra):  # the last of its column
+        if number + columns >= len(spectra):  # the last of its column
             panel.set_xlabel("Cycles per pixel")
             panel.tick_params(labelbottom=True)
-        if place % columns == 0:
-            panel.set_ylabel("Power (dB)")
+    for panel in panels[:, 0]:
+        panel.set_ylabel("Power (dB)")
     known = [_SETUPS[setup] for setup in _SETUPS if any(setup in spectrum.power for spectrum in spectra)]
     handles = [Line2D([], [], ls=line, color=colour, label=name) for name, line, colour in known]
     figure.legend(handles=handles, loc="outside upper center", ncols=3, frameon=False)
@@ -89,29 +86,14 @@ def band_figure(found: Found, grid: ReportGrid) -> ReportFigure | None:
 
 def _bands(figure: Figure, shown: Found) -> None:
     panels: list[Axes] = list(figure.subplots(1, 2, sharey=True))
-    ticks, labels, row = [], [], 0
-    for model in dict.fromkeys(entry.model for entry, _ in shown):
-        panels[0].annotate(
-            model_name(model), (0, row), xycoords=("axes fraction", "data"), xytext=(-4, 0),
-            textcoords="offset points", ha="right", va="center", fontweight="bold",
-        )  # fmt: skip
-        row += 1
-        for entry, evidence in shown:
-            if entry.model == model:
-                ticks.append(row)
-                labels.append(entry.method)
-                for panel, name in zip(panels, _CLASSES, strict=True):
-                    if name in evidence.bands:
-                        _stacked(panel, row, evidence.bands[name])
-                row += 1
-    for panel, title in zip(panels, _CLASSES.values(), strict=True):
+    rows = label_rows(panels, dict.fromkeys(entry.model for entry, _ in shown), [entry for entry, _ in shown])
+    for panel, (name, title) in zip(panels, _CLASSES.items(), strict=True):
+        for row, (_, evidence) in zip(rows, shown, strict=True):
+            if name in evidence.bands:
+                _stacked(panel, row, evidence.bands[name])
         panel.set(title=title, xlabel="Change of the logit")
         panel.axvline(0, color="0.3", linewidth=0.6, zorder=0)
-        panel.tick_params(axis="y", length=0)
-        panel.spines["left"].set_visible(False)
         panel.margins(x=0.08)
-    panels[0].set_ylim(row - 0.4, -0.6)
-    panels[0].set_yticks(ticks, labels)
     handles: list[Patch | Line2D] = [
         Patch(facecolor=colour, hatch=hatch, edgecolor="white", label=name)
         for name, colour, hatch in zip(BAND_NAMES, COLOURS, HATCHES, strict=False)

@@ -1,6 +1,6 @@
 """FNR and FPR as an attack gets stronger, where it was run in several strengths."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import Any
 
@@ -44,17 +44,12 @@ def strengths(results: Sequence[Result]) -> dict[str, Strengths]:
     found: dict[str, Strengths] = {}
     for kind, by_label in sorted(kinds.items()):
         # The detectors that met most strengths; then the strengths that all of these met.
-        most = max(sum(detector in met for met in by_label.values()) for met in by_label.values() for detector in met)
-        chosen = {
-            detector
-            for met in by_label.values()
-            for detector in met
-            if sum(detector in other for other in by_label.values()) == most
-        }
+        counts = Counter(detector for met in by_label.values() for detector in met)
+        chosen = sorted(detector for detector, count in counts.items() if count == max(counts.values()))
         labels = {
-            label: [met[detector] for detector in sorted(chosen)]
+            label: [met[detector] for detector in chosen]
             for label, met in by_label.items()
-            if chosen <= met.keys()
+            if met.keys() >= set(chosen)
         }
         if len(labels) > 1:
             found[kind] = dict(sorted(labels.items(), key=lambda item: -_mean_ssim(item[1])))
@@ -66,9 +61,7 @@ def _mean_ssim(results: Sequence[Result]) -> float:
 
 
 def _draw(figure: Figure, found: dict[str, Strengths]) -> None:
-    rows = -(-len(found) // _COLUMNS)
-    columns = min(len(found), _COLUMNS)
-    panels: Any = figure.subplots(rows, columns, sharey=True, squeeze=False)
+    panels: Any = figure.subplots(-(-len(found) // _COLUMNS), min(len(found), _COLUMNS), sharey=True, squeeze=False)
     for panel in panels.flat[len(found) :]:
         panel.set_visible(False)
     for panel, (kind, parts) in zip(panels.flat, found.items(), strict=False):
@@ -81,20 +74,14 @@ def _draw(figure: Figure, found: dict[str, Strengths]) -> None:
 
 
 def _panel(axes: Axes, kind: str, parts: Strengths) -> None:
-    places = np.arange(len(parts) + 1)
+    ticks = np.arange(len(parts) + 1)
     for number, rate in enumerate(RATES):
         clean = _mean([result.metrics.value("clean", rate) for results in parts.values() for result in results])
         attacked = [_mean([result.metrics.value("both", rate) for result in results]) for results in parts.values()]
-        axes.plot(
-            places,
-            [clean, *attacked],
-            linestyle=LINES[number],
-            marker=MARKERS[number],
-            color=COLOURS[1 - number],
-            label=rate.upper(),
-        )
+        style: Any = {"linestyle": LINES[number], "marker": MARKERS[number], "color": COLOURS[1 - number]}
+        axes.plot(ticks, [clean, *attacked], label=rate.upper(), **style)
     axes.set_title(kind)
-    axes.set_xticks(places, ["clean", *(results[0].run.attack.strength or name for name, results in parts.items())])
+    axes.set_xticks(ticks, ["clean", *(results[0].run.attack.strength or name for name, results in parts.items())])
 
 
 def _mean(fractions: Sequence[float | None]) -> float:

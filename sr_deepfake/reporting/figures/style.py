@@ -2,15 +2,18 @@
 
 import re
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import matplotlib
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from sr_deepfake.reporting.grid import Entry
+from sr_deepfake.reporting.published import model_name
 from sr_deepfake.system.files import replacing
 
 COLUMN, PAGE = 3.3, 7.0  # inches, a column and the page of a paper
@@ -102,19 +105,12 @@ def _captioned(figure: Figure, caption: str | None) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class ReportFigure:
-    """A figure as it is shown.
+    """A figure as it is shown; all words are plain text."""
 
-    Attributes:
-        name: of its files; letters, digits, dots, hyphens and underscores only (see `file_name`).
-        title: what it shows, for headings; plain text.
-        caption: how to read it; plain text.
-        figure: of matplotlib, from `drawn`.
-    """
-
-    name: str
-    title: str
-    caption: str
-    figure: Figure
+    name: str  # of its files, see `file_name`
+    title: str  # what it shows
+    caption: str  # how to read it
+    figure: Figure  # from `drawn`
 
     @property
     def is_wide(self) -> bool:
@@ -134,3 +130,23 @@ def file_name(text: str) -> str:
     'roc_my_net__b_'
     """
     return re.sub(r"[^A-Za-z0-9_.-]", "_", text)
+
+
+def label_rows(panels: Sequence[Axes], models: Iterable[str], entries: Sequence[Entry]) -> list[int]:
+    """Name the rows of panels: a heading for each model, and below it its detectors, whose rows are returned."""
+    rows: list[int] = []
+    top = 0
+    for model in models:
+        panels[0].annotate(  # aligned with the methods' names, at the figure's left edge
+            model_name(model), (0, top), xycoords=("axes fraction", "data"), xytext=(-4, 0), textcoords="offset points",
+            ha="right", va="center", fontweight="bold",
+        )  # fmt: skip
+        count = sum(entry.model == model for entry in entries)
+        rows += range(top + 1, top + 1 + count)
+        top += 1 + count
+    for panel in panels:
+        panel.set_ylim(top - 0.4, -0.6)
+        panel.tick_params(axis="y", length=0)
+        panel.spines["left"].set_visible(False)
+    panels[0].set_yticks(rows, [entry.method for entry in entries])
+    return rows
