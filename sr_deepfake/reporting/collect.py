@@ -10,28 +10,18 @@ from sr_deepfake.system.errors import UserError
 
 @dataclass(frozen=True)
 class Unread:
-    """A folder of results that cannot be shown.
-
-    Attributes:
-        folder: where it is.
-        reason: why, and how to fix it, in one line.
-    """
+    """A folder of results that cannot be shown."""
 
     folder: Path
-    reason: str
+    reason: str  # and how to fix it, in one line
 
 
 @dataclass(frozen=True)
 class Collected:
-    """The results that were found.
+    """The results that were found."""
 
-    Attributes:
-        results: by name.
-        unread: the folders that are damaged or unfinished.
-    """
-
-    results: Sequence[Result]
-    unread: Sequence[Unread]
+    results: Sequence[Result]  # by name
+    unread: Sequence[Unread]  # damaged or unfinished
 
 
 def collect(folders: Sequence[Path]) -> Collected:

@@ -28,17 +28,11 @@ WIDTH, GAP, TEXT = 1524, 12, 30
 
 @dataclass(frozen=True)
 class Example:
-    """A face whose decision the attack flipped, with its pictures.
+    """A face whose decision the attack flipped, with its pictures."""
 
-    Attributes:
-        entry: whose test kept it.
-        face: its kind, id and scores.
-        pictures: "clean", "attacked", "difference" (amplified, around grey) and, where the test could tell where the detector
-            looks, "heat" and "heat_attacked" (Grad-CAM over the faces).
-    """
-
-    entry: Entry
+    entry: Entry  # whose test kept it
     face: FlippedFace
+    # "clean", "attacked", "difference" (amplified, around grey); "heat" and "heat_attacked" (Grad-CAM) where they are known.
     pictures: dict[str, Picture]
 
     @property

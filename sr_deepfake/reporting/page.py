@@ -22,15 +22,13 @@ from sr_deepfake.experiment.results import UNDEFENDED, Result
 from sr_deepfake.metrics.figures import Figure
 from sr_deepfake.reporting.examples import AMPLIFIED, Picture
 from sr_deepfake.reporting.grid import Entry, ReportGrid
-from sr_deepfake.reporting.numbers import HEADINGS, UNDEFINED, show
+from sr_deepfake.reporting.numbers import HEADINGS, UNDEFINED, show, show_change, show_value
 from sr_deepfake.reporting.report import Report
 from sr_deepfake.reporting.words import changed, clean_of, harm, worst
 from sr_deepfake.system.files import replacing
 
 STEPS = 5  # of colour, to either side of no change
-_FULL = (
-    0.05  # a change as large as this has the strongest colour, so that a grid of small changes does not look alarming
-)
+_FULL = 0.05  # a change of this size has the strongest colour at least, so that small changes do not look alarming
 VIEWS = {
     ("fnr", "both"): "Missed fakes (FNR)",
     ("fpr", "both"): "False alarms (FPR)",
@@ -66,13 +64,14 @@ def render_page(report: Report, figures: Mapping[str, tuple[Path, Path]]) -> str
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    ids = {result.folder: f"result-{index}" for index, result in enumerate(report.results, 1)}
     moved = sorted((example.change for example in report.examples), reverse=True)[:_TOP]
     return environment.get_template("page.html.j2").render(
         report=report,
         grid=report.grid,
-        views=[_view(report.grid, metric, setup, label) for (metric, setup), label in VIEWS.items()],
+        views=[_view(report.grid, metric, setup, label, ids) for (metric, setup), label in VIEWS.items()],
         tiles=[tile for metric, label in TILES.items() if (tile := _tile(report.grid, metric, label))],
-        ids={result.folder: f"result-{index}" for index, result in enumerate(report.results, 1)},
+        ids=ids,
         top=moved[-1] if moved else 0.0,
         detectors=list(dict.fromkeys(example.entry.name for example in report.examples)),
         amplified=AMPLIFIED,
@@ -80,6 +79,8 @@ def render_page(report: Report, figures: Mapping[str, tuple[Path, Path]]) -> str
         undefined=UNDEFINED,
         headings=HEADINGS,
         show=show,
+        show_change=show_change,
+        show_value=show_value,
         webp=webp,
         title=_title,
         facts=_facts,
@@ -123,39 +124,32 @@ def webp(picture: Picture) -> str:
     return _data_uri("image/webp", content.getvalue())
 
 
-def _view(grid: ReportGrid, metric: str, setup: str, label: str) -> dict[str, Any]:
+def _view(grid: ReportGrid, metric: str, setup: str, label: str, ids: Mapping[Path, str]) -> dict[str, Any]:
     """The heat map of one figure: for each model its squares, and the legend's colours."""
     found = changed(grid, metric, setup)
     full = max([_FULL, *(abs(figure.change or 0.0) for _, figure in found)])
-    rows = {
-        model: [_square(entry, metric, setup, full) for entry in grid.entries if entry.model == model]
-        for model in grid.models
-    }
+    rows: dict[str, list[dict[str, Any]]] = {model: [] for model in grid.models}
+    for entry in grid.entries:
+        rows[entry.model].append(_square(entry, metric, setup, full, ids))
     sizes = [(step, f"{100 * full * step / STEPS:.1f}") for step in range(1, STEPS + 1)]
-    legend = [
-        *((f"better{step}", size) for step, size in reversed(sizes)),
-        ("same", "0"),
-        *((f"worse{step}", size) for step, size in sizes),
-    ]
+    better, worse = ([(f"{word}{step}", size) for step, size in sizes] for word in ("better", "worse"))
+    legend = [*reversed(better), ("same", "0"), *worse]
     return {"key": f"{metric} {setup}", "label": label, "rows": rows, "legend": legend}
 
 
-def _square(entry: Entry, metric: str, setup: str, full: float) -> dict[str, Any]:
+def _square(entry: Entry, metric: str, setup: str, full: float, ids: Mapping[Path, str]) -> dict[str, Any]:
     figure = entry.figure(setup, metric)
     if figure.change is None:
-        return {
-            "colour": "missing",
-            "change": "",
-            "detail": "undefined" if entry.is_attacked else "missing",
-            "interval": "",
-        }
+        detail = "undefined" if entry.is_attacked else "missing"
+        return {"colour": "missing", "change": "", "detail": detail, "interval": "", "sure": False, "target": None}
+    change, _, interval = show_change(figure).partition(" ")
     return {
         "colour": colour(figure, metric, full),
-        "change": show(figure.change, "points"),
+        "change": change,
         "detail": f"{show(clean_of(figure))} → {show(figure.value)}",
-        "interval": show(figure.change, "points", figure.change_interval).partition(" ")[2],
+        "interval": interval,
         "sure": figure.excludes_zero,
-        "folder": entry.result.folder if entry.result else None,
+        "target": ids.get(entry.result.folder) if entry.result else None,
     }
 
 
@@ -167,9 +161,9 @@ def _tile(grid: ReportGrid, metric: str, label: str) -> dict[str, str] | None:
     entry, figure = worst(found, metric)
     if harm(metric, figure) <= 0:
         return {"label": label, "value": "none", "detail": "No detector got worse.", "where": ""}
-    interval = show(figure.change, "points", figure.change_interval).partition(" ")[2]
+    change, _, interval = show_change(figure).partition(" ")
     detail = f"{show(clean_of(figure))} → {show(figure.value)} %{'; 95 % interval ' + interval if interval else ''}"
-    return {"label": label, "value": show(figure.change, "points"), "detail": detail, "where": entry.name}
+    return {"label": label, "value": change, "detail": detail, "where": entry.name}
 
 
 def _title(result: Result) -> str:
@@ -183,9 +177,11 @@ def _title(result: Result) -> str:
 
 def _facts(result: Result) -> dict[str, str]:
     """The known facts of a run; unknown ones are left out."""
-    run, provenance, counts, drawn = (result.run, result.provenance, result.metrics.counts, result.metrics.bootstrap)
-    git = provenance.get("git") if isinstance(provenance.get("git"), Mapping) else {}
-    commit = str(git.get("commit", "")) + (", with uncommitted changes" if git.get("changed") else "")  # type: ignore[union-attr]
+    run, provenance, counts, drawn = result.run, result.provenance, result.metrics.counts, result.metrics.bootstrap
+    threshold, git, seconds = result.metrics.threshold, provenance.get("git"), provenance.get("seconds")
+    if not isinstance(git, Mapping):
+        git = {}
+    commit = str(git.get("commit", "")) + (", with uncommitted changes" if git.get("changed") else "")
     known: dict[str, Any] = {
         "Faces": f"{counts.faces:,} of {counts.videos:,} videos in {counts.clusters:,} clusters: {counts.pristine:,} pristine, "
         f"{counts.fake:,} fake",
@@ -196,15 +192,11 @@ def _facts(result: Result) -> dict[str, str]:
         "Attack's fingerprint": run.attack.digest,
         "Test faces' fingerprint": run.test_faces,
         "Intervals": f"95 %, {drawn.resamples:,} resamples of {drawn.unit}s, seed {drawn.seed}",
-        "Threshold": None
-        if result.metrics.threshold.value is None
-        else f"{result.metrics.threshold.value:.3f} ({result.metrics.threshold.rule})",
+        "Threshold": None if threshold.value is None else f"{threshold.value:.3f} ({threshold.rule})",
         "Git commit": commit,
         "Started": result.started,
-        "Took": f"{provenance['seconds']:,} s" if isinstance(provenance.get("seconds"), int | float) else None,
-        "Device": provenance.get("device"),
-        "Platform": provenance.get("platform"),
-        "Python": provenance.get("python"),
+        "Took": f"{seconds:,} s" if isinstance(seconds, int | float) else None,
+        **{name.title(): provenance.get(name) for name in ("device", "platform", "python")},
     }
     return {name: str(value) for name, value in known.items() if value}
 
@@ -223,15 +215,8 @@ def _data_uri(kind: str, content: bytes) -> str:
 
 def _policy(style: str, script: str) -> str:
     """The Content-Security-Policy: nothing but pictures in the page itself, its one style and its one script."""
-    allowed = {
-        "default-src": "'none'",
-        "img-src": "data:",
-        "style-src": _hash(style),
-        "script-src": _hash(script),
-        "base-uri": "'none'",
-        "form-action": "'none'",
-    }
-    return "; ".join(f"{name} {source}" for name, source in allowed.items())
+    own = f"img-src data:; style-src {_hash(style)}; script-src {_hash(script)}"
+    return f"default-src 'none'; {own}; base-uri 'none'; form-action 'none'"
 
 
 def _hash(content: str) -> str:

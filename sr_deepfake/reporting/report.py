@@ -39,12 +39,7 @@ _LEAST = 0.1  # of a change of the logit whose bands are compared
 
 @dataclass(frozen=True)
 class Missing:
-    """Runs that a report could show, if they had been done.
-
-    Attributes:
-        sentence: how many are missing, and of what.
-        command: of the shell, that does them.
-    """
+    """Runs that a report could show, if they had been done: how many of what, and the shell's command that does them."""
 
     sentence: str
     command: str
@@ -52,37 +47,21 @@ class Missing:
 
 @dataclass(frozen=True)
 class Report:
-    """Everything that a report shows.
+    """Everything that a report shows."""
 
-    Attributes:
-        results: all that were read, those outside the grid too.
-        grid: model × forgery method under one attack, as in the paper's tables.
-        contributions: what the network adds.
-        tables: in the order in which they are shown.
-        figures: in the order in which they are shown.
-        examples: faces whose decision the attack flipped.
-        cards: what all attacks do to each detector that met several.
-        unread: folders of results that are damaged or unfinished.
-        notes: what a reader has to know: what was left out, and why; in sentences of plain text.
-        missing: the rest of the grid; None: everything is there.
-        command: that makes the report again.
-        made: when, ISO 8601 in UTC.
-        versions: of the packages that made it.
-    """
-
-    results: Sequence[Result]
+    results: Sequence[Result]  # all that were read, those outside the grid too
     grid: ReportGrid
     contributions: Sequence[Contribution]
-    tables: Sequence[ReportTable]
-    figures: Sequence[ReportFigure]
+    tables: Sequence[ReportTable]  # in the order in which they are shown
+    figures: Sequence[ReportFigure]  # likewise
     examples: Sequence[Example]
     cards: Sequence[Card] = ()
     unread: Sequence[Unread] = ()
-    notes: Sequence[str] = ()
-    missing: Missing | None = None
-    command: str = ""
-    made: str = ""
-    versions: dict[str, str] = field(default_factory=dict)
+    notes: Sequence[str] = ()  # sentences of plain text: what was left out, and why
+    missing: Missing | None = None  # the rest of the grid; None: everything is there
+    command: str = ""  # makes the report again
+    made: str = ""  # when, ISO 8601 in UTC
+    versions: dict[str, str] = field(default_factory=dict)  # of the packages that made it
 
     @property
     def answer(self) -> str:

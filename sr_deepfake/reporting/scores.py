@@ -82,24 +82,20 @@ def _table(path: Path) -> pd.DataFrame:
     number = read.groupby(read["video"].fillna("")).cumcount() if "video" in read else None
     table["video_id"] = read["video"] if "video" in read else read["face"]
     table["face_id"] = read["face"] if number is None or "face" in read else read["video"] + "/" + number.astype(str)
-    for name in ("video_id", "face_id"):
-        if table[name].isna().any():
-            raise UserError(f"scores={path}, line {_line(table[name].isna())}: the face or the video has no name")
     # A real and a fake file may have one name, in folders of their own.
     kinds = np.where(table["label"] == 1, "fake", PRISTINE)
     for name in ("video_id", "face_id"):
+        if table[name].isna().any():
+            raise UserError(f"scores={path}, line {_line(table[name].isna())}: the face or the video has no name")
         table[name] = kinds + "/" + table[name]
-    for name in ("target", "source"):
-        table[name] = read[name].fillna("") if name in read else ""
+    for name, value in (_DEFAULTS | {"model": path.stem, "target": "", "source": "", "side": "0"}).items():
+        table[name] = read[name].fillna(value) if name in read else value
     table["target"] = table["target"].where(table["target"] != "", table["video_id"])
     people = [tuple(filter(None, pair)) for pair in zip(table["target"], table["source"], strict=True)]
     table["cluster"] = read["cluster"].fillna(table["video_id"]) if "cluster" in read else components(people)
-    for name, value in _DEFAULTS.items():
-        table[name] = read[name].fillna(value) if name in read else value
-    table["model"] = read["model"].fillna(path.stem) if "model" in read else path.stem
     table.loc[table["label"] == 0, "method"] = PRISTINE
-    sides = pd.to_numeric(read["side"], errors="coerce") if "side" in read else pd.Series(0.0, read.index)
-    table["side"] = sides.replace([np.inf, -np.inf], np.nan).fillna(0).astype(int)
+    sides = pd.to_numeric(table["side"], errors="coerce").replace([np.inf, -np.inf], np.nan)
+    table["side"] = sides.fillna(0).astype(int)
     with np.errstate(divide="ignore"):
         for name in ("score", "score_attacked"):
             table[name.replace("score", "logit")] = logit(table[name])

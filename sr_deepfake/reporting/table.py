@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import pandas as pd
 
@@ -23,30 +23,17 @@ _LATEX = str.maketrans(
 
 @dataclass(frozen=True)
 class ReportTable:
-    """A table as it is shown.
+    """A table as it is shown; all words are plain text."""
 
-    Attributes:
-        name: of its files.
-        title: what it is; plain text, as are all other words here.
-        columns: headings, all different.
-        rows: as long as the columns; a dash is missing, an empty cell is none. Marks of significance are stars at the end of a
-            number.
-        caption: how to read it.
-        text_columns: how many columns, from the left, are words; the others are numbers.
-        group_by: how many columns, from the left, are not repeated where they repeat the row above.
-        rules: a line is drawn above each of these rows, counted from 0.
-        remarks: what is to be said about it, in sentences.
-    """
-
-    name: str
+    name: str  # of its files
     title: str
-    columns: Sequence[str]
-    rows: Sequence[Row]
-    caption: str = ""
-    text_columns: int = 1
-    group_by: int = 0
-    rules: Sequence[int] = field(default_factory=tuple)
-    remarks: Sequence[str] = field(default_factory=tuple)
+    columns: Sequence[str]  # headings, all different
+    rows: Sequence[Row]  # a dash is missing, an empty cell is none; stars at the end of a number mark significance
+    caption: str = ""  # how to read it
+    text_columns: int = 1  # from the left; the others are numbers
+    group_by: int = 0  # columns, from the left, that are not repeated where they repeat the row above
+    rules: Sequence[int] = ()  # a line is drawn above each of these rows, counted from 0
+    remarks: Sequence[str] = ()  # sentences
 
     def shown_rows(self) -> list[list[str]]:
         """The rows as they are shown: nothing for what repeats the row above.
@@ -55,14 +42,13 @@ class ReportTable:
         >>> table.shown_rows()
         [['swin', '5.5'], ['', '–']]
         """
-        shown, above = [], None
+        shown = []
+        above: Row = []
         for row in self.rows:
-            words = list(row)
             same = 0
-            while above is not None and same < self.group_by and row[same] == above[same]:
-                words[same] = ""
+            while above and same < self.group_by and row[same] == above[same]:
                 same += 1
-            shown.append(words)
+            shown.append([*[""] * same, *row[same:]])
             above = row
         return shown
 
@@ -77,14 +63,13 @@ class ReportTable:
         | a\|b | 5.5\* |
         <BLANKLINE>
         """
+        words = self.text_columns
+        headings, *rows = ["| " + " | ".join(map(_markdown, row)) + " |" for row in (self.columns, *self.shown_rows())]
+        aligned = "|" + "---|" * words + "---:|" * (len(self.columns) - words)
         lines = [f"## {_markdown(self.title)}", ""]
         if self.caption:
             lines += [_markdown(self.caption), ""]
-        aligned = ["---" if place < self.text_columns else "---:" for place in range(len(self.columns))]
-        lines.append("| " + " | ".join(map(_markdown, self.columns)) + " |")
-        lines.append("|" + "|".join(aligned) + "|")
-        lines += ["| " + " | ".join(map(_markdown, row)) + " |" for row in self.shown_rows()]
-        lines.append("")
+        lines += [headings, aligned, *rows, ""]
         if self.remarks:
             lines += [*[f"- {_markdown(remark)}" for remark in self.remarks], ""]
         return "\n".join(lines)
@@ -93,10 +78,10 @@ class ReportTable:
         """The table as a LaTeX `table` for the packages booktabs and amssymb, as wide as the page at most."""
         columns = "l" * self.text_columns + "r" * (len(self.columns) - self.text_columns)
         body: list[str] = []
-        for place, row in enumerate(self.shown_rows()):
-            if place in self.rules and place > 0:
+        for number, row in enumerate(self.shown_rows()):
+            if number in self.rules and number > 0:
                 body.append(r"\midrule")
-            body.append(" & ".join(_latex_cell(cell) for cell in row) + r" \\")
+            body.append(" & ".join(map(_latex_cell, row)) + r" \\")
         title = re.sub(r"^(.*: )?Table \d+:? ?", r"\1", self.title)  # LaTeX counts its tables itself
         words = " ".join([f"{title}.", self.caption, *self.remarks]).strip()
         lines = [
