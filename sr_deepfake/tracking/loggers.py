@@ -43,17 +43,7 @@ def wandb_logger(
 ) -> WandbLogger | None:
     """A W&B run of its own for this job. `WANDB_MODE=offline` keeps it on this machine, `disabled` writes nothing.
 
-    Args:
-        project: that the run belongs to.
-        name: of the run.
-        group: of the run: the sweep's name, which groups its jobs.
-        tags: of the run.
-        save_dir: folder in which W&B keeps its files.
-        job_type: such as "train".
-        checkpoint: send the detector's weights too, as an artifact; kept as `checkpoint` at the logger.
-
-    Raises:
-        UserError: W&B has no API key, or refuses the run.
+    checkpoint: send the detector's weights too, as an artifact; kept as `checkpoint` at the logger.
     """
     mode = os.environ.get("WANDB_MODE", "")
     if mode == "disabled":
@@ -81,14 +71,8 @@ def wandb_logger(
         log.info("W&B, offline. To send it: wandb sync %s", Path(run.dir).parent)
     # Curves stay out of the run's summary, which is for what the test found. By their full names: Lightning has defined
     # "*" already, and W&B takes the first pattern that fits.
-    curves = [
-        "train/loss_step",
-        "train/loss_epoch",
-        "val/loss",
-        "val/rounded_loss",
-        *(f"val/{name}" for name in LOGGED),
-    ]
-    for curve in (*curves, "epoch", "trainer/global_step"):
+    curves = ["train/loss_step", "train/loss_epoch", "val/loss", "val/rounded_loss", "epoch", "trainer/global_step"]
+    for curve in (*curves, *(f"val/{name}" for name in LOGGED)):
         run.define_metric(curve, summary="none")
     made.checkpoint = checkpoint  # type: ignore[attr-defined]  # read where results are logged
     return made
@@ -96,13 +80,13 @@ def wandb_logger(
 
 def tensorboard_logger(save_dir: str) -> Logger:
     """Lightning's own; its files are in `<save_dir>/tensorboard`."""
-    _require("tensorboard", "tensorboard", "tensorboard")
+    _require("tensorboard")
     return TensorBoardLogger(save_dir, name="tensorboard", version="")
 
 
 def mlflow_logger(experiment: str, name: str, tags: Sequence[str], address: str) -> Logger:
     """Lightning's own."""
-    _require("mlflow", "mlflow", "mlflow")
+    _require("mlflow")
     if address.startswith("sqlite:///"):
         Path(address.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
     return MLFlowLogger(experiment, run_name=name, tracking_uri=address, tags={tag: "true" for tag in tags if tag})
@@ -144,6 +128,6 @@ def figures_of(metrics: Metrics) -> dict[str, float]:
     return {name: float(value) for name, value in rows.items() if value is not None}
 
 
-def _require(module: str, package: str, choice: str) -> None:
-    if importlib.util.find_spec(module) is None:
-        raise UserError(f"logger={choice} needs the package {package}, which is not installed: pip install {package}")
+def _require(package: str) -> None:
+    if importlib.util.find_spec(package) is None:
+        raise UserError(f"logger={package} needs the package {package}, which is not installed: pip install {package}")

@@ -25,10 +25,7 @@ def progress_bar(refresh_rate: int = 5) -> ProgressBar:
 class ProgressLines(ProgressBar):
     """Logs how far it is, every half minute at most, with what was measured last and how long the rest takes."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._enabled = True
-        self._last = self._began = time.monotonic()
+    _enabled = True
 
     def disable(self) -> None:
         """Be silent: Lightning asks for it on all processes but the first."""
@@ -43,6 +40,8 @@ class ProgressLines(ProgressBar):
         self._last = self._began = time.monotonic()
         self._before = trainer.global_step  # of a training that goes on
 
+    on_test_start = on_predict_start = on_train_start
+
     def on_train_batch_end(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
@@ -55,20 +54,12 @@ class ProgressLines(ProgressBar):
         steps = (trainer.global_step - self._before, trainer.estimated_stepping_batches - self._before)
         self._say(epoch, batch_idx, self.total_train_batches, steps, measured)
 
-    def on_test_start(self, *_: Any) -> None:
-        """Begin to count the time."""
-        self._last = self._began = time.monotonic()
-
     def on_test_batch_end(
         self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int, dataloader_idx: int = 0
     ) -> None:
         """Say the batch."""
         total = trainer.num_test_batches[dataloader_idx]
         self._say(step_of("Testing"), batch_idx, total, (batch_idx + 1, total))
-
-    def on_predict_start(self, *_: Any) -> None:
-        """Begin to count the time."""
-        self._last = self._began = time.monotonic()
 
     def on_predict_batch_end(
         self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int, dataloader_idx: int = 0
