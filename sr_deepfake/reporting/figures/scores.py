@@ -24,27 +24,24 @@ POINTS = 400  # of a class are drawn at most, at even distances in the table
 POINT_CLASSES = ((0, "pristine", COLOURS[0], "o"), (1, "fake", COLOURS[1], "^"))
 
 Fill = Callable[[Axes, Result], None]
+Handles = Callable[[], list[Artist]]  # made in the style of the figures
 
 
 def score_figure(grid: ReportGrid) -> ReportFigure | None:
     """Histograms of scores; None where nothing was attacked."""
     if not grid.attacked:
         return None
-    handles: list[Artist] = []
-    for name, colour in (("fake", COLOURS[1]), ("pristine", COLOURS[0])):
-        handles.append(Patch(color=colour, alpha=0.35, linewidth=0, label=f"{name}, clean"))
-        handles.append(Line2D([], [], color=colour, linestyle="--", label=f"{name}, attacked"))
     return ReportFigure(
         name="scores",
         title="Scores, clean and attacked",
         caption=f"Share of the class's faces by score, in {BINS} bins, on a logarithmic scale. Upwards: fakes. "
         f"Downwards: pristine faces. Filled: clean. Dashed: attacked by {grid.attack}. A score above {THRESHOLD:g} "
         "(dotted) means fake.",
-        figure=_grid_of_panels(grid, _scores, handles, xlabel="score", ylabel="faces (%)"),
+        figure=_grid_of_panels(grid, _scores, _score_handles, xlabel="score", ylabel="faces (%)"),
     )
 
 
-def _grid_of_panels(grid: ReportGrid, fill: Fill, handles: list[Artist], xlabel: str, ylabel: str) -> Figure:
+def _grid_of_panels(grid: ReportGrid, fill: Fill, handles: Handles, xlabel: str, ylabel: str) -> Figure:
     """A row of panels for each model, a column for each method; empty where results are missing."""
 
     def draw(figure: Figure) -> None:
@@ -60,7 +57,8 @@ def _grid_of_panels(grid: ReportGrid, fill: Fill, handles: list[Artist], xlabel:
             panel.set_ylabel(f"{model_name(model)}\n{ylabel}")
         for panel in panels[-1]:
             panel.set_xlabel(xlabel)
-        figure.legend(handles=handles, loc="outside upper center", ncols=len(handles), frameon=False)
+        shown = handles()
+        figure.legend(handles=shown, loc="outside upper center", ncols=len(shown), frameon=False)
 
     return drawn(draw, height=0.85 + 1.05 * len(grid.models), width=PAGE)
 
@@ -85,20 +83,24 @@ def _scores(axes: Axes, result: Result) -> None:
     axes.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
 
 
+def _score_handles() -> list[Artist]:
+    handles: list[Artist] = []
+    for name, colour in (("fake", COLOURS[1]), ("pristine", COLOURS[0])):
+        handles.append(Patch(color=colour, alpha=0.35, linewidth=0, label=f"{name}, clean"))
+        handles.append(Line2D([], [], color=colour, linestyle="--", label=f"{name}, attacked"))
+    return handles
+
+
 def similarity_figure(grid: ReportGrid) -> ReportFigure | None:
     """SSIM against the change of score; None where nothing was attacked."""
     if not grid.attacked:
         return None
-    handles: list[Artist] = [
-        Line2D([], [], color=colour, marker=marker, linestyle="", label=name)
-        for _, name, colour, marker in POINT_CLASSES
-    ]
     return ReportFigure(
         name="ssim",
         title="SSIM and the change of score",
         caption="Each point is a face: SSIM of clean and attacked, and attacked less clean score. r: Pearson's "
         f"correlation over all faces, with its 95 % interval. At most {POINTS} faces of a class are drawn.",
-        figure=_grid_of_panels(grid, _points, handles, xlabel="SSIM", ylabel="change of score"),
+        figure=_grid_of_panels(grid, _points, _point_handles, xlabel="SSIM", ylabel="change of score"),
     )
 
 
@@ -117,3 +119,7 @@ def _points(axes: Axes, result: Result) -> None:
     axes.locator_params(axis="x", nbins=3)
     r = show_value(result.metrics.figure("correlation", "ssim_pearson"), "r")
     axes.text(0.03, 0.97, f"r = {r}".replace(" [", "\n["), transform=axes.transAxes, va="top")
+
+
+def _point_handles() -> list[Artist]:
+    return [Line2D([], [], color=colour, marker=marker, ls="", label=name) for _, name, colour, marker in POINT_CLASSES]
