@@ -6,20 +6,18 @@ from typing import Any
 from sr_deepfake.experiment.results import Result
 from sr_deepfake.metrics.figures import Figure
 from sr_deepfake.reporting.grid import ReportGrid, newest
-from sr_deepfake.reporting.numbers import HEADINGS, TABLE, UNDEFINED, show, show_value
+from sr_deepfake.reporting.numbers import HEADINGS, TABLE, UNDEFINED, decimal, show, show_value
 from sr_deepfake.reporting.published import ATTACK, DATA, FACES, published_rates, published_similarity
 from sr_deepfake.reporting.table import ReportTable
 from sr_deepfake.reporting.tables import NAMES, WHO, bootstrapped, caption, detector_rows, similarity_of
 from sr_deepfake.reporting.verdicts import is_published_correlation, verdict_table
 from sr_deepfake.system.errors import UserError
 
-_PAPER_PROTOCOLS = ("paper", "authors_code")
-# What the two protocols do, in this order, about the crops and the detector's input.
+_SHARED = {"extraction.frames": 10, "extraction.margin": 0.1}
+# What the paper's two protocols do about the crops and the detector's input.
 _OPTIONS = {
-    "extraction.frames": (10, 10),
-    "extraction.margin": (0.1, 0.1),
-    "extraction.square": ("longer", "shorter"),
-    "protocol.resize": ("bilinear", "authors"),
+    "paper": _SHARED | {"extraction.square": "longer", "protocol.resize": "bilinear"},
+    "authors_code": _SHARED | {"extraction.square": "shorter", "protocol.resize": "authors"},
 }
 
 
@@ -56,31 +54,26 @@ def check_comparable(grid: ReportGrid, force: bool) -> list[str]:
         )
     if all(result.run.attack.kind_and_strength != ATTACK for result in results):  # whatever the weights
         labels.append(f"The paper's attack is {ATTACK}, these figures are of {grid.attack}.")
-    if grid.protocol not in _PAPER_PROTOCOLS:
+    if grid.protocol not in _OPTIONS:
         labels.append(f"These detectors were trained with protocol={grid.protocol}, which is not the paper's.")
     configs = [result.config for result in results]
-    if any(_option(config, "sr_model", "weights") is None for config in configs if "sr_model" in config):
+    if any(_option(config, "sr_model.weights") is None for config in configs if "sr_model" in config):
         labels.append("EDSR has this package's weights here, not its authors' (sr_model.weights=official).")
-    compressions = {_option(config, "data", "source", "compression") for config in configs} - {None, "c23"}
+    compressions = {_option(config, "data.source.compression") for config in configs} - {None, "c23"}
     if compressions:
         labels.append(f"The videos are of compression {', '.join(sorted(map(str, compressions)))}, not c23.")
-    if grid.protocol in _PAPER_PROTOCOLS:
-        labels += _other_options(grid.protocol, configs)
+    different = []
+    for name, expected in _OPTIONS.get(grid.protocol, {}).items():
+        found = {_option(config, name) for config in configs} - {None, expected}
+        different += [f"{name}={value}, not {expected}" for value in sorted(found, key=str)]
+    if different:
+        labels.append(f"Other than protocol={grid.protocol}: {'; '.join(different)}.")
     return labels
 
 
-def _other_options(protocol: str, configs: Sequence[Any]) -> list[str]:
-    different = []
-    for name, values in _OPTIONS.items():
-        expected = values[_PAPER_PROTOCOLS.index(protocol)]
-        found = {_option(config, *name.split(".")) for config in configs} - {None, expected}
-        different += [f"{name}={value}, not {expected}" for value in sorted(found, key=str)]
-    return [f"Other than protocol={protocol}: {'; '.join(different)}."] if different else []
-
-
-def _option(config: Any, *path: str) -> Any:
+def _option(config: Any, path: str) -> Any:
     """An option of a stored configuration; None where it has none."""
-    for name in path:
+    for name in path.split("."):
         config = config.get(name) if isinstance(config, Mapping) else None
     return config
 
@@ -90,9 +83,8 @@ def _rates(grid: ReportGrid, which: int, labels: Sequence[str], prefix: str) -> 
     for row, entry, setup in detector_rows(grid, which):
         paper = published_rates().get((which, entry.model, entry.method, setup != "clean"), {})
         for metric in TABLE:
-            value, theirs = entry.figure(setup, metric).value, paper.get(metric)
-            shown = UNDEFINED if theirs is None else f"{theirs:.1f}"
-            row += [show(value), shown, _difference(value, theirs, 1, 100)]
+            value = entry.figure(setup, metric).value
+            row += _compared(show(value), value and 100 * value, paper.get(metric), 1)
         rows.append(row)
     headings = [HEADINGS[metric] for metric in TABLE]
     columns = [name for own in headings for name in (own, f"{own} paper", f"{own} Δ")]
@@ -116,12 +108,9 @@ def _similarity(grid: ReportGrid, labels: Sequence[str], prefix: str) -> ReportT
         alike, wrapped = own.get("ssim_224", Figure()), own.get("psnr_224_wrapped", Figure())
         rows.append(
             [
-                name,
-                *(show(own["ssim"].value, ""), show(own["psnr"].value, "dB")),
-                *(show_value(alike, ""), UNDEFINED if ssim is None else f"{ssim:.3f}"),
-                _difference(alike.value, ssim, 3),
-                *(show_value(wrapped, "dB"), UNDEFINED if psnr is None else f"{psnr:.1f}"),
-                _difference(wrapped.value, psnr, 1),
+                *(name, show(own["ssim"].value, ""), show(own["psnr"].value, "dB")),
+                *_compared(show_value(alike, ""), alike.value, ssim, 3),
+                *_compared(show_value(wrapped, "dB"), wrapped.value, psnr, 1),
             ]
         )
     return ReportTable(
@@ -142,9 +131,9 @@ def _similarity(grid: ReportGrid, labels: Sequence[str], prefix: str) -> ReportT
     )  # fmt: skip
 
 
-def _difference(own: float | None, paper: float | None, decimals: int, factor: int = 1) -> str:
-    """Difference of the rounded figures, as a reader would subtract them."""
-    if own is None or paper is None:
-        return UNDEFINED
-    text = f"{round(own * factor, decimals) - paper:+.{decimals}f}"
-    return text.lstrip("+-") if float(text) == 0 else text.replace("-", "−")
+def _compared(own: str, value: float | None, paper: float | None, decimals: int) -> list[str]:
+    """One's own figure, the paper's, and the difference of the rounded figures, as a reader would subtract them."""
+    if paper is None:
+        return [own, UNDEFINED, UNDEFINED]
+    difference = UNDEFINED if value is None else decimal(round(value, decimals) - paper, decimals, signed=True)
+    return [own, f"{paper:.{decimals}f}", difference]

@@ -144,22 +144,23 @@ def _resampled_changes(entries: Sequence[Entry], metric: str) -> dict[str, Array
     None where clusters differ.
     """
     found: dict[str, list[Array]] = {}
-    names: list[str] | None = None
+    names: list[str] = []
     for entry in entries:
         seeds = () if entry.result is None else entry.result.seeds or (entry.result,)
         parts = []
         for seed in seeds:
             table = seed.predictions
             own = sorted(table["cluster"].unique())
-            names = own if names is None else names
             clusters = Clusters.of(table)
-            if own != names or clusters.way != "cluster":
+            if clusters.way != "cluster" or (names and own != names):
                 return None
+            if not names:
+                names = own
+                drawn = np.concatenate([np.ones((1, len(own))), *clusters.draw(RESAMPLES, SEED)])
             chosen = (table["label"] == _LABEL[metric]).to_numpy()
             wrong = [(table[name] > THRESHOLD).to_numpy() != _LABEL[metric] for name in ("score", "score_attacked")]
             change = wrong[1].astype(float) - wrong[0]
             sums = np.stack([np.bincount(clusters.units, part, len(own)) for part in (chosen * change, chosen * 1.0)])
-            drawn = np.concatenate([np.ones((1, len(own))), *clusters.draw(RESAMPLES, SEED)])
             total, count = np.einsum("rc,mc->mr", drawn, sums)
             parts.append(total / count)
         found.setdefault(entry.method, []).append(np.mean(parts, axis=0))
