@@ -5,7 +5,8 @@ from typing import Any
 from huggingface_hub import EvalResult, ModelCardData
 
 from sr_deepfake.metrics.figures import Metrics
-from sr_deepfake.reporting.cards import METRICS, Card, attack_table
+from sr_deepfake.reporting.cards import Card, attack_table
+from sr_deepfake.reporting.numbers import CHANGED
 
 VERSION = 1  # of card.json
 
@@ -15,7 +16,7 @@ def card_json(card: Card) -> dict[str, Any]:
     run, worst = card.result.run, card.worst
 
     def figures(metrics: Metrics, setup: str) -> dict[str, Any]:
-        names = (*METRICS, "balanced_accuracy")
+        names = (*CHANGED, "balanced_accuracy")
         return {name: metrics.figure(setup, name).model_dump(exclude={"p"}) for name in names}
 
     return {
@@ -57,7 +58,7 @@ def card_markdown(card: Card) -> str:
     run, worst = card.result.run, card.worst
     named = {
         f"{metric}, {words}": worst.metrics.value(setup, metric)
-        for metric in METRICS
+        for metric in CHANGED
         for setup, words in (("clean", "clean"), ("both", f"worst case over {len(worst.errors)} attacks"))
     }
     results = [

@@ -11,14 +11,13 @@ from sr_deepfake.metrics.figures import Figure, Metrics
 from sr_deepfake.metrics.setups import run_metrics
 from sr_deepfake.metrics.worst_case import WorstCase, difference, worst_case
 from sr_deepfake.reporting.grid import ReportGrid, newest_first
-from sr_deepfake.reporting.numbers import UNDEFINED, show, show_change, show_value
+from sr_deepfake.reporting.numbers import CHANGED, UNDEFINED, show, show_change, show_value
 from sr_deepfake.reporting.published import model_name
 from sr_deepfake.reporting.table import ReportTable, Row
 from sr_deepfake.reporting.tables import bootstrapped
 
 LEAST = 3  # attacks on a detector, from which there is a card
 RESAMPLES = 500  # where the faces of several methods are taken together
-METRICS = ("fnr", "fpr", "auc")
 
 
 @dataclass(frozen=True)
@@ -210,7 +209,7 @@ def attack_table(cards: Sequence[Card], words: str) -> ReportTable:
         rows.append(_row(card, "none (clean)", card.worst.metrics, "clean"))
         rows += [_row(card, attack, card.attacks[attack][0], "both") for attack in card.order]
         rows.append(_row(card, "all together: worst case", card.worst.metrics, "both"))
-    rates = [word for metric in METRICS for word in (metric.upper(), f"{metric.upper()} change")]
+    rates = [word for metric in CHANGED for word in (metric.upper(), f"{metric.upper()} change")]
     return ReportTable(
         name="suite",
         title="Every attack on every detector" if len(cards) > 1 else "Every attack",
@@ -226,7 +225,7 @@ def attack_table(cards: Sequence[Card], words: str) -> ReportTable:
 
 def _row(card: Card, attack: str, metrics: Metrics, setup: str) -> list[str]:
     cells = []
-    for metric in METRICS:
+    for metric in CHANGED:
         figure = metrics.figure(setup, metric)
         cells += [show(figure.value), "" if setup == "clean" else show_change(figure)]
     similar = "" if attack not in card.attacks else show(metrics.value("similarity/fake", "ssim"), "")

@@ -25,12 +25,7 @@ class Collected:
 
 
 def collect(folders: Sequence[Path]) -> Collected:
-    """Read all results below some folders.
-
-    >>> import tempfile
-    >>> collect([Path(tempfile.mkdtemp())])
-    Collected(results=[], unread=[])
-    """
+    """Read all results below some folders."""
     results: list[Result] = []
     unread: list[Unread] = []
     for folder in _results_folders(folders):

@@ -9,9 +9,9 @@ from sr_deepfake.experiment.results import Result
 from sr_deepfake.metrics.figures import Figure, Metrics
 from sr_deepfake.metrics.setups import run_metrics
 from sr_deepfake.reporting.grid import Entry, ReportGrid, newest_first, with_holm
+from sr_deepfake.reporting.numbers import CHANGED
 
 CONTROLS = ("bicubic", "lanczos", "resampling")
-METRICS = ("fnr", "fpr", "auc")
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ def contributions(grid: ReportGrid, results: Sequence[Result]) -> list[Contribut
         for name in sorted(set.intersection(*(set(of_seed) for of_seed in controls))):
             pairs = [_paired(seed, of_seed[name]) for seed, of_seed in zip(seeds, controls, strict=True)]
             found.append(Contribution(entry, name, run_metrics(pairs)))
-    corrected = with_holm([each.metrics for each in found], METRICS)
+    corrected = with_holm([each.metrics for each in found], CHANGED)
     return [replace(each, metrics=metrics) for each, metrics in zip(found, corrected, strict=True)]
 
 

@@ -74,11 +74,7 @@ def _pictures(folder: Path, face: FlippedFace) -> dict[str, Picture]:
 
 
 def overlay(picture: Picture, heat: npt.NDArray[np.float64]) -> Picture:
-    """A face in grey under a heat map: the more, the brighter and yellower (matplotlib's "inferno").
-
-    >>> overlay(np.full((1, 1, 3), 100, np.uint8), np.zeros((1, 1))).tolist()
-    [[[100, 100, 100]]]
-    """
+    """A face in grey under a heat map: the more, the brighter and yellower (matplotlib's "inferno")."""
     grey = picture @ np.array([0.299, 0.587, 0.114])
     colours = matplotlib.colormaps["inferno"](heat)[..., :3] * 255
     share = 0.75 * heat[..., None]
@@ -87,11 +83,7 @@ def overlay(picture: Picture, heat: npt.NDArray[np.float64]) -> Picture:
 
 
 def amplified(clean: Picture, attacked: Picture) -> Picture:
-    """The difference, `AMPLIFIED` times, around grey.
-
-    >>> amplified(np.full((1, 1, 3), 10, np.uint8), np.full((1, 1, 3), 13, np.uint8)).tolist()
-    [[[152, 152, 152]]]
-    """
+    """The difference, `AMPLIFIED` times, around grey."""
     difference = attacked.astype(np.int64) - clean.astype(np.int64)
     return (128 + AMPLIFIED * difference).clip(0, 255).astype(np.uint8)
 

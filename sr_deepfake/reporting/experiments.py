@@ -11,14 +11,13 @@ from matplotlib.figure import Figure
 from sr_deepfake.experiment.results import UNDEFENDED, Result
 from sr_deepfake.metrics.setups import run_metrics
 from sr_deepfake.reporting.figures.style import COLOURS, GREYS, LINES, MARKERS, ReportFigure, drawn, file_name
-from sr_deepfake.reporting.grid import ReportGrid, newest
-from sr_deepfake.reporting.numbers import UNDEFINED, show, show_change
+from sr_deepfake.reporting.grid import ReportGrid, newest, ordered
+from sr_deepfake.reporting.numbers import CHANGED, UNDEFINED, show, show_change
 from sr_deepfake.reporting.published import METHODS, model_name
 from sr_deepfake.reporting.table import ReportTable
 from sr_deepfake.reporting.tables import bootstrapped, caption
 
 Part = tuple[ReportTable, ReportFigure]
-METRICS = ("fnr", "fpr", "auc")
 _CELLS = ("clean", "attacked", "change")  # columns of a metric
 BINS = 4  # quantiles of the face's side
 RESAMPLES = 500  # of each bin
@@ -42,7 +41,7 @@ def _row(result: Result) -> dict[str, Any]:
         "Attack": run.attack.kind_and_strength, "Network": run.attack.network, "K": str(run.attack.scale),
         "In training": trained, "SSIM": show(ssim, ""), "ssim": ssim, "metrics": result.metrics,
     }  # fmt: skip
-    for metric in METRICS:
+    for metric in CHANGED:
         clean, attacked = (result.metrics.figure(setup, metric) for setup in ("clean", "both"))
         row |= {f"{metric} clean": clean.value, f"{metric} both": attacked.value}
         cells = (show(clean.value), show(attacked.value), show_change(attacked))
@@ -60,7 +59,7 @@ def _summary(
     remark: str,
     height: float = 2.6,
 ) -> Part:
-    columns = [*labels, *(f"{metric.upper()} {word}" for metric in METRICS for word in _CELLS)]
+    columns = [*labels, *(f"{metric.upper()} {word}" for metric in CHANGED for word in _CELLS)]
     words = f"Rates in %, changes in points, all faces attacked. {bootstrapped(frame['metrics'])}"
     table = ReportTable(
         name=name,
@@ -71,7 +70,7 @@ def _summary(
         text_columns=len(labels) - labels.count("SSIM"),
         remarks=[remark],
     )
-    rates = [f"{metric} {setup}" for metric in METRICS for setup in ("clean", "both")]
+    rates = [f"{metric} {setup}" for metric in CHANGED for setup in ("clean", "both")]
     numbers = frame.astype(dict.fromkeys([*rates, "ssim"], float))
     return table, ReportFigure(name, title, remark, drawn(lambda figure: draw(figure, numbers), height=height))
 
@@ -181,7 +180,8 @@ def _transfer(attacked: Sequence[Result], grid: ReportGrid) -> list[Part]:
         found = [r for r in own if (r.run.model, r.run.attack.name) == (model, attack)]
         if all(result.run.trained_on == result.run.forgery for result in found):
             continue
-        found.sort(key=lambda result: (_order(result.run.trained_on), _order(result.run.forgery)))
+        order = ordered({method for r in found for method in (r.run.trained_on, r.run.forgery)}, METHODS).index
+        found.sort(key=lambda result: (order(result.run.trained_on), order(result.run.forgery)))
         frame = pd.DataFrame(map(_row, found))
         title = f"Transfer between forgery methods: {model_name(model)}, attack {attack}"
         remark = "A detector of one method (trained on) meets the fakes of another (tested on) among pristine faces."
@@ -192,7 +192,7 @@ def _transfer(attacked: Sequence[Result], grid: ReportGrid) -> list[Part]:
 
 def _matrices(figure: Figure, frame: pd.DataFrame) -> None:
     panels: Any = figure.subplots(2, 2, sharex=True, sharey=True)
-    order = [sorted(set(frame[name]), key=_order) for name in ("Trained on", "Tested on")]
+    order = [ordered(set(frame[name]), METHODS) for name in ("Trained on", "Tested on")]
     for panel, (metric, setup) in zip(
         panels.flat, ((m, s) for m in ("auc", "fnr") for s in ("clean", "both")), strict=True
     ):
@@ -210,7 +210,3 @@ def _matrices(figure: Figure, frame: pd.DataFrame) -> None:
         panel.set_xlabel("tested on")
     for panel in panels[:, 0]:
         panel.set_ylabel("trained on")
-
-
-def _order(method: str) -> tuple[int, str]:
-    return METHODS.index(method) if method in METHODS else len(METHODS), method

@@ -131,11 +131,7 @@ def newest_first(result: Result) -> tuple[float, str]:
 
 
 def ordered(names: set[str], first: Sequence[str]) -> list[str]:
-    """Names in the paper's order, then the others by the alphabet.
-
-    >>> ordered({"convnext", "swin", "resnet50"}, MODELS)
-    ['resnet50', 'swin', 'convnext']
-    """
+    """Names in the paper's order, then the others by the alphabet."""
     return [*(name for name in first if name in names), *sorted(names - set(first))]
 
 

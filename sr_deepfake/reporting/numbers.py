@@ -11,6 +11,7 @@ HEADINGS = {
     "tpr_at_5": "TPR at FPR 5 %", "ece": "ECE", "brier": "Brier", "attack_success": "Success",
 }  # fmt: skip
 TABLE = ("fnr", "fpr", "recall", "precision", "auc", "accuracy")  # the paper's columns
+CHANGED = ("fnr", "fpr", "auc")  # whose changes are shown
 LOWER_IS_BETTER = ("fnr", "fpr", "eer", "ece", "brier", "attack_success")
 LEVELS = ((0.001, "***"), (0.01, "**"), (0.05, "*"))
 _UNITS = {"%": (100, 1, False), "points": (100, 1, True), "dB": (1, 1, False), "": (1, 3, False), "r": (1, 2, True)}
@@ -26,7 +27,7 @@ def show(value: float | None, unit: str = "%", interval: tuple[float, float] | N
         return UNDEFINED
     factor, decimals, signed = _UNITS[unit]
     ends = [value, *(interval or ())]
-    words = [_number(end * factor, decimals, signed) for end in ends]
+    words = [decimal(end * factor, decimals, signed) for end in ends]
     return words[0] if interval is None else f"{words[0]} [{words[1]}, {words[2]}]"
 
 
@@ -40,7 +41,8 @@ def show_change(figure: Figure) -> str:
     return show(figure.change, "points", figure.change_interval)
 
 
-def _number(value: float, decimals: int, signed: bool) -> str:
+def decimal(value: float, decimals: int, signed: bool) -> str:
+    """A number with a minus, and none before a 0."""
     text = f"{value:{'+' if signed else ''}.{decimals}f}"
     return text.lstrip("+-") if float(text) == 0 else text.replace("-", "−")
 

@@ -94,11 +94,7 @@ def render_page(report: Report, figures: Mapping[str, tuple[Path, Path]]) -> str
 
 
 def colour(figure: Figure, metric: str, full: float) -> str:
-    """The style sheet's class for a change, by how far it is from none: "worse1" to "worse5", "better1" to "better5", "same".
-
-    >>> [colour(Figure(change=change), "fnr", 0.10) for change in (-0.10, 0.0004, 0.011, 0.02, 0.10)]
-    ['better5', 'same', 'worse1', 'worse1', 'worse5']
-    """
+    """The style sheet's class for a change, by how far it is from none: "worse1" to "worse5", "better1" to "better5", "same"."""
     size = harm(metric, figure)
     if abs(size) < 0.0005:  # shown as 0.0
         return "same"
@@ -108,11 +104,7 @@ def colour(figure: Figure, metric: str, full: float) -> str:
 
 
 def sort_value(cell: str) -> float | None:
-    """The first number in a cell's text, by which a table is sorted; None where it has none.
-
-    >>> sort_value("−5.0 [−11.7, −1.7]"), sort_value("1,024"), sort_value("–")
-    (-5.0, 1024.0, None)
-    """
+    """The first number in a cell's text, by which a table is sorted; None where it has none."""
     found = _NUMBER.search(cell)
     return float(found[0].replace("−", "-").replace(",", "")) if found else None
 

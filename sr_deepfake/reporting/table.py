@@ -36,12 +36,7 @@ class ReportTable:
     remarks: Sequence[str] = ()  # sentences
 
     def shown_rows(self) -> list[list[str]]:
-        """The rows as they are shown: nothing for what repeats the row above.
-
-        >>> table = ReportTable("t", "T", ["Model", "FNR"], [["swin", "5.5"], ["swin", "–"]], group_by=1)
-        >>> table.shown_rows()
-        [['swin', '5.5'], ['', '–']]
-        """
+        """The rows as they are shown: nothing for what repeats the row above."""
         shown = []
         above: Row = []
         for row in self.rows:
@@ -103,13 +98,7 @@ class ReportTable:
         return "\n".join(lines) + "\n"
 
     def csv(self) -> str:
-        """The cells alone under one line of headings, a line a row; a missing one is empty.
-
-        >>> print(ReportTable("t", "T", ["Model", "FNR"], [["swin", "5.5"], ["swin", "–"]]).csv(), end="")
-        Model,FNR
-        swin,5.5
-        swin,
-        """
+        """The cells alone under one line of headings, a line a row; a missing one is empty."""
         rows = [["" if cell == UNDEFINED else re.sub(r"[\r\n]+", " ", cell) for cell in row] for row in self.rows]
         return pd.DataFrame(rows, columns=list(self.columns)).to_csv(index=False, lineterminator="\n")
 

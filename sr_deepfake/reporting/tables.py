@@ -7,7 +7,17 @@ from sr_deepfake.metrics.figures import Figure, Metrics
 from sr_deepfake.metrics.predictions import SIMILARITY
 from sr_deepfake.reporting.control import Contribution
 from sr_deepfake.reporting.grid import Entry, ReportGrid
-from sr_deepfake.reporting.numbers import HEADINGS, TABLE, heading, p_value, show, show_change, show_value, stars
+from sr_deepfake.reporting.numbers import (
+    CHANGED,
+    HEADINGS,
+    TABLE,
+    heading,
+    p_value,
+    show,
+    show_change,
+    show_value,
+    stars,
+)
 from sr_deepfake.reporting.published import PRISTINE, model_name
 from sr_deepfake.reporting.table import ReportTable, Row
 
@@ -15,7 +25,6 @@ SETUPS = {1: "both", 2: "fake"}  # table number → the setup of the attacked ro
 WHO = {1: "Both pristine and fake images are attacked.", 2: "Only the fake images are attacked."}
 CLEAN, ATTACKED = "×", "✓"
 NAMES = ("Model", "Forgery Method", "SR")
-CHANGED = ("fnr", "fpr", "auc")  # whose changes are shown
 TEST = (
     "exact randomisation (sign-flip) test of the change of decisions, clusters as units, corrected by Holm's method over all "
     "tests of the grid"

@@ -12,6 +12,7 @@ from lightning.pytorch.loggers import Logger, MLFlowLogger, TensorBoardLogger, W
 from sr_deepfake.metrics.collection import LOGGED
 from sr_deepfake.metrics.figures import Metrics
 from sr_deepfake.metrics.predictions import SETUPS
+from sr_deepfake.reporting.numbers import CHANGED
 from sr_deepfake.system.errors import UserError
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from sr_deepfake.reporting.report import Report
 
 _LONGEST_TAG = 64  # characters, of W&B
-CHANGED = ("fnr", "fpr", "auc")
 _LOGGED = {
     **dict.fromkeys(SETUPS, LOGGED),
     "similarity/pristine": ("ssim", "psnr"),

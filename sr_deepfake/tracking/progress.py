@@ -14,11 +14,7 @@ log = logging.getLogger(__name__)
 
 
 def progress_bar(refresh_rate: int = 5) -> ProgressBar:
-    """Lightning's progress bar where standard output is a terminal, else `ProgressLines`.
-
-    >>> type(progress_bar()).__name__  # not on a terminal
-    'ProgressLines'
-    """
+    """Lightning's progress bar where standard output is a terminal, else `ProgressLines`."""
     return TQDMProgressBar(refresh_rate=refresh_rate) if on_a_terminal() else ProgressLines()
 
 

@@ -1,6 +1,5 @@
 """W&B's pictures, tables and files of a run and of a report."""
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +14,8 @@ from sr_deepfake.experiment.evidence import EVIDENCE, read_evidence
 from sr_deepfake.experiment.results import Result
 from sr_deepfake.metrics.classification import roc_curve
 from sr_deepfake.metrics.predictions import SETUPS, is_attacked, setup_scores
+from sr_deepfake.reporting.figures.style import file_name
+from sr_deepfake.reporting.numbers import CHANGED
 from sr_deepfake.reporting.report import Report
 from sr_deepfake.reporting.writing import EXAMPLES, FIGURES
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from wandb.sdk.wandb_run import Run
 
 POINTS = 200  # of a curve, at most
-RATES = ("fnr", "fpr", "auc")
 _SCORES = ("face_id", "video_id", "method", "label", "side", "score", "score_attacked", "ssim", "psnr")
 
 
@@ -57,12 +57,7 @@ def _side_by_side(folder: Path, *names: str) -> npt.NDArray[np.uint8]:
 
 
 def roc_curves(predictions: pd.DataFrame, points: int = POINTS) -> pd.DataFrame:
-    """ROC curves of all setups as rows of `setup, fpr, tpr`.
-
-    >>> table = pd.DataFrame({"label": [0, 1], "score": [0.1, 0.9], "score_attacked": np.nan, "logit": [-2.2, 2.2]})
-    >>> roc_curves(table)[["fpr", "tpr"]].to_numpy().tolist()
-    [[0.0, 0.0], [0.0, 1.0], [1.0, 1.0]]
-    """
+    """ROC curves of all setups as rows of `setup, fpr, tpr`."""
     parts = []
     for setup in SETUPS if is_attacked(predictions) else SETUPS[:1]:
         scores, logits = (setup_scores(predictions, setup, column) for column in ("score", "logit"))
@@ -73,12 +68,8 @@ def roc_curves(predictions: pd.DataFrame, points: int = POINTS) -> pd.DataFrame:
 
 
 def artifact_name(text: str) -> str:
-    """A name that W&B takes: letters, digits, dashes, underscores and dots, at most 128 of them.
-
-    >>> artifact_name("swin-a b=c-predictions")
-    'swin-a_b_c-predictions'
-    """
-    return re.sub(r"[^A-Za-z0-9_.-]", "_", text)[-128:]
+    """A name that W&B takes: letters, digits, dashes, underscores and dots, at most 128 of them."""
+    return file_name(text)[-128:]
 
 
 def log_report(run: "Run", report: Report, folder: Path) -> None:
@@ -92,7 +83,7 @@ def log_report(run: "Run", report: Report, folder: Path) -> None:
         run.log({f"examples/{sheet.stem}": wandb.Image(str(sheet))})
     frame = report.grid.frame
     run.log({"grid": wandb.Table(dataframe=frame)})
-    changed = frame[frame["setup"].isin(SETUPS[1:]) & frame["metric"].isin(RATES) & frame["change"].notna()]
+    changed = frame[frame["setup"].isin(SETUPS[1:]) & frame["metric"].isin(CHANGED) & frame["change"].notna()]
     run.summary.update(
         {
             f"grid/{row['model']}/{row['method']}/{row['setup']}/{row['metric']}": float(row["change"])

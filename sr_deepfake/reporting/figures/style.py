@@ -49,12 +49,7 @@ _STYLE: Any = {
 
 
 def drawn(draw: Callable[[Figure], None], height: float, width: float = COLUMN) -> Figure:
-    """Make a figure.
-
-    >>> figure = drawn(lambda figure: figure.subplots().plot([1, 2]), height=2)
-    >>> figure.get_size_inches().tolist()
-    [3.3, 2.0]
-    """
+    """Make a figure."""
     with matplotlib.rc_context(_STYLE):
         figure = Figure(figsize=(width, height), layout="constrained")
         draw(figure)
@@ -126,8 +121,8 @@ class ReportFigure:
 def file_name(text: str) -> str:
     """A name that is safe as a file's.
 
-    >>> file_name("roc_my/net <b>")
-    'roc_my_net__b_'
+    >>> file_name("roc_../../my net <b>")
+    'roc_.._.._my_net__b_'
     """
     return re.sub(r"[^A-Za-z0-9_.-]", "_", text)
 
