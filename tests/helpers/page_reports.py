@@ -52,7 +52,7 @@ def reported(outputs, **options) -> Report:
     return make_report(collected, options.pop("requested", GridSelection()), **options)
 
 
-def small(outputs, **changed) -> Report:
+def small(outputs) -> Report:
     """A report with one of everything."""
     first = write_results(
         outputs, faces=predictions((0.05, 0.6), (0.05, 0.1), 96), overrides=["model=resnet50"], config={"seed": 0},
@@ -61,15 +61,15 @@ def small(outputs, **changed) -> Report:
     write_results(outputs, forgery="Face2Face", faces=predictions((0.1, 0.1), (0.1, 0.1), 96), resamples=100)
     write_evidence(first)
     report = reported(outputs, requested=GridSelection(methods=["FaceSwap", "Face2Face", "Deepfakes"]))
-    defaults = {
-        "unread": [Unread(Path("outputs/results/broken"), "metrics.json is missing")],
-        "notes": ["Two runs were left out. See . and outputs/results/broken."],
-        "missing": Missing("2 of the 3 detectors of the grid are shown; the others are made by:", MAKE),
-        "versions": {"torch": "2.14.1"},
-        "command": "python -m sr_deepfake.report",
-        "made": "2026-11-23T22:00:00+00:00",
-    }
-    return dataclasses.replace(report, **defaults | changed)
+    return dataclasses.replace(
+        report,
+        unread=[Unread(Path("outputs/results/broken"), "metrics.json is missing")],
+        notes=["Two runs were left out. See . and outputs/results/broken."],
+        missing=Missing("2 of the 3 detectors of the grid are shown; the others are made by:", MAKE),
+        versions={"torch": "2.14.1"},
+        command="python -m sr_deepfake.report",
+        made="2026-11-23T22:00:00+00:00",
+    )
 
 
 def full(outputs, side=240) -> Report:

@@ -1,6 +1,7 @@
 """Folders of results for tests of the report, as `evaluate` writes them."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from scored_faces import predictions
@@ -10,6 +11,8 @@ from sr_deepfake.experiment.results import AttackInfo, Result, RunInfo, read_res
 from sr_deepfake.metrics.predictions import write_predictions
 from sr_deepfake.metrics.setups import run_metrics
 from sr_deepfake.metrics.thresholds import choose_threshold
+from sr_deepfake.reporting.collect import collect
+from sr_deepfake.reporting.grid import GridSelection, ReportGrid, make_grid
 from sr_deepfake.system.files import digest
 
 CAPTION = "Illustration only: generated people."
@@ -79,6 +82,16 @@ def write_results(
 def result_of(outputs, **options) -> Result:
     """Results that were written to a folder and read."""
     return read_result(write_results(outputs, **options))
+
+
+def read_all(outputs) -> Sequence[Result]:
+    """All results below a folder, as a report reads them."""
+    return collect([outputs]).results
+
+
+def grid_of(outputs, **requested) -> ReportGrid:
+    """The grid of all results below a folder."""
+    return make_grid(read_all(outputs), GridSelection(**requested))
 
 
 def changed_metrics(folder: Path, change) -> None:

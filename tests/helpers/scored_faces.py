@@ -53,6 +53,11 @@ def predictions(fnr=(0.0, 0.5), fpr=(0.0, 0.25), count=40, sides=(192,), ssim=0.
     )
 
 
+def unattacked(table: pd.DataFrame) -> pd.DataFrame:
+    """The same faces, which were scored clean alone."""
+    return table.assign(**dict.fromkeys(("score_attacked", "logit_attacked", *SIMILARITY), np.nan))
+
+
 def random_predictions(count: int = 150, clusters: int = 24, seed: int = 0) -> pd.DataFrame:
     """Faces of pairs of people: each cluster has pristine and fake videos, and an effect of its own on the scores."""
     random = np.random.default_rng(seed)

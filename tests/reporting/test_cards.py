@@ -3,13 +3,11 @@
 import json
 
 import pytest
-from result_folders import CAPTION, write_results
+from result_folders import CAPTION, grid_of, read_all, write_results
 from scored_faces import predictions
 
 from sr_deepfake.reporting.card_files import card_json, card_markdown
 from sr_deepfake.reporting.cards import card_tables, cards_of
-from sr_deepfake.reporting.collect import collect
-from sr_deepfake.reporting.grid import GridSelection, make_grid
 
 MILD, HARD = ((0.0, 0.1), (0.0, 0.05)), ((0.0, 0.8), (0.0, 0.5))  # FNR and FPR, clean and attacked
 
@@ -30,8 +28,7 @@ def outputs(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def cards(outputs):
-    results = collect([outputs]).results
-    grid = make_grid(results, GridSelection(attack="jpeg-q15"))
+    results, grid = read_all(outputs), grid_of(outputs, attack="jpeg-q15")
     line = "attack=restoration: suite.restoration is not given"
     return cards_of(results, grid, {result.name: [line] for result in results if result.run.model == "swin"}), grid
 
@@ -65,8 +62,8 @@ def test_a_card_is_plain_json_and_a_table_with_the_block_of_model_hubs(cards):
 
 
 def test_two_attacks_make_no_card(outputs):
-    results = [result for result in collect([outputs]).results if result.run.model == "xception"]
-    assert cards_of(results, make_grid(results, GridSelection())) == []
+    results = [result for result in read_all(outputs) if result.run.model == "xception"]
+    assert cards_of(results, grid_of(outputs)) == []
 
 
 def test_the_faces_of_several_methods_are_taken_together_and_what_is_scored_on_a_part_makes_no_worst_case(tmp_path):
@@ -76,15 +73,9 @@ def test_the_faces_of_several_methods_are_taken_together_and_what_is_scored_on_a
         table["face_id"] = table["face_id"].where(~fakes, method + table["face_id"])
         for attack in ("jpeg-q15", "blur-s2", "noise-11", "pgd-eps2"):
             if (method, attack) != ("Deepfakes", "pgd-eps2"):
-                options = {
-                    "model": "mine",
-                    "trained_on": "external",
-                    "detector": "mine-external",
-                    "protocol": "external",
-                }
-                write_results(tmp_path, table, forgery=method, attack=attack, **options)
-    results = collect([tmp_path]).results
-    grid = make_grid(results, GridSelection())
+                options = {"detector": "mine-external", "trained_on": "external", "protocol": "external"}
+                write_results(tmp_path, table, model="mine", forgery=method, attack=attack, **options)
+    results, grid = read_all(tmp_path), grid_of(tmp_path)
     (card,) = cards_of(results, grid)
     jpeg, _ = card.attacks["jpeg-q15"]
     assert (jpeg.counts.fake, jpeg.counts.pristine) == (80, 40)

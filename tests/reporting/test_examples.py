@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from page_reports import reported, write_evidence
 from PIL import Image
-from result_folders import CAPTION, write_results
+from result_folders import CAPTION, grid_of, write_results
 
 from sr_deepfake.reporting.examples import AMPLIFIED, WIDTH, amplified, example_sheet, examples_of, overlay
 from sr_deepfake.reporting.report import read_evidence
@@ -16,7 +16,7 @@ def folder(tmp_path):
 
 
 def test_examples_are_the_pictures_that_the_test_kept(folder, tmp_path):
-    (entry,) = reported(tmp_path).grid.attacked
+    (entry,) = grid_of(tmp_path).attacked
     found = examples_of(entry, read_evidence(folder), 1)
     assert [example.face.kind for example in found] == ["missed", "false alarm"]
     kept = {
@@ -65,7 +65,7 @@ def test_heat_makes_a_grey_face_brighter_and_yellower():
 
 
 def test_a_sheet_has_a_row_a_face_with_all_its_pictures(folder, tmp_path):
-    (entry,) = reported(tmp_path).grid.attacked
+    (entry,) = grid_of(tmp_path).attacked
     two = examples_of(entry, read_evidence(folder), 2)[:2]
     sheet = example_sheet(two, CAPTION)
     assert sheet.width == WIDTH

@@ -2,21 +2,17 @@
 
 import numpy as np
 import pytest
-from result_folders import write_results
+from result_folders import grid_of, read_all, write_results
 from scored_faces import predictions
 
 from sr_deepfake.metrics.setups import run_metrics
-from sr_deepfake.reporting.collect import collect
 from sr_deepfake.reporting.experiments import experiment_parts
-from sr_deepfake.reporting.grid import GridSelection, make_grid
 from sr_deepfake.reporting.numbers import show
 
 
 def parts_of(outputs):
-    results = collect([outputs]).results
-    return {
-        table.name: (table, figure) for table, figure in experiment_parts(results, make_grid(results, GridSelection()))
-    }
+    parts = experiment_parts(read_all(outputs), grid_of(outputs))
+    return {table.name: (table, figure) for table, figure in parts}
 
 
 def rows_of(table):

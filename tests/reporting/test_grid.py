@@ -1,25 +1,13 @@
-import numpy as np
 import pytest
-from result_folders import result_of, write_results
-from scored_faces import completed, predictions
+from result_folders import grid_of, read_all, result_of, write_results
+from scored_faces import predictions, unattacked
 from statsmodels.stats.multitest import multipletests
 
-from sr_deepfake.metrics.predictions import SIMILARITY
-from sr_deepfake.reporting.collect import collect
 from sr_deepfake.reporting.grid import GridSelection, make_grid
 from sr_deepfake.reporting.published import METHODS
 from sr_deepfake.system.errors import UserError
 
 PAPER = {"data": "ffpp", "protocol": "paper"}
-
-
-def clean():
-    table = predictions().assign(**dict.fromkeys(("score_attacked", "logit_attacked", *SIMILARITY), np.nan))
-    return completed(table)
-
-
-def grid_of(outputs, **requested):
-    return make_grid(collect([outputs]).results, GridSelection(**requested))
 
 
 def names(entries):
@@ -36,9 +24,9 @@ def test_the_grid_is_what_was_run_in_the_papers_order(tmp_path):
 
 
 def test_clean_figures_are_those_of_the_attacked_results_or_of_any(tmp_path):
-    write_results(tmp_path, attack="none", faces=clean())
+    write_results(tmp_path, attack="none", faces=unattacked(predictions()))
     attacked = write_results(tmp_path)
-    alone = write_results(tmp_path, forgery="Deepfakes", attack="none", faces=clean())
+    alone = write_results(tmp_path, forgery="Deepfakes", attack="none", faces=unattacked(predictions()))
     entries = {entry.method: entry for entry in grid_of(tmp_path).entries}
     assert entries["FaceSwap"].result.folder == attacked
     assert entries["Deepfakes"].result.folder == alone
@@ -77,7 +65,7 @@ def test_the_attack_is_the_papers_or_the_most_frequent_or_the_requested_one(tmp_
 
 
 def test_without_any_attacked_results_those_of_the_papers_attack_are_asked_for(tmp_path):
-    grid = make_grid([result_of(tmp_path, attack="none", faces=clean())], GridSelection())
+    grid = make_grid([result_of(tmp_path, attack="none", faces=unattacked(predictions()))], GridSelection())
     assert (grid.attack, grid.attacked) == ("sr-edsr-x2", [])
 
 
@@ -99,7 +87,7 @@ def test_an_external_detector_is_next_to_trained_ones_of_any_protocol(tmp_path):
     write_results(tmp_path, model="mine", data="ffpp", **external)
     grid = grid_of(tmp_path)
     assert (grid.protocol, grid.models, len(grid.attacked)) == ("paper", ["swin", "mine"], 2)
-    only = make_grid([result for result in collect([tmp_path]).results if result.run.is_external], GridSelection())
+    only = make_grid([result for result in read_all(tmp_path) if result.run.is_external], GridSelection())
     assert (only.protocol, only.models) == ("external", ["mine"])
 
 

@@ -37,16 +37,6 @@ def full_page(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def small(tmp_path_factory):
-    return page_reports.small(tmp_path_factory.mktemp("small"))
-
-
-@pytest.fixture(scope="module")
-def small_page(small, tmp_path_factory):
-    return page_reports.written(small, tmp_path_factory.mktemp("page"))
-
-
-@pytest.fixture(scope="module")
 def hostile_page(tmp_path_factory):
     """A report in which every name is one that tries to be markup."""
     outputs = tmp_path_factory.mktemp("hostile")

@@ -2,13 +2,11 @@ import csv
 
 import numpy as np
 import pytest
-from result_folders import CAPTION, write_results
+from result_folders import CAPTION, grid_of, read_all, write_results
 from scored_faces import completed, predictions
 
 from sr_deepfake.metrics.setups import run_metrics
-from sr_deepfake.reporting.collect import collect
 from sr_deepfake.reporting.control import contributions
-from sr_deepfake.reporting.grid import GridSelection, make_grid
 from sr_deepfake.reporting.published import FOLDER, METHODS, published_rates, published_similarity
 from sr_deepfake.reporting.tables import (
     change_table,
@@ -28,8 +26,7 @@ def grid(tmp_path_factory):
     write_results(outputs, faces=predictions((0, 0.6), (0.05, 0.3), 80, ssim=0.9549))
     write_results(outputs, forgery="Deepfakes", faces=predictions((0.1, 0.1), (0, 0), 80))
     write_results(outputs, model="swin", forgery="Deepfakes", faces=predictions((0, 0.0125), (0, 0), 80))
-    requested = GridSelection(models=["resnet50", "swin"], methods=["Deepfakes", "FaceSwap"])
-    return make_grid(collect([outputs]).results, requested)
+    return grid_of(outputs, models=["resnet50", "swin"], methods=["Deepfakes", "FaceSwap"])
 
 
 def body(table):
@@ -65,7 +62,7 @@ def test_marks_are_at_significant_changes_only(grid):
 def test_balanced_accuracy_is_shown_where_classes_are_not_even(tmp_path):
     faces = completed(predictions((0.1, 0.3), (0, 0.2), 80).iloc[40:].reset_index(drop=True))
     write_results(tmp_path, faces=faces)
-    table = rates_table(make_grid(collect([tmp_path]).results, GridSelection()), 1)
+    table = rates_table(grid_of(tmp_path), 1)
     expected = run_metrics(faces, resamples=2).value("both", "balanced_accuracy")
     assert body(table)["Resnet50", "FaceSwap", "✓"][-1] == f"{100 * expected:.1f}"
 
@@ -73,7 +70,7 @@ def test_balanced_accuracy_is_shown_where_classes_are_not_even(tmp_path):
 def test_several_seeds_are_a_mean_and_a_standard_deviation(tmp_path):
     for seed, missed in enumerate((0.1, 0.2, 0.6)):
         write_results(tmp_path, seed=seed, weights=str(seed), faces=predictions((0, missed)))
-    seeded = make_grid(collect([tmp_path]).results, GridSelection())
+    seeded = grid_of(tmp_path)
     table = rates_table(seeded, 1)
     spread = 100 * np.std([0.1, 0.2, 0.6], ddof=1)
     assert body(table)["Resnet50", "FaceSwap", "✓"][0].rstrip("*") == f"30.0 ± {spread:.1f}"
@@ -84,7 +81,7 @@ def test_several_seeds_are_a_mean_and_a_standard_deviation(tmp_path):
 
 def test_other_operating_points(tmp_path):
     write_results(tmp_path, faces=predictions((0.1, 0.3), (0.05, 0.2), 80))
-    grid = make_grid(collect([tmp_path]).results, GridSelection())
+    grid = grid_of(tmp_path)
     table = operating_table(grid)
     attacked, clean = (
         dict(zip(table.columns[3:], body(table)["Resnet50", "FaceSwap", sr], strict=True)) for sr in ("✓", "×")
@@ -138,8 +135,7 @@ def test_a_control_is_of_the_same_model_and_method(tmp_path):
     for model, missed in (("m1", 0.2), ("m2", 0.4)):
         for attack, more in (("sr-edsr-x2", 0.3), ("bicubic-x2", 0)):
             write_results(tmp_path, model=model, attack=attack, faces=predictions((0, missed + more), count=80))
-    results = collect([tmp_path]).results
-    found = contributions(make_grid(results, GridSelection()), results)
+    found = contributions(grid_of(tmp_path), read_all(tmp_path))
     assert [(each.entry.model, each.figure("fnr").change) for each in found] == [
         ("m1", pytest.approx(0.3)), ("m2", pytest.approx(0.3)),
     ]  # fmt: skip
@@ -152,9 +148,8 @@ def test_what_the_network_adds_is_paired_with_its_control(tmp_path):
     write_results(tmp_path, attack="bicubic-x2", faces=control)
     write_results(tmp_path, attack="bicubic-x3", faces=control)  # another K
     write_results(tmp_path, attack="lanczos-x2", faces=control, weights="another detector")
-    results = collect([tmp_path]).results
-    grid = make_grid(results, GridSelection())
-    (found,) = contributions(grid, results)
+    grid = grid_of(tmp_path)
+    (found,) = contributions(grid, read_all(tmp_path))
     assert found.control == "bicubic-x2"
     for metric, added in (("fnr", 0.3), ("fpr", 0.1)):
         assert found.figure(metric).change == pytest.approx(added)

@@ -1,12 +1,10 @@
 import io
 
-import numpy as np
 import pytest
-from page_reports import MAKE, small
+from page_reports import MAKE
 from result_folders import CAPTION, run_info
-from scored_faces import completed, predictions
+from scored_faces import completed, predictions, unattacked
 
-from sr_deepfake.metrics.predictions import SIMILARITY
 from sr_deepfake.metrics.setups import run_metrics
 from sr_deepfake.reporting.terminal import print_report, print_summary
 
@@ -42,8 +40,7 @@ def test_few_clusters_are_a_warning(count, warned):
 
 
 def test_without_an_attack_there_is_a_clean_row_only():
-    empty = dict.fromkeys(("score_attacked", "logit_attacked", *SIMILARITY), np.nan)
-    text = shown(predictions().assign(**empty), attack="none")
+    text = shown(unattacked(predictions()), attack="none")
     assert cells(text, "clean")[0] == "0.0"
     for word in ("attacked", "Change", "Similarity"):
         assert word not in text
@@ -87,12 +84,11 @@ def test_it_is_styled_on_a_terminal_and_plain_in_a_file(monkeypatch):
     assert "\x1b" not in shown()
 
 
-def test_a_report_prints_the_answer_the_main_tables_and_the_commands(tmp_path):
+def test_a_report_prints_the_answer_the_main_tables_and_the_commands(small):
     file = io.StringIO()
-    report = small(tmp_path)
-    print_report(report, file)
+    print_report(small, file)
     text = file.getvalue()
-    for words in ("Table 1", "Table 2", "Table 3", "Change under", report.answer[:60], CAPTION, "2 of the 3 detectors"):
+    for words in ("Table 1", "Table 2", "Table 3", "Change under", small.answer[:60], CAPTION, "2 of the 3 detectors"):
         assert words in text
     assert text.count(MAKE) == 1
     assert "with 95 % intervals" not in text
