@@ -125,8 +125,8 @@ def _networks(attacked: Sequence[Result], grid: ReportGrid) -> Part | None:
         means = frame.groupby(["Network", "K"])[["ssim", "fnr both"]].mean().reset_index()
         for number, (network, points) in enumerate(means.groupby("Network")):
             axes.plot(points["ssim"], points["fnr both"] * 100, label=str(network), **_look(number))
-            for scale, *point in zip(points["K"], points["ssim"], points["fnr both"] * 100, strict=True):
-                axes.annotate(f"×{scale}", point, (2, 3), textcoords="offset points")
+            for scale, ssim, fnr in zip(points["K"], points["ssim"], points["fnr both"] * 100, strict=True):
+                axes.annotate(f"×{scale}", (ssim, fnr), (2, 3), textcoords="offset points")
         axes.axhline(frame["fnr clean"].mean() * 100, color="0.7", linewidth=0.8, label="clean", zorder=0)
         axes.set(xlabel="SSIM of attacked fakes", ylabel="FNR (%)", ylim=(0, None))
         figure.legend(loc="outside upper center", ncols=4, frameon=False)

@@ -1,7 +1,7 @@
 """The grid of a report: model × forgery method under one attack, as the paper's tables 1 and 2 have it."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -160,7 +160,7 @@ def newest(results: Sequence[Result]) -> list[Result]:
     return sorted(map(pooled, found.values()), key=lambda result: result.name)
 
 
-def with_holm(tested: Sequence[Metrics], rates: Sequence[str]) -> list[Metrics]:
+def with_holm(tested: Sequence[Metrics], rates: Collection[str]) -> list[Metrics]:
     """Correct the p-values of some rates under the attack, over all that was tested."""
     values = np.array([metrics.figure("both", rate).p for metrics in tested for rate in rates], dtype=float)
     adjusted = iter(holm(values).tolist())

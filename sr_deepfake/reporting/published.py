@@ -2,6 +2,7 @@
 
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -25,7 +26,8 @@ def published_rates() -> dict[tuple[int, str, str, bool], dict[str, float]]:
     """Tables 1 and 2: (table, model, forgery method, attacked) → the six rates in %."""
     names = {shown: model for model, shown in MODEL_NAMES.items()}
     table = pd.read_csv(FOLDER / "tables_1_and_2.csv").replace({"model": names}).astype({"sr": bool})
-    return table.set_index(["table", "model", "forgery_method", "sr"])[list(TABLE)].to_dict("index")
+    rates: dict[Any, Any] = table.set_index(["table", "model", "forgery_method", "sr"])[list(TABLE)].to_dict("index")
+    return rates
 
 
 @cache

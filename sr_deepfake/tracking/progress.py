@@ -31,7 +31,7 @@ class ProgressLines(ProgressBar):
         """Speak again."""
         self._enabled = True
 
-    def on_train_start(self, trainer: lightning.Trainer, *_: Any) -> None:
+    def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Begin to count the time."""
         self._last = self._began = time.monotonic()
         self._before = trainer.global_step  # of a training that goes on
