@@ -1,6 +1,5 @@
 """Files that appear whole or not at all, names that are safe, folders that can be written to."""
 
-import codecs
 import csv
 import errno
 import hashlib
@@ -14,9 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from sr_deepfake.system.errors import UserError
-
-# The longer ones first: UTF-32 begins as UTF-16 does.
-_MARKS = {"utf-32": (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE), "utf-16": (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)}
 
 
 @contextmanager
@@ -69,11 +65,12 @@ def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object
         writer.writerows(rows)
 
 
-def encoding_of(path: Path) -> str:
-    """Encoding of a text file that a user made, by its byte order mark; UTF-8 without one."""
-    with path.open("rb") as file:
-        start = file.read(4)
-    return next((name for name, marks in _MARKS.items() if start.startswith(marks)), "utf-8-sig")
+def read_text(path: Path) -> str:
+    """Read a text that a user made: UTF-8, with or without a byte order mark."""
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except ValueError as error:
+        raise UserError(f"{path} is no UTF-8 text; save it as UTF-8") from error
 
 
 def safe_name(text: str, whole: str | None = None) -> str:

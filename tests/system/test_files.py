@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sr_deepfake.system.errors import UserError
-from sr_deepfake.system.files import check_writable, explain, printable, replacing, safe_name, write_json
+from sr_deepfake.system.files import check_writable, explain, printable, read_text, replacing, safe_name, write_json
 
 
 def test_a_file_appears_only_when_it_is_whole_and_an_error_leaves_the_old_one(tmp_path):
@@ -29,6 +29,12 @@ def test_a_file_appears_only_when_it_is_whole_and_an_error_leaves_the_old_one(tm
 def test_json_is_written_sorted(tmp_path):
     write_json(tmp_path / "a.json", {"b": 1, "a": [1, 2]})
     assert list(json.loads((tmp_path / "a.json").read_text())) == ["a", "b"]
+
+
+def test_a_text_in_another_encoding_is_refused_with_what_to_do(tmp_path):
+    (tmp_path / "list.csv").write_text("path,label", encoding="utf-16")
+    with pytest.raises(UserError, match=r"list\.csv is no UTF-8 text; save it as UTF-8"):
+        read_text(tmp_path / "list.csv")
 
 
 @given(st.text(), st.text())

@@ -18,7 +18,7 @@ from sr_deepfake.data.extraction.video import is_video
 from sr_deepfake.data.manifest import PRISTINE, DataNotFoundError, video_table
 from sr_deepfake.data.sources.splits import share_of
 from sr_deepfake.system.errors import UserError
-from sr_deepfake.system.files import encoding_of
+from sr_deepfake.system.files import read_text
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +60,7 @@ def videos(root: Path) -> pd.DataFrame:
 def _test_list(path: Path) -> set[str]:
     """Folder and file of the test videos, in small letters."""
     names = set()
-    for number, line in enumerate(path.read_text(encoding=encoding_of(path)).splitlines(), 1):
+    for number, line in enumerate(read_text(path).splitlines(), 1):
         if not line.strip():
             continue
         label, _, name = line.strip().partition(" ")

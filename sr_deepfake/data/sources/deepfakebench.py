@@ -36,7 +36,7 @@ from sr_deepfake.data.manifest import (
 from sr_deepfake.data.sources.data_set import ORIGIN, origin_of
 from sr_deepfake.system.console import track
 from sr_deepfake.system.errors import SourceError, UserError, choose
-from sr_deepfake.system.files import encoding_of, replacing, safe_name, write_json
+from sr_deepfake.system.files import read_text, replacing, safe_name, write_json
 
 log = logging.getLogger(__name__)
 
@@ -170,7 +170,7 @@ class DeepfakeBench:
         found: dict[object, Entry] = {}
         for file in self._files():
             try:
-                content = json.loads(file.read_text(encoding=encoding_of(file)))
+                content = json.loads(read_text(file))
                 for label, splits in (pair for labels in content.values() for pair in labels.items()):
                     for split in ("test", "val", "train"):
                         for name, facts in self._of_level(file, splits.get(split, {})).items():

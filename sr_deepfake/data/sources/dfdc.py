@@ -9,6 +9,7 @@ parts is for validation; where there is no test folder, a tenth is the test set.
 """
 
 import csv
+import io
 import json
 import logging
 from collections.abc import Iterator, Mapping
@@ -20,7 +21,7 @@ import pandas as pd
 from sr_deepfake.data.manifest import PRISTINE, DataNotFoundError, video_table
 from sr_deepfake.data.sources.splits import share_of
 from sr_deepfake.system.errors import UserError
-from sr_deepfake.system.files import encoding_of, safe_name
+from sr_deepfake.system.files import read_text, safe_name
 
 log = logging.getLogger(__name__)
 
@@ -70,12 +71,11 @@ def _challenge(root: Path) -> Iterator[Entry]:
             group = str(facts.get("original") or name)
             yield file.parent / name, _is_fake(file, name, facts), group, part
     for file in sorted({*root.glob("labels.csv"), *root.glob("*/labels.csv")}):
-        with file.open(encoding=encoding_of(file), newline="") as lines:
-            for row in csv.DictReader(lines):
-                named = str(row.get("filename") or "")
-                if not named or row.get("label") is None:
-                    raise UserError(f"{file} has a row without filename and label: {row}")
-                yield file.parent / named, _is_fake(file, named, row), named, "test"
+        for row in csv.DictReader(io.StringIO(read_text(file))):
+            named = str(row.get("filename") or "")
+            if not named or row.get("label") is None:
+                raise UserError(f"{file} has a row without filename and label: {row}")
+            yield file.parent / named, _is_fake(file, named, row), named, "test"
 
 
 def _is_fake(file: Path, name: str, facts: Mapping[str, Any]) -> bool:
@@ -89,7 +89,7 @@ def _is_fake(file: Path, name: str, facts: Mapping[str, Any]) -> bool:
 
 def _json(file: Path) -> dict[str, dict[str, Any]]:
     try:
-        content = json.loads(file.read_text(encoding=encoding_of(file)))
+        content = json.loads(read_text(file))
     except (OSError, ValueError) as error:
         raise UserError(f"{file} cannot be read: {error}") from error
     if not isinstance(content, dict) or not all(isinstance(facts, dict) for facts in content.values()):

@@ -22,7 +22,7 @@ import pandas as pd
 from sr_deepfake.data.manifest import FORGERY_METHODS, PRISTINE, SPLITS, DataNotFoundError, video_table
 from sr_deepfake.metrics.clusters import components
 from sr_deepfake.system.errors import UserError
-from sr_deepfake.system.files import encoding_of
+from sr_deepfake.system.files import read_text
 
 log = logging.getLogger(__name__)
 
@@ -106,7 +106,7 @@ def _splits_folder(root: Path, splits: str | None) -> Path:
 
 def _read_pairs(path: Path) -> Pairs:
     try:
-        content = json.loads(path.read_text(encoding=encoding_of(path)))
+        content = json.loads(read_text(path))
     except ValueError as error:
         raise UserError(f"{path} is not valid JSON: {error}") from error
     if not isinstance(content, list):
@@ -132,7 +132,7 @@ def _youtube(root: Path) -> Mapping[str, str]:
     if not path.is_file():
         return {}
     try:
-        content = json.loads(path.read_text(encoding=encoding_of(path)))
+        content = json.loads(read_text(path))
         return {str(identity): str(clip).rsplit(" ", 1)[0] for identity, clip in content.items()}
     except (ValueError, AttributeError) as error:
         raise UserError(f"{path} does not map identities to clips ({error}); delete it, or replace it") from error

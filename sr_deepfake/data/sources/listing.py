@@ -10,13 +10,14 @@ face was put there) are empty, each video is its own cluster.
 """
 
 import csv
+import io
 from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
 from sr_deepfake.data.manifest import PRISTINE, SPLITS, DataNotFoundError, video_table
 from sr_deepfake.system.errors import UserError
-from sr_deepfake.system.files import encoding_of, safe_name
+from sr_deepfake.system.files import read_text, safe_name
 
 FAKE = "fake"
 LABELS = {"1": 1, "fake": 1, "true": 1, "0": 0, "real": 0, "pristine": 0, "false": 0}
@@ -30,36 +31,35 @@ def videos(root: Path, list: str | None = None) -> pd.DataFrame:
         raise DataNotFoundError(f"data.list={file}: there is no such file")
     folder = root if root.is_dir() else file.absolute().parent
     rows: dict[str, dict[str, object]] = {}
-    with file.open(encoding=encoding_of(file), newline="") as lines:
-        reader = csv.DictReader(lines)
-        columns = [str(name).strip().lower() for name in reader.fieldnames or ()]
-        if missing := [name for name in ("path", "label") if name not in columns]:
-            raise UserError(
-                f"{file} has no column {', '.join(missing)} (it has {', '.join(columns) or 'none'}). The columns are "
-                f"{', '.join(COLUMNS)}; all but the first two may be missing"
-            )
-        reader.fieldnames = columns
-        for row in reader:
-            found = {name: (row.get(name) or "").strip() for name in COLUMNS}
-            where = f"{file}, line {reader.line_num}"
-            label = LABELS.get(found["label"].lower().removesuffix(".0"))
-            if not found["path"] or label is None:
-                raise UserError(f"{where}: expected a path and a label (1 or fake, 0 or real), not {found['label']!r}")
-            if found["split"] not in ("", *SPLITS):
-                raise UserError(f"{where}: split must be train, val or test, not {found['split']!r}")
-            method = (found["method"] or FAKE) if label else PRISTINE
-            if label and method.lower() == PRISTINE:
-                raise UserError(f"{where}: the label says fake and the method {PRISTINE}")
-            method = method if method == PRISTINE or method.replace("-", "").isalnum() else safe_name(method)
-            name = safe_name(PurePosixPath(found["path"]).stem, found["path"])
-            if found["path"] in rows:
-                raise UserError(f"{where}: {found['path']} is listed twice")
-            people = {key: safe_name(found[key]) if found[key] else "" for key in ("target", "source")}
-            mask = str(folder / found["mask"]) if found["mask"] else ""
-            rows[found["path"]] = {
-                "video_id": f"{method}/{name}", "method": method, "split": found["split"], **people,
-                "path": folder / found["path"], "mask": mask,
-            }  # fmt: skip
+    reader = csv.DictReader(io.StringIO(read_text(file)))
+    columns = [str(name).strip().lower() for name in reader.fieldnames or ()]
+    if missing := [name for name in ("path", "label") if name not in columns]:
+        raise UserError(
+            f"{file} has no column {', '.join(missing)} (it has {', '.join(columns) or 'none'}). The columns are "
+            f"{', '.join(COLUMNS)}; all but the first two may be missing"
+        )
+    reader.fieldnames = columns
+    for row in reader:
+        found = {name: (row.get(name) or "").strip() for name in COLUMNS}
+        where = f"{file}, line {reader.line_num}"
+        label = LABELS.get(found["label"].lower().removesuffix(".0"))
+        if not found["path"] or label is None:
+            raise UserError(f"{where}: expected a path and a label (1 or fake, 0 or real), not {found['label']!r}")
+        if found["split"] not in ("", *SPLITS):
+            raise UserError(f"{where}: split must be train, val or test, not {found['split']!r}")
+        method = (found["method"] or FAKE) if label else PRISTINE
+        if label and method.lower() == PRISTINE:
+            raise UserError(f"{where}: the label says fake and the method {PRISTINE}")
+        method = method if method == PRISTINE or method.replace("-", "").isalnum() else safe_name(method)
+        name = safe_name(PurePosixPath(found["path"]).stem, found["path"])
+        if found["path"] in rows:
+            raise UserError(f"{where}: {found['path']} is listed twice")
+        people = {key: safe_name(found[key]) if found[key] else "" for key in ("target", "source")}
+        mask = str(folder / found["mask"]) if found["mask"] else ""
+        rows[found["path"]] = {
+            "video_id": f"{method}/{name}", "method": method, "split": found["split"], **people,
+            "path": folder / found["path"], "mask": mask,
+        }  # fmt: skip
     if not rows:
         raise UserError(f"{file} lists no videos")
     if "val" not in {row["split"] for row in rows.values()}:  # it is drawn from train
