@@ -46,6 +46,8 @@ class Encoding:
             chosen = chosen | {"b": "0", "deadline": "good", "cpu-used": str(max(effort, 0)), "row-mt": "1"}
         else:
             chosen = chosen | {"preset": self.preset}
+        if codec in ("libx264", "libx264rgb"):
+            chosen["x264-params"] = "cpu-independent=1"  # otherwise its bytes differ from run to run
         return chosen | own
 
 
