@@ -91,11 +91,11 @@ def lightning_steps(backbone: str, batches: OneBatch, accelerator: str, number: 
     """Seconds a step of `trainer.fit`."""
     torch.manual_seed(0)
     steps = Steps()
-    quiet: dict[str, Any] = dict.fromkeys(("logger", "enable_checkpointing", "enable_progress_bar"), False)
+    parts = ("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary")
+    quiet: dict[str, Any] = dict.fromkeys(parts, False)
     trainer = lightning.Trainer(
-        accelerator=accelerator, devices=1, precision=number, callbacks=[steps], enable_model_summary=False, max_epochs=1,
-        **quiet,
-    )  # fmt: skip
+        accelerator=accelerator, devices=1, precision=number, callbacks=[steps], max_epochs=1, **quiet
+    )
     detector = Detector(backbone, image_size=SIDE, optimizer=partial(torch.optim.SGD, lr=0.01))
     trainer.fit(detector, DataLoader(batches, batch_size=None))
     return between(steps.ends)

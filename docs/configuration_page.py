@@ -11,7 +11,7 @@ from mkdocs.structure.files import File, Files
 
 ROOT = Path(__file__).parents[1]
 CONF = ROOT / "conf"
-PROGRAMS = ("train", "evaluate", "prepare", "attack", "report", "status")
+PROGRAMS = ("train", "evaluate", "prepare", "attack", "report", "status", "playground")
 SHARED = ("common", "base")  # options of several programs
 TAKEN_IN = {
     "contributing.md": ROOT / "CONTRIBUTING.md",
@@ -49,13 +49,9 @@ def groups() -> str:
 
 
 def comment(text: str) -> str:
-    """The comment at the top of a file, else the one after its first line, else what code it names."""
+    """The comment at the top of a file."""
     lines = text.removeprefix("# @package _global_\n").splitlines()
     top = [line.lstrip("#")[1:] for line in takewhile(lambda line: line.startswith("#"), lines)]
-    if not top and (after := re.search(r"\s# (.*)", lines[0])):
-        top = [after[1]]
-    if not top and (target := re.search(r"^_target_: (\S+)", text, re.MULTILINE)):
-        top = [f"  {target[1]}"]
     # Lines that are indented are what one types.
     words = [f"`{line.strip()}`" if line[:1] == " " else re.sub("([*<])", r"\\\1", line) for line in top]
     return " ".join(words).replace("|", "\\|")

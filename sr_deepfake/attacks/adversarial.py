@@ -93,7 +93,7 @@ class StatAttack(_GradientAttack):
     Exposure, blur and noise of each fake are moved in ten sign steps so that the maximum mean discrepancy of the surrogate's
     features between fakes and pristine guides falls. Fakes alone are changed: where all faces are attacked, pristine ones stay
     as they are. Faces of a batch are changed in groups of 20, so that each depends on the others: they are not cached.
-    Numbers are those of the published code; its text was not at hand (docs/attack.md).
+    Numbers are those of the published code; its text was not at hand (docs/adversarial.md).
 
     The surrogate has a method `features`: B×3×S×S faces in [0, 1] → B×D. Each guide is 1×3×S×S, of any side.
     """

@@ -91,13 +91,13 @@ class Resumption(lightning.Callback):
 
 
 class RoundedLoss(lightning.Callback):
-    """Logs `val/rounded_loss`, by which the published code chooses an epoch: the mean of its batches' losses, each rounded.
+    """Logs `val/rounded_loss`, by which the published code chooses an epoch: the mean of its batches' losses, to two decimals.
 
     The published batches are drawn at random; here from a seed and the epoch.
     """
 
-    def __init__(self, batch_size: int = 32, decimals: int = 2, seed: int = 0) -> None:
-        self.batch_size, self.decimals, self.seed = batch_size, decimals, seed
+    def __init__(self, batch_size: int = 32, seed: int = 0) -> None:
+        self.batch_size, self.seed = batch_size, seed
         self._found: list[tuple[Tensor, Tensor]] = []
 
     def on_validation_epoch_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
@@ -116,7 +116,7 @@ class RoundedLoss(lightning.Callback):
         random = np.random.default_rng([self.seed, trainer.current_epoch])
         order = torch.as_tensor(random.permutation(len(logits)), device=logits.device)
         batches = zip(logits[order].split(self.batch_size), labels[order].split(self.batch_size), strict=True)
-        losses = [round(float(pl_module.loss(*batch)), self.decimals) for batch in batches]
+        losses = [round(float(pl_module.loss(*batch)), 2) for batch in batches]
         pl_module.log("val/rounded_loss", sum(losses) / len(losses), sync_dist=True)
 
 

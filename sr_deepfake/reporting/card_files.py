@@ -12,7 +12,7 @@ VERSION = 1  # of card.json
 
 
 def card_json(card: Card) -> dict[str, Any]:
-    """A card as plain values; docs/report.md has its fields."""
+    """A card as plain values; docs/suite.md has its fields."""
     run, worst = card.result.run, card.worst
 
     def figures(metrics: Metrics, setup: str) -> dict[str, Any]:

@@ -82,10 +82,10 @@ def print_report(report: Report, file: TextIO | None = None, short: bool = False
     print_parts(*parts, file=file)
 
 
-def print_table(table: ReportTable, file: TextIO | None = None) -> None:
+def print_table(table: ReportTable) -> None:
     """Print a table with its title, caption and remarks."""
     words = [table.caption, *table.remarks]
-    print_parts(Text(), Text(table.title, style="bold"), Text(), _rich(table), Text(), *map(Text, words), file=file)
+    print_parts(Text(), Text(table.title, style="bold"), Text(), _rich(table), Text(), *map(Text, words))
 
 
 def _rich(table: ReportTable) -> Table:

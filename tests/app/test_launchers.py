@@ -24,7 +24,7 @@ from sr_deepfake.app.launchers import check_launcher
 from sr_deepfake.app.program import CONF
 from sr_deepfake.system.errors import UserError
 
-# In a program `launching` keeps the warning from the user; pytest has filters of its own.
+# In a program this warning of Hydra's is not shown; pytest has filters of its own.
 pytestmark = pytest.mark.filterwarnings(r"ignore:\s*'hydra/launcher")
 
 PRESETS = sorted(file.stem for file in (CONF / "hydra" / "launcher").glob("*.yaml"))
@@ -129,7 +129,7 @@ def test_presets_compose_and_hydra_finds_the_launchers(preset):
     assert isinstance(made, Launcher)
 
 
-def test_a_package_that_is_not_there_is_named(monkeypatch, tmp_path):
+def test_a_package_that_is_not_there_is_named(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     for preset, package in PACKAGES.items():
         with pytest.raises(UserError, match=f"pip install {package.replace('_', '-')}"):

@@ -167,7 +167,7 @@ def test_a_checkpoint_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
     assert (tmp_path / "last.ckpt").read_bytes() == written
 
 
-def test_slurm_is_not_asked_by_lightning(faces, monkeypatch):
+def test_slurm_is_not_asked_by_lightning(monkeypatch):
     """Its tasks are the launcher's; with these variables Lightning would refuse to train, or queue the job again."""
     from lightning.fabric.plugins.environments import LightningEnvironment
 

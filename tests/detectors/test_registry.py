@@ -175,7 +175,7 @@ def test_code_that_only_a_folder_names_is_not_run(external, tmp_path, monkeypatc
         load_detector(external)
 
 
-def test_what_a_folder_opens_is_one_of_ours(external, tmp_path, monkeypatch):
+def test_what_a_folder_opens_is_one_of_ours(external, monkeypatch):
     monkeypatch.setattr(registry, "_opened", {})
     module = "sr_deepfake.detectors"
     targets = ("os.system", f"{module}.external.python.load_function", f"{module}.Detector")

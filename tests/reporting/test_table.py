@@ -83,7 +83,6 @@ def test_latex_has_balanced_columns_and_braces_and_escapes():
 
 
 def test_intervals_and_signs_are_readable_in_latex():
-    """`correlation_paper.tex` printed every interval as `+0.01 ? +0.05`."""
     table = ReportTable("t", "T", ["Here"], [["−5.0 [−6.9, +0.1]"], ["r: +0.01 [−0.02, +0.05]"]])
     assert rows_of(table.latex())[1:] == [r"$-$5.0 [$-$6.9, +0.1] \\", r"r: +0.01 [$-$0.02, +0.05] \\"]
     assert "?" not in table.latex()

@@ -90,7 +90,7 @@ def test_a_missing_file_is_named_with_the_option(tmp_path):
         find_weights(str(tmp_path), "any", "EDSR")
 
 
-def test_files_that_are_no_weights(tmp_path, state):
+def test_files_that_are_no_weights(tmp_path):
     path = tmp_path / "file.pth"
     for content in (b"", b"\x00" * 100, b"\x80", b"\x80\x02}", b"PK\x03\x04", b"\xff" * 64):
         path.write_bytes(content)

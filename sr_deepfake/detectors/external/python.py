@@ -43,31 +43,31 @@ def _hash_of_source(thing: Any) -> str:
         return repr(thing)
 
 
-def load_function(name: str, option: str = "model.factory") -> Callable[..., Any]:
+def load_function(name: str) -> Callable[..., Any]:
     """The function that "package.module:function" or "file.py:function" names."""
     path, _, attribute = name.rpartition(":")
     if not path or not attribute.isidentifier():
-        raise UserError(f"{option}={name}: expected package.module:function, or file.py:function")
+        raise UserError(f"model.factory={name}: expected package.module:function, or file.py:function")
     try:
-        module = _of_file(Path(path).expanduser(), option) if path.endswith(".py") else importlib.import_module(path)
+        module = _of_file(Path(path).expanduser()) if path.endswith(".py") else importlib.import_module(path)
     except UserError:
         raise
     except Exception as error:
-        raise UserError(f"{option}={name}: {path} cannot be imported ({type(error).__name__}: {error})") from error
+        raise UserError(f"model.factory={name}: {path} cannot be imported ({type(error).__name__}: {error})") from error
     function = getattr(module, attribute, None)
     if not callable(function):
-        raise UserError(f"{option}={name}: {path} has no function {attribute}")
+        raise UserError(f"model.factory={name}: {path} has no function {attribute}")
     found: Callable[..., Any] = function
     return found
 
 
-def _of_file(path: Path, option: str) -> Any:
+def _of_file(path: Path) -> Any:
     if not path.is_file():
-        raise UserError(f"{option}: the file {path} is missing")
+        raise UserError(f"model.factory: the file {path} is missing")
     name = f"sr_deepfake_own_{re.sub(r'[^A-Za-z0-9]', '_', path.stem)}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
-        raise UserError(f"{option}: {path} is not a Python file")
+        raise UserError(f"model.factory: {path} is not a Python file")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     spec.loader.exec_module(module)

@@ -166,7 +166,7 @@ def test_faces_of_another_folder_are_refused(mine, tmp_path):
     assert source(root, None).crops != source(other, None).crops  # each has its own, where none is named
 
 
-def test_faces_outlive_their_folder(mine, tmp_path):
+def test_faces_outlive_their_folder(mine):
     root, out = mine
     made = source(root, out).faces(["fake"])
     assert (made.name, made.folder) == ("folder", out)

@@ -27,7 +27,6 @@ from sr_deepfake.system.errors import UserError
 
 CROP = Crop(16, 32, 48)
 LOSSLESS = Encoding(crf=0, preset="ultrafast")
-SHORT = {"count": 6, "height": 96, "width": 96}
 
 
 def test_callbacks_get_every_frame_in_order_and_the_report_counts(tmp_path):
