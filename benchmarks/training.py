@@ -51,14 +51,14 @@ class Steps(lightning.Callback):
 
     def on_train_batch_end(self, trainer: lightning.Trainer, *arguments: Any) -> None:
         """Note the time, once the device is done."""
-        synchronise(trainer.strategy.root_device)
-        self.ends.append(time.perf_counter())
+        self.ends.append(now(trainer.strategy.root_device))
 
 
-def synchronise(device: torch.device) -> None:
-    """Wait until a device is done."""
+def now(device: torch.device) -> float:
+    """The time, once a device is done."""
     if device.type == "cuda":
         torch.cuda.synchronize()
+    return time.perf_counter()
 
 
 def between(ends: list[float]) -> float:
@@ -82,8 +82,7 @@ def bare_steps(backbone: str, batches: OneBatch, device: torch.device, number: s
         scaler.scale(loss).backward()
         scaler.step(optimizer)
         scaler.update()
-        synchronise(device)
-        ends.append(time.perf_counter())
+        ends.append(now(device))
     return between(ends)
 
 
@@ -113,17 +112,17 @@ def main() -> None:
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     warnings.filterwarnings("ignore")
     device = torch.device(arguments.device)
-    accelerator = {"cuda": "gpu"}.get(device.type, device.type)
-    number = precision(accelerator)
+    kind = {"cuda": "gpu"}.get(device.type, device.type)
+    number = precision(kind)
     print(f"Training on {device.type} in {number}, batches of {arguments.batch} faces of {SIDE} px:")
     batches = OneBatch(arguments.steps, arguments.batch)
     for backbone in arguments.models:
-        pairs = []
         if device.type == "cuda":
             torch.cuda.reset_peak_memory_stats()
-        for _ in range(arguments.rounds):
-            bare = bare_steps(backbone, batches, device, number)
-            pairs.append((bare, lightning_steps(backbone, batches, accelerator, number)))
+        pairs = [
+            (bare_steps(backbone, batches, device, number), lightning_steps(backbone, batches, kind, number))
+            for _ in range(arguments.rounds)
+        ]
         ratio = statistics.median(bare / ours for bare, ours in pairs)
         rate = arguments.batch / statistics.median(ours for _, ours in pairs)
         memory = f", {torch.cuda.max_memory_allocated() / 2**30:.1f} GiB" if device.type == "cuda" else ""
