@@ -37,6 +37,7 @@ _NAMES = {
     "restoration": ("RestorationAttack",),
     "super_resolution": ("SuperResolutionAttack",),
 }
+__all__ = [name for names in _NAMES.values() for name in names]
 
 
 def __getattr__(name: str) -> Any:

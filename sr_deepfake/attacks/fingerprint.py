@@ -50,7 +50,7 @@ def _settings(attack: nn.Module) -> dict[str, dict[str, Any]]:
     found = {}
     for name, module in attack.named_modules():
         plain = {key: value for key, value in vars(module).items() if key[0] != "_" and _is_plain(value)}
-        plain.pop("training")
+        plain.pop("training", None)
         if plain and not _is_torchs(module):
             found[name] = plain
     return found

@@ -139,10 +139,10 @@ def _webp_is_lossless(data: bytes) -> bool:
 def check_output(path: Path, photo: Photo | None = None) -> str:
     """The format that a photo is written in: by the suffix, without one the photo's own."""
     suffix = path.suffix.lower()
-    if suffix and suffix not in PHOTO_SUFFIXES:
+    kind = Image.registered_extensions().get(suffix, photo.format if photo is not None else "PNG")
+    if not kind or (suffix and suffix not in PHOTO_SUFFIXES):
         known = ", ".join(sorted(PHOTO_SUFFIXES))
         raise UserError(f"{printable(str(path))}: photos are not written as {path.suffix}; use one of {known}")
-    kind = Image.registered_extensions().get(suffix, photo.format if photo is not None else "PNG")
     if photo is not None and photo.mode in ("LA", "RGBA") and kind in _OPAQUE:
         raise UserError(f"{printable(str(path))}: {kind} cannot hold transparency; use PNG, TIFF or WEBP")
     return kind

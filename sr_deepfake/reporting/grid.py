@@ -102,8 +102,8 @@ def make_grid(results: Sequence[Result], requested: GridSelection) -> ReportGrid
     plain = [result for result in plain if result.run.fits(data, protocol)]
     attack = _attack(requested.attack, [result for result in plain if result.is_attacked])
     plain = sorted((result for result in plain if result.run.is_plain), key=newest_first)
-    models = list(requested.models or ordered({result.run.model for result in plain}, MODELS))
-    methods = list(requested.methods or ordered({result.run.forgery for result in plain}, METHODS))
+    models = list(dict.fromkeys(requested.models or ordered({result.run.model for result in plain}, MODELS)))
+    methods = list(dict.fromkeys(requested.methods or ordered({result.run.forgery for result in plain}, METHODS)))
     entries = [
         _entry(model, method, attack, [r for r in plain if (r.run.model, r.run.forgery) == (model, method)])
         for model in models

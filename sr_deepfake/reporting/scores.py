@@ -2,7 +2,6 @@
 
 import csv
 import hashlib
-import io
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +14,7 @@ from sr_deepfake.metrics.clusters import components
 from sr_deepfake.metrics.predictions import SIMILARITY, is_attacked
 from sr_deepfake.metrics.setups import run_metrics
 from sr_deepfake.system.errors import UserError
-from sr_deepfake.system.files import printable, read_text
+from sr_deepfake.system.files import printable
 
 PRISTINE = "pristine"
 _LABELS = {"0": 0, "1": 1, "0.0": 0, "1.0": 1, "real": 0, "pristine": 0, "fake": 1, "false": 0, "true": 1}
@@ -63,7 +62,7 @@ def _table(path: Path) -> pd.DataFrame:
     if not path.is_file():
         raise UserError(f"scores={path}: there is no such file")
     try:
-        read = pd.read_csv(io.StringIO(read_text(path)), sep=None, engine="python", dtype=str)
+        read = pd.read_csv(path, sep=None, engine="python", dtype=str, encoding="utf-8-sig")
     except (ValueError, OSError, csv.Error) as error:
         raise UserError(f"scores={path} cannot be read as CSV ({str(error).splitlines()[0]})") from error
     read.columns = [str(name).strip().lower() for name in read.columns]

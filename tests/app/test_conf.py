@@ -62,6 +62,14 @@ def with_choice(group, choice):
     return compose("train", [f"{group}={choice}", *EXTRA.get((group, choice), [])] if group != "callbacks" else [])
 
 
+def test_a_configuration_of_ones_own_on_top_of_a_program_is_that_program(tmp_path):
+    mine = f"defaults: [evaluate, _self_]\nseed: 7\nhydra: {{searchpath: ['file://{CONF}']}}\n"
+    (tmp_path / "mine.yaml").write_text(mine)
+    with hydra.initialize_config_dir(str(tmp_path), version_base="1.3"):
+        cfg = hydra.compose("mine", return_hydra_config=True)
+    assert (cfg.seed, cfg.hydra.job.name) == (7, "evaluate")
+
+
 @pytest.mark.parametrize(("group", "choice"), CHOICES)
 def test_every_choice_composes(group, choice):
     cfg = with_choice(group, choice)

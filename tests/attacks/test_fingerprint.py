@@ -98,6 +98,12 @@ def test_private_attributes_and_the_mode_do_not_show():
     assert identity(with_settings(_max_pixels=3).eval()) == identity(Attack())
 
 
+def test_a_network_of_torchscript_has_a_fingerprint():
+    scripted = torch.jit.script(nn.Conv2d(3, 3, 1))
+    assert len(module.weights_digits(scripted)) == 8
+    assert identity(scripted) == identity(torch.jit.script(scripted.eval()))
+
+
 def test_two_attacks_that_differ_in_what_changes_faces_have_different_names(tmp_path):
     weights = tmp_path / "other.pt"
     other = edsr()

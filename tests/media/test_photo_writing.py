@@ -10,7 +10,7 @@ from scenes import scene
 
 from sr_deepfake.data.extraction.cropping import Crop
 from sr_deepfake.media.faces import cut
-from sr_deepfake.media.photo import read_photo_file, write_photo_file
+from sr_deepfake.media.photo import photo_of, read_photo_file, write_photo_file
 from sr_deepfake.system.errors import UserError
 
 SQUARE = Crop(24, 12, 48)
@@ -180,6 +180,11 @@ def test_a_suffix_that_is_no_photos_is_refused_with_those_that_are(tmp_path, pic
         UserError, match=rf"photos are not written as \{suffix}; use one of \.bmp, \.jfif, \.jpe, \.jpeg"
     ):
         write_photo_file(photo, tmp_path / f"out{suffix}")
+
+
+def test_a_photo_of_no_file_needs_a_suffix(tmp_path, picture):
+    with pytest.raises(UserError, match="use one of"):
+        write_photo_file(photo_of(Image.fromarray(picture)), tmp_path / "attacked")
 
 
 def test_without_a_suffix_the_format_is_the_photos_own(tmp_path, picture):

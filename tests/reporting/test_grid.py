@@ -58,7 +58,7 @@ def test_the_attack_is_the_papers_or_the_most_frequent_or_the_requested_one(tmp_
     assert grid_of(tmp_path).attack == "jpeg-q15"
     write_results(tmp_path)
     assert grid_of(tmp_path).attack == "sr-edsr-x2"
-    grid = grid_of(tmp_path, attack="jpeg-q15", models=["swin", "resnet50"], methods=["FaceSwap"])
+    grid = grid_of(tmp_path, attack="jpeg-q15", models=["swin", "resnet50", "swin"], methods=["FaceSwap"])
     assert (grid.attack, len(grid.attacked), len(grid.entries)) == ("jpeg-q15", 1, 2)
     with pytest.raises(UserError, match=r"grid\.attack=jpeg-q25: no results are of it; there are jpeg-q15, sr-edsr-x2"):
         grid_of(tmp_path, attack="jpeg-q25")

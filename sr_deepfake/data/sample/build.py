@@ -92,7 +92,7 @@ def build_sample(
     with held:
         for folder in {path.parent for path in (*splits, *(clip.path for clip in clips))}:
             for unfinished in folder.glob(".*.part*"):  # of a build that was killed
-                unfinished.unlink()
+                unfinished.unlink(missing_ok=True)
         for path, chosen in splits.items():
             write_json(path, chosen)
         missing = [clip for clip in clips if not clip.path.exists()]

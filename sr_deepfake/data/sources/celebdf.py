@@ -31,7 +31,9 @@ _FOLDERS = {"celeb-real", "youtube-real", SYNTHESIS.lower()}
 def videos(root: Path) -> pd.DataFrame:
     """List all videos; those of the official list are the test set."""
     # By their names in small letters: YouTube-real and Youtube-real are one folder on a disk that ignores case.
-    folders = {path.name.lower(): path for path in sorted(root.iterdir()) if path.name.lower() in _FOLDERS}
+    folders = {
+        path.name.lower(): path for path in sorted(root.iterdir()) if path.name.lower() in _FOLDERS and path.is_dir()
+    }
     globs = [folder.glob(pattern) for folder in folders.values() for pattern in ("*", "videos/*")]
     paths = {path: path.relative_to(root).parts[0] for found in globs for path in sorted(found) if is_video(path)}
     if not paths:
