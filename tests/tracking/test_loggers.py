@@ -133,6 +133,7 @@ def test_tensorboard_gets_the_same_figures(crops):
     assert len(events.Scalars("val/loss")) == 2
 
 
+@pytest.mark.nightly
 @pytest.mark.skipif(not (find_spec("mlflow") and find_spec("sqlalchemy")), reason="needs mlflow and its database")
 def test_mlflow_gets_the_same_figures(crops):
     run("train", *LOGGED, "attack=none", "logger=mlflow", cwd=crops)
