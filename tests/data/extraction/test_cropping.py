@@ -10,19 +10,15 @@ frames = st.integers(24, 2160)
 
 
 @given(positions, positions, sizes, sizes, frames, frames, st.sampled_from([0.0, 0.1, 0.3]))
-def test_crop_is_a_square_multiple_inside_the_frame(left, top, width, height, frame_height, frame_width, margin):
+def test_crop_is_a_square_multiple_in_the_frame_and_holds_the_middle_of_a_face_that_is_in_it(
+    left, top, width, height, frame_height, frame_width, margin
+):
     crop = square_crop((left, top, left + width, top + height), frame_height, frame_width, margin)
-    assert crop is not None
     assert crop.side % 24 == 0
     assert crop.side >= 24
     assert 0 <= crop.left <= frame_width - crop.side
     assert 0 <= crop.top <= frame_height - crop.side
-
-
-@given(positions, positions, sizes, sizes, frames, frames)
-def test_crop_holds_the_centre_of_a_face_that_is_in_the_frame(left, top, width, height, frame_height, frame_width):
     x, y = left + width / 2, top + height / 2
-    crop = square_crop((left, top, left + width, top + height), frame_height, frame_width)
     if 0 <= x <= frame_width and 0 <= y <= frame_height:
         assert crop.left - 0.5 <= x <= crop.left + crop.side + 0.5
         assert crop.top - 0.5 <= y <= crop.top + crop.side + 0.5
@@ -47,23 +43,20 @@ def test_side_is_the_nearest_multiple_and_the_crop_centred_when_there_is_room(wi
         ((0, 0, 640, 480), 480, 640, Crop(80, 0, 480)),
         ((0, 0, 600, 600), 100, 50, Crop(2, 52, 48)),  # larger than the frame: the largest multiple that fits
         ((10, 10, 12, 12), 480, 640, Crop(0, 0, 24)),
+        ((0, 0, 20, 20), 23, 400, None),  # the frame is smaller than the multiple
     ],
 )
 def test_known_cases(box, height, width, crop):
     assert square_crop(box, height, width) == crop
 
 
-def test_frame_smaller_than_the_multiple_has_no_crop():
-    assert square_crop((0, 0, 20, 20), 23, 400) is None
-
-
-@pytest.mark.parametrize("box", [(10, 10, 10, 20), (10, 10, 20, 5), (0, 0, float("nan"), 5)])
-def test_box_without_area_is_an_error(box):
-    with pytest.raises(ValueError, match="no area"):
-        square_crop(box, 100, 100)
-
-
-@pytest.mark.parametrize("wrong", [{"margin": -0.1}, {"multiple": 0}])
-def test_senseless_settings_are_errors(wrong):
-    with pytest.raises(ValueError, match="margin must be at least 0"):
-        square_crop((0, 0, 10, 10), 100, 100, **wrong)
+@pytest.mark.parametrize(
+    ("box", "options", "message"),
+    [
+        *((box, {}, "no area") for box in [(10, 10, 10, 20), (10, 10, 20, 5), (0, 0, float("nan"), 5)]),
+        *(((0, 0, 10, 10), wrong, "margin must be at least 0") for wrong in [{"margin": -0.1}, {"multiple": 0}]),
+    ],
+)
+def test_senseless_boxes_and_settings_are_errors(box, options, message):
+    with pytest.raises(ValueError, match=message):
+        square_crop(box, 100, 100, **options)
