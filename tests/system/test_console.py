@@ -31,12 +31,3 @@ def test_a_job_with_named_steps_says_at_which_it_is(monkeypatch, caplog):
     monkeypatch.setattr(console, "_steps", ["Reading", "Writing"])
     list(track(range(2), 2, "Writing", "letters"))
     assert [record.message for record in caplog.records] == ["2 of 2: Writing: 1 of 2 letters"]
-
-
-def test_an_error_of_the_job_is_the_callers():
-    def job():
-        yield 1
-        raise OSError("disk full")
-
-    with pytest.raises(OSError, match="disk full"):
-        list(track(job(), 2, "Reading", "letters"))

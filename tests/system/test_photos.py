@@ -5,43 +5,40 @@ import cv2
 import numpy as np
 import pytest
 from PIL import Image
+from scenes import scene
 
 from sr_deepfake.data.extraction.video import read_photo
 from sr_deepfake.system.errors import SourceError
 from sr_deepfake.system.photos import PHOTO_SUFFIXES, is_photo, open_photo
 
-
-def picture(height: int = 40, width: int = 60) -> np.ndarray:
-    """A smooth picture whose quarters differ, so that compression keeps it and a turn shows."""
-    rows, columns = np.mgrid[0:height, 0:width]
-    return np.stack([rows * 255 / height, columns * 255 / width, 255 - rows * 255 / height], 2).astype(np.uint8)
+PICTURE = scene(height=40, width=60)  # smooth: compression keeps it
 
 
-def save(path: Path, image: np.ndarray, **options) -> Path:
-    Image.fromarray(image).save(path, **options)
+def save(path: Path, **options) -> Path:
+    Image.fromarray(PICTURE).save(path, **options)
     return path
 
 
 @pytest.mark.parametrize("suffix", sorted(PHOTO_SUFFIXES))
 def test_every_suffix_is_read(tmp_path, suffix):
-    drawn = read_photo(save(tmp_path / f"a{suffix}", picture()))
+    drawn = read_photo(save(tmp_path / f"a{suffix}"))
     assert (drawn.indices, drawn.n_frames) == ([0], 1)
     assert drawn.images[0].dtype == np.uint8
     assert drawn.images[0].shape == (40, 60, 3)
-    assert np.abs(drawn.images[0].astype(int) - picture()).mean() < 4
+    assert np.abs(drawn.images[0].astype(int) - PICTURE).mean() < 4
     assert is_photo(tmp_path / f"a{suffix.upper()}")
 
 
 def test_a_photo_is_turned_upright(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6  # the camera lay on its side
-    drawn = read_photo(save(tmp_path / "a.png", picture(), exif=exif))
-    np.testing.assert_array_equal(drawn.images[0], np.rot90(picture(), k=-1))
+    drawn = read_photo(save(tmp_path / "a.png", exif=exif))
+    np.testing.assert_array_equal(drawn.images[0], np.rot90(PICTURE, k=-1))
 
 
 @pytest.mark.parametrize("mode", ["L", "LA", "P", "RGBA"])
 def test_other_kinds_of_pixels_become_rgb(tmp_path, mode):
-    Image.fromarray(picture()).convert(mode).save(tmp_path / "a.png")
+    Image.fromarray(PICTURE).convert(mode).save(tmp_path / "a.png")
     assert read_photo(tmp_path / "a.png").images[0].shape == (40, 60, 3)
 
 
@@ -75,7 +72,7 @@ def test_damage_is_told(tmp_path, name, make, reason):
 
 
 def test_a_photo_that_is_too_large_is_not_decoded(tmp_path):
-    path = save(tmp_path / "a.png", picture())
+    path = save(tmp_path / "a.png")
     open_photo(path, max_pixels=40 * 60)
     with pytest.raises(SourceError, match="too large: 60×40 px are 2,400 pixels; at most 2,399"):
         open_photo(path, max_pixels=40 * 60 - 1)

@@ -14,8 +14,7 @@ from sr_deepfake.data.extraction.face_search import manipulated_face
 from sr_deepfake.data.extraction.pipeline import extract_faces
 from sr_deepfake.data.extraction.settings import ExtractionSettings
 from sr_deepfake.data.extraction.summary import ExtractionSummary
-from sr_deepfake.data.manifest import FORGERY_METHODS, Video, videos_of
-from sr_deepfake.data.sources import ffpp
+from sr_deepfake.data.manifest import Video
 
 SMALL = (320, 60, 160)  # left, top, side of the smaller of two people
 LARGE = (20, 20, 240)
@@ -79,18 +78,6 @@ def test_with_a_mask_the_face_under_it_is_taken(fake, tmp_path):
     mask.write_bytes(b"broken")
     assert extract(out, masked, ONE).skipped == {"mask unreadable": 1}
     assert str(mask) in (out / "skipped.csv").read_text()
-
-
-def test_every_official_method_has_its_masks_looked_for(tmp_path):
-    folder = tmp_path / "original_sequences/youtube/c23/videos"
-    folder.mkdir(parents=True)
-    (folder / "071.mp4").touch()
-    for method in FORGERY_METHODS:
-        mask = tmp_path / "manipulated_sequences" / method / "masks" / "videos" / "071_054.mp4"
-        mask.parent.mkdir(parents=True)
-        mask.touch()
-    masked = {video.video_id for video in videos_of(ffpp.videos(tmp_path)) if video.mask}
-    assert masked == {f"{method}/071_054" for method in FORGERY_METHODS}
 
 
 boxes = st.tuples(*[st.integers(0, 60)] * 2, *[st.integers(5, 40)] * 2).map(

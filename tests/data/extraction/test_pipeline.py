@@ -1,9 +1,10 @@
 import hashlib
 import shutil
-import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import DEFAULT, Mock
 
 import cv2
 import numpy as np
@@ -131,13 +132,9 @@ def test_shards_together_make_the_whole(videos, undisturbed, tmp_path):
 
 
 def test_two_runs_at_once_in_one_folder(videos, undisturbed, tmp_path):
-    summaries = []
-    threads = [threading.Thread(target=lambda: summaries.append(extract(videos, tmp_path))) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert [summary.faces for summary in summaries] == [18, 18]  # neither ended with an error
+    with ThreadPoolExecutor(2) as pool:
+        runs = [pool.submit(extract, videos, tmp_path) for _ in range(2)]
+    assert [run.result().faces for run in runs] == [18, 18]
     assert contents(tmp_path) == contents(undisturbed)
 
 
@@ -192,15 +189,8 @@ def test_an_output_folder_that_cannot_be_is_an_error_that_names_it(videos, tmp_p
 
 
 def test_a_full_disk_ends_the_run_and_the_next_one_goes_on(videos, undisturbed, tmp_path, monkeypatch):
-    publish, calls = extraction.publish, []
-
-    def full(*arguments) -> None:
-        calls.append(arguments)
-        if len(calls) == 4:
-            raise OSError(28, "No space left on device")
-        publish(*arguments)
-
     with monkeypatch.context() as patch:
+        full = Mock(wraps=extraction.publish, side_effect=[DEFAULT] * 3 + [OSError(28, "No space left on device")])
         patch.setattr(extraction, "publish", full)
         with pytest.raises(UserError, match="No space left"):
             extract(videos, tmp_path)

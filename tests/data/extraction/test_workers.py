@@ -66,14 +66,13 @@ def test_runs_everything_and_gives_up_what_crashes_or_hangs(tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {"tried", *names} - set(failed)
 
 
-def test_exceptions_are_the_callers(tmp_path):
-    with pytest.raises(OSError, match="No space left"):
-        list(run_in_processes(write, [tmp_path / "fails"], 1, nothing))
-
-
-def test_processes_that_cannot_start_are_told_from_items_that_crash(tmp_path):
-    with pytest.raises(RuntimeError, match="die before they do any work"):
-        list(run_in_processes(write, [tmp_path / "a"], 1, die))
+@pytest.mark.parametrize(
+    ("name", "initializer", "error", "message"),
+    [("fails", nothing, OSError, "No space left"), ("a", die, RuntimeError, "die before they do any work")],
+)
+def test_exceptions_and_processes_that_cannot_start_are_the_callers(tmp_path, name, initializer, error, message):
+    with pytest.raises(error, match=message):
+        list(run_in_processes(write, [tmp_path / name], 1, initializer))
 
 
 SLEEPER = """
