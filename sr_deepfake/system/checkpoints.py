@@ -1,5 +1,6 @@
 """Files of weights as programs write them: what is around the tensors, and before their names. Read as data."""
 
+import contextlib
 import pickle
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -35,6 +36,8 @@ def read_tensors(path: Path, option: str) -> "dict[str, Tensor]":
     from safetensors.torch import load_file
     from torch import Tensor
 
+    from sr_deepfake.system.pickles import read_network
+
     is_pytorch = refuse_no_weights(path, option).startswith((b"PK\x03\x04", b"\x80"))
     try:
         content = unwrapped(load_pytorch(path) if is_pytorch else load_file(path))
@@ -42,8 +45,10 @@ def read_tensors(path: Path, option: str) -> "dict[str, Tensor]":
         raise UserError(f"{option}={path}: this is neither a whole safetensors file nor a PyTorch file") from None
     except Exception as error:  # damaged bytes make torch's reader raise anything, struct.error included
         if isinstance(error, pickle.UnpicklingError) and any(sign in str(error) for sign in _SIGNS_OF_CODE):
-            if found := _of_a_network(path):
-                return found
+            # A network that was pickled whole: its tensors without its code.
+            with contextlib.suppress(Exception):  # of a damaged or hostile pickle: any class
+                if found := read_network(path):
+                    return found
             raise UserError(
                 f"{option}={path}: the file holds code, which is not run. Save the network's state_dict() alone"
             ) from None
@@ -65,16 +70,6 @@ def refuse_no_weights(path: Path, option: str) -> bytes:
     if other := next((words for sign, words in _NO_WEIGHTS.items() if start.lstrip().lower().startswith(sign)), None):
         raise UserError(f"{option}={path}: this is {other}")
     return start
-
-
-def _of_a_network(path: Path) -> "dict[str, Tensor]":
-    """The tensors of a network that was pickled whole, without its code; none where it is no network."""
-    from sr_deepfake.system.pickles import read_network
-
-    try:
-        return read_network(path)
-    except Exception:  # of a damaged or hostile pickle: any class
-        return {}
 
 
 def load_pytorch(path: Path) -> Any:

@@ -18,13 +18,13 @@ class _Inert:
     """Stands for an object of any class: keeps its state, does nothing."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
-        self.arguments = arguments
+        """Take what its class would."""
 
     def __setstate__(self, state: Any) -> None:
         self.__dict__.update(state if isinstance(state, dict) else {})
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        self.__dict__.setdefault("items", {})[key] = value
+        """Take an item of a dictionary."""
 
     def append(self, value: Any) -> None:
         """Take an item of a list."""
@@ -83,11 +83,7 @@ class _Unpickler(pickle.Unpickler):
 
 
 def read_network(path: Path) -> dict[str, Tensor]:
-    """The named tensors of a pickled network; none where the file holds no network.
-
-    Raises:
-        Exception: of any class, where the file is damaged.
-    """
+    """The named tensors of a pickled network, none where the file holds none; a damaged one raises any exception."""
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
             (name,) = [name for name in archive.namelist() if name.endswith("/data.pkl")]

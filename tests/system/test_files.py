@@ -1,6 +1,7 @@
 import errno
 import json
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from hypothesis import given
@@ -85,10 +86,7 @@ def test_a_refusal_is_explained_in_the_outputs_and_the_cache_and_a_full_disk_whe
 
 
 def test_a_full_disk_is_found_before_the_work(tmp_path, monkeypatch):
-    def full(self, content):
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr("pathlib.Path.write_bytes", full)
+    monkeypatch.setattr("pathlib.Path.write_bytes", Mock(side_effect=OSError(errno.ENOSPC, "No space left on device")))
     with pytest.raises(UserError, match="no room left"):
         check_writable(tmp_path)
 

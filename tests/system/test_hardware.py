@@ -1,6 +1,7 @@
 import builtins
 import io
 from functools import cache
+from unittest.mock import Mock
 
 import pytest
 import torch
@@ -36,10 +37,8 @@ def nvidia(tmp_path, monkeypatch):
 
 
 def test_a_torch_without_cuda_or_what_the_driver_says_is_the_reason(nvidia, monkeypatch):
-    def init():
-        raise RuntimeError("The NVIDIA driver on your system is too old (found version 10020).\nUpdate it.")
-
-    monkeypatch.setattr(torch.cuda, "init", init)
+    too_old = RuntimeError("The NVIDIA driver on your system is too old (found version 10020).\nUpdate it.")
+    monkeypatch.setattr(torch.cuda, "init", Mock(side_effect=too_old))
     monkeypatch.setattr(torch.version, "cuda", None)
     assert "built without CUDA" in unusable_gpu(nvidia)
     monkeypatch.setattr(torch.version, "cuda", "13.0")

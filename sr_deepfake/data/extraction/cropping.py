@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-SQUARES = ("longer", "shorter")
-
 
 @dataclass(frozen=True)
 class Crop:

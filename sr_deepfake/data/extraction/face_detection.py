@@ -49,20 +49,11 @@ CLEARANCE = 1.7  # a face settles its frame when it is this much larger than the
 
 @dataclass(frozen=True)
 class Detection:
-    """A face in a frame.
+    """A face in a frame."""
 
-    Attributes:
-        box: left, top, right, bottom in pixels of the frame. May reach beyond the frame.
-        probability: the last network's probability that this is a face, in [0, 1].
-        rivals: other faces of the frame that have more than a third of its area (counted by `largest` alone).
-
-    >>> Detection(box=(10.0, 20.0, 110.0, 140.0), probability=0.99).area
-    12000.0
-    """
-
-    box: tuple[float, float, float, float]
-    probability: float
-    rivals: int = 0
+    box: tuple[float, float, float, float]  # left, top, right, bottom in px; may reach beyond the frame
+    probability: float  # the last network's, that this is a face
+    rivals: int = 0  # other faces of the frame that have more than a third of its area (counted by `largest` alone)
 
     @property
     def area(self) -> float:

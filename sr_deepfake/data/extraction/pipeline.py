@@ -30,23 +30,21 @@ PNG_COMPRESSION = 3  # of 9; higher levels take far longer for a few per cent
 
 def extract_faces(
     videos: Sequence[Video],
-    out: Path | str,
-    settings: ExtractionSettings | None = None,
+    out: Path,
+    settings: ExtractionSettings,
     workers: int | None = None,
     shard: tuple[int, int] = (0, 1),
     progress: bool = True,
     device: str = "cpu",
 ) -> ExtractionSummary:
     """Extract a face of some frames of each video: the one that its mask covers, or without a mask the largest."""
-    settings = settings or ExtractionSettings()
-    out = Path(out).expanduser()
     index, count = parse_shard(f"{shard[0]}/{shard[1]}")
     if workers is None:
         workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     if workers < 0:
         raise UserError(f"The number of workers must be 0 or more, not {workers}: prepare.workers=…")
     kind = torch_device(choose(device, ["auto", "cpu", "gpu"], "prepare.device"), "prepare.device").type
-    videos = list(videos)[index::count]
+    videos = videos[index::count]
     threads = torch.get_num_threads(), cv2.getNumThreads()
     if workers == 0:
         _limit_threads()

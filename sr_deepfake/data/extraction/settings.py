@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from sr_deepfake.data.extraction.cropping import SQUARES
 from sr_deepfake.system.errors import UserError, choose
 
 RECIPE = 4  # raised whenever the same settings would give other crops
@@ -17,37 +16,20 @@ _LEAST = {"frames": 1, "min_frames": 1, "margin": 0, "multiple": 1, "min_face": 
 
 @dataclass(frozen=True)
 class ExtractionSettings:
-    """Settings of the face extraction.
+    """Settings of the face extraction."""
 
-    Attributes:
-        frames: with a face, drawn from each video: one without is drawn again.
-        min_frames: a video of fewer frames is skipped.
-        margin: part of the face box's size added on each side.
-        multiple: the crop's side is a multiple of this, px.
-        thresholds: of the face detector's three networks; one number stands for all three.
-        min_face: side of the smallest face looked for, px.
-        square: cut on the face box's "longer" or "shorter" side.
-        seed: of the draw of the frames.
-        dataset: name of the data set (and compression level), so that faces of two never mix in one folder.
-        crop: find faces. False: take the middle of each frame, the largest square whose side is such a multiple,
-            without resampling; the probability in the manifest is then NaN.
-        timeout: seconds that a video may take before it is skipped (not where `workers` is 0); None: any time. It is
-            no part of the fingerprint.
-
-    >>> ExtractionSettings(thresholds=0.8) == ExtractionSettings(thresholds=[0.8, 0.8, 0.8])
-    True
-    """
-
-    frames: int = 10
-    min_frames: int = 2
-    margin: float = 0.1
-    multiple: int = 24
-    thresholds: float | Sequence[float] = (0.8, 0.8, 0.8)
-    min_face: float = 20
-    square: str = "longer"
-    seed: int = 0
-    dataset: str = ""
+    frames: int = 10  # with a face, drawn from each video: one without is drawn again
+    min_frames: int = 2  # a video of fewer is skipped
+    margin: float = 0.1  # part of the face box's size added on each side
+    multiple: int = 24  # px; the crop's side is a multiple of this
+    thresholds: float | Sequence[float] = (0.8, 0.8, 0.8)  # of the face detector's networks; one number: of all three
+    min_face: float = 20  # px; side of the smallest face looked for
+    square: str = "longer"  # side of the face's box that the square is cut on, or "shorter"
+    seed: int = 0  # of the draw of the frames
+    dataset: str = ""  # its name and compression level, so that faces of two never mix in one folder
+    # Find faces. False: take the largest such square in the middle of each frame; the probability is then NaN.
     crop: bool = True
+    # Seconds that a video may take before it is skipped (not where `workers` is 0). It is no part of the fingerprint.
     timeout: float | None = 1800
 
     def __post_init__(self) -> None:
@@ -59,7 +41,7 @@ class ExtractionSettings:
             if not isinstance(value, int if whole else int | float) or isinstance(value, bool) or not value >= least:
                 kind = "whole number" if whole else "number"
                 raise UserError(f"extraction.{name} must be a {kind} of at least {least}, not {value}")
-        choose(self.square, SQUARES, "extraction.square")
+        choose(self.square, ["longer", "shorter"], "extraction.square")
         given = self.thresholds
         thresholds = [given] * 3 if isinstance(given, (int, float)) else list(given)
         numbers = all(isinstance(one, int | float) and 0 <= one <= 1 for one in thresholds)

@@ -34,11 +34,7 @@ class DrawnFrames:
 
 
 def is_video(path: Path) -> bool:
-    """Whether a file is taken for a video, by its suffix.
-
-    >>> is_video(Path("a/clip.MP4")), is_video(Path("a/face.png"))
-    (True, False)
-    """
+    """Whether a file is taken for a video, by its suffix."""
     return path.suffix.lower() in VIDEO_SUFFIXES
 
 
@@ -64,10 +60,9 @@ def draw_frame_indices(name: str, n_frames: int, count: int, seed: int = 0, draw
 
 
 def read_frames(
-    path: Path | str, count: int = 10, min_frames: int = 2, seed: int = 0, drawn: int = 0, n_frames: int | None = None
+    path: Path, count: int = 10, min_frames: int = 2, seed: int = 0, drawn: int = 0, n_frames: int | None = None
 ) -> DrawnFrames:
     """Draw and decode frames of a video file, on one thread."""
-    path = Path(path)
     if path.is_dir():
         return _read_pictures(path, count, min_frames, seed, drawn)
     require_file(path)

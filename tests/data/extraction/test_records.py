@@ -1,4 +1,5 @@
 import os
+from unittest.mock import Mock
 
 import pytest
 
@@ -17,11 +18,8 @@ def test_a_record_is_written_last_and_the_faces_of_before_go(tmp_path, video, mo
     folder = tmp_path / "out"
     publish(new_record(video, "one"), {"0001.png": b"a", "0002.png": b"b"}, folder)
 
-    def killed(*arguments):
-        raise KeyboardInterrupt
-
     with monkeypatch.context() as patch:
-        patch.setattr(records, "write_json", killed)
+        patch.setattr(records, "write_json", Mock(side_effect=KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             publish(new_record(video, "two"), {"0003.png": b"c"}, folder)
     assert read_record(folder) is None  # neither the old one nor half a new one

@@ -1,12 +1,12 @@
 import importlib
 import os
+import select
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
+from forked import start
 from threadpoolctl import threadpool_info
 
 from sr_deepfake.data.extraction.workers import THREADS, parse_shard, run_in_processes
@@ -75,47 +75,26 @@ def test_exceptions_and_processes_that_cannot_start_are_the_callers(tmp_path, na
         list(run_in_processes(write, [tmp_path / name], 1, initializer))
 
 
-SLEEPER = """
-import os, sys, time
-from pathlib import Path
-from sr_deepfake.data.extraction.workers import run_in_processes
-
-def nothing():
-    pass
-
-def sleep(path):
+def sleep(path: Path) -> None:
     path.write_text(str(os.getpid()))
     time.sleep(300)
 
-if __name__ == "__main__":
-    list(run_in_processes(sleep, [Path(sys.argv[1])], 1, nothing))
-"""
+
+def let_sleep(path: Path) -> None:
+    list(run_in_processes(sleep, [path], 1, nothing))
 
 
-def alive(pid: int) -> bool:
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
-    except FileNotFoundError:
-        return False
-    return state != "Z"
-
-
-@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc to look at processes")
+@pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="needs Linux to wait for a process that is no child")
 def test_processes_end_when_their_parent_is_killed(tmp_path):
-    script, note = tmp_path / "sleeper.py", tmp_path / "pid"
-    script.write_text(SLEEPER)
-    parent = subprocess.Popen([sys.executable, str(script), str(note)])
-    deadline = time.monotonic() + 60
+    note, deadline = tmp_path / "pid", time.monotonic() + 60
+    parent = start(let_sleep, note)
     while not (note.exists() and note.read_text()):
         assert time.monotonic() < deadline
         time.sleep(0.02)
-    child = int(note.read_text())
-    assert alive(child)
+    child = os.pidfd_open(int(note.read_text()))
+    assert not select.select([child], [], [], 0)[0]  # it has not ended
     parent.kill()
-    parent.wait()
-    while alive(child):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    assert select.select([child], [], [], 60)[0]
 
 
 @pytest.mark.parametrize(
