@@ -67,7 +67,7 @@ def test_small_faces_are_left_alone():
 def test_crops_are_attacked_as_faces_of_a_data_set_are():
     attack = SuperResolutionAttack(edsr())
     crops = [noise(side, side, 3) for side in (48, 24, 48, 72)]
-    attacked = attack_crops(attack, crops, max_pixels=50 * 50)
+    attacked = attack_crops(attack, crops)
     for crop, result in zip(crops, attacked, strict=True):
         faces = torch.from_numpy(crop.transpose(2, 0, 1).copy())[None].float() / 255
         expected = (attack(faces)[0] * 255).round().byte().numpy().transpose(1, 2, 0)
@@ -75,7 +75,7 @@ def test_crops_are_attacked_as_faces_of_a_data_set_are():
         assert result.dtype == np.uint8
 
 
-def test_crops_of_one_side_go_together():
+def test_crops_of_one_side_go_together(monkeypatch):
     class Counts(nn.Module):
         def __init__(self):
             super().__init__()
@@ -85,8 +85,9 @@ def test_crops_of_one_side_go_together():
             self.batches.append(len(faces))
             return 1 - faces
 
+    monkeypatch.setattr("sr_deepfake.media.faces.MAX_PIXELS", 3 * 24 * 24)
     counts = Counts()
-    attack_crops(counts, [noise(24, 24, 3)] * 5 + [noise(48, 48, 3)], max_pixels=3 * 24 * 24)
+    attack_crops(counts, [noise(24, 24, 3)] * 5 + [noise(48, 48, 3)])
     assert counts.batches == [3, 2, 1]
     assert attack_crops(counts, []) == []
 
