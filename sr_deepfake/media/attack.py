@@ -12,7 +12,7 @@ from rich.progress import Progress
 from torch import nn
 
 from sr_deepfake.data.extraction.video import is_video
-from sr_deepfake.media.face_scores import FaceScorer, FaceScores
+from sr_deepfake.media.face_scores import FaceScorer
 from sr_deepfake.media.faces import Find, Picture, attack_crops
 from sr_deepfake.media.files import Job
 from sr_deepfake.media.image import attack_photo
@@ -62,8 +62,12 @@ class FileAttacker:
             return Outcome(job, "exists")
         if self.scorer is not None:
             self.scorer.reset()
-        found = self._video(job, frames) if is_video(job.source) else self._photo(job)
-        return replace(found, scores=self.scorer.finish() if self.scorer is not None else FaceScores())
+        if is_video(job.source):
+            finder, watch = self.video_finder or self.finder, None if self.scorer is None else self.scorer.add
+            found = attack_video(job.source, job.target, finder, self._attack_faces, self.video, frames, watch)
+        else:
+            found = self._photo(job)
+        return found if self.scorer is None else replace(found, scores=self.scorer.finish())
 
     def _attack_faces(self, faces: Sequence[Picture]) -> list[Picture]:
         return attack_crops(self.attack, faces, self.device)
@@ -90,10 +94,6 @@ class FileAttacker:
             sheet = side_by_side(clean, photo.rgb(), found.crops, (labels[0], labels[1]))
             save_image(sheet, longer_name(job.target, ".preview.png"), "PNG")
         return replace(outcome, left_out=photo.dropped)
-
-    def _video(self, job: Job, frames: Frames) -> Outcome:
-        finder, watch = self.video_finder or self.finder, None if self.scorer is None else self.scorer.add
-        return attack_video(job.source, job.target, finder, self._attack_faces, self.video, frames, watch)
 
 
 def attack_files(

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -14,9 +14,12 @@ from sr_deepfake.data.extraction.face_detection import Detection, FaceDetector
 
 Picture = NDArray[np.uint8]  # H×W×3, RGB
 AttackFaces = Callable[[Sequence[Picture]], list[Picture]]
-Level = TypeVar("Level", bound=np.unsignedinteger[Any])  # np.uint8 or np.uint16
 
 MAX_PIXELS = 4_000_000  # of faces that are floating-point numbers at once: 48 MB
+EVERY = 5  # frames of a video, of which the first is searched whole
+CROWD = 6  # faces; to follow more takes as long as to search the whole frame
+OTHER_SCENE = 25.0  # grey levels by which frames differ in the mean where another scene begins
+_THUMBNAIL = (32, 18)  # px, in which that is measured
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,44 @@ class FaceFinder:
         return FoundFaces(crops, too_small=len(faces) - len(crops))
 
 
+class Following:
+    """Finds the faces of one video's frames, in their order: everywhere now and then, in between around the known ones."""
+
+    def __init__(self, finder: FaceFinder) -> None:
+        self.finder = finder
+        self._since = EVERY  # frames since the last one that was searched whole
+        self._known: list[Detection] = []
+        self._thumbnail: NDArray[np.float32] | None = None
+
+    def __call__(self, frames: Sequence[Picture]) -> list[FoundFaces]:
+        """Find the faces of the next frames; one entry a frame."""
+        return [self.finder.squares(frame, self._faces(frame)) for frame in frames]
+
+    def _faces(self, frame: Picture) -> list[Detection]:
+        whole = self._is_other_scene(frame) or self._since >= EVERY or len(self._known) > CROWD
+        if not whole:
+            found = self.finder.detector.around(frame, self._known) if self._known else []
+            whole = not all(any(_is_near(each, known) for each in found) for known in self._known)
+        if whole:
+            (found,) = self.finder.detector.all([frame])
+            self._since = 0
+        self._known = found
+        self._since += 1
+        return found
+
+    def _is_other_scene(self, frame: Picture) -> bool:
+        small = cv2.resize(frame, _THUMBNAIL, interpolation=cv2.INTER_AREA).astype(np.float32)
+        before, self._thumbnail = self._thumbnail, small
+        return before is None or float(np.abs(small - before).mean()) > OTHER_SCENE
+
+
+def _is_near(face: Detection, known: Detection) -> bool:
+    """Whether the middle of a face lies in the box of a known one."""
+    left, top, right, bottom = known.box
+    middle = (face.box[0] + face.box[2]) / 2, (face.box[1] + face.box[3]) / 2
+    return left <= middle[0] <= right and top <= middle[1] <= bottom
+
+
 def whole_frames(frames: Sequence[Picture]) -> list[FoundFaces]:
     """Cover each picture with squares as large as it allows, the last ones at its far ends: all of it is attacked."""
     found = []
@@ -72,18 +113,16 @@ def whole_frames(frames: Sequence[Picture]) -> list[FoundFaces]:
     return found
 
 
-def cut(frame: NDArray[Level], crop: Crop) -> NDArray[Level]:
+def cut(frame: Picture, crop: Crop) -> Picture:
     """The square of a picture, `S×S×C`, as a copy."""
     return frame[crop.top : crop.top + crop.side, crop.left : crop.left + crop.side].copy()
 
 
-def attack_crops(
-    attack: nn.Module, crops: Sequence[Picture], device: torch.device | str = "cpu", max_pixels: int = MAX_PIXELS
-) -> list[Picture]:
+def attack_crops(attack: nn.Module, crops: Sequence[Picture], device: torch.device | str = "cpu") -> list[Picture]:
     """Attack face crops of any sides, those of one side together: what the attack does to them in a data set."""
     attacked: dict[int, Picture] = {}
     for same in of_one_side(crops):
-        count = max(1, max_pixels // len(crops[same[0]]) ** 2)
+        count = max(1, MAX_PIXELS // len(crops[same[0]]) ** 2)
         for start in range(0, len(same), count):
             chosen = same[start : start + count]
             with torch.inference_mode():
@@ -107,7 +146,7 @@ def as_faces(crops: Sequence[Picture]) -> Tensor:
     return levels.float() / 255  # on the CPU: a GPU can miss the last bit
 
 
-def paste(frame: NDArray[Level], crop: Crop, face: NDArray[Level], feather: int = 0) -> None:
+def paste(frame: Picture, crop: Crop, face: Picture, feather: int = 0) -> None:
     """Put a face into a picture, in place; nothing outside its square changes."""
     if face.shape != (crop.side, crop.side, frame.shape[2]):
         raise ValueError(f"a face of shape {face.shape} for a square of {crop.side} px in {frame.shape}")

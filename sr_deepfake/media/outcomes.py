@@ -9,7 +9,6 @@ from sr_deepfake.media.files import Job
 from sr_deepfake.system.errors import UserError
 from sr_deepfake.system.files import printable, write_csv
 
-EXISTS = "exists (overwrite=true replaces it)"
 _SUMMARY = {"no face": "without a face", "exists": "exist already (overwrite=true replaces them)", "failed": "failed"}
 COLUMNS = (
     "input", "output", "status", "frames", "faces", "too_small", "fake_clean", "fake_clean_max", "fake_attacked",
@@ -49,7 +48,7 @@ def describe(outcome: Outcome) -> str:
     if outcome.status == "failed":
         return f"error: {outcome.fault}"
     if outcome.status == "exists":
-        return f"{source}: {printable(str(outcome.job.target))} {EXISTS}"
+        return f"{source}: {printable(str(outcome.job.target))} exists (overwrite=true replaces it)"
     frames = f" in {outcome.frames} frames" if outcome.frames > 1 else ""
     parts = [(_count(outcome.faces, "face") if outcome.faces else "no face") + frames]
     if outcome.too_small:
@@ -86,13 +85,10 @@ def check_report(path: Path) -> None:
 
 def write_report(path: Path, outcomes: Sequence[Outcome]) -> None:
     """Write one row a file as CSV."""
-    rows = [
-        (
-            each.job.source, each.job.target, each.status, each.frames, each.faces, each.too_small,
-            *astuple(each.scores)[1:], each.fault,
-        )
-        for each in outcomes
-    ]  # fmt: skip
+    rows = []
+    for each in outcomes:
+        counts = (each.frames, each.faces, each.too_small)
+        rows.append((each.job.source, each.job.target, each.status, *counts, *astuple(each.scores)[1:], each.fault))
     write_csv(path, COLUMNS, rows)
 
 

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from rich import box
@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 COLUMNS = ("input", "detector", "frames", "faces", "fake_mean", "fake_max", "fault")
 
 
-@dataclass(frozen=True)
+@dataclass
 class FileScore:
     """A detector's scores of one file."""
 
@@ -54,19 +54,17 @@ def score_files(
         except Exception as error:  # whatever a file makes a codec do, the others are scored
             fault = _fault(file, error)
         for name, scorer in scorers.items():
-            scores.append(_score(FileScore(file, name, len(pictures), fault=fault), scorer, faces))
+            row = FileScore(file, name, len(pictures), fault=fault)
+            scores.append(row)
+            if fault:
+                continue
+            scorer.reset()
+            try:
+                scorer.add(faces)
+                row.scores = scorer.finish()
+            except Exception as error:  # of somebody's network: any class
+                row.fault = _fault(file, error)
     return scores
-
-
-def _score(empty: FileScore, scorer: FaceScorer, faces: Sequence[Picture]) -> FileScore:
-    if empty.fault:
-        return empty
-    scorer.reset()
-    try:
-        scorer.add(faces)
-        return replace(empty, scores=scorer.finish())
-    except Exception as error:  # of somebody's network: any class
-        return replace(empty, fault=_fault(empty.path, error))
 
 
 def _fault(path: Path, error: Exception) -> str:
@@ -87,9 +85,8 @@ def print_scores(scores: Sequence[FileScore]) -> None:
     """Print a table, one row a file and detector."""
     terminal = on_a_terminal()
     table = Table(box=box.SIMPLE_HEAD if terminal else None, show_edge=False, pad_edge=False)
-    names = ("File", "Detector", "Frames", "Faces", "Fake (mean)", "Fake (max)")
-    for name in names:
-        table.add_column(name, justify="left" if name in names[:2] else "right", no_wrap=not terminal)
+    for index, name in enumerate(("File", "Detector", "Frames", "Faces", "Fake (mean)", "Fake (max)")):
+        table.add_column(name, justify="left" if index < 2 else "right", no_wrap=not terminal)
     for row in scores:
         values = ["" if value is None else f"{value:.3f}" for value in (row.scores.clean, row.scores.clean_max)]
         cells = [printable(str(row.path)), row.detector, str(row.frames), str(row.scores.faces), *values]

@@ -2,10 +2,8 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import wandb
 from PIL import Image
@@ -19,14 +17,11 @@ from sr_deepfake.reporting.numbers import CHANGED
 from sr_deepfake.reporting.report import Report
 from sr_deepfake.reporting.writing import EXAMPLES, FIGURES
 
-if TYPE_CHECKING:
-    from wandb.sdk.wandb_run import Run
-
 POINTS = 200  # of a curve, at most
 _SCORES = ("face_id", "video_id", "method", "label", "side", "score", "score_attacked", "ssim", "psnr")
 
 
-def log_results(run: "Run", result: Result, files: Mapping[str, Path] | None = None) -> None:
+def log_results(run: wandb.Run, result: Result, files: Mapping[str, Path] | None = None) -> None:
     """Log what is no single figure: `test/scores`, `test/roc`, pairs of faces whose decision flipped, and files."""
     predictions = result.predictions
     curves = roc_curves(predictions)
@@ -38,22 +33,15 @@ def log_results(run: "Run", result: Result, files: Mapping[str, Path] | None = N
     for face in read_evidence(result.folder).flipped:
         caption = f"{face.face_id}: clean {face.score:.2f}, attacked {face.score_attacked:.2f}"
         name = f"test/examples/{face.kind.replace(' ', '_')}"
-        pictures.setdefault(name, []).append(
-            wandb.Image(_side_by_side(folder, face.clean, face.attacked), caption=caption)
-        )
+        both = [np.asarray(Image.open(folder / version)) for version in (face.clean, face.attacked)]
+        pictures.setdefault(name, []).append(wandb.Image(np.concatenate(both, axis=1), caption=caption))
     for name, images in pictures.items():
         run.log({name: images})
     for kind, path in {"predictions": result.folder, **(files or {})}.items():
         artifact = wandb.Artifact(artifact_name(f"{path.stem if path.is_file() else path.name}-{kind}"), kind)
-        if path.is_dir():
-            artifact.add_dir(str(path))
-        else:
-            artifact.add_file(str(path))
+        add = artifact.add_dir if path.is_dir() else artifact.add_file
+        add(str(path))
         run.log_artifact(artifact)
-
-
-def _side_by_side(folder: Path, *names: str) -> npt.NDArray[np.uint8]:
-    return np.concatenate([np.asarray(Image.open(folder / name)) for name in names], axis=1)
 
 
 def roc_curves(predictions: pd.DataFrame, points: int = POINTS) -> pd.DataFrame:
@@ -72,7 +60,7 @@ def artifact_name(text: str) -> str:
     return file_name(text)[-128:]
 
 
-def log_report(run: "Run", report: Report, folder: Path) -> None:
+def log_report(run: wandb.Run, report: Report, folder: Path) -> None:
     """Log the tables, figures, examples and the grid of a report, and its files as an artifact."""
     for table in report.tables:
         run.log({f"tables/{table.name}": wandb.Table(dataframe=pd.DataFrame(table.rows, columns=list(table.columns)))})

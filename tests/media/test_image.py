@@ -3,6 +3,7 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
+from photo_faces import as_faces, as_pictures
 from PIL import Image
 from scenes import two_people
 
@@ -12,12 +13,6 @@ from sr_deepfake.media import attack_image
 from sr_deepfake.media.faces import FaceFinder, cut, paste
 from sr_deepfake.super_resolution.edsr import edsr
 from sr_deepfake.super_resolution.interpolation import Interpolation
-
-
-def of_a_data_set(attack, crop):
-    """What an attack does to a face crop as `evaluate` gives it."""
-    faces = torch.from_numpy(crop.transpose(2, 0, 1).copy())[None].float() / 255
-    return (attack(faces)[0] * 255).round().byte().numpy().transpose(1, 2, 0)
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +27,8 @@ def test_inside_is_the_papers_attack_and_outside_nothing(finder, network, feathe
     (found,) = finder([picture])
     assert len(found.crops) == 2
     for crop in found.crops:
-        paste(expected, crop, of_a_data_set(attack, cut(picture, crop)), feather)
+        (face,) = as_pictures(attack(as_faces(cut(picture, crop)[None])))
+        paste(expected, crop, face, feather)
     kept = picture.copy()
     np.testing.assert_array_equal(attack_image(picture, attack, finder, feather), expected)
     np.testing.assert_array_equal(picture, kept)
@@ -48,11 +44,6 @@ def test_pictures_of_pillows_are_attacked(finder, mode, result):
     np.testing.assert_array_equal(np.array(image), kept)
     change = np.atleast_3d(np.array(attacked)) != np.atleast_3d(np.array(image.convert(result)))
     assert 0.02 < change.any(axis=2).mean() < 0.7
-
-
-def test_without_a_face_nothing_changes(finder):
-    picture = np.full((60, 80, 3), 120, np.uint8)
-    np.testing.assert_array_equal(attack_image(picture, SuperResolutionAttack(Interpolation(scale=2)), finder), picture)
 
 
 @pytest.mark.parametrize("wrong", [np.zeros((9, 9, 3)), np.zeros((9, 9), np.uint8), np.zeros((9, 9, 4), np.uint8)])

@@ -1,16 +1,15 @@
 import numpy as np
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from photo_faces import as_faces, as_pictures
 from scenes import two_people
-from torch import nn
 
 from sr_deepfake.attacks.super_resolution import SuperResolutionAttack
 from sr_deepfake.data.extraction.cropping import Crop, square_crop
 from sr_deepfake.data.extraction.face_detection import Detection, FaceDetector
 from sr_deepfake.media.faces import FaceFinder, attack_crops, cut, paste, whole_frames
-from sr_deepfake.super_resolution.edsr import edsr
+from sr_deepfake.super_resolution.interpolation import Interpolation
 
 
 class Faces:
@@ -47,6 +46,24 @@ def test_squares_lie_inside_the_frame_largest_first(data):
         assert crop.top + crop.side <= height
 
 
+def test_crops_of_one_side_are_attacked_together_as_faces_of_a_data_set_are(monkeypatch):
+    batches = []
+
+    def attack(faces):
+        batches.append(len(faces))
+        return bicubic(faces)
+
+    bicubic = SuperResolutionAttack(Interpolation(scale=2))
+    monkeypatch.setattr("sr_deepfake.media.faces.MAX_PIXELS", 3 * 24 * 24)
+    crops = [noise(side, side, 3) // 2 + index for index, side in enumerate((24, 48, 24, 24, 24, 24))]
+    attacked = attack_crops(attack, crops)
+    assert batches == [3, 2, 1]
+    for crop, result in zip(crops, attacked, strict=True):
+        np.testing.assert_array_equal(result, as_pictures(bicubic(as_faces(crop[None])))[0])
+        assert result.dtype == np.uint8
+    assert attack_crops(attack, []) == []
+
+
 def test_squares_are_those_of_face_crops():
     picture = two_people()
     detector = FaceDetector()
@@ -54,41 +71,6 @@ def test_squares_are_those_of_face_crops():
     boxes = [face.box for face in detector.all([picture])[0]]
     assert found.crops == [square_crop(box, *picture.shape[:2]) for box in boxes]
     assert len(found.crops) == 2
-
-
-def test_small_faces_are_left_alone():
-    finder = FaceFinder(FaceDetector(), min_side=120)
-    (found,) = finder([two_people()])
-    assert (len(found.crops), found.too_small) == (1, 1)
-    with pytest.raises(ValueError, match="min_side"):
-        FaceFinder(FaceDetector(), min_side=-1)
-
-
-def test_crops_are_attacked_as_faces_of_a_data_set_are():
-    attack = SuperResolutionAttack(edsr())
-    crops = [noise(side, side, 3) for side in (48, 24, 48, 72)]
-    attacked = attack_crops(attack, crops, max_pixels=50 * 50)
-    for crop, result in zip(crops, attacked, strict=True):
-        faces = torch.from_numpy(crop.transpose(2, 0, 1).copy())[None].float() / 255
-        expected = (attack(faces)[0] * 255).round().byte().numpy().transpose(1, 2, 0)
-        np.testing.assert_array_equal(result, expected)
-        assert result.dtype == np.uint8
-
-
-def test_crops_of_one_side_go_together():
-    class Counts(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.batches = []
-
-        def forward(self, faces):
-            self.batches.append(len(faces))
-            return 1 - faces
-
-    counts = Counts()
-    attack_crops(counts, [noise(24, 24, 3)] * 5 + [noise(48, 48, 3)], max_pixels=3 * 24 * 24)
-    assert counts.batches == [3, 2, 1]
-    assert attack_crops(counts, []) == []
 
 
 @given(st.data())
@@ -131,12 +113,13 @@ def test_of_overlapping_squares_the_smaller_stays_whole():
     np.testing.assert_array_equal(results[0], results[1])
 
 
-def test_senseless_pastes_are_errors():
-    frame = noise(60, 80, 3)
+def test_senseless_settings_are_errors():
+    with pytest.raises(ValueError, match="min_side"):
+        FaceFinder(Faces(), min_side=-1)
     with pytest.raises(ValueError, match="square of 24 px"):
-        paste(frame, Crop(0, 0, 24), noise(25, 25, 3))
+        paste(noise(60, 80, 3), Crop(0, 0, 24), noise(25, 25, 3))
     with pytest.raises(ValueError, match="feather"):
-        paste(frame, Crop(0, 0, 24), noise(24, 24, 3), feather=-1)
+        paste(noise(60, 80, 3), Crop(0, 0, 24), noise(24, 24, 3), feather=-1)
 
 
 @pytest.mark.parametrize(("height", "width", "count"), [(48, 48, 1), (50, 121, 3), (121, 50, 3), (1, 3, 3)])

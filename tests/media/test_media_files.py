@@ -19,33 +19,32 @@ def targets(requested, output, **options):
     return {str(job.source): str(job.target) for job in plan_jobs(find_files(requested, output), output, **options)}
 
 
-def test_a_folder_keeps_its_folders(folder):
-    assert targets("in", "out") == {"in/a.png": "out/a.png", "in/b.JPG": "out/b.JPG", "in/sub/c.mp4": "out/sub/c.mp4"}
-    assert find_files("in").left_alone == 1
+@pytest.mark.parametrize(
+    ("requested", "output", "expected"),
+    [  # a folder keeps its folders,
+        ("in", "out", {"in/a.png": "out/a.png", "in/b.JPG": "out/b.JPG", "in/sub/c.mp4": "out/sub/c.mp4"}),
+        # one file becomes a file or goes into a folder,
+        ("f.png", "out.png", {"f.png": "out.png"}),
+        (7, "8", {"7": "8"}),
+        ("f.png", "new/", {"f.png": "new/f.png"}),
+        ("f.png", "in/sub", {"f.png": "in/sub/f.png"}),
+        # a pattern keeps what stands behind its first wildcard,
+        ("in/*.*", "out", {"in/a.png": "out/a.png", "in/b.JPG": "out/b.JPG"}),
+        ("in/**/c.*", "out", {"in/sub/c.mp4": "out/sub/c.mp4"}),
+        ("g[1].png", "out.png", {"g[1].png": "out.png"}),  # what exists is no pattern
+        # a list is of names; what is missing is found out when it is read.
+        (["f.png", "in/sub/c.mp4"], "out", {"f.png": "out/f.png", "in/sub/c.mp4": "out/c.mp4"}),
+        (["nowhere.png", "f.png"], "out", {"nowhere.png": "out/nowhere.png", "f.png": "out/f.png"}),
+    ],
+)
+def test_each_file_has_its_target(folder, requested, output, expected):
+    (folder / "g[1].png").touch()
+    assert targets(requested, output) == expected
 
 
-def test_one_file_becomes_a_file_or_goes_into_a_folder(folder):
-    assert targets("f.png", "out.png") == {"f.png": "out.png"}
-    assert targets(7, "8") == {"7": "8"}
-    assert targets("f.png", "new/") == {"f.png": "new/f.png"}
-    assert targets("f.png", "in/sub") == {"f.png": "in/sub/f.png"}
-
-
-def test_a_pattern_keeps_what_stands_behind_its_first_wildcard(folder):
-    assert targets("in/*.*", "out") == {"in/a.png": "out/a.png", "in/b.JPG": "out/b.JPG"}
-    assert targets("in/**/c.*", "out") == {"in/sub/c.mp4": "out/sub/c.mp4"}
+def test_absolute_patterns_and_the_files_that_are_left_alone(folder):
     assert targets(str(folder / "*.png"), "out") == {str(folder / "f.png"): "out/f.png"}
-    (folder / "g[1].png").touch()  # what exists is no pattern
-    assert targets("g[1].png", "out.png") == {"g[1].png": "out.png"}
-
-
-def test_lists_of_names(folder):
-    expected = {"f.png": "out/f.png", "in/sub/c.mp4": "out/c.mp4"}
-    assert targets(["f.png", "in/sub/c.mp4"], "out") == expected
-
-
-def test_a_missing_file_is_found_out_when_it_is_read(folder):
-    assert targets(["nowhere.png", "f.png"], "out") == {"nowhere.png": "out/nowhere.png", "f.png": "out/f.png"}
+    assert find_files("in").left_alone == 1
 
 
 @pytest.mark.parametrize(
@@ -87,11 +86,11 @@ def test_no_output_takes_another_inputs_place(folder):
             targets(["f.png", "*/f.png"], "o", overwrite=overwrite)
 
 
-def test_results_below_the_input_are_no_input_the_next_time(folder):
+@pytest.mark.parametrize(("requested", "output"), [("in", "in/out"), ("./in", "{folder}/in/out")])
+def test_results_below_the_input_are_no_input_the_next_time(folder, requested, output):
     (folder / "in/out").mkdir()
     (folder / "in/out/a.png").write_text("a result")
-    assert list(targets("in", "in/out")) == ["in/a.png", "in/b.JPG", "in/sub/c.mp4"]
-    assert list(targets("./in", str(folder / "in/out"))) == ["in/a.png", "in/b.JPG", "in/sub/c.mp4"]
+    assert list(targets(requested, output.format(folder=folder))) == ["in/a.png", "in/b.JPG", "in/sub/c.mp4"]
 
 
 def test_a_tilde_is_the_home_folder_before_a_slash_alone(folder, monkeypatch):

@@ -60,31 +60,21 @@ def test_a_transparent_colour_becomes_alpha(tmp_path, mode):
     assert photo.pixels[0, :2, -1].tolist() == [0, 255]
 
 
-def test_what_cannot_be_read_is_told_with_its_name(tmp_path, picture):
-    contents = {"zero.png": (b"", "empty file"), "text.jpg": (b"hello", "not a kind of BMP, JPEG, PNG, TIFF, WEBP")}
-    for suffix in ("png", "webp", "tiff", "bmp", "jpg"):
-        path = tmp_path / f"whole.{suffix}"
-        Image.fromarray(picture).save(path)
-        contents[f"cut.{suffix}"] = (path.read_bytes()[: path.stat().st_size // 2], "damaged or cut short")
-    for name, (content, reason) in contents.items():
-        (tmp_path / name).write_bytes(content)
-        with pytest.raises(UserError, match=f"{name}: .*{reason}"):
-            read_photo_file(tmp_path / name)
-    (tmp_path / "folder.png").mkdir()
-    with pytest.raises(UserError, match=r"folder.png: unreadable: not a file"):
-        read_photo_file(tmp_path / "folder.png")
-    with pytest.raises(UserError, match=r"nowhere.png: missing"):
-        read_photo_file(tmp_path / "nowhere.png")
+@pytest.mark.parametrize("suffix", ["png", "webp", "tiff", "bmp", "jpg"])
+def test_a_photo_that_was_cut_short_is_told_with_its_name(tmp_path, picture, suffix):
+    path = tmp_path / f"cut.{suffix}"
+    Image.fromarray(picture).save(path)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(UserError, match=rf"cut\.{suffix}: unreadable: damaged or cut short"):
+        read_photo_file(path)
 
 
-def test_a_decompression_bomb_is_refused_before_it_is_decoded(tmp_path):
-    def chunk(name: bytes, content: bytes) -> bytes:
-        return len(content).to_bytes(4, "big") + name + content + zlib.crc32(name + content).to_bytes(4, "big")
-
-    side = 50_000
-    header = side.to_bytes(4, "big") * 2 + bytes([8, 2, 0, 0, 0])
-    data = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0" * 1000)) + chunk(b"IEND", b"")
-    (tmp_path / "bomb.png").write_bytes(b"\x89PNG\r\n\x1a\n" + data)
+def test_a_decompression_bomb_is_refused_before_it_is_decoded(tmp_path, picture):
+    Image.fromarray(picture).save(tmp_path / "bomb.png")
+    data = bytearray((tmp_path / "bomb.png").read_bytes())
+    data[16:24] = (50_000).to_bytes(4, "big") * 2  # width and height
+    data[29:33] = zlib.crc32(data[12:29]).to_bytes(4, "big")
+    (tmp_path / "bomb.png").write_bytes(data)
     with pytest.raises(UserError, match=r"at most 120,000,000 are read \(photo\.max_pixels=N raises"):
         read_photo_file(tmp_path / "bomb.png")
 
@@ -94,8 +84,6 @@ def test_the_limit_of_pixels_is_the_callers_alone(tmp_path, picture, monkeypatch
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
     assert read_photo_file(tmp_path / "a.png", max_pixels=picture[:, :, 0].size).rgb().shape == picture.shape
     assert Image.MAX_IMAGE_PIXELS == 100
-    with pytest.raises(UserError, match=r"at most 6,719 are read"):
-        read_photo_file(tmp_path / "a.png", max_pixels=6719)
 
 
 def test_files_of_several_pictures_are_refused(tmp_path, picture):

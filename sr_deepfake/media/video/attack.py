@@ -13,11 +13,10 @@ import av
 
 from sr_deepfake.data.extraction.cropping import Crop
 from sr_deepfake.data.extraction.orientation import upright
-from sr_deepfake.media.faces import AttackFaces, FaceFinder, Find, FoundFaces, Picture, cut
+from sr_deepfake.media.faces import AttackFaces, FaceFinder, Find, Following, FoundFaces, Picture, cut
 from sr_deepfake.media.files import Job
 from sr_deepfake.media.outcomes import Outcome
 from sr_deepfake.media.video.encoder import Encoding
-from sr_deepfake.media.video.following import Following
 from sr_deepfake.media.video.planes import paste_faces
 from sr_deepfake.media.video.reader import VideoReader
 from sr_deepfake.media.video.writer import VideoWriter, missing_parts
@@ -91,7 +90,7 @@ def attack_video(
             shutil.copyfile(source, temporary)
         else:
             left_out = missing_parts(source, temporary)
-        fault = f"{reader.name}: {reader.damage}" if reader.damage else ""
+        fault = "" if reader.damaged is None else f"{reader.name}: damaged from {reader.damaged:.2f} s on"
         status = "attacked" if faces else "no face"
         return Outcome(Job(source, target), status, faces, too_small, frames, fault=fault, left_out=left_out)
 

@@ -22,8 +22,9 @@ class VideoReader:
 
     def __init__(self, path: Path) -> None:
         self.path, self.name = path, printable(str(path))
-        self._damaged: float | None = None
-        self._time = self._end = 0.0
+        self.damaged: float | None = None  # s from which on the file is damaged, as far as it was read
+        self._kind = ""
+        self._time = 0.0
         self._last: int | None = None
         try:
             require_file(path)
@@ -34,7 +35,7 @@ class VideoReader:
         try:
             self.stream = moving_picture(self.container)  # no cover
             self.stream.thread_type = "AUTO"
-            items, before = self._read(), list[av.VideoFrame | av.Packet]()
+            items, before = self._decode(), list[av.VideoFrame | av.Packet]()
             for item in items:
                 before.append(item)
                 if isinstance(item, av.VideoFrame):
@@ -61,25 +62,8 @@ class VideoReader:
             return max(1, round(self.container.duration / av.time_base * self.stream.average_rate))
         return None
 
-    @property
-    def damage(self) -> str:
-        """From where on the file is damaged, in words, as far as it was read; "" where it is not."""
-        return "" if self._damaged is None else f"damaged from {self._damaged:.2f} s on"
-
-    def _read(self) -> "Iterator[av.VideoFrame | av.Packet]":
-        kind = None
-        for item in self._decode():
-            if isinstance(item, av.VideoFrame):
-                kind = kind or _kind(item)
-                if _kind(item) != kind:
-                    raise UserError(
-                        f"{self.name} changes from {kind} to {_kind(item)} at {item.time or 0:.2f} s; cut it there, and "
-                        "attack the parts one by one"
-                    )
-            yield item
-
     def _decode(self) -> "Iterator[av.VideoFrame | av.Packet]":
-        packets = self.container.demux()
+        packets, end = self.container.demux(), 0.0
         packet: av.Packet | None
         while True:
             try:
@@ -88,7 +72,7 @@ class VideoReader:
                 self._damage()
                 packet = None
             if packet is not None and packet.pts is not None and packet.time_base is not None:
-                self._end = max(self._end, float((packet.pts + (packet.duration or 0)) * packet.time_base))
+                end = max(end, float((packet.pts + (packet.duration or 0)) * packet.time_base))
             if packet is not None and packet.stream is not self.stream:
                 if packet.size:  # else it marks the end of a stream
                     yield packet
@@ -102,12 +86,12 @@ class VideoReader:
                 self._damage()
             if packet is None:
                 break
-        if (self.container.duration or 0) / av.time_base > self._end + _SHORTFALL:
+        if (self.container.duration or 0) / av.time_base > end + _SHORTFALL:
             self._damage()
 
     def _damage(self) -> None:
-        if self._damaged is None:
-            self._damaged = self._time
+        if self.damaged is None:
+            self.damaged = self._time
 
     def _decoded(self, frame: "av.VideoFrame") -> "av.VideoFrame":
         if frame.is_corrupt:
@@ -116,6 +100,13 @@ class VideoReader:
         wanted = working_format(frame.format.name)
         given = frame if wanted == frame.format.name else frame.reformat(format=wanted, threads=1)
         given.pts = self._pts(frame.pts)
+        kind = f"{given.width}×{given.height} {given.format.name} {orientation_of(given)}"
+        if kind != (self._kind or kind):
+            raise UserError(
+                f"{self.name} changes from {self._kind} to {kind} at {given.time or 0:.2f} s; cut it there, and attack the "
+                "parts one by one"
+            )
+        self._kind = kind
         return given
 
     def _pts(self, pts: int | None) -> int:
@@ -133,7 +124,3 @@ class VideoReader:
         else:
             self._last = max(pts, self._last + 1)
         return self._last
-
-
-def _kind(frame: "av.VideoFrame") -> str:
-    return f"{frame.width}×{frame.height} {frame.format.name} {orientation_of(frame)}"

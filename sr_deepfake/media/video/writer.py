@@ -21,8 +21,6 @@ from sr_deepfake.system.errors import UserError
 from sr_deepfake.system.files import printable
 
 _MUXERS = {".m4v": "mp4", ".qt": "mov"}  # where FFmpeg's own choice by the suffix is another
-_PROGRESSIVE = (0, 1)  # FFmpeg's field orders: not known, and none
-_MP4 = ("mp4", "mov", "3gp", "3g2")
 # What may describe a picture, by FFmpeg's names.
 _DESCRIPTIONS = {
     "MASTERING_DISPLAY_METADATA": "HDR10 metadata (mastering display)",
@@ -103,7 +101,11 @@ class VideoWriter:
 
     def _ends_subtitle(self, packet: "av.Packet") -> bool:
         # MP4's empty subtitles, which stand for the time between two: the muxer writes them by itself.
-        return self._muxer in _MP4 and packet.stream.type == "subtitle" and bytes(packet) == b"\0\0"
+        return (
+            self._muxer in ("mp4", "mov", "3gp", "3g2")
+            and packet.stream.type == "subtitle"
+            and bytes(packet) == b"\0\0"
+        )
 
     def _add_picture(self, encoding: Encoding) -> "av.VideoStream":
         source, frame = self._reader.stream, self._reader.first
@@ -129,7 +131,7 @@ class VideoWriter:
             setattr(context, name, getattr(frame, name))
         if frame.format.name.startswith("gray") and not frame.color_range:
             context.color_range = 2  # full, as it is shown; H.264's grey would be taken for limited
-        if source.codec_context.field_order not in _PROGRESSIVE:
+        if source.codec_context.field_order not in (0, 1):  # not known, and none
             context.field_order = source.codec_context.field_order
             context.flags |= Flags.interlaced_dct | Flags.interlaced_me
         matrix: Any = frame.side_data.get("DISPLAYMATRIX")

@@ -3,8 +3,7 @@ import pytest
 from scenes import scene
 
 from sr_deepfake.data.extraction.face_detection import Detection, FaceDetector
-from sr_deepfake.media.faces import FaceFinder
-from sr_deepfake.media.video.following import CROWD, EVERY, Following
+from sr_deepfake.media.faces import CROWD, EVERY, FaceFinder, Following
 
 
 def face(left, top=20.0, side=48.0, probability=0.99):
@@ -29,12 +28,9 @@ class Scripted:
 
 
 def frames_of(count, scene=100):
-    made = []
-    for number in range(count):
-        frame = np.full((90, 160, 3), scene, np.uint8)
-        frame[0, 0] = number
-        made.append(frame)
-    return made
+    frames = np.full((count, 90, 160, 3), scene, np.uint8)
+    frames[:, 0, 0] = np.arange(count)[:, None]
+    return list(frames)
 
 
 def test_every_fifth_frame_is_searched_whole_and_the_others_around_the_faces():
@@ -44,7 +40,6 @@ def test_every_fifth_frame_is_searched_whole_and_the_others_around_the_faces():
     found = [*follow(frames[:3]), *follow(frames[3:])]
     assert detector.searches == [("around" if number % EVERY else "all", number) for number in range(12)]
     assert found == FaceFinder(detector)(frames)
-    assert follow.searched == 3
 
 
 @pytest.mark.parametrize(
@@ -72,9 +67,8 @@ def test_what_makes_a_frame_be_searched_whole(faces, searches, lefts):
 
 def test_a_cut_makes_the_frame_be_searched_whole():
     detector = Scripted([[face(10)], [face(10)], [face(90)], [face(90)]])
-    follow = Following(FaceFinder(detector))
-    frames = frames_of(2) + frames_of(4, scene=200)[2:]
-    assert [found.crops[0].left for found in follow(frames)][1:3] == [10, 90]
+    found = Following(FaceFinder(detector))(frames_of(2) + frames_of(4, scene=200)[2:])
+    assert [each.crops[0].left for each in found][1:3] == [10, 90]
     assert [kind for kind, _ in detector.searches] == ["all", "around", "all", "around"]
 
 
@@ -110,10 +104,8 @@ def test_faces_that_leave_the_frame_are_looked_for_as_long_as_they_are_in_it(sid
         assert overlap_of(each.box, whole[0].box) > 0.85
 
 
-def test_around_nothing_and_outside_the_frame_nothing_is_found():
-    detector = FaceDetector()
-    assert detector.around(scene(), []) == []
-    assert detector.around(scene(), [Detection((5000.0, 10.0, 5050.0, 60.0), 0.9)]) == []
+def test_outside_the_frame_nothing_is_found():
+    assert FaceDetector().around(scene(), [Detection((5000.0, 10.0, 5050.0, 60.0), 0.9)]) == []
 
 
 def overlap_of(first, second):
