@@ -6,13 +6,12 @@ import pytest
 from scipy import stats
 from scored_faces import completed, predictions, random_predictions
 
-from sr_deepfake.metrics.changes import change_tests
+from sr_deepfake.metrics.changes import auc_test, change_tests, sign_flip_test
 from sr_deepfake.metrics.classification import METRICS, RATES, classification_metrics
 from sr_deepfake.metrics.clusters import Clusters
 from sr_deepfake.metrics.figures import Figure, Threshold
 from sr_deepfake.metrics.predictions import SETUPS, SIMILARITY, setup_scores
 from sr_deepfake.metrics.setups import run_metrics
-from sr_deepfake.metrics.significance import auc_test, sign_flip_test
 from sr_deepfake.metrics.thresholds import choose_threshold
 
 RESAMPLES, SEED, THRESHOLD = 20, 5, 0.4

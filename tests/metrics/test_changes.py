@@ -9,8 +9,8 @@ from sklearn.metrics import roc_auc_score
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
 
-from sr_deepfake.metrics import significance
-from sr_deepfake.metrics.significance import auc_test, holm, sign_flip_test
+from sr_deepfake.metrics import changes
+from sr_deepfake.metrics.changes import auc_test, holm, sign_flip_test
 
 
 @pytest.mark.parametrize(("worsened", "improved"), itertools.product([0, 1, 5, 17, 140], repeat=2))
@@ -50,10 +50,11 @@ def test_under_no_effect_faces_reject_too_often_and_clusters_do_not():
     assert rejected["clusters"] / 300 <= 0.05
 
 
-def test_faces_of_no_cluster_or_of_one_class_are_not_tested():
+def test_faces_of_no_cluster_of_one_cluster_or_of_one_class_are_not_tested():
     assert sign_flip_test([5, 1], [0, 0], [-1, 0]) == 1.0
     assert np.isnan(sign_flip_test([1], [0], [-1]))
     assert np.isnan(auc_test([1, 2], [2, 3], [1, 1], [0, 1]))
+    assert auc_test([4, 3, 2, 1], [1, 2, 3, 4], [1, 1, 0, 0], [0, 0, 0, 0]) == 1.0  # one cluster
 
 
 @pytest.mark.parametrize("seeds", [1, 2])
@@ -88,7 +89,7 @@ def test_holm_does_not_count_what_was_not_tested():
 
 def test_many_clusters_are_swapped_in_groups_and_the_test_stays_valid(monkeypatch):
     """Memory grows with the square of what is swapped; under no effect p-values are spread evenly."""
-    monkeypatch.setattr(significance, "MOST_GROUPS", 100)
+    monkeypatch.setattr(changes, "MOST_GROUPS", 100)
     random = np.random.default_rng(0)
     count = 240
     label, group = np.arange(count) % 2, np.arange(count)
