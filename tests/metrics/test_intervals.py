@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from sr_deepfake.metrics.intervals import clopper_pearson_bound, interval_at_limit, percentile_interval
+from sr_deepfake.metrics.setups import clopper_pearson_bound, interval_at_limit, percentile_interval
 
 
 def test_an_interval_ignores_undefined_resamples():
