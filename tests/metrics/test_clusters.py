@@ -77,8 +77,3 @@ def test_clusters_of_unequal_size_amount_to_fewer():
     assert clusters.count(chosen) == 4
     assert clusters.size(chosen) == pytest.approx(100**2 / (97**2 + 3))
     assert clusters.size(~chosen) == 0
-
-
-def test_nothing_to_draw_is_refused():
-    with pytest.raises(ValueError, match="cannot draw 0 resamples"):
-        list(Clusters.of(pairs(2)).draw(0, 0))
