@@ -56,6 +56,6 @@ def test_missing_and_damaged_files_say_what_mends_them(tmp_path):
 
 def test_videos_are_pristine_ones_first_by_name_and_score_the_mean_of_their_frames():
     """A name that stands for both classes is two videos."""
-    videos = videos_of(pd.DataFrame({"video_id": ["b", "a", "a", "b", "a"], "label": [1, 1, 0, 1, 1]}))
+    videos = videos_of(pd.DataFrame({"video_id": ["b", "a", "b", "b", "a"], "label": [1, 1, 0, 1, 1]}))
     assert (videos.units.tolist(), videos.labels.tolist()) == ([2, 1, 0, 2, 1], [0, 1, 1])
     assert videos.means([0.25, 0.5, 0.125, 0.75, 0]).tolist() == [0.125, 0.25, 0.5]

@@ -111,8 +111,9 @@ def test_flipped_decisions_and_p_values_are_those_of_a_loop(table, metrics):
         p = sign_flip_test(worsened, improved, pd.factorize(own["cluster"])[0])
         assert p_values["both", rate] == pytest.approx(p)
         assert metrics.figure("both", rate).p == pytest.approx(p)
-    logits = [setup_scores(table, setup, "logit") for setup in ("clean", "both")]
-    assert metrics.figure("both", "auc").p == auc_test(*logits, table["label"], clusters.units)
+    for setup in ("both", "fake"):
+        logits = [setup_scores(table, name, "logit") for name in ("clean", setup)]
+        assert metrics.figure(setup, "auc").p == auc_test(*logits, table["label"], clusters.units)
 
 
 def test_counts_and_provenance_of_the_intervals(table, metrics):
