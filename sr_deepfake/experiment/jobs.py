@@ -5,10 +5,10 @@ import os
 import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from filelock import FileLock, Timeout
 from pydantic import ValidationError
@@ -22,8 +22,6 @@ log = logging.getLogger(__name__)
 JOB = "job.json"
 _LOCK = ".job.lock"
 
-State = Literal["missing", "running", "done", "failed", "skipped", "interrupted"]
-
 
 class Job(Frozen):
     """One job of a program, and what became of it."""
@@ -31,7 +29,7 @@ class Job(Frozen):
     program: str  # as in `python -m sr_deepfake.<program>`
     overrides: tuple[str, ...]  # of the command line
     # "missing" was never started, "skipped" lacks weights, the process of "interrupted" is gone
-    state: State = "missing"
+    state: Literal["missing", "running", "done", "failed", "skipped", "interrupted"] = "missing"
     since: float = 0.0  # when it began, in seconds since 1970
     seconds: float = 0.0  # how long it took, once it ended
     pid: int = 0
@@ -77,8 +75,9 @@ def running(
         except Exception as error:
             known = as_user_error(error)
             skipped = skip_missing_weights and isinstance(known, MissingWeightsError)
+            state = "skipped" if skipped else "failed"
             try:
-                _ended(started, "skipped" if skipped else "failed", last_line(known or error)).write(folder / JOB)
+                _ended(started, state=state, error=last_line(known or error)).write(folder / JOB)
             except OSError as unwritable:  # a full disk, say: the first error is the one to report
                 log.error("%s could not be written: %s", folder / JOB, unwritable)
             if not skipped:
@@ -86,8 +85,7 @@ def running(
             log.warning("Skipped, as evaluate.skip_missing_weights says: %s", known)
             return
         results = tuple(os.path.relpath(result, outputs) for result in outcome.results)
-        done = {"results": results, "left_out": tuple(outcome.left_out)}
-        _ended(started, "done").model_copy(update=done).write(folder / JOB)
+        _ended(started, state="done", results=results, left_out=tuple(outcome.left_out)).write(folder / JOB)
 
 
 def read_jobs(outputs: Path) -> list[Job]:
@@ -119,8 +117,12 @@ def _read(path: Path, outputs: Path) -> Job | None:
 
 
 def _is_alive(job: Job, folder: Path) -> bool:
-    if job.host == socket.gethostname() and not _is_process(job.pid):
-        return False  # at once, though a process that it started may still hold the lock for seconds
+    if job.host == socket.gethostname():
+        try:
+            with suppress(PermissionError):  # somebody else's process
+                os.kill(job.pid, 0)
+        except ProcessLookupError:
+            return False  # at once, though a process that it started may still hold the lock for seconds
     try:
         with FileLock(folder / _LOCK).acquire(timeout=0):
             return False
@@ -128,16 +130,5 @@ def _is_alive(job: Job, folder: Path) -> bool:
         return True
 
 
-def _is_process(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass  # somebody else's
-    return True
-
-
-def _ended(job: Job, state: State, error: str = "") -> Job:
-    seconds = round(time.time() - job.since, 1)
-    return job.model_copy(update={"state": state, "error": error, "seconds": seconds})
+def _ended(job: Job, **found: Any) -> Job:
+    return job.model_copy(update={"seconds": round(time.time() - job.since, 1), **found})

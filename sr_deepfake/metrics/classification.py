@@ -20,7 +20,6 @@ THRESHOLD = 0.5
 BINS = 15  # of the calibration error and the reliability diagram, equally wide
 LOW_FPR = {"tpr_at_1": 0.01, "tpr_at_5": 0.05}
 RATES = ("fnr", "fpr", "recall", "precision", "accuracy", "balanced_accuracy")
-METRICS = (*RATES, "auc", "eer", "ap", *LOW_FPR, "ece", "brier")
 _TINY = np.finfo(np.float64).tiny  # replaces a zero that only divides zeros
 
 
@@ -52,7 +51,12 @@ def rank(
     unit = np.arange(len(score)) if units is None else np.asarray(units, dtype=np.intp)
     if not len(score) == len(label) == len(unit):
         raise ValueError(f"{len(score)} scores, {len(label)} labels and {len(unit)} units do not match")
-    _check(score, label)
+    if not len(score):
+        raise ValueError("there are no scores to compute metrics from")
+    if not ((score >= 0) & (score <= 1)).all():  # NaN fails both comparisons
+        raise ValueError("scores must be probabilities in [0, 1]; some are outside or NaN")
+    if not np.isin(label, (0, 1)).all():
+        raise ValueError("labels must be 1 (fake) or 0 (pristine)")
     places = positions(score, logits)
     columns, falling, called = {}, {}, {}
     for value in (0, 1):
@@ -157,15 +161,6 @@ def reliability(scores: npt.ArrayLike, labels: npt.ArrayLike) -> tuple[Array, Ar
     mean = np.bincount(bins, score, BINS)[kept] / count[kept]
     share = np.bincount(bins, label, BINS)[kept] / count[kept]
     return mean, share, count[kept]
-
-
-def _check(score: Array, label: npt.NDArray[np.generic]) -> None:
-    if not len(score):
-        raise ValueError("there are no scores to compute metrics from")
-    if not ((score >= 0) & (score <= 1)).all():  # NaN fails both comparisons
-        raise ValueError("scores must be probabilities in [0, 1]; some are outside or NaN")
-    if not np.isin(label, (0, 1)).all():
-        raise ValueError("labels must be 1 (fake) or 0 (pristine)")
 
 
 def _cumulated(weights: Array) -> Array:

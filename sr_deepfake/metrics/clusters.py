@@ -47,7 +47,7 @@ class Clusters:
     @classmethod
     def of(cls, faces: pd.DataFrame) -> "Clusters":
         """Find the clusters of a table of predictions (its columns `cluster`, `target`, `source` and `label`)."""
-        if is_crossed(faces):
+        if _is_crossed(faces):
             groups = faces.groupby(["target", "source"])
             names = groups.size().reset_index()
             ways = {way: names[way].where(names[way] != "") for way in ("target", "source")}
@@ -61,9 +61,9 @@ class Clusters:
         """What is drawn, in words: "cluster" or "target × source"."""
         return " × ".join(self.levels)
 
-    def groups(self, way: str) -> Index:
-        """The number of each face's cluster, target or source."""
-        return self.levels[way][self.units]
+    def groups(self) -> list[Index]:
+        """For each way of drawing the number of each face's cluster, target or source."""
+        return [level[self.units] for level in self.levels.values()]
 
     def size(self, chosen: npt.NDArray[np.bool_]) -> float:
         """The effective number of clusters of some faces: as many of equal size would weigh as much (Kish, 1965)."""
@@ -75,10 +75,10 @@ class Clusters:
 
     def _faces(self, chosen: npt.NDArray[np.bool_]) -> Iterator[Index]:
         """For each way of drawing, how many of the chosen faces each cluster has; without clusters that have none."""
-        for way in self.levels:
-            groups = self.groups(way)[chosen]
-            if (groups >= 0).any():
-                yield np.unique(groups[groups >= 0], return_counts=True)[1]
+        for group in self.groups():
+            known = group[chosen & (group >= 0)]
+            if len(known):
+                yield np.unique(known, return_counts=True)[1]
 
     def draw(self, resamples: int, seed: int, at_once: int | None = None) -> Iterator[Array]:
         """Draw clusters with replacement, as many as there are."""
@@ -97,7 +97,7 @@ class Clusters:
             yield weights
 
 
-def is_crossed(faces: pd.DataFrame) -> bool:
+def _is_crossed(faces: pd.DataFrame) -> bool:
     """Whether targets and sources are crossed: more than half of the fakes are one cluster of several of both."""
     fakes = faces[(faces["label"] == 1) & (faces["source"] != "")]
     if fakes.empty:

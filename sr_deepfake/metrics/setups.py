@@ -1,30 +1,29 @@
 """Every figure of a run (model × forgery × attack), with its interval: the one place where figures come from."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from scipy import stats
 
 from sr_deepfake.metrics.changes import change_tests
 from sr_deepfake.metrics.classification import THRESHOLD, Array, rank, weighted_metrics, weighted_rates
 from sr_deepfake.metrics.clusters import Clusters
 from sr_deepfake.metrics.correlation import Correlation, pearson, spearman
 from sr_deepfake.metrics.figures import Bootstrap, Counts, Figure, Metrics, Threshold
-from sr_deepfake.metrics.intervals import LEVEL, clopper_pearson_bound, interval_at_limit, percentile_interval
 from sr_deepfake.metrics.predictions import SETUPS, SIMILARITY, checked, is_attacked, setup_scores, videos_of
 
 CLASSES = {"pristine": 0, "fake": 1}
 MEASURES = ("ssim", "psnr", "ssim_224")  # correlated with the change of the score
 RESAMPLES = 2_000
+LEVEL = 0.95  # of the intervals
 LARGEST = 1e6  # size of a logit that counts in the mean of a video's
 SEED = 0
 # The faces that a figure depends on; all others depend on both classes.
 _OF_ONE_CLASS = {"fnr": 1, "recall": 1, "fpr": 0}
 
 Key = tuple[str, str]  # setup and metric
-Mask = npt.NDArray[np.bool_]
 Compute = Callable[[Array], dict[Key, Array]]  # R×U weights → values
 
 
@@ -89,6 +88,26 @@ def run_metrics(
     )
 
 
+def percentile_interval(values: Array) -> tuple[float, float]:
+    """Return the interval that holds the middle 95 % of the resampled values."""
+    defined = values[~np.isnan(values)]
+    if not len(defined):
+        return float("nan"), float("nan")
+    low, high = np.quantile(defined, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return float(low), float(high)
+
+
+def clopper_pearson_bound(clusters: float) -> float:
+    """The upper end of the exact interval of a rate of which nothing occurred in `clusters` trials."""
+    return float(stats.beta.ppf((1 + LEVEL) / 2, 1, clusters))
+
+
+def interval_at_limit(value: float, clusters: float) -> tuple[float, float]:
+    """The interval of a rate that is exactly 0 or 1 (Clopper and Pearson, 1934)."""
+    bound = clopper_pearson_bound(clusters)
+    return (0.0, bound) if value == 0 else (1 - bound, 1.0)
+
+
 def _figures(table: pd.DataFrame, clusters: Clusters, threshold: float | None) -> Compute:
     """What computes all figures of a table from weights of its units."""
     label, videos = table["label"].to_numpy(), videos_of(table)
@@ -105,11 +124,7 @@ def _figures(table: pd.DataFrame, clusters: Clusters, threshold: float | None) -
         if threshold is not None:
             at_threshold[f"threshold/{setup}"] = rank(score, label, clusters.units, logit, threshold)
     ratios, correlations = (_ratios(table), _correlations(table)) if attacked else ({}, {})
-    size = int(clusters.units.max()) + 1
-    sums = {
-        key: np.stack([np.bincount(clusters.units, part, size) for part in pair], axis=1)
-        for key, pair in ratios.items()
-    }
+    sums = {key: np.stack([np.bincount(clusters.units, part) for part in pair], axis=1) for key, pair in ratios.items()}
 
     def compute(weights: Array) -> dict[Key, Array]:
         found = {
@@ -129,12 +144,14 @@ def _figures(table: pd.DataFrame, clusters: Clusters, threshold: float | None) -
     return compute
 
 
-def _ratios(table: pd.DataFrame) -> dict[Key, tuple[Array, Array]]:
-    """Figures that are a sum over faces by another: the faces' parts of both."""
+def _ratios(table: pd.DataFrame) -> dict[Key, tuple[npt.ArrayLike, npt.ArrayLike]]:
+    """Figures that are a sum over faces by another: each face's part of both."""
     label = table["label"].to_numpy()
     clean, attacked = ((table[name] > THRESHOLD).to_numpy() for name in ("score", "score_attacked"))
     found_clean = (label == 1) & clean
-    ratios: dict[Key, Any] = {("both", "attack_success"): (found_clean & ~attacked, found_clean)}
+    ratios: dict[Key, tuple[npt.ArrayLike, npt.ArrayLike]] = {
+        ("both", "attack_success"): (found_clean & ~attacked, found_clean)
+    }
     for name, value in CLASSES.items():
         for measure in SIMILARITY:
             values = table[measure].to_numpy()
@@ -142,17 +159,16 @@ def _ratios(table: pd.DataFrame) -> dict[Key, tuple[Array, Array]]:
             ratios[f"similarity/{name}", measure] = (np.where(counted, values, 0), counted)
         identical = np.isinf(table["psnr"].to_numpy())
         ratios[f"similarity/{name}", "identical"] = ((label == value) & identical, label == value)
-    return {key: (np.asarray(a, np.float64), np.asarray(b, np.float64)) for key, (a, b) in ratios.items()}
+    return ratios
 
 
 def _correlations(table: pd.DataFrame) -> dict[Key, Correlation]:
     change = (table["score_attacked"] - table["score"]).to_numpy()
-    columns = {measure: table[measure].to_numpy() for measure in MEASURES}
     return {
-        ("correlation", f"{measure}_{correlate.__name__}"): correlate(values, change)
-        for measure, values in columns.items()
+        ("correlation", f"{measure}_{correlate.__name__}"): correlate(table[measure].to_numpy(), change)
+        for measure in MEASURES
+        if table[measure].notna().any()
         for correlate in (pearson, spearman)
-        if not np.isnan(values).all()
     }
 
 
@@ -201,7 +217,7 @@ def _figure(
     return Figure(value=value, low=low, high=high, **changes, p=p_values.get(key))
 
 
-def _counted(setup: str, metric: str, table: pd.DataFrame) -> list[Mask]:
+def _counted(setup: str, metric: str, table: pd.DataFrame) -> list[npt.NDArray[np.bool_]]:
     """The faces that a figure counts; of one that depends on both classes, those of each."""
     label = table["label"].to_numpy()
     if setup.startswith("similarity/"):

@@ -12,12 +12,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from sr_deepfake.metrics.changes import RATES
 from sr_deepfake.metrics.classification import THRESHOLD, Array, rank, weighted_metrics
 from sr_deepfake.metrics.clusters import Clusters
 from sr_deepfake.metrics.figures import Metrics
-from sr_deepfake.metrics.intervals import percentile_interval
 from sr_deepfake.metrics.predictions import SIMILARITY, setup_scores
-from sr_deepfake.metrics.setups import RESAMPLES, SEED, run_metrics
+from sr_deepfake.metrics.setups import RESAMPLES, SEED, percentile_interval, run_metrics
 
 ENOUGH = 0.95  # share of the worst case's error that a few attacks reach
 Wrong = npt.NDArray[np.bool_]
@@ -59,7 +59,7 @@ def worst_case(tables: Mapping[str, pd.DataFrame], resamples: int = RESAMPLES) -
     whole = _error(np.logical_or.reduce([clean, *wrong.values()]), label)
     enough = [_error(clean, label), *reached.values()]
     mean = {}
-    for rate, value in (("fnr", 1), ("fpr", 0)):
+    for rate, value in RATES.items():
         if (label == value).any():
             mean[rate] = float(np.mean([each[label == value].mean() for each in wrong.values()]))
     mean["balanced_error"] = float(np.mean(list(errors.values())))

@@ -10,10 +10,9 @@ import numpy as np
 import pandas as pd
 
 from sr_deepfake.experiment.results import EXTERNAL, Result
-from sr_deepfake.metrics.changes import RATES
+from sr_deepfake.metrics.changes import RATES, holm
 from sr_deepfake.metrics.figures import Figure, Metrics
 from sr_deepfake.metrics.setups import run_metrics
-from sr_deepfake.metrics.significance import holm
 from sr_deepfake.reporting.published import ATTACK, DATA, METHODS, MODELS
 from sr_deepfake.system.errors import UserError
 

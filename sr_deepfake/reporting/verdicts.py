@@ -8,8 +8,7 @@ from sr_deepfake.experiment.results import UNDEFENDED, Result
 from sr_deepfake.metrics.classification import THRESHOLD, Array
 from sr_deepfake.metrics.clusters import Clusters
 from sr_deepfake.metrics.figures import Figure
-from sr_deepfake.metrics.intervals import percentile_interval
-from sr_deepfake.metrics.setups import RESAMPLES, SEED
+from sr_deepfake.metrics.setups import RESAMPLES, SEED, percentile_interval
 from sr_deepfake.reporting.grid import Entry, ReportGrid
 from sr_deepfake.reporting.numbers import UNDEFINED, show, show_change, show_value
 from sr_deepfake.reporting.published import (

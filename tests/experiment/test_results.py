@@ -5,10 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from result_folders import attack_of, changed_metrics, run_info, write_results
-from scored_faces import completed, predictions
+from scored_faces import predictions
 
 from sr_deepfake.experiment.results import AttackInfo, RunInfo, read_metrics, read_result
-from sr_deepfake.metrics.predictions import write_predictions
 from sr_deepfake.system.errors import UserError
 
 
@@ -87,14 +86,8 @@ def test_content_that_does_not_fit_is_refused(tmp_path, change, message):
         read_result(folder)
 
 
-def test_missing_and_damaged_files_say_how_to_fix_them(tmp_path):
+def test_missing_and_damaged_metrics_say_how_to_fix_them(tmp_path):
     folder = write_results(tmp_path)
-    write_predictions(folder / "predictions.parquet", predictions(count=8))
-    with pytest.raises(UserError, match="do not belong together"):
-        read_result(folder)
-    (folder / "predictions.parquet").write_bytes(b"PAR1")
-    with pytest.raises(UserError, match=r"predictions\.parquet does not hold predictions"):
-        read_result(folder)
     for content in ("{", "[1]", json.dumps({"run": {}})):
         (folder / "metrics.json").write_text(content)
         with pytest.raises(UserError, match=r"metrics\.json is damaged or of an older version"):
@@ -113,7 +106,6 @@ def test_predictions_of_before_are_named_not_guessed(tmp_path):
 
 
 def test_results_of_one_class(tmp_path):
-    real = predictions().query("label == 0").reset_index(drop=True)
-    result = read_result(write_results(tmp_path, faces=completed(real)))
+    result = read_result(write_results(tmp_path, faces=predictions().query("label == 0")))
     assert result.metrics.value("clean", "fnr") is None
     assert result.metrics.value("both", "fpr") == 0.25

@@ -1,8 +1,6 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis.extra import numpy as hnp
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from sr_deepfake.metrics.similarity import psnr, psnr_wrapped, ssim
@@ -53,25 +51,7 @@ def test_measures_agree_with_scikit_image_and_the_published_script(first, second
     theirs = [reference(a, b) for a, b in zip(first, second, strict=True)]
     assert ours.dtype == torch.float64
     np.testing.assert_allclose(ours, theirs, rtol=0, atol=atol)
-
-
-def test_psnr_wrapped_of_every_difference_is_a_plain_loop():
-    for difference in range(256):
-        first, second = np.zeros((1, 2, 2, 3), np.uint8), np.full((1, 2, 2, 3), difference, np.uint8)
-        expected = published_psnr(first, second)
-        for a, b in ((first, second), (second, first)):
-            assert float(psnr_wrapped(as_faces(a), as_faces(b))) == pytest.approx(expected, abs=1e-9)
-
-
-@given(hnp.arrays(np.uint8, (2, 12, 12, 3)), hnp.arrays(np.uint8, (2, 12, 12, 3)))
-def test_measures_are_symmetric_and_per_face(first, second):
-    a, b = as_faces(first), as_faces(second)
-    for measure in (ssim, psnr, psnr_wrapped):
-        both = measure(a, b)
-        torch.testing.assert_close(both, measure(b, a), rtol=0, atol=1e-12)
-        torch.testing.assert_close(both, torch.cat([measure(a[:1], b[:1]), measure(a[1:], b[1:])]), rtol=0, atol=1e-12)
-        assert not both.isnan().any()
-    assert (ssim(a, b) <= 1 + 1e-12).all()
+    np.testing.assert_allclose(measure(as_faces(first[:1]), as_faces(second[:1])), ours[:1], rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("measure", [ssim, psnr, psnr_wrapped])
