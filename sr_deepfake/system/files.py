@@ -124,7 +124,7 @@ def check_writable(outputs: Path) -> None:
 
 
 def explain(error: OSError, outputs: Path) -> str | None:
-    """Say in one line what a failed writing means and what to do; None where the error means something else."""
+    """Say in one line what a failed writing, or a refused reading, means and what to do; None: unknown."""
     if error.errno in _FULL:
         folder = Path(error.filename).parent if isinstance(error.filename, str) else outputs
         return (
@@ -143,4 +143,7 @@ def explain(error: OSError, outputs: Path) -> str | None:
         cache = os.path.abspath(os.path.expanduser(os.environ.get("SR_DEEPFAKE_CACHE", CACHE)))
         if os.path.commonpath([refused, cache]) in (refused, cache) and refused != "/":
             return f"{cache} cannot be written to ({error.strerror}); SR_DEEPFAKE_CACHE=FOLDER in the environment names another"
+    if isinstance(error, PermissionError) or error.errno == errno.EROFS:
+        # Of a file that was named, or in a library's own words, such as W&B's about WANDB_DATA_DIR.
+        return f"{error.filename}: {error.strerror}" if error.filename else str(error)
     return None
