@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sr_deepfake.data.leaks import find_leaks, without_leaks
 from sr_deepfake.data.manifest import SPLITS
+from sr_deepfake.data.sources.splits import find_leaks, without_leaks
 from sr_deepfake.system.errors import UserError
 
 
