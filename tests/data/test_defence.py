@@ -1,8 +1,6 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 from small_training import tiny_data
 
 from sr_deepfake.attacks import Attack
@@ -60,13 +58,6 @@ def chosen(defence, indices, seed=0, epoch=0):
 def test_the_share_of_attacked_faces_is_the_probability(defence, probability):
     share = np.mean(chosen(defence(probability), range(2000)))
     assert abs(share - probability) <= 4 * np.sqrt(probability * (1 - probability) / 2000)
-
-
-@given(st.integers(0, 2**31), st.integers(0, 30), st.lists(st.integers(0, 10_000), min_size=1, max_size=20))
-def test_the_choice_depends_on_seed_epoch_and_index_alone(defence, seed, epoch, indices):
-    half = defence(0.5)
-    one_by_one = [chosen(half, [index], seed, epoch)[0] for index in reversed(indices)]
-    assert one_by_one[::-1] == chosen(half, indices, seed, epoch)
 
 
 def test_another_epoch_and_another_seed_choose_others(defence):
