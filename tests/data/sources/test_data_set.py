@@ -73,6 +73,7 @@ def test_photos_and_videos_give_square_crops(root, crops):
     counts = {(split, method): 1 for split in ("val", "test") for method in ("pristine", "fake")}
     counts |= {("train", "pristine"): 3, ("train", "fake"): 3}
     assert rows.groupby(["split", "method"]).size().to_dict() == counts
+    assert source(root, crops, methods=None).methods == ["fake"]  # those of the table
     files = pd.read_csv(crops / VIDEOS).set_index("video_id")["path"]
     for row in rows[rows["video_id"].str.contains("photo")].itertuples():
         frame = cv2.imread(files[row.video_id])[:, :, ::-1]
