@@ -1,8 +1,6 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 from small_training import tiny_data
 
 from sr_deepfake.attacks import Attack
@@ -27,29 +25,17 @@ class Inverted(Attack):
         return 1 - faces
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return tmp_path_factory.mktemp("attacked")
+@pytest.fixture
+def defence(tmp_path):
+    """Defences with a probability, for which `FACE` and the faces of some rows are attacked."""
 
-
-@pytest.fixture(scope="module")
-def defence(folder):
-    """Defences with a probability, whose one face is attacked already."""
-
-    def make(probability):
-        made = Defence(probability, Inverted(), folder)
+    def make(probability, rows=()):
+        made = Defence(probability, Inverted(), tmp_path / "kept")
         made.attack(FACE[None].float() / 255)
-        made.prepare([], CPU)
+        made.prepare((StoredFaces(rows, tmp_path)[[index]] for index in range(len(rows))), CPU)
         return made
 
     return make
-
-
-def prepared(probability, rows, folder, faces):
-    made = Defence(probability, Inverted(), folder)
-    stored = StoredFaces(rows, faces)
-    made.prepare((stored[[index]] for index in range(len(rows))), CPU)
-    return made
 
 
 def chosen(defence, indices, seed=0, epoch=0):
@@ -60,13 +46,6 @@ def chosen(defence, indices, seed=0, epoch=0):
 def test_the_share_of_attacked_faces_is_the_probability(defence, probability):
     share = np.mean(chosen(defence(probability), range(2000)))
     assert abs(share - probability) <= 4 * np.sqrt(probability * (1 - probability) / 2000)
-
-
-@given(st.integers(0, 2**31), st.integers(0, 30), st.lists(st.integers(0, 10_000), min_size=1, max_size=20))
-def test_the_choice_depends_on_seed_epoch_and_index_alone(defence, seed, epoch, indices):
-    half = defence(0.5)
-    one_by_one = [chosen(half, [index], seed, epoch)[0] for index in reversed(indices)]
-    assert one_by_one[::-1] == chosen(half, indices, seed, epoch)
 
 
 def test_another_epoch_and_another_seed_choose_others(defence):
@@ -92,14 +71,13 @@ def test_it_has_to_be_prepared(tmp_path):
         Defence(1.0, Inverted(), tmp_path)(FACE, seed=0, epoch=0, index=0)
 
 
-def test_a_training_face_is_its_attacked_self_before_it_is_augmented(make_faces, tmp_path):
+def test_a_training_face_is_its_attacked_self_before_it_is_augmented(defence, make_faces, tmp_path):
     rows = make_faces({"train": 10})
     augmentation = Augmentation({"flip": 0.5, "noise": 0.5})
-    half, whole = (prepared(share, rows, tmp_path / "kept", tmp_path) for share in (0.5, 1.0))
+    half, whole = defence(0.5, rows), defence(1.0, rows)
     defended, plain, attacked = (
         TrainingFaces(rows, tmp_path, 48, augmentation, 3, made) for made in (half, None, whole)
     )
-    half.attack(FACE[None].float() / 255)
     choices = chosen(half, range(len(rows)), seed=3, epoch=2)
     assert 0 < sum(choices) < len(rows)
     for index, choice in enumerate(choices):
@@ -111,10 +89,10 @@ def test_a_training_face_is_its_attacked_self_before_it_is_augmented(make_faces,
         assert label == rows["label"][index]
 
 
-def test_the_attack_sees_faces_at_their_own_size(make_faces, tmp_path):
+def test_the_attack_sees_faces_at_their_own_size(defence, make_faces, tmp_path):
     rows = make_faces({"train": 4}, sides=(48, 72))
-    made = prepared(1.0, rows, tmp_path / "kept", tmp_path)
-    assert made.attack.attack._sides == list(rows["side"])
+    made = defence(1.0, rows)
+    assert made.attack.attack._sides == [FACE.shape[-1], *rows["side"]]
     faces = TrainingFaces(rows, tmp_path, 32, Augmentation({}), 0, made)
     assert all(faces[(0, index)][0].shape == (3, 32, 32) for index in range(len(rows)))
 

@@ -76,13 +76,6 @@ def test_names_that_are_not_utf_8_survive(tmp_path):
     assert read_videos(tmp_path / "videos.csv").to_numpy().tolist() == table.to_numpy().tolist()
 
 
-def test_same_rows_same_bytes_and_no_temporary_file_stays(tmp_path):
-    for name in ("a", "b"):
-        write_manifest(faces(), tmp_path / name)
-    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
-    assert {path.name for path in tmp_path.iterdir()} == {"a", "b"}
-
-
 def test_a_row_with_other_columns_is_an_error(tmp_path):
     for row in (faces()[0] | {"colour": 1}, dict(list(faces()[0].items())[1:])):
         with pytest.raises(ManifestError, match="exactly the columns"):

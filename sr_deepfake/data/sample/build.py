@@ -96,7 +96,12 @@ def build_sample(
         for path, chosen in splits.items():
             write_json(path, chosen)
         missing = [clip for clip in clips if not clip.path.exists()]
-        _make_all(missing, (os.cpu_count() or 1) if workers is None else workers, progress)
+        workers = (os.cpu_count() or 1) if workers is None else workers
+        processes = 0 if min(workers, len(missing)) <= 1 else workers
+        finished = run_in_processes(_make, missing, processes, partial(cv2.setNumThreads, 1))
+        for clip, trouble in track(finished, len(missing), "Making the sample's clips", "clips", progress):
+            if trouble:
+                raise RuntimeError(f"{clip.path} could not be made: {trouble}. Is there memory for it?")
     return root
 
 
@@ -110,14 +115,6 @@ def _clips(root: Path, methods: Sequence[str], pairs: Sequence[Pair]) -> list[_C
             both_ways = [pair for a, b in pairs for pair in ((a, b), (b, a))]
             clips += [_Clip(folder / f"{target}_{source}.mp4", method, target, source) for target, source in both_ways]
     return clips
-
-
-def _make_all(clips: Sequence[_Clip], workers: int, progress: bool) -> None:
-    processes = 0 if min(workers, len(clips)) <= 1 else workers
-    finished = run_in_processes(_make, clips, processes, partial(cv2.setNumThreads, 1))
-    for clip, trouble in track(finished, len(clips), "Making the sample's clips", "clips", progress):
-        if trouble:
-            raise RuntimeError(f"{clip.path} could not be made: {trouble}. Is there memory for it?")
 
 
 def _make(clip: _Clip) -> None:

@@ -4,34 +4,28 @@ import cv2
 import numpy as np
 from scipy.interpolate import RBFInterpolator
 
-from sr_deepfake.data.sample.blending import soft_mask
 from sr_deepfake.data.sample.geometry import (
     EYE_CORNERS,
+    EYES,
     INNER_LIPS,
     JAW,
-    LEFT_BROW,
-    LEFT_EYE,
-    LEFT_EYE_CORNERS,
     LIPS,
     LOWER_LIP,
     MOUTH_CORNERS,
     NOSE,
     OVAL,
-    RIGHT_BROW,
-    RIGHT_EYE,
-    RIGHT_EYE_CORNERS,
     UPPER_LIP,
     Image,
     Points,
     face_roll,
     face_size,
+    soft_mask,
     triangulate,
     warp_face,
 )
 
 OPEN = 0.05  # mouth widths between the lips from which teeth show
 BROW_LIMIT = 0.06  # of the face size
-_EYES = ((RIGHT_EYE, RIGHT_EYE_CORNERS, RIGHT_BROW), (LEFT_EYE, LEFT_EYE_CORNERS, LEFT_BROW))
 
 
 def mouth_opening(points: Points) -> float:
@@ -51,7 +45,7 @@ def transfer_expression(
     middle_ours, middle_theirs = ours[MOUTH_CORNERS].mean(axis=0), theirs[MOUTH_CORNERS].mean(axis=0)
     wanted = middle_ours + (theirs[LIPS] - middle_theirs) * narrower
     moved[LIPS] += mouth * (wanted - ours[LIPS])
-    for eye, corners, brow in _EYES:
+    for eye, corners, brow in EYES:
         moved[eye] += eyes * _eyelid_shift(ours, theirs, eye, corners)
         raised = _brow_height(theirs, corners, brow) - _brow_height(ours, corners, brow)
         moved[brow, 1] += brows * np.clip(raised, -BROW_LIMIT, BROW_LIMIT)
@@ -60,7 +54,7 @@ def transfer_expression(
     below = (ours[JAW, 1] - middle_ours[1]) / (ours[JAW, 1].max() - middle_ours[1])
     moved[JAW, 1] += 0.5 * lip_drop * np.clip(below, 0, 1) ** 2
 
-    known = np.concatenate([LIPS, *(np.concatenate([eye, brow]) for eye, _, brow in _EYES), NOSE, OVAL])
+    known = np.concatenate([LIPS, *(np.concatenate([eye, brow]) for eye, _, brow in EYES), NOSE, OVAL])
     unknown = np.setdiff1d(np.arange(len(ours)), known)
     spline = RBFInterpolator(ours[known], (moved - ours)[known], kernel="thin_plate_spline", smoothing=1e-4)
     moved[unknown] += spline(ours[unknown])

@@ -13,27 +13,21 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from sr_deepfake.data.sample.blending import (
-    Mask,
-    composite,
-    core_mask,
-    face_polygon,
-    from_lab,
-    match_colour,
-    soft_mask,
-    to_lab,
-)
 from sr_deepfake.data.sample.expression import fill_mouth, needs_teeth, transfer_expression
 from sr_deepfake.data.sample.geometry import (
     JAW,
     Image,
+    Mask,
     Points,
+    core_mask,
     crop_matrix,
+    face_polygon,
     face_size,
     into_crop,
     out_of_crop,
     render_crop,
     rows,
+    soft_mask,
     transform,
     triangulate,
     warp_face,
@@ -69,6 +63,35 @@ def forge(
     return np.stack(made)
 
 
+def match_colour(face: Image, like: Image, mask: Mask) -> Image:
+    """Give a face the colours of another: mean and deviation of each Lab channel (Reinhard et al., 2001)."""
+    lab, goal = to_lab(face), to_lab(like)
+    inside = mask > 0.5
+    mean, deviation = lab[inside].mean(axis=0), lab[inside].std(axis=0)
+    wanted_mean, wanted_deviation = goal[inside].mean(axis=0), goal[inside].std(axis=0)
+    # A strong side light makes deviations differ tenfold; stretching noise that far would show.
+    ratio = np.clip(wanted_deviation / np.maximum(deviation, 1e-3), 0.7, 1.4)
+    return from_lab((lab - mean) * ratio + wanted_mean)
+
+
+def composite(frame: NDArray[np.uint8], face: Image, mask: Mask) -> NDArray[np.uint8]:
+    """Lay a face over a frame."""
+    alpha = mask[..., None]
+    mixed = frame * (1 - alpha) + 255 * face * alpha
+    return np.asarray(np.clip(np.round(mixed), 0, 255), dtype=np.uint8)
+
+
+def to_lab(image: Image) -> Image:
+    """Turn RGB in [0, 1] into CIE Lab: L in [0, 100], a and b about [-127, 127]."""
+    return np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2Lab), dtype=np.float32)
+
+
+def from_lab(lab: NDArray[np.floating]) -> Image:
+    """Turn CIE Lab into float32 RGB, clipped to [0, 1]."""
+    rgb = cv2.cvtColor(np.asarray(lab, dtype=np.float32), cv2.COLOR_Lab2RGB)
+    return np.asarray(np.clip(rgb, 0, 1), dtype=np.float32)
+
+
 BOTTLENECK = 208  # side of the aligned crop
 EXTENT = 1.35  # of the crop, in face sizes
 
@@ -102,7 +125,7 @@ def face2face(frame: Image, points: Points, source: Image, source_points: Points
 def faceswap(frame: Image, points: Points, source: Image, source_points: Points, clip: _Clip) -> tuple[Image, Mask]:
     """Render the source's face as a mesh on the target's, adjust its brightness, and blend along a narrow seam."""
     laid_out = transfer_expression(points, source_points, brows=0.5)
-    face = warp_face(source, with_ring(source_points), with_ring(laid_out), clip.triangles, clip.side, cv2.INTER_LINEAR)
+    face = warp_face(source, with_ring(source_points), with_ring(laid_out), clip.triangles, clip.side)
     mask = soft_mask(face_polygon(laid_out, 0.9, top=0.25), clip.side, feather=0.035 * face_size(points))
     return _gain(face, frame, core_mask(points, clip.side)), mask
 

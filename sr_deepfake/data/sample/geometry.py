@@ -1,4 +1,4 @@
-"""Geometry of faces: landmarks, crops, warping by triangles."""
+"""Geometry of faces: landmarks, masks, crops, warping by triangles."""
 
 import cv2
 import numpy as np
@@ -7,6 +7,7 @@ from scipy.spatial import Delaunay
 
 Points = NDArray[np.float64]
 Image = NDArray[np.float32]
+Mask = NDArray[np.float32]
 Triangles = NDArray[np.int32]
 Matrix = NDArray[np.float64]
 
@@ -65,6 +66,7 @@ NOSE = rows(*_GROUPS["nose"])
 MOUTH_CORNERS = rows(61, 291)
 RIGHT_EYE_CORNERS = rows(33, 133)
 LEFT_EYE_CORNERS = rows(362, 263)
+EYES = ((RIGHT_EYE, RIGHT_EYE_CORNERS, RIGHT_BROW), (LEFT_EYE, LEFT_EYE_CORNERS, LEFT_BROW))
 EYE_CORNERS = np.concatenate([RIGHT_EYE_CORNERS, LEFT_EYE_CORNERS])
 LOWER_LIP, UPPER_LIP = rows(14)[0], rows(13)[0]
 NOSE_TIP = rows(4)[0]
@@ -77,9 +79,6 @@ def head_yaw(points: Points) -> float:
     """Turn of the head, from -1 (to the person's right) over 0 (frontal) to 1; averaged over a clip."""
     nose, right, left = (points[..., row, 0].mean() for row in (NOSE_TIP, *EARS))
     return float((2 * nose - right - left) / (left - right))
-
-
-RING_SCALE = 1.25  # how far the mesh reaches beyond the face's oval
 
 
 def face_size(points: Points) -> float:
@@ -96,7 +95,35 @@ def face_roll(points: Points) -> float:
 def with_ring(points: Points) -> Points:
     """Append the oval, enlarged around its centre, so that a mesh reaches beyond the face: `(P+36)×2`."""
     centre = points[OVAL].mean(axis=0)
-    return np.concatenate([points, centre + RING_SCALE * (points[OVAL] - centre)])
+    return np.concatenate([points, centre + 1.25 * (points[OVAL] - centre)])
+
+
+BORDER = 4  # pixels along the frame's edge that no forgery touches
+
+
+def soft_mask(polygon: Points, side: int, feather: float) -> Mask:
+    """Fill a polygon and let it fade inwards."""
+    filled = np.zeros((side, side), dtype=np.uint8)
+    cv2.fillPoly(filled, [np.round(polygon * 16).astype(np.int32)], 1, shift=4)
+    filled[:BORDER] = filled[-BORDER:] = filled[:, :BORDER] = filled[:, -BORDER:] = 0
+    depth = cv2.distanceTransform(filled, cv2.DIST_L2, 5)
+    ramp = np.clip((depth - 0.5) / feather, 0, 1)
+    return np.asarray(ramp * ramp * (3 - 2 * ramp), dtype=np.float32)
+
+
+def face_polygon(points: Points, scale: float, top: float = 0.0) -> Points:
+    """The face's oval, scaled around its centre, `36×2`."""
+    oval = points[OVAL]
+    centre = oval.mean(axis=0)
+    offset = oval - centre
+    down = points[OVAL[18]] - points[OVAL[0]]
+    height = (offset @ down) / (down @ down)  # -0.5 at the forehead, 0.5 at the chin
+    return np.asarray(centre + offset * (scale - top * np.clip(-2 * height, 0, 1))[:, None])
+
+
+def core_mask(points: Points, side: int) -> Mask:
+    """The middle of a face, `side×side`: where it is skin, and no hair or background, that is compared."""
+    return soft_mask(face_polygon(points, 0.75, top=0.15), side, feather=1)
 
 
 def triangulate(points: Points) -> Triangles:
@@ -123,12 +150,10 @@ def piecewise_affine_map(
     return map_, inside
 
 
-def warp_face(
-    image: Image, source: Points, target: Points, triangles: Triangles, side: int, interpolation: int = cv2.INTER_LINEAR
-) -> Image:
+def warp_face(image: Image, source: Points, target: Points, triangles: Triangles, side: int) -> Image:
     """Show the face in `image` with its landmarks moved from `source` to `target`."""
     map_, _ = piecewise_affine_map(source, target, triangles, side)
-    return np.asarray(cv2.remap(image, map_[..., 0], map_[..., 1], interpolation, borderMode=cv2.BORDER_REPLICATE))
+    return np.asarray(cv2.remap(image, map_[..., 0], map_[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
 
 
 def crop_matrix(points: Points, side: int, extent: float = 1.5) -> Matrix:

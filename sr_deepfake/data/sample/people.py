@@ -8,7 +8,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from sr_deepfake.data.sample.geometry import VERTICES, Points, head_yaw
+from sr_deepfake.data.sample.geometry import Points, head_yaw
 
 Frames = NDArray[np.uint8]
 
@@ -38,9 +38,7 @@ def identity_table() -> IdentityTable:
     ((96, 10, 209, 2), [240, 304, 368])
     """
     with np.load(ASSETS / "landmarks.npz", allow_pickle=False) as stored:
-        differences, vertices, sizes = stored["points"], stored["vertices"], stored["sizes"]
-    if tuple(vertices.tolist()) != VERTICES:
-        raise ValueError(f"{ASSETS / 'landmarks.npz'} holds other vertices than `landmarks.VERTICES`.")
+        differences, sizes = stored["points"], stored["sizes"]
     # Stored as (frame, axis, person, point), each frame as its difference from the one before: it packs better.
     points = np.cumsum(differences.astype(np.int32), axis=0).transpose(2, 0, 3, 1) / UNITS_PER_PIXEL
     points -= 0.5  # MediaPipe counts from the image's corner, OpenCV from the first pixel's centre

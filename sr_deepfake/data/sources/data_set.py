@@ -13,7 +13,6 @@ import pandas as pd
 from sr_deepfake.data.extraction.pipeline import extract_faces
 from sr_deepfake.data.extraction.settings import ExtractionSettings, check_settings
 from sr_deepfake.data.extraction.summary import ExtractionSummary
-from sr_deepfake.data.leaks import POLICIES, without_leaks
 from sr_deepfake.data.manifest import (
     MANIFEST,
     PRISTINE,
@@ -24,7 +23,7 @@ from sr_deepfake.data.manifest import (
     videos_of,
     write_videos,
 )
-from sr_deepfake.data.sources.splits import check_fractions, draw_splits
+from sr_deepfake.data.sources.splits import POLICIES, check_fractions, draw_splits, without_leaks
 from sr_deepfake.system.errors import UserError, choose
 from sr_deepfake.system.files import safe_name, write_json
 

@@ -94,7 +94,8 @@ class DeepfakeBench:
         skipped: Counter[str] = Counter()
         faces = []
         for video, frames in track(wanted, len(wanted), "Reading faces", "videos", progress):
-            for number in _evenly(len(frames), self.frames):
+            # Spread over the video; all, where there are fewer.
+            for number in sorted({index * len(frames) // self.frames for index in range(self.frames)}):
                 try:
                     faces.append(self._take(_find(root, frames[number]), str(video["video_id"]), number))
                 except SourceError as error:
@@ -111,10 +112,8 @@ class DeepfakeBench:
         pictures = f"Pictures skipped: {counts_in_words(skipped)}"
         return "\n".join([f"Faces: {len(faces):,}", *lines, pictures, f"Manifest: {self.crops / MANIFEST}"])
 
-    def _take(self, path: Path | None, video_id: str, number: int) -> dict[str, object]:
+    def _take(self, path: Path, video_id: str, number: int) -> dict[str, object]:
         """Give a face a second name next to the manifest (where that cannot be, copy it), and return its row."""
-        if path is None:
-            raise SourceError("missing", "")
         try:
             with Image.open(path) as picture:
                 width, height = picture.size
@@ -219,20 +218,13 @@ def people_of(name: str) -> tuple[str, ...]:
     return (name,)
 
 
-def _find(root: Path, name: str) -> Path | None:
+def _find(root: Path, name: str) -> Path:
     """A picture below a root by a path of another machine: the longest end of the path that is there."""
     parts = [part for part in re.split(r"[\\/]+", name) if part not in ("", ".", "..")]
-    ends = (root.joinpath(*parts[start:]) for start in range(len(parts)))
-    return next((path for path in ends if path.is_file()), None)
-
-
-def _evenly(count: int, wanted: int) -> list[int]:
-    """Numbers of frames, spread over a video.
-
-    >>> _evenly(32, 4), _evenly(3, 10)
-    ([0, 8, 16, 24], [0, 1, 2])
-    """
-    return [index * count // wanted for index in range(wanted)] if count > wanted else list(range(count))
+    for start in range(len(parts)):
+        if (path := root.joinpath(*parts[start:])).is_file():
+            return path
+    raise SourceError("missing", name)
 
 
 def _safe(name: str) -> str:

@@ -12,7 +12,6 @@ file stands for the pristine videos a and b and, for each method, the fakes a_b 
 """
 
 import json
-import logging
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,8 +22,6 @@ from sr_deepfake.data.manifest import FORGERY_METHODS, PRISTINE, SPLITS, DataNot
 from sr_deepfake.metrics.clusters import components
 from sr_deepfake.system.errors import UserError
 from sr_deepfake.system.files import read_text
-
-log = logging.getLogger(__name__)
 
 PACKAGED_SPLITS = Path(__file__).parent / "ffpp_splits"  # the official lists
 CONVERSION = "conversion_dict.json"  # which clip was cut from which YouTube video: {"000": "--b1Ua-kWJE 0"}
@@ -50,7 +47,8 @@ def videos(root: Path, compression: str = "c23", splits: str | None = None) -> p
     rows: list[dict[str, object]] = []
     for split, method in ((split, method) for split in SPLITS for method in folders):
         masks = (_method_folder(root, method) / "masks" / "videos", folders[method].parent / "masks")
-        for name in _names(pairs[split], fake=method != PRISTINE):
+        both_ways = (pair for a, b in pairs[split] for pair in ((a, b), (b, a)))
+        for name in dict.fromkeys(a if method == PRISTINE else f"{a}_{b}" for a, b in both_ways):
             target, _, source = name.partition("_")
             mask = next((found for folder in masks if (found := _named(folder, name)).exists()), "")
             rows.append(
@@ -121,13 +119,8 @@ def _read_pairs(path: Path) -> Pairs:
     return tuple((a, b) for a, b in content)
 
 
-def _names(pairs: Pairs, *, fake: bool) -> list[str]:
-    names = (name for a, b in pairs for name in ((f"{a}_{b}", f"{b}_{a}") if fake else (a, b)))
-    return list(dict.fromkeys(names))
-
-
 def _youtube(root: Path) -> Mapping[str, str]:
-    """The YouTube video of each identity's clip; empty where nothing tells."""
+    """The YouTube video of each identity's clip, where it is known."""
     path = root / CONVERSION
     if not path.is_file():
         return {}

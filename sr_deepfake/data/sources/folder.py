@@ -35,10 +35,6 @@ _DEEP, _MANY = 3, 50  # folders below, and of each depth, in which real/ and fak
 _NUMBERED = re.compile(r"(.*[^\W_])[_-](?:frame_?|f)?\d+")  # a name, and the number of a frame
 _SEVERAL = 4  # videos of a class, from which names are believed
 _COMPLETE = (set(SPLITS), {"train", "test"}, {"test"})
-_LAYOUTS = (
-    "with real/ and fake/ in it, or train/real, train/fake, val/real, val/fake, test/real and test/fake (docs/own_data.md "
-    "lists all names that are understood)"
-)
 
 
 def videos(root: Path, identity: str | None = None) -> pd.DataFrame:
@@ -56,8 +52,9 @@ def videos(root: Path, identity: str | None = None) -> pd.DataFrame:
         raise UserError(f"{root} holds both classes ({both[0]}/) and splits ({both[1]}/); keep one of the two layouts")
     if not classes and not splits:
         raise DataNotFoundError(
-            f"{root} holds neither real/ nor fake/{_found_instead(root)}: data.root=DIR names a folder {_LAYOUTS}; any other "
-            "layout is read from a list, data=csv data.list=FILE"
+            f"{root} holds neither real/ nor fake/{_found_instead(root)}: data.root=DIR names a folder with real/ and fake/ in "
+            "it, or train/real, train/fake, val/real, val/fake, test/real and test/fake (docs/own_data.md lists all names that "
+            "are understood); any other layout is read from a list, data=csv data.list=FILE"
         )
     if splits and set(splits) not in _COMPLETE:
         names = ", ".join(f"{path.name}/" for path in splits.values())

@@ -7,7 +7,7 @@ import pytest
 from forked import start
 
 from sr_deepfake.data.sample import build as building
-from sr_deepfake.data.sample.build import SAMPLE_VERSION, build_sample, sample_folder
+from sr_deepfake.data.sample.build import build_sample
 from sr_deepfake.data.sample.people import draw_pairs, identity_table
 from sr_deepfake.data.sources import ffpp
 from sr_deepfake.system.errors import UserError
@@ -86,7 +86,6 @@ def test_pristine_and_forged_videos_are_encoded_alike(built):
 
 def test_a_second_call_touches_nothing_so_that_a_complete_sample_may_be_read_only(built, monkeypatch):
     before = times(built)
-    monkeypatch.setattr(building, "_make_all", None)
     monkeypatch.setattr(building, "FileLock", None)
     folders = [built, *(path for path in built.rglob("*") if path.is_dir())]
     for folder in folders:
@@ -147,9 +146,3 @@ def test_an_unknown_method_names_the_valid_ones(tmp_path):
         build_sample(tmp_path / "root", ["Faceswop"])
     assert "NeuralTextures" in str(error.value)
     assert not (tmp_path / "root").exists()
-
-
-def test_versions_have_folders_of_their_own(tmp_path, monkeypatch):
-    assert sample_folder(tmp_path) == tmp_path / f"sample-v{SAMPLE_VERSION}"
-    monkeypatch.setattr(building, "SAMPLE_VERSION", SAMPLE_VERSION + 1)
-    assert sample_folder(tmp_path) == tmp_path / f"sample-v{SAMPLE_VERSION + 1}"

@@ -3,9 +3,8 @@ import numpy as np
 import pytest
 
 from sr_deepfake.data.manifest import FORGERY_METHODS
-from sr_deepfake.data.sample.blending import BORDER
-from sr_deepfake.data.sample.forgeries import FORGERIES, forge
-from sr_deepfake.data.sample.geometry import INNER_LIPS, LEFT_EYE, NOSE_TIP, OVAL, RIGHT_EYE
+from sr_deepfake.data.sample.forgeries import FORGERIES, composite, forge, match_colour
+from sr_deepfake.data.sample.geometry import BORDER, INNER_LIPS, LEFT_EYE, NOSE_TIP, OVAL, RIGHT_EYE
 from sr_deepfake.data.sample.people import draw_pairs, identity_table, read_identity
 
 
@@ -100,3 +99,27 @@ def test_bottleneck_takes_fine_detail(method, pair, forged):
     grey = [cv2.cvtColor(frames[0][window], cv2.COLOR_RGB2GRAY) for frames in (forged[method], pair[0])]
     made, target = (cv2.Laplacian(image, cv2.CV_64F).var() for image in grey)
     assert made < 0.7 * target
+
+
+def test_composite_keeps_the_frame_bit_for_bit_where_the_mask_is_zero():
+    rng = np.random.default_rng(0)
+    frame = rng.integers(0, 256, (32, 32, 3), dtype=np.uint8)
+    face = rng.random((32, 32, 3), dtype=np.float32)
+    mask = np.zeros((32, 32), np.float32)
+    mask[8:16, 8:16], mask[20:24, 20:24] = 1, 0.25
+    mixed = composite(frame, face, mask)
+    np.testing.assert_array_equal(mixed[mask == 0], frame[mask == 0])
+    np.testing.assert_array_equal(mixed[mask == 1], np.round(face * 255)[mask == 1].astype(np.uint8))
+    expected = 0.75 * frame[22, 22] + 0.25 * 255 * face[22, 22]
+    assert np.abs(mixed[22, 22] - expected).max() <= 0.501
+
+
+def test_matched_colours_have_the_mean_and_deviation_asked_for():
+    rng = np.random.default_rng(0)
+    face = (0.4 + 0.05 * rng.standard_normal((64, 64, 3))).astype(np.float32)
+    like = (np.array([0.6, 0.5, 0.4]) + 0.06 * rng.standard_normal((64, 64, 3))).astype(np.float32)
+    mask = np.ones((64, 64), np.float32)
+    matched = cv2.cvtColor(match_colour(face, like, mask), cv2.COLOR_RGB2Lab).reshape(-1, 3)
+    wanted = cv2.cvtColor(like, cv2.COLOR_RGB2Lab).reshape(-1, 3)
+    np.testing.assert_allclose(matched.mean(axis=0), wanted.mean(axis=0), atol=0.2)
+    np.testing.assert_allclose(matched.std(axis=0), wanted.std(axis=0), rtol=0.05)

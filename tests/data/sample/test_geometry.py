@@ -7,15 +7,18 @@ from scipy.interpolate import LinearNDInterpolator
 from scipy.spatial import Delaunay
 
 from sr_deepfake.data.sample.geometry import (
+    BORDER,
+    core_mask,
     crop_matrix,
+    face_polygon,
     face_roll,
     face_size,
     into_crop,
     out_of_crop,
     piecewise_affine_map,
+    soft_mask,
     transform,
     triangulate,
-    warp_face,
     with_ring,
 )
 from sr_deepfake.data.sample.people import identity_table
@@ -50,21 +53,8 @@ def test_warping_a_face_onto_itself_changes_nothing(person, frame):
     y, x = np.nonzero(inside)
     assert inside.mean() > 0.2
     np.testing.assert_allclose(map_[inside], np.stack([x, y], axis=1), atol=1e-3)
-
-
-def test_warp_shows_a_shifted_face_shifted(points):
-    image = np.random.default_rng(0).random((304, 304, 3), dtype=np.float32)
-    moved = points + np.array([5, 3])
-    shifted = warp_face(image, points, moved, triangulate(points), 304)
-    _, inside = piecewise_affine_map(points, moved, triangulate(points), 304)
-    expected = np.roll(image, (3, 5), axis=(0, 1))
-    np.testing.assert_allclose(shifted[inside], expected[inside], atol=1e-3)
-
-
-def test_outside_the_mesh_the_map_points_outside(points):
-    map_, inside = piecewise_affine_map(points, points, triangulate(points), 304)
     assert not inside[0, 0]
-    assert (map_[~inside] < 0).all()
+    assert (map_[~inside] < 0).all()  # outside the mesh it points outside
 
 
 def test_crop_is_upright_centred_and_of_the_extent_asked_for(points):
@@ -83,3 +73,26 @@ def test_into_a_crop_and_out_of_it_is_where_it_was(points):
     centre = points.mean(axis=0).astype(int)
     window = np.s_[centre[1] - 40 : centre[1] + 40, centre[0] - 40 : centre[0] + 40]
     np.testing.assert_allclose(back[window], ramp[window], atol=0.1)
+
+
+def test_mask_rises_inwards_from_its_polygon_or_the_frames_edge():
+    polygon = np.array([[10.0, 10], [90, 10], [90, 90], [10, 90]])
+    mask = soft_mask(polygon, side=100, feather=20)
+    assert mask[:9].max() == mask[:, 92:].max() == 0
+    assert mask.max() == 1
+    assert (np.diff(mask[50, 10:50]) >= 0).all()
+    assert 0.4 < mask[50, 20] < 0.6  # half way up the fade
+    wide = soft_mask(2 * polygon - 50, side=100, feather=3)  # reaches over the frame's edge
+    assert wide[50, 50] == 1
+    assert wide[BORDER:-BORDER, BORDER:-BORDER].sum() == wide.sum()
+
+
+def test_polygon_shrinks_and_pulls_in_the_forehead_only():
+    points = identity_table().landmarks[0, 0]
+    oval, pulled = face_polygon(points, 1.0), face_polygon(points, 1.0, top=0.3)
+    moved = np.linalg.norm(oval - pulled, axis=1)
+    assert moved[18] == 0  # the chin
+    assert moved[:3].max() == moved.max() > 5
+    area = cv2.contourArea(face_polygon(points, 0.5).astype(np.float32))
+    assert np.isclose(area, cv2.contourArea(oval.astype(np.float32)) / 4, rtol=1e-3)
+    assert 0 < core_mask(points, 240).mean() < 0.4

@@ -5,7 +5,7 @@ import pytest
 from empty_files import put
 
 from sr_deepfake.data.manifest import FORGERY_METHODS, DataNotFoundError
-from sr_deepfake.data.sources.ffpp import PACKAGED_SPLITS, read_splits, videos
+from sr_deepfake.data.sources.ffpp import read_splits, videos
 from sr_deepfake.system.errors import UserError
 
 PAIRS = {"train": [["000", "003"], ["001", "870"]], "val": [["720", "672"]], "test": [["953", "974"]]}
@@ -79,11 +79,6 @@ def test_malformed_split_files_are_named(tmp_path, content, message):
     with pytest.raises(UserError, match=message) as error:
         read_splits(tmp_path)
     assert "test.json" in str(error.value)
-
-
-def test_the_packaged_lists_hold_each_identity_once():
-    names = [name for pairs in read_splits(PACKAGED_SPLITS).values() for pair in pairs for name in pair]
-    assert sorted(names) == [f"{number:03d}" for number in range(1000)]
 
 
 @pytest.mark.parametrize(("asked", "there"), [("raw", "c0"), ("c0", "raw"), ("raw", "raw"), ("c40", "c40")])

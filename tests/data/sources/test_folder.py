@@ -48,11 +48,6 @@ def test_train_is_divided_where_there_is_no_val(tmp_path):
     assert set(table["split"][~of_test]) == {""}
 
 
-def test_what_is_in_one_sub_folder_is_one_person(tmp_path):
-    table = videos(put(tmp_path, *both(*(f"person {n % 20}/{n % 3}/{n}.png" for n in range(200)))))
-    assert table["cluster"].nunique() == 20
-
-
 def test_identities_that_meet_in_a_fake_stay_together(tmp_path):
     files = [f"{name}.mp4" for a in range(40) for name in (f"real/{a:03d}", f"fake/Deepfakes/{a:03d}_{a ^ 1:03d}")]
     table = videos(put(tmp_path, *files), identity=r"(\d{3})(?:_(\d{3}))?[.]mp4$")
@@ -143,8 +138,3 @@ def test_a_test_set_may_be_of_one_class(tmp_path):
     splits = [f"{s}/{f}" for s in ("train", "val") for f in both("a.png")]
     table = videos(put(tmp_path / "two", *splits, "test/real/a.png"))
     assert set(table["label"][table["split"] == "test"]) == {0}
-
-
-def test_a_folder_that_cannot_be_read(tmp_path):
-    with pytest.raises((DataNotFoundError, FileNotFoundError)):
-        videos(tmp_path / "nowhere")
