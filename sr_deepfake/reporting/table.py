@@ -48,16 +48,7 @@ class ReportTable:
         return shown
 
     def markdown(self) -> str:
-        r"""The table with title, caption and remarks, as GitHub shows it.
-
-        >>> print(ReportTable("t", "T", ["Model", "FNR"], [["a|b", "5.5*"]]).markdown())
-        ## T
-        <BLANKLINE>
-        | Model | FNR |
-        |---|---:|
-        | a\|b | 5.5\* |
-        <BLANKLINE>
-        """
+        """The table with title, caption and remarks, as GitHub shows it."""
         words = self.text_columns
         headings, *rows = ["| " + " | ".join(map(_markdown, row)) + " |" for row in (self.columns, *self.shown_rows())]
         aligned = "|" + "---|" * words + "---:|" * (len(self.columns) - words)

@@ -101,7 +101,7 @@ def _is_whole(grid: ReportGrid) -> bool:
 
 
 def _papers(grid: ReportGrid) -> list[Entry]:
-    own = [entry for entry in grid.attacked if entry.result is not None and not entry.result.run.is_external]
+    own = [entry for entry in grid.attacked if not entry.result.run.is_external]
     return [entry for entry in own if entry.model in MODELS and entry.method in METHODS]
 
 
@@ -146,9 +146,8 @@ def _resampled_changes(entries: Sequence[Entry], metric: str) -> dict[str, Array
     found: dict[str, list[Array]] = {}
     names: list[str] = []
     for entry in entries:
-        seeds = () if entry.result is None else entry.result.seeds or (entry.result,)
         parts = []
-        for seed in seeds:
+        for seed in entry.result.seeds or (entry.result,):
             table = seed.predictions
             own = sorted(table["cluster"].unique())
             clusters = Clusters.of(table)

@@ -108,7 +108,7 @@ def _network(grid: ReportGrid, contributions: Sequence[Contribution]) -> list[st
 
 
 def _few(grid: ReportGrid) -> list[str]:
-    found = [entry.metrics.counts for entry in grid.shown if entry.metrics is not None]
+    found = [entry.metrics.counts for entry in grid.shown]
     fewest = min((n for each in found for n in (each.clusters_pristine, each.clusters_fake) if n), default=FEW)
     if fewest >= FEW:
         return []
@@ -148,7 +148,7 @@ def _similarity(grid: ReportGrid) -> list[str]:
 
 
 def _tested(grid: ReportGrid) -> list[str]:
-    counts = [entry.metrics.counts for entry in grid.attacked if entry.metrics is not None]
+    counts = [entry.metrics.counts for entry in grid.attacked]
     if not counts:
         return []
     ranges = []

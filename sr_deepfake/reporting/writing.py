@@ -43,9 +43,7 @@ def write_report(folder: Path, report: Report) -> dict[str, int]:
         for table in report.tables:
             for ending, render in _FORMS.items():
                 (new / TABLES / f"{table.name}.{ending}").write_text(render(table), encoding="utf-8")
-        drawn = {
-            figure.name: figure.write(new / FIGURES, report.grid.illustration or None) for figure in report.figures
-        }
+        drawn = {figure.name: figure.write(new / FIGURES) for figure in report.figures}
         sheets = example_sheets(report)
         for name, shown in sheets:
             example_sheet(shown, report.grid.illustration).save(new / EXAMPLES / f"{name}.png", format="PNG")

@@ -61,11 +61,6 @@ def test_a_card_is_plain_json_and_a_table_with_the_block_of_model_hubs(cards):
     assert "| FaceSwap | Swin | none (clean) |" in text
 
 
-def test_two_attacks_make_no_card(outputs):
-    results = [result for result in read_all(outputs) if result.run.model == "xception"]
-    assert cards_of(results, grid_of(outputs)) == []
-
-
 def test_the_faces_of_several_methods_are_taken_together_and_what_is_scored_on_a_part_makes_no_worst_case(tmp_path):
     for method, fnr in (("FaceSwap", (0.0, 0.0)), ("Deepfakes", (0.0, 0.6))):
         table = predictions(fnr, (0.0, 0.1))

@@ -47,7 +47,7 @@ def test_the_policy_allows_the_pages_own_style_and_script_alone(text):
 def test_what_is_an_illustration_says_so_before_any_number(text, tmp_path):
     assert 0 < text.index("Illustration only: generated people.") < text.index('id="answer"')
     write_results(tmp_path / "outputs", data="ffpp")
-    assert "Illustration, not a result" not in page_of(page_reports.reported(tmp_path / "outputs"), tmp_path)
+    assert "Illustration" not in page_of(page_reports.reported(tmp_path / "outputs"), tmp_path)
 
 
 def test_what_is_missing_is_named_with_what_makes_it_and_no_note_is_hidden(text):
@@ -72,8 +72,7 @@ def test_a_change_reads_alike_in_the_table_on_the_map_and_behind_the_number(text
 
 
 def test_a_report_of_little_is_a_page_too(small, tmp_path):
-    entries = [dataclasses.replace(each, result=None, metrics=None, is_attacked=False) for each in small.grid.entries]
-    grid = dataclasses.replace(small.grid, entries=entries)
+    grid = dataclasses.replace(small.grid, shown=[])
     nothing = {"results": [], "tables": [], "figures": [], "examples": [], "made": "", "command": ""}
     empty = dataclasses.replace(small, grid=grid, **nothing)
     text = page_reports.written(empty, tmp_path).read_text()

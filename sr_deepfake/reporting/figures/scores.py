@@ -46,8 +46,8 @@ def _grid_of_panels(grid: ReportGrid, fill: Fill, handles: Handles, xlabel: str,
 
     def draw(figure: Figure) -> None:
         panels: Any = figure.subplots(len(grid.models), len(grid.methods), sharex=True, sharey=True, squeeze=False)
-        for entry, panel in zip(grid.entries, panels.flat, strict=True):
-            if not entry.is_attacked or entry.result is None:
+        for (_, _, entry), panel in zip(grid.squares, panels.flat, strict=True):
+            if entry is None or not entry.is_attacked:
                 panel.text(0.5, 0.5, "missing", transform=panel.transAxes, ha="center", va="center", color="0.4")
             else:
                 fill(panel, entry.result)
