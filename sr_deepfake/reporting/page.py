@@ -111,7 +111,7 @@ def webp(picture: Picture) -> str:
 
 def _view(grid: ReportGrid, metric: str, setup: str, label: str, ids: Mapping[Path, str]) -> dict[str, Any]:
     """The heat map of one figure: for each model its squares, and the legend's colours."""
-    found = changed(grid, metric, setup)
+    found = changed(grid.attacked, metric, setup)
     full = max([_FULL, *(abs(figure.change or 0.0) for _, figure in found)])
     rows: dict[str, list[dict[str, Any]]] = {model: [] for model in grid.models}
     for model, _, entry in grid.squares:
@@ -140,7 +140,7 @@ def _square(entry: Entry | None, metric: str, setup: str, full: float, ids: Mapp
 
 def _tile(grid: ReportGrid, metric: str, label: str) -> dict[str, str] | None:
     """The change of a figure that is worst for a detector."""
-    found = changed(grid, metric)
+    found = changed(grid.attacked, metric)
     if not found:
         return None
     entry, figure = worst(found, metric)

@@ -13,7 +13,7 @@ from sr_deepfake.reporting.examples import Example, examples_of
 from sr_deepfake.reporting.experiments import experiment_parts
 from sr_deepfake.reporting.figures.curves import curve_figures
 from sr_deepfake.reporting.figures.rates import change_figure, strength_figure
-from sr_deepfake.reporting.figures.scores import score_figure, similarity_figure
+from sr_deepfake.reporting.figures.scores import score_figures
 from sr_deepfake.reporting.figures.spectrum import BAND_NAMES, band_figure, spectrum_figure
 from sr_deepfake.reporting.figures.style import ReportFigure, add_caption
 from sr_deepfake.reporting.grid import Entry, GridSelection, ReportGrid, make_grid
@@ -109,8 +109,7 @@ def make_report(
         band_figure(found, grid),
         spectrum_figure(found, grid),
         *curve_figures(grid),
-        score_figure(grid),
-        similarity_figure(grid),
+        *score_figures(grid),
         strength_figure(results, grid),
         *(figure for _, figure in parts),
     ]

@@ -22,6 +22,7 @@ from sr_deepfake.reporting.published import (
 )
 from sr_deepfake.reporting.table import ReportTable, Row
 from sr_deepfake.reporting.tables import caption, similarity_of
+from sr_deepfake.reporting.words import changed
 
 HOLDS, FAILS, UNKNOWN = "holds", "does not hold", "cannot be said"
 CORRELATION_SIDE = 224  # px of the published correlation's faces
@@ -105,17 +106,15 @@ def _papers(grid: ReportGrid) -> list[Entry]:
     return [entry for entry in own if entry.model in MODELS and entry.method in METHODS]
 
 
-def _changed(grid: ReportGrid, metric: str) -> list[tuple[Entry, Figure]]:
+def _rises_of(grid: ReportGrid, metric: str) -> list[tuple[Entry, Figure]]:
     """The changes of a figure of the paper's detectors, the largest rise first."""
-    figures = [(entry, entry.figure("both", metric)) for entry in _papers(grid)]
-    known = [(entry, figure) for entry, figure in figures if figure.change is not None]
-    return sorted(known, key=lambda pair: -(pair[1].change or 0.0))
+    return sorted(changed(_papers(grid), metric), key=lambda pair: -(pair[1].change or 0.0))
 
 
 def _largest(grid: ReportGrid, metric: str) -> Row:
     value, where = LARGEST[metric]
     sentence = f"{metric.upper()} rises by up to {show(value, 'points')} points ({where})"
-    known = _changed(grid, metric)
+    known = _rises_of(grid, metric)
     if not known:
         return [sentence, UNDEFINED, UNKNOWN]
     entry, figure = known[0]
@@ -168,7 +167,7 @@ def _resampled_changes(entries: Sequence[Entry], metric: str) -> dict[str, Array
 
 def _always_falls(grid: ReportGrid, metric: str) -> Row:
     sentence = f"{'AUC' if metric == 'auc' else 'Accuracy'} always falls"
-    known = _changed(grid, metric)
+    known = _rises_of(grid, metric)
     if not known:
         return [sentence, UNDEFINED, UNKNOWN]
     least, figure = known[0]

@@ -6,8 +6,8 @@ import pytest
 from result_folders import CAPTION, grid_of, read_all, write_results
 from scored_faces import predictions
 
-from sr_deepfake.reporting.card_files import card_json, card_markdown
 from sr_deepfake.reporting.cards import card_tables, cards_of
+from sr_deepfake.reporting.writing import card_json, card_markdown
 
 MILD, HARD = ((0.0, 0.1), (0.0, 0.05)), ((0.0, 0.8), (0.0, 0.5))  # FNR and FPR, clean and attacked
 

@@ -13,7 +13,7 @@ from sr_deepfake.experiment.evidence import read_evidence
 from sr_deepfake.metrics.spectrum import BANDS
 from sr_deepfake.reporting.figures.curves import curve_figures
 from sr_deepfake.reporting.figures.rates import change_figure, strength_figure, strengths
-from sr_deepfake.reporting.figures.scores import score_figure, similarity_figure
+from sr_deepfake.reporting.figures.scores import score_figures
 from sr_deepfake.reporting.figures.spectrum import band_figure, spectrum_figure
 from sr_deepfake.reporting.figures.style import _STYLE, COLUMN, DOTS, PAGE, SMALLEST, add_caption, drawn, save_figure
 
@@ -69,8 +69,7 @@ def grid(outputs):
 def figures(grid, outputs):
     """All of them, with a caption."""
     drawn = [
-        change_figure(grid), *curve_figures(grid), score_figure(grid), similarity_figure(grid),
-        strength_figure(read_all(outputs), grid),
+        change_figure(grid), *curve_figures(grid), *score_figures(grid), strength_figure(read_all(outputs), grid),
     ]  # fmt: skip
     for each in drawn:
         add_caption(each.figure, CAPTION)
@@ -166,7 +165,8 @@ def test_one_strength_makes_no_curve(tmp_path):
 def test_nothing_attacked_draws_only_clean_curves(tmp_path):
     write_results(tmp_path, attack="none", faces=unattacked(noisy(1)))
     grid = grid_of(tmp_path)
-    assert change_figure(grid) is score_figure(grid) is similarity_figure(grid) is None
+    assert change_figure(grid) is None
+    assert score_figures(grid) == []
     assert [len(figure.figure.axes[0].get_lines()) for figure in curve_figures(grid)] == [2, 2]  # a curve, the diagonal
 
 
