@@ -2,18 +2,44 @@ import base64
 import dataclasses
 import hashlib
 import re
+from html.parser import HTMLParser
 
 import page_reports
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from page_outline import Outline
 from result_folders import write_results
 from scored_faces import predictions
 
 from sr_deepfake.metrics.figures import Figure
 from sr_deepfake.reporting.numbers import show
 from sr_deepfake.reporting.page import STEPS, colour, sort_value
+
+VOID = {"meta", "link", "img", "input", "br"}
+
+
+class Outline(HTMLParser):
+    """Elements, their attributes and the addresses in them; complains of what is not closed."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.ids, self.addresses, self.attributes = [], [], [], set()
+        self.feed(text)
+        assert self.open == []
+
+    def handle_starttag(self, tag, attributes):
+        if tag not in VOID:
+            self.open.append(tag)
+        for name, value in attributes:
+            self.attributes.add(name)
+            if name == "id":
+                self.ids.append(value)
+            if name in ("src", "href", "action", "srcset", "poster", "data"):
+                self.addresses.append(value)
+
+    def handle_endtag(self, tag):
+        if tag not in VOID:
+            assert self.open.pop() == tag
 
 
 @pytest.fixture

@@ -33,6 +33,7 @@ def test_every_table_is_written_in_three_forms_and_every_figure_in_two(small, sm
     assert counts == {"tables": 3 * len(names), "figures": 2 * len(small.figures), "examples": 2}
     captioned = [tmp_path / "out" / name for name in found if name.endswith((".md", ".tex", ".svg"))]
     assert all(CAPTION in path.read_text() for path in captioned)
+    assert all("<text" in path.read_text() for path in captioned if path.suffix == ".svg")  # text stays text
     assert all((tmp_path / "out" / name).read_bytes() == (small_page.parent / name).read_bytes() for name in found)
     frame = pd.read_csv(tmp_path / "out" / "figures.csv")
     assert {"model", "method", "setup", "metric", "value", "low", "high", "change", "p"} <= set(frame.columns)
