@@ -1,6 +1,6 @@
 """The results that a report is made of: every folder of results that can be read, and those that cannot."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,9 +26,13 @@ class Collected:
 
 def collect(folders: Sequence[Path]) -> Collected:
     """Read all results below some folders."""
+    found: dict[Path, Path] = {}
+    for folder in folders:
+        for child in _results_folders(folder):
+            found.setdefault(child.resolve(), child)
     results: list[Result] = []
     unread: list[Unread] = []
-    for folder in _results_folders(folders):
+    for folder in found.values():
         try:
             results.append(read_result(folder))
         except UserError as error:
@@ -36,24 +40,15 @@ def collect(folders: Sequence[Path]) -> Collected:
     return Collected(sorted(results, key=lambda result: result.name), unread)
 
 
-def _results_folders(folders: Sequence[Path]) -> Iterator[Path]:
-    seen: set[Path] = set()
-    for folder in folders:
-        if not folder.is_dir():
-            raise UserError(
-                f"folders=[{folder}]: there is no such folder; name one that holds results/, or one of results"
-            )
-        if _holds_results(folder):
-            found = [folder]
-        else:
-            inner = folder / "results" if (folder / "results").is_dir() else folder
-            found = sorted(child for child in inner.iterdir() if child.is_dir())
-            if inner.name != "results":  # where every folder should be one
-                found = [child for child in found if _holds_results(child)]
-        for child in found:
-            if child.resolve() not in seen:
-                seen.add(child.resolve())
-                yield child
+def _results_folders(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        raise UserError(f"folders=[{folder}]: there is no such folder; name one that holds results/, or one of results")
+    if _holds_results(folder):
+        return [folder]
+    inner = folder / "results" if (folder / "results").is_dir() else folder
+    children = sorted(child for child in inner.iterdir() if child.is_dir())
+    # In a folder of this name every folder should be one of results.
+    return children if inner.name == "results" else [child for child in children if _holds_results(child)]
 
 
 def _holds_results(folder: Path) -> bool:

@@ -31,7 +31,7 @@ def contributions(grid: ReportGrid, results: Sequence[Result]) -> list[Contribut
     """For each entry of the grid and each control with results of the same detector and faces, the paired difference."""
     found = []
     for entry in grid.attacked:
-        if entry.result is None or entry.result.run.attack.kind in CONTROLS:
+        if entry.result.run.attack.kind in CONTROLS:
             continue
         seeds = entry.result.seeds or (entry.result,)
         controls = [_controls(seed, results) for seed in seeds]

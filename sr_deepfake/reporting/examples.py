@@ -3,7 +3,6 @@
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 import matplotlib
@@ -43,8 +42,6 @@ class Example:
 
 def examples_of(entry: Entry, evidence: Evidence, count: int) -> list[Example]:
     """At most `count` examples of each kind."""
-    if entry.result is None:
-        return []
     kept = []
     for kind in _TITLES:
         kept += [face for face in evidence.flipped if face.kind == kind][:count]
@@ -99,19 +96,21 @@ def example_sheet(examples: Sequence[Example], illustration: str = "") -> Image.
     height = TEXT + 2 * GAP + -(-len(examples) // across) * row_height + len(caption) * TEXT + GAP
     sheet = Image.new("RGB", (WIDTH, height), "white")
     draw = ImageDraw.Draw(sheet)
+    draw.font = ImageFont.truetype(str(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"), 20)
     title = f"{model_name(examples[0].entry.model)}: {_TITLES[examples[0].face.kind]}"
-    _text(draw, (WIDTH // 2, GAP + TEXT // 2), title)
+    draw.text((WIDTH // 2, GAP + TEXT // 2), title, "black", anchor="mm")
     for number, columns in enumerate(shown):
         row, left = divmod(number, across)
         top = TEXT + 2 * GAP + row * row_height
         for column, (name, score, picture) in enumerate(columns):
             x = GAP + (most * left + column) * (side + GAP)
-            _text(draw, (x + side // 2, top + TEXT // 2), name)
-            _text(draw, (x + side // 2, top + TEXT + TEXT // 2), score)
+            draw.text((x + side // 2, top + TEXT // 2), name, "black", anchor="mm")
+            draw.text((x + side // 2, top + TEXT + TEXT // 2), score, "black", anchor="mm")
             face = Image.fromarray(picture).resize((side, side), Image.Resampling.LANCZOS)
             sheet.paste(face, (x, top + 2 * TEXT + 4))
     for number, line in enumerate(caption):
-        _text(draw, (WIDTH // 2, height - GAP - (len(caption) - number) * TEXT + TEXT // 2), line)
+        middle = height - GAP - (len(caption) - number) * TEXT + TEXT // 2
+        draw.text((WIDTH // 2, middle), line, "black", anchor="mm")
     return sheet
 
 
@@ -126,13 +125,3 @@ def _columns(example: Example) -> list[tuple[str, str, Picture]]:
         "heat_attacked": ("where it looks", "attacked"),
     }
     return [(*words[name], picture) for name, picture in example.pictures.items()]
-
-
-def _text(draw: ImageDraw.ImageDraw, middle: tuple[int, int], words: str) -> None:
-    """One line of words."""
-    draw.text(middle, words, "black", _font(), anchor="mm")
-
-
-@cache
-def _font() -> ImageFont.FreeTypeFont:
-    return ImageFont.truetype(str(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"), 20)

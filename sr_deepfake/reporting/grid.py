@@ -1,5 +1,6 @@
 """The grid of a report: model × forgery method under one attack, as the paper's tables 1 and 2 have it."""
 
+import itertools
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
@@ -19,20 +20,18 @@ from sr_deepfake.system.errors import UserError
 
 @dataclass(frozen=True)
 class Entry:
-    """One model × forgery method, with its results where there are any."""
+    """One model × forgery method that has results."""
 
     model: str
     method: str  # trained and tested on
-    # Under the grid's attack, or else any other with clean scores; it stands for all seeds of the same training.
-    result: Result | None = None
-    metrics: Metrics | None = None  # p-values of FNR and FPR are corrected by Holm's method over all tests of the grid
-    is_attacked: bool = False  # the result is of the grid's attack
+    result: Result  # under the grid's attack, or else any other with clean scores; for all seeds of the same training
+    metrics: Metrics  # p-values of FNR and FPR are corrected by Holm's method over all tests of the grid
+    is_attacked: bool  # the result is of the grid's attack
 
     def figure(self, setup: str, metric: str) -> Figure:
         """A figure; one without a value where there is none."""
-        if self.metrics is None or (setup != "clean" and not setup.endswith("/clean") and not self.is_attacked):
-            return Figure()
-        return self.metrics.figure(setup, metric)
+        is_known = self.is_attacked or setup == "clean" or setup.endswith("/clean")
+        return self.metrics.figure(setup, metric) if is_known else Figure()
 
     @property
     def name(self) -> str:
@@ -49,33 +48,30 @@ class ReportGrid:
     attack: str  # such as "sr-edsr-x2-ef70d4a3"
     models: Sequence[str]  # rows, in the order in which they are shown
     methods: Sequence[str]  # columns
-    entries: Sequence[Entry]  # one for each model and method, by model, then by method
+    shown: Sequence[Entry]  # what has results, by model, then by method
     left_out: Sequence[Result] = ()  # would fit an entry, but newer results take it
     illustration: str = ""  # says that the figures are illustrations; empty: they are not
 
     @property
-    def shown(self) -> list[Entry]:
-        """The entries that have results: what tables list."""
-        return [entry for entry in self.entries if entry.result is not None]
+    def squares(self) -> list[tuple[str, str, Entry | None]]:
+        """Each model with each method, and what is there."""
+        found = {(entry.model, entry.method): entry for entry in self.shown}
+        return [(*key, found.get(key)) for key in itertools.product(self.models, self.methods)]
 
     @property
     def attacked(self) -> list[Entry]:
         """The entries that have results of the attack."""
-        return [entry for entry in self.entries if entry.is_attacked]
+        return [entry for entry in self.shown if entry.is_attacked]
 
     @property
     def results(self) -> list[Result]:
         """The results of the attack."""
-        return [entry.result for entry in self.attacked if entry.result is not None]
+        return [entry.result for entry in self.attacked]
 
     @cached_property
     def frame(self) -> pd.DataFrame:
         """Every figure, one a row: `model`, `method`, `setup`, `metric` and the fields of `Figure`."""
-        frames = [
-            entry.metrics.frame().assign(model=entry.model, method=entry.method)
-            for entry in self.shown
-            if entry.metrics is not None
-        ]
+        frames = [entry.metrics.frame().assign(model=entry.model, method=entry.method) for entry in self.shown]
         columns = ["model", "method", "setup", "metric", *Figure.model_fields]
         return pd.concat(frames)[columns].reset_index(drop=True) if frames else pd.DataFrame(columns=columns)
 
@@ -103,14 +99,13 @@ def make_grid(results: Sequence[Result], requested: GridSelection) -> ReportGrid
     plain = sorted((result for result in plain if result.run.is_plain), key=newest_first)
     models = list(dict.fromkeys(requested.models or ordered({result.run.model for result in plain}, MODELS)))
     methods = list(dict.fromkeys(requested.methods or ordered({result.run.forgery for result in plain}, METHODS)))
-    entries = [
-        _entry(model, method, attack, [r for r in plain if (r.run.model, r.run.forgery) == (model, method)])
-        for model in models
-        for method in methods
-    ]
-    corrected = iter(with_holm([entry.metrics for entry in entries if entry.is_attacked and entry.metrics], RATES))
+    found: dict[tuple[str, str], list[Result]] = {}
+    for result in plain:
+        found.setdefault((result.run.model, result.run.forgery), []).append(result)
+    entries = [_entry(found[key], attack) for key in itertools.product(models, methods) if key in found]
+    corrected = iter(with_holm([entry.metrics for entry in entries if entry.is_attacked], RATES))
     entries = [replace(entry, metrics=next(corrected)) if entry.is_attacked else entry for entry in entries]
-    used = {each.folder for entry in entries if entry.result for each in (entry.result, *entry.result.seeds)}
+    used = {each.folder for entry in entries for each in (entry.result, *entry.result.seeds)}
     rivals = [
         result
         for result in plain
@@ -196,10 +191,8 @@ def _attack(requested: str | None, attacked: Sequence[Result]) -> str:
     return _chosen("attack", None, alike) if alike else _chosen("attack", requested, found)
 
 
-def _entry(model: str, method: str, attack: str, found: Sequence[Result]) -> Entry:
+def _entry(found: Sequence[Result], attack: str) -> Entry:
     """The entry of a model and method, from the results that fit it, the newest first."""
     attacked = [result for result in found if result.run.attack.name == attack and result.is_attacked]
-    if not attacked:
-        return Entry(model, method, found[0], found[0].metrics) if found else Entry(model, method)
-    result = pooled(attacked)
-    return Entry(model, method, result, result.metrics, is_attacked=True)
+    result = pooled(attacked) if attacked else found[0]
+    return Entry(result.run.model, result.run.forgery, result, result.metrics, bool(attacked))

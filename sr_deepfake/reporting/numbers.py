@@ -13,7 +13,6 @@ HEADINGS = {
 TABLE = ("fnr", "fpr", "recall", "precision", "auc", "accuracy")  # the paper's columns
 CHANGED = ("fnr", "fpr", "auc")  # whose changes are shown
 LOWER_IS_BETTER = ("fnr", "fpr", "eer", "ece", "brier", "attack_success")
-LEVELS = ((0.001, "***"), (0.01, "**"), (0.05, "*"))
 _UNITS = {"%": (100, 1, False), "points": (100, 1, True), "dB": (1, 1, False), "": (1, 3, False), "r": (1, 2, True)}
 
 
@@ -53,7 +52,7 @@ def stars(p: float | None) -> str:
     >>> stars(0.2), stars(0.03), stars(0.0002), stars(None)
     ('', '*', '***', '')
     """
-    return "" if p is None else next((marks for level, marks in LEVELS if p < level), "")
+    return "" if p is None else "*" * sum(p < level for level in (0.05, 0.01, 0.001))
 
 
 def p_value(p: float | None) -> str:
@@ -68,9 +67,5 @@ def p_value(p: float | None) -> str:
 
 
 def heading(metric: str) -> str:
-    """A metric's heading with the direction that is better, as in the paper.
-
-    >>> heading("fnr"), heading("auc")
-    ('FNR ↓', 'AUC ↑')
-    """
+    """A metric's heading with the direction that is better, as in the paper."""
     return f"{HEADINGS[metric]} {'↓' if metric in LOWER_IS_BETTER else '↑'}"

@@ -25,7 +25,6 @@ from sr_deepfake.reporting.grid import Entry, ReportGrid
 from sr_deepfake.reporting.numbers import HEADINGS, UNDEFINED, show, show_change, show_value
 from sr_deepfake.reporting.report import Report
 from sr_deepfake.reporting.words import changed, clean_of, harm, worst
-from sr_deepfake.system.files import replacing
 
 STEPS = 5  # of colour, to either side of no change
 _FULL = 0.05  # a change of this size has the strongest colour at least, so that small changes do not look alarming
@@ -48,14 +47,7 @@ _PARTS = Path(__file__).parent
 
 
 def write_page(path: Path, report: Report, figures: Mapping[str, tuple[Path, Path]]) -> None:
-    """Write a report as one HTML page, whole or not at all."""
-    with replacing(path) as temporary:
-        # A file's name may hold bytes that are no text; they are shown as question marks.
-        temporary.write_bytes(render_page(report, figures).encode("utf-8", "replace"))
-
-
-def render_page(report: Report, figures: Mapping[str, tuple[Path, Path]]) -> str:
-    """Return the page's HTML."""
+    """Write a report as one HTML page."""
     style, script = ((_PARTS / name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
     environment = Environment(
         loader=FileSystemLoader(_PARTS),
@@ -66,7 +58,7 @@ def render_page(report: Report, figures: Mapping[str, tuple[Path, Path]]) -> str
     )
     ids = {result.folder: f"result-{index}" for index, result in enumerate(report.results, 1)}
     moved = sorted((example.change for example in report.examples), reverse=True)[:_TOP]
-    return environment.get_template("page.html.j2").render(
+    text = environment.get_template("page.html.j2").render(
         report=report,
         grid=report.grid,
         views=[_view(report.grid, metric, setup, label, ids) for (metric, setup), label in VIEWS.items()],
@@ -91,6 +83,7 @@ def render_page(report: Report, figures: Mapping[str, tuple[Path, Path]]) -> str
         script=Markup(script),
         policy=_policy(style, script),
     )
+    path.write_bytes(text.encode("utf-8", "replace"))  # bytes of a file's name that are no text become question marks
 
 
 def colour(figure: Figure, metric: str, full: float) -> str:
@@ -118,21 +111,21 @@ def webp(picture: Picture) -> str:
 
 def _view(grid: ReportGrid, metric: str, setup: str, label: str, ids: Mapping[Path, str]) -> dict[str, Any]:
     """The heat map of one figure: for each model its squares, and the legend's colours."""
-    found = changed(grid, metric, setup)
+    found = changed(grid.attacked, metric, setup)
     full = max([_FULL, *(abs(figure.change or 0.0) for _, figure in found)])
     rows: dict[str, list[dict[str, Any]]] = {model: [] for model in grid.models}
-    for entry in grid.entries:
-        rows[entry.model].append(_square(entry, metric, setup, full, ids))
+    for model, _, entry in grid.squares:
+        rows[model].append(_square(entry, metric, setup, full, ids))
     sizes = [(step, f"{100 * full * step / STEPS:.1f}") for step in range(1, STEPS + 1)]
     better, worse = ([(f"{word}{step}", size) for step, size in sizes] for word in ("better", "worse"))
     legend = [*reversed(better), ("same", "0"), *worse]
     return {"key": f"{metric} {setup}", "label": label, "rows": rows, "legend": legend}
 
 
-def _square(entry: Entry, metric: str, setup: str, full: float, ids: Mapping[Path, str]) -> dict[str, Any]:
-    figure = entry.figure(setup, metric)
-    if figure.change is None:
-        detail = "undefined" if entry.is_attacked else "missing"
+def _square(entry: Entry | None, metric: str, setup: str, full: float, ids: Mapping[Path, str]) -> dict[str, Any]:
+    figure = Figure() if entry is None else entry.figure(setup, metric)
+    if entry is None or figure.change is None:
+        detail = "undefined" if entry and entry.is_attacked else "missing"
         return {"colour": "missing", "change": "", "detail": detail, "interval": "", "sure": False, "target": None}
     change, _, interval = show_change(figure).partition(" ")
     return {
@@ -141,13 +134,13 @@ def _square(entry: Entry, metric: str, setup: str, full: float, ids: Mapping[Pat
         "detail": f"{show(clean_of(figure))} → {show(figure.value)}",
         "interval": interval,
         "sure": figure.excludes_zero,
-        "target": ids.get(entry.result.folder) if entry.result else None,
+        "target": ids.get(entry.result.folder),
     }
 
 
 def _tile(grid: ReportGrid, metric: str, label: str) -> dict[str, str] | None:
     """The change of a figure that is worst for a detector."""
-    found = changed(grid, metric)
+    found = changed(grid.attacked, metric)
     if not found:
         return None
     entry, figure = worst(found, metric)
@@ -207,10 +200,6 @@ def _data_uri(kind: str, content: bytes) -> str:
 
 def _policy(style: str, script: str) -> str:
     """The Content-Security-Policy: nothing but pictures in the page itself, its one style and its one script."""
-    own = f"img-src data:; style-src {_hash(style)}; script-src {_hash(script)}"
+    digests = [base64.b64encode(hashlib.sha256(part.encode()).digest()).decode() for part in (style, script)]
+    own = f"img-src data:; style-src 'sha256-{digests[0]}'; script-src 'sha256-{digests[1]}'"
     return f"default-src 'none'; {own}; base-uri 'none'; form-action 'none'"
-
-
-def _hash(content: str) -> str:
-    digest = base64.b64encode(hashlib.sha256(content.encode("utf-8")).digest()).decode("ascii")
-    return f"'sha256-{digest}'"

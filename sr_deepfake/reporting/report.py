@@ -11,12 +11,11 @@ from sr_deepfake.reporting.comparison import comparison_tables
 from sr_deepfake.reporting.control import Contribution, contributions
 from sr_deepfake.reporting.examples import Example, examples_of
 from sr_deepfake.reporting.experiments import experiment_parts
-from sr_deepfake.reporting.figures.changes import change_figure
 from sr_deepfake.reporting.figures.curves import curve_figures
-from sr_deepfake.reporting.figures.scores import score_figure, similarity_figure
+from sr_deepfake.reporting.figures.rates import change_figure, strength_figure
+from sr_deepfake.reporting.figures.scores import score_figures
 from sr_deepfake.reporting.figures.spectrum import BAND_NAMES, band_figure, spectrum_figure
-from sr_deepfake.reporting.figures.strength import strength_figure
-from sr_deepfake.reporting.figures.style import ReportFigure
+from sr_deepfake.reporting.figures.style import ReportFigure, add_caption
 from sr_deepfake.reporting.grid import Entry, GridSelection, ReportGrid, make_grid
 from sr_deepfake.reporting.numbers import show
 from sr_deepfake.reporting.published import model_name
@@ -110,8 +109,7 @@ def make_report(
         band_figure(found, grid),
         spectrum_figure(found, grid),
         *curve_figures(grid),
-        score_figure(grid),
-        similarity_figure(grid),
+        *score_figures(grid),
         strength_figure(results, grid),
         *(figure for _, figure in parts),
     ]
@@ -120,7 +118,7 @@ def make_report(
         grid=grid,
         contributions=added,
         tables=[table for table in tables if table is not None],
-        figures=[_of_seeds(figure, grid) for figure in figures if figure is not None],
+        figures=[_captioned(figure, grid) for figure in figures if figure is not None],
         examples=shown,
         cards=cards,
         unread=collected.unread,
@@ -135,8 +133,6 @@ def _evidence(
     shown: list[Example] = []
     notes: list[str] = []
     for entry in grid.attacked:
-        if entry.result is None:
-            continue
         try:
             evidence = read_evidence(entry.result.folder)
             examples = examples_of(entry, evidence, count)
@@ -199,8 +195,10 @@ def _notes(grid: ReportGrid, results: Sequence[Result], has_cards: bool) -> list
     return notes
 
 
-def _of_seeds(figure: ReportFigure, grid: ReportGrid) -> ReportFigure:
-    """The figure, whose caption says which seed is drawn where figures are of faces, and there are several."""
-    if not any(entry.result and entry.result.seeds for entry in grid.entries) or not figure.name.startswith(_OF_FACES):
+def _captioned(figure: ReportFigure, grid: ReportGrid) -> ReportFigure:
+    """Say on an illustration that it is one, and of figures of faces which seed is drawn, where there are several."""
+    if grid.illustration:
+        add_caption(figure.figure, grid.illustration)
+    if not any(entry.result.seeds for entry in grid.shown) or not figure.name.startswith(_OF_FACES):
         return figure
-    return replace(figure, caption=f"{figure.caption} Drawn is the newest seed; numbers are means over seeds.".strip())
+    return replace(figure, caption=f"{figure.caption} Drawn is the newest seed; numbers are means over seeds.")

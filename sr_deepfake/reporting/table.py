@@ -48,25 +48,16 @@ class ReportTable:
         return shown
 
     def markdown(self) -> str:
-        r"""The table with title, caption and remarks, as GitHub shows it.
-
-        >>> print(ReportTable("t", "T", ["Model", "FNR"], [["a|b", "5.5*"]]).markdown())
-        ## T
-        <BLANKLINE>
-        | Model | FNR |
-        |---|---:|
-        | a\|b | 5.5\* |
-        <BLANKLINE>
-        """
+        """The table with title, caption and remarks, as GitHub shows it."""
         words = self.text_columns
-        headings, *rows = ["| " + " | ".join(map(_markdown, row)) + " |" for row in (self.columns, *self.shown_rows())]
         aligned = "|" + "---|" * words + "---:|" * (len(self.columns) - words)
-        lines = [f"## {_markdown(self.title)}", ""]
+        headings, *rows = [[cell.translate(_MARKDOWN) for cell in row] for row in (self.columns, *self.shown_rows())]
+        lines = [f"## {self.title.translate(_MARKDOWN)}", ""]
         if self.caption:
-            lines += [_markdown(self.caption), ""]
-        lines += [headings, aligned, *rows, ""]
+            lines += [self.caption.translate(_MARKDOWN), ""]
+        lines += [f"| {' | '.join(headings)} |", aligned, *(f"| {' | '.join(row)} |" for row in rows), ""]
         if self.remarks:
-            lines += [*[f"- {_markdown(remark)}" for remark in self.remarks], ""]
+            lines += [*(f"- {remark.translate(_MARKDOWN)}" for remark in self.remarks), ""]
         return "\n".join(lines)
 
     def latex(self) -> str:
@@ -101,10 +92,6 @@ class ReportTable:
         """The cells alone under one line of headings, a line a row; a missing one is empty."""
         rows = [["" if cell == UNDEFINED else re.sub(r"[\r\n]+", " ", cell) for cell in row] for row in self.rows]
         return pd.DataFrame(rows, columns=list(self.columns)).to_csv(index=False, lineterminator="\n")
-
-
-def _markdown(text: str) -> str:
-    return text.translate(_MARKDOWN)
 
 
 def _latex(text: str) -> str:

@@ -45,7 +45,7 @@ def detector_rows(grid: ReportGrid, which: int) -> Iterator[tuple[list[str], Ent
 
 def rates_table(grid: ReportGrid, which: int) -> ReportTable:
     """Table 1 or 2 of the paper: rates in %, clean (×) and attacked (✓); over several seeds mean ± standard deviation."""
-    uneven = any(entry.metrics and entry.metrics.counts.pristine != entry.metrics.counts.fake for entry in grid.shown)
+    uneven = any(entry.metrics.counts.pristine != entry.metrics.counts.fake for entry in grid.shown)
     metrics = [*TABLE, *(["balanced_accuracy"] if uneven else [])]
     tests = any(entry.figure("both", "fnr").p is not None for entry in grid.attacked)
     return _table(
@@ -105,14 +105,13 @@ def operating_table(grid: ReportGrid) -> ReportTable:
     others = ("tpr_at_1", "tpr_at_5", "ece", "brier", "attack_success")
     rows = []
     for names, entry, setup in detector_rows(grid, 1):
-        chosen = entry.metrics.threshold.value if entry.metrics else None
         figures = [(f"threshold/{setup}", "fnr"), (f"threshold/{setup}", "fpr"), *((setup, name) for name in others)]
         cells = [show_value(entry.figure(of, name), _UNITS.get(name, "%")) for of, name in figures]
         if setup == "clean":
-            rows.append([*names, show(chosen, ""), *cells[:-1], ""])
+            rows.append([*names, show(entry.metrics.threshold.value, ""), *cells[:-1], ""])
         else:
             rows.append([*names, "", *cells])
-    rules = sorted({entry.metrics.threshold.rule for entry in grid.shown if entry.metrics} - {""})
+    rules = sorted({entry.metrics.threshold.rule for entry in grid.shown} - {""})
     return _table(
         grid,
         "operating_points",
@@ -184,17 +183,15 @@ def similarity_of(grid: ReportGrid) -> dict[str, dict[str, Figure]]:
     """`Pristine` and the methods with attacked results → SSIM and PSNR, in the order of table 3."""
     found: dict[str, dict[str, Figure]] = {}
     for entry in grid.attacked:
-        metrics: Metrics | None = entry.metrics
-        if metrics is not None:
-            found.setdefault(PRISTINE, metrics.figures.get("similarity/pristine", {}))
-            found.setdefault(entry.method, metrics.figures.get("similarity/fake", {}))
+        found.setdefault(PRISTINE, entry.metrics.figures.get("similarity/pristine", {}))
+        found.setdefault(entry.method, entry.metrics.figures.get("similarity/fake", {}))
     known = [name for name in SIMILARITY_ORDER if name in found]
     return {name: found[name] for name in [*known, *(name for name in found if name not in known)] if found[name]}
 
 
-def bootstrapped(shown: Iterable[Metrics | None]) -> str:
+def bootstrapped(shown: Iterable[Metrics]) -> str:
     """How the intervals of figures were made, in a sentence."""
-    made = [metrics.bootstrap for metrics in shown if metrics]
+    made = [metrics.bootstrap for metrics in shown]
     units, seeds = sorted({each.unit for each in made}), any(each.seeds > 1 for each in made)
     return "" if not units else f"95 % bootstrap intervals over {' or '.join(units)}s{' and seeds' if seeds else ''}."
 
@@ -234,7 +231,7 @@ def _rate(entry: Entry, setup: str, metric: str) -> str:
         return ""
     figure = entry.figure(setup, metric)
     shown = show(figure.value)
-    if entry.result is not None and figure.value is not None:
+    if figure.value is not None:
         values = [seed.metrics.value(setup, metric) for seed in entry.result.seeds]
         known = [value for value in values if value is not None]
         shown += f" ± {100 * stdev(known):.1f}" if len(known) > 1 else ""
@@ -242,7 +239,7 @@ def _rate(entry: Entry, setup: str, metric: str) -> str:
 
 
 def _seeds(grid: ReportGrid) -> list[str]:
-    several = [len(entry.result.seeds) for entry in grid.shown if entry.result and entry.result.seeds]
+    several = [len(entry.result.seeds) for entry in grid.shown if entry.result.seeds]
     if not several:
         return []
     counts = str(min(several)) if min(several) == max(several) else f"{min(several)} to {max(several)}"

@@ -1,6 +1,5 @@
 """A run and a report on the terminal."""
 
-from collections.abc import Sequence
 from typing import TextIO
 
 from rich import box
@@ -25,10 +24,12 @@ def print_summary(run: RunInfo, metrics: Metrics, file: TextIO | None = None) ->
     counts = metrics.counts
     uneven = counts.pristine != counts.fake and counts.pristine and counts.fake
     shown = [*TABLE, *(["balanced_accuracy"] if uneven else [])]
-    table = _table(["", *(HEADINGS[metric] for metric in shown)])
-    for setup, name in _ROWS.items():
-        if setup in metrics.figures:
-            table.add_row(name, *(show(metrics.value(setup, metric)) for metric in shown))
+    rows = [
+        [name, *(show(metrics.value(setup, metric)) for metric in shown)]
+        for setup, name in _ROWS.items()
+        if setup in metrics.figures
+    ]
+    table = _rich(ReportTable("", "", ["", *(HEADINGS[metric] for metric in shown)], rows))
     title = f"{run.model} on {run.forgery}, attack {run.attack.name} ({counts.faces:,} test faces of {run.data})"
     lines = _changes(metrics) if metrics.is_attacked else []
     lines.append(
@@ -89,14 +90,9 @@ def print_table(table: ReportTable) -> None:
 
 
 def _rich(table: ReportTable) -> Table:
-    shown = _table(table.columns, table.text_columns)
+    shown = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True, header_style="bold")
+    for number, name in enumerate(table.columns):
+        shown.add_column(Text(name), no_wrap=True, justify="left" if number < table.text_columns else "right")
     for number, row in enumerate(table.shown_rows()):
         shown.add_row(*map(Text, row), end_section=number + 1 in table.rules)
     return shown
-
-
-def _table(columns: Sequence[str], text_columns: int = 1) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True, header_style="bold")
-    for number, name in enumerate(columns):
-        table.add_column(Text(name), no_wrap=True, justify="left" if number < text_columns else "right")
-    return table

@@ -21,6 +21,7 @@ from sr_deepfake.reporting.published import (
 )
 from sr_deepfake.reporting.table import ReportTable, Row
 from sr_deepfake.reporting.tables import caption, similarity_of
+from sr_deepfake.reporting.words import changed
 
 HOLDS, FAILS, UNKNOWN = "holds", "does not hold", "cannot be said"
 CORRELATION_SIDE = 224  # px of the published correlation's faces
@@ -100,21 +101,19 @@ def _is_whole(grid: ReportGrid) -> bool:
 
 
 def _papers(grid: ReportGrid) -> list[Entry]:
-    own = [entry for entry in grid.attacked if entry.result is not None and not entry.result.run.is_external]
+    own = [entry for entry in grid.attacked if not entry.result.run.is_external]
     return [entry for entry in own if entry.model in MODELS and entry.method in METHODS]
 
 
-def _changed(grid: ReportGrid, metric: str) -> list[tuple[Entry, Figure]]:
+def _rises_of(grid: ReportGrid, metric: str) -> list[tuple[Entry, Figure]]:
     """The changes of a figure of the paper's detectors, the largest rise first."""
-    figures = [(entry, entry.figure("both", metric)) for entry in _papers(grid)]
-    known = [(entry, figure) for entry, figure in figures if figure.change is not None]
-    return sorted(known, key=lambda pair: -(pair[1].change or 0.0))
+    return sorted(changed(_papers(grid), metric), key=lambda pair: -(pair[1].change or 0.0))
 
 
 def _largest(grid: ReportGrid, metric: str) -> Row:
     value, where = LARGEST[metric]
     sentence = f"{metric.upper()} rises by up to {show(value, 'points')} points ({where})"
-    known = _changed(grid, metric)
+    known = _rises_of(grid, metric)
     if not known:
         return [sentence, UNDEFINED, UNKNOWN]
     entry, figure = known[0]
@@ -145,9 +144,8 @@ def _resampled_changes(entries: Sequence[Entry], metric: str) -> dict[str, Array
     found: dict[str, list[Array]] = {}
     names: list[str] = []
     for entry in entries:
-        seeds = () if entry.result is None else entry.result.seeds or (entry.result,)
         parts = []
-        for seed in seeds:
+        for seed in entry.result.seeds or (entry.result,):
             table = seed.predictions
             own = sorted(table["cluster"].unique())
             clusters = Clusters.of(table)
@@ -168,7 +166,7 @@ def _resampled_changes(entries: Sequence[Entry], metric: str) -> dict[str, Array
 
 def _always_falls(grid: ReportGrid, metric: str) -> Row:
     sentence = f"{'AUC' if metric == 'auc' else 'Accuracy'} always falls"
-    known = _changed(grid, metric)
+    known = _rises_of(grid, metric)
     if not known:
         return [sentence, UNDEFINED, UNKNOWN]
     least, figure = known[0]

@@ -28,27 +28,27 @@ Found = Sequence[tuple[Entry, Figure]]
 
 def answer(grid: ReportGrid, contributions: Sequence[Contribution] = ()) -> str:
     """Say in a few sentences whether the detectors survive, judged by the fakes that they miss."""
-    found = changed(grid, "fnr")
+    found = changed(grid.attacked, "fnr")
     if not found:
         return "No detector of the grid has results under the attack yet, so there is nothing to conclude."
     under = f"under {grid.attack}, {_sentence(found, 'fnr')}"
     start = f"In this illustration, {under}" if grid.illustration else f"{under[0].upper()}{under[1:]}"
-    return " ".join([start, *_network(grid, contributions)])
+    return " ".join([start, *_network(found, contributions)])
 
 
 def conclusions(grid: ReportGrid) -> list[str]:
     """Say what else the grid shows, what was tested, and what argues against relying on it; a sentence or two each."""
     said = []
     for metric in ("fpr", "auc"):
-        if found := changed(grid, metric):
+        if found := changed(grid.attacked, metric):
             sentence = _sentence(found, metric)
             said.append(f"{sentence[0].upper()}{sentence[1:]}")
     return said + _few(grid) + _corrected(grid) + _weak(grid) + _similarity(grid) + _tested(grid)
 
 
-def changed(grid: ReportGrid, metric: str, setup: str = "both") -> list[tuple[Entry, Figure]]:
+def changed(entries: Sequence[Entry], metric: str, setup: str = "both") -> list[tuple[Entry, Figure]]:
     """The entries whose figure has a change, and that figure."""
-    figures = [(entry, entry.figure(setup, metric)) for entry in grid.attacked]
+    figures = [(entry, entry.figure(setup, metric)) for entry in entries]
     return [(entry, figure) for entry, figure in figures if figure.change is not None]
 
 
@@ -97,9 +97,9 @@ def _sentence(found: Found, metric: str) -> str:
     return words
 
 
-def _network(grid: ReportGrid, contributions: Sequence[Contribution]) -> list[str]:
+def _network(found: Found, contributions: Sequence[Contribution]) -> list[str]:
     """How much of the largest change is the network's, where there is a control."""
-    entry, figure = worst(changed(grid, "fnr"), "fnr")
+    entry, figure = worst(found, "fnr")
     own = [each for each in contributions if each.entry.name == entry.name]
     if not own or harm("fnr", figure) <= 0:
         return []
@@ -108,7 +108,7 @@ def _network(grid: ReportGrid, contributions: Sequence[Contribution]) -> list[st
 
 
 def _few(grid: ReportGrid) -> list[str]:
-    found = [entry.metrics.counts for entry in grid.shown if entry.metrics is not None]
+    found = [entry.metrics.counts for entry in grid.shown]
     fewest = min((n for each in found for n in (each.clusters_pristine, each.clusters_fake) if n), default=FEW)
     if fewest >= FEW:
         return []
@@ -148,7 +148,7 @@ def _similarity(grid: ReportGrid) -> list[str]:
 
 
 def _tested(grid: ReportGrid) -> list[str]:
-    counts = [entry.metrics.counts for entry in grid.attacked if entry.metrics is not None]
+    counts = [entry.metrics.counts for entry in grid.attacked]
     if not counts:
         return []
     ranges = []

@@ -52,18 +52,10 @@ def test_another_number_of_faces_is_not_called_comparable(tmp_path):
     )
 
 
-def test_another_attack_protocol_weights_or_compression_is_labelled(tmp_path):
-    labels = " ".join(labels_of(tmp_path / "a", protocol="quick", attack="jpeg-q15"))
+def test_another_attack_or_protocol_is_labelled(tmp_path):
+    labels = " ".join(labels_of(tmp_path, protocol="quick", attack="jpeg-q15"))
     assert "jpeg-q15" in labels
     assert "protocol=quick" in labels
-    config = {"sr_model": {"weights": None}, "data": {"source": {"compression": "c40"}}}
-    labels = labels_of(tmp_path / "b", config=config)[1:]
-    assert labels == [
-        "EDSR has this package's weights here, not its authors' (sr_model.weights=official).",
-        "The videos are of compression c40, not c23.",
-    ]
-    config = {"sr_model": {"weights": "official"}, "data": {"source": {"compression": "c23"}}}
-    assert labels_of(tmp_path / "c", config=config)[1:] == []
 
 
 @pytest.mark.parametrize(
@@ -76,9 +68,13 @@ def test_another_attack_protocol_weights_or_compression_is_labelled(tmp_path):
         ("authors_code", {"extraction": {"square": "shorter"}, "protocol": {"resize": "authors"}}, []),
         ("authors_code", {"protocol": {"resize": "bilinear"}},
          ["Other than protocol=authors_code: protocol.resize=bilinear, not authors."]),
+        ("paper", {"sr_model": {"weights": None}, "data": {"source": {"compression": "c40"}}},
+         ["EDSR has this package's weights here, not its authors' (sr_model.weights=official).",
+          "The videos are of compression c40, not c23."]),
+        ("paper", {"sr_model": {"weights": "official"}, "data": {"source": {"compression": "c23"}}}, []),
     ],
 )  # fmt: skip
-def test_other_crops_and_another_resize_are_named(tmp_path, protocol, options, expected):
+def test_other_crops_resize_weights_and_compression_are_named(tmp_path, protocol, options, expected):
     assert labels_of(tmp_path, protocol=protocol, config=options)[1:] == expected
 
 

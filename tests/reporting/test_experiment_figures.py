@@ -85,10 +85,3 @@ def test_transfer_is_a_matrix_of_methods(tmp_path):
     ]  # fmt: skip
     values = figure.figure.axes[3].images[0].get_array()
     np.testing.assert_allclose(values, [[20, 30], [40, 50]])
-
-
-def test_every_change_of_an_experiment_has_its_interval(tmp_path):
-    write_results(tmp_path, trained_on="Deepfakes", forgery="FaceSwap", faces=predictions((0.1, 0.3)))
-    write_results(tmp_path, trained_on="Deepfakes", forgery="Deepfakes", faces=predictions((0.1, 0.3)))
-    (table, _) = next(iter(parts_of(tmp_path).values()))
-    assert all("[" in row[f"{rate} change"] for row in rows_of(table) for rate in ("FNR", "FPR", "AUC"))

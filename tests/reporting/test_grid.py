@@ -10,24 +10,23 @@ from sr_deepfake.system.errors import UserError
 PAPER = {"data": "ffpp", "protocol": "paper"}
 
 
-def names(entries):
-    return [(entry.model, entry.method) for entry in entries]
-
-
 def test_the_grid_is_what_was_run_in_the_papers_order(tmp_path):
     for model, method in (("convnext_tiny", "Deepfakes"), ("swin", "FaceSwap"), ("resnet50", "FaceSwap")):
         write_results(tmp_path, model=model, forgery=method, **PAPER)
     grid = grid_of(tmp_path)
     assert (grid.models, grid.methods) == (["resnet50", "swin", "convnext_tiny"], ["Deepfakes", "FaceSwap"])
-    assert names(grid.entries) == [(model, method) for model in grid.models for method in grid.methods]
-    assert names(grid.shown) == [("resnet50", "FaceSwap"), ("swin", "FaceSwap"), ("convnext_tiny", "Deepfakes")]
+    shown = [("resnet50", "FaceSwap"), ("swin", "FaceSwap"), ("convnext_tiny", "Deepfakes")]
+    assert [(entry.model, entry.method) for entry in grid.shown] == shown
+    squares = [(model, method) for model in grid.models for method in grid.methods]
+    assert [square[:2] for square in grid.squares] == squares
+    assert [square[:2] for square in grid.squares if square[2]] == shown
 
 
 def test_clean_figures_are_those_of_the_attacked_results_or_of_any(tmp_path):
     write_results(tmp_path, attack="none", faces=unattacked(predictions()))
     attacked = write_results(tmp_path)
     alone = write_results(tmp_path, forgery="Deepfakes", attack="none", faces=unattacked(predictions()))
-    entries = {entry.method: entry for entry in grid_of(tmp_path).entries}
+    entries = {entry.method: entry for entry in grid_of(tmp_path).shown}
     assert entries["FaceSwap"].result.folder == attacked
     assert entries["Deepfakes"].result.folder == alone
     assert [entries[name].is_attacked for name in ("FaceSwap", "Deepfakes")] == [True, False]
@@ -59,7 +58,7 @@ def test_the_attack_is_the_papers_or_the_most_frequent_or_the_requested_one(tmp_
     write_results(tmp_path)
     assert grid_of(tmp_path).attack == "sr-edsr-x2"
     grid = grid_of(tmp_path, attack="jpeg-q15", models=["swin", "resnet50", "swin"], methods=["FaceSwap"])
-    assert (grid.attack, len(grid.attacked), len(grid.entries)) == ("jpeg-q15", 1, 2)
+    assert (grid.attack, len(grid.attacked), len(grid.squares)) == ("jpeg-q15", 1, 2)
     with pytest.raises(UserError, match=r"grid\.attack=jpeg-q25: no results are of it; there are jpeg-q15, sr-edsr-x2"):
         grid_of(tmp_path, attack="jpeg-q25")
 

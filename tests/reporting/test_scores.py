@@ -80,7 +80,9 @@ def test_clean_scores_alone_have_no_attack(tmp_path):
     [
         (lambda rows: rows.drop(columns="label"), r"has no column label; it has 'video', 'face'"),
         (lambda rows: rows.drop(columns=["face", "video"]), "no column face or video"),
-        (lambda rows: rows.assign(score=rows["score"] * 9), r"line 2: score is '1\.8\d*'.*sigmoid|line 2: score is"),
+        (lambda rows: rows.assign(score=-rows["score"]), r"line 2: score is '-0\.2', not a prob.* go through a sigmoid"),
+        (lambda rows: rows.assign(score=rows["score"] * 100), "line 2: score is .* Percentages are divided by 100"),
+        (lambda rows: rows.assign(score="27.5%"), "line 2: score is '27.5%'.* Percentages are divided by 100"),
         (lambda rows: rows.assign(label=2), "line 2: the label '2' is not 1 or fake"),
         (lambda rows: pd.concat([rows, rows.iloc[:1]]), "line 82: this face is listed twice"),
         (lambda rows: rows.iloc[:0], "has no rows"),
@@ -108,13 +110,7 @@ def test_an_empty_file_is_an_error(tmp_path):
         read_scores(tmp_path / "x.csv")
 
 
-def test_decimal_commas_are_read_and_percentages_have_a_hint(tmp_path):
+def test_decimal_commas_are_read(tmp_path):
     (tmp_path / "scores.csv").write_text("video;label;score\na;0;0,25\nb;1;,75\n")
     (result,) = read_scores(tmp_path / "scores.csv")
     assert result.predictions["score"].tolist() == [0.25, 0.75]
-    for values in (("25", "75"), ("27.5%", "80%")):
-        (tmp_path / "scores.csv").write_text(
-            "video,label,score\n" + "".join(f"v{i},{i},{v}\n" for i, v in enumerate(values))
-        )
-        with pytest.raises(UserError, match="Percentages are divided by 100 first"):
-            read_scores(tmp_path / "scores.csv")

@@ -66,6 +66,6 @@ def test_the_network_s_share_is_of_the_change_that_is_named(tmp_path):
             write_results(tmp_path, table, attack=attack, forgery=method)
     grid = grid_of(tmp_path)
     words = answer(grid, contributions(grid, read_all(tmp_path)))
-    change = grid.entries[[entry.method for entry in grid.entries].index("FaceSwap")].figure("both", "fnr").change
+    change = next(entry for entry in grid.shown if entry.method == "FaceSwap").figure("both", "fnr").change
     assert "of resnet50 on FaceSwap." in words
     assert f"Of the {100 * change:.1f} points" in words

@@ -33,6 +33,7 @@ def test_every_table_is_written_in_three_forms_and_every_figure_in_two(small, sm
     assert counts == {"tables": 3 * len(names), "figures": 2 * len(small.figures), "examples": 2}
     captioned = [tmp_path / "out" / name for name in found if name.endswith((".md", ".tex", ".svg"))]
     assert all(CAPTION in path.read_text() for path in captioned)
+    assert all("<text" in path.read_text() for path in captioned if path.suffix == ".svg")  # text stays text
     assert all((tmp_path / "out" / name).read_bytes() == (small_page.parent / name).read_bytes() for name in found)
     frame = pd.read_csv(tmp_path / "out" / "figures.csv")
     assert {"model", "method", "setup", "metric", "value", "low", "high", "change", "p"} <= set(frame.columns)
@@ -42,9 +43,10 @@ def test_a_report_is_replaced_whole(tmp_path):
     """`report compare=paper`, then `report`; `explain=false` after `explain=true`: earlier files were left standing."""
     write_evidence(write_results(tmp_path / "outputs"))
     out = tmp_path / "out"
-    write_report(
-        out, with_figures(reported(tmp_path / "outputs", compare=True, compare_force=True), "changes", "spectrum")
-    )
+    compared = reported(tmp_path / "outputs", compare=True, compare_force=True)
+    names = [table.name for table in compared.tables]
+    assert names[:4] == ["verdicts_paper", "table_1_paper", "table_2_paper", "table_3_paper"]
+    write_report(out, with_figures(compared, "changes", "spectrum"))
     (out / "notes.txt").write_text("mine")
     before = files(out)
     write_report(out, with_figures(reported(tmp_path / "outputs", explain=False, examples=0), "changes", "spectrum"))
@@ -70,21 +72,6 @@ def test_files_of_somebody_else_are_not_replaced(tmp_path):
     (tmp_path / "out" / "tables").mkdir(parents=True)
     with pytest.raises(UserError, match="tables exists and was not written by this program; name another folder"):
         write_report(tmp_path / "out", reported(tmp_path / "outputs"))
-
-
-def test_only_data_that_say_so_are_illustrations(tmp_path):
-    write_results(tmp_path, data="ffpp")
-    report = reported(tmp_path)
-    assert report.grid.illustration == ""
-    assert not any("Illustration" in table.markdown() for table in report.tables)
-
-
-def test_a_comparison_is_refused_before_anything_is_drawn(tmp_path):
-    write_results(tmp_path)
-    with pytest.raises(UserError, match="compare_force=true"):
-        reported(tmp_path, compare=True)
-    names = [table.name for table in reported(tmp_path, compare=True, compare_force=True).tables]
-    assert names[:4] == ["verdicts_paper", "table_1_paper", "table_2_paper", "table_3_paper"]
 
 
 def test_notes_say_what_is_left_out(tmp_path):

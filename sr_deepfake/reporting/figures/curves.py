@@ -60,8 +60,7 @@ def _figure(entries: list[Entry], grid: ReportGrid, metric: str, unit: str, curv
                     style |= {"linestyle": "-", "markerfacecolor": colour}
                 else:
                     style |= {"linestyle": "--", "markerfacecolor": "white"}
-                if entry.result is not None:
-                    curve(axes, entry.result, setup, style)
+                curve(axes, entry.result, setup, style)
             shown = " → ".join(show(entry.figure(setup, metric).value, unit) for setup in setups)
             handles.append(Line2D([], [], color=colour, marker=marker, label=f"{entry.method} {shown}"))
         axes.plot([0, 1], [0, 1], color="0.7", linewidth=0.6, zorder=0)

@@ -18,20 +18,19 @@ from sr_deepfake.reporting.numbers import show_value
 from sr_deepfake.reporting.published import model_name
 
 BINS = 20
-CLASSES = ((1, 1, COLOURS[1]), (0, -1, COLOURS[0]))  # label, direction, colour
+CLASSES = ((1, "fake", COLOURS[1], "^"), (0, "pristine", COLOURS[0], "o"))
 _LINEAR = 1.0  # %, up to which the axis is; most scores are near 0 or 1, and the others are the story
 POINTS = 400  # of a class are drawn at most, at even distances in the table
-POINT_CLASSES = ((0, "pristine", COLOURS[0], "o"), (1, "fake", COLOURS[1], "^"))
 
 Fill = Callable[[Axes, Result], None]
 Handles = Callable[[], list[Artist]]  # made in the style of the figures
 
 
-def score_figure(grid: ReportGrid) -> ReportFigure | None:
-    """Histograms of scores; None where nothing was attacked."""
+def score_figures(grid: ReportGrid) -> list[ReportFigure]:
+    """Histograms of scores, and SSIM against the change of score; none where nothing was attacked."""
     if not grid.attacked:
-        return None
-    return ReportFigure(
+        return []
+    scores = ReportFigure(
         name="scores",
         title="Scores, clean and attacked",
         caption=f"Share of the class's faces by score, in {BINS} bins, on a logarithmic scale. Upwards: fakes. "
@@ -39,6 +38,14 @@ def score_figure(grid: ReportGrid) -> ReportFigure | None:
         "(dotted) means fake.",
         figure=_grid_of_panels(grid, _scores, _score_handles, xlabel="score", ylabel="faces (%)"),
     )
+    similarity = ReportFigure(
+        name="ssim",
+        title="SSIM and the change of score",
+        caption="Each point is a face: SSIM of clean and attacked, and attacked less clean score. r: Pearson's "
+        f"correlation over all faces, with its 95 % interval. At most {POINTS} faces of a class are drawn.",
+        figure=_grid_of_panels(grid, _points, _point_handles, xlabel="SSIM", ylabel="change of score"),
+    )
+    return [scores, similarity]
 
 
 def _grid_of_panels(grid: ReportGrid, fill: Fill, handles: Handles, xlabel: str, ylabel: str) -> Figure:
@@ -46,8 +53,8 @@ def _grid_of_panels(grid: ReportGrid, fill: Fill, handles: Handles, xlabel: str,
 
     def draw(figure: Figure) -> None:
         panels: Any = figure.subplots(len(grid.models), len(grid.methods), sharex=True, sharey=True, squeeze=False)
-        for entry, panel in zip(grid.entries, panels.flat, strict=True):
-            if not entry.is_attacked or entry.result is None:
+        for (_, _, entry), panel in zip(grid.squares, panels.flat, strict=True):
+            if entry is None or not entry.is_attacked:
                 panel.text(0.5, 0.5, "missing", transform=panel.transAxes, ha="center", va="center", color="0.4")
             else:
                 fill(panel, entry.result)
@@ -65,7 +72,8 @@ def _grid_of_panels(grid: ReportGrid, fill: Fill, handles: Handles, xlabel: str,
 
 def _scores(axes: Axes, result: Result) -> None:
     edges = np.linspace(0, 1, BINS + 1)
-    for label, direction, colour in CLASSES:
+    for label, _, colour, _ in CLASSES:
+        direction = 1 if label else -1
         faces = result.predictions[result.predictions["label"] == label]
         if faces.empty:
             continue
@@ -85,30 +93,17 @@ def _scores(axes: Axes, result: Result) -> None:
 
 def _score_handles() -> list[Artist]:
     handles: list[Artist] = []
-    for name, colour in (("fake", COLOURS[1]), ("pristine", COLOURS[0])):
+    for _, name, colour, _ in CLASSES:
         handles.append(Patch(color=colour, alpha=0.35, linewidth=0, label=f"{name}, clean"))
         handles.append(Line2D([], [], color=colour, linestyle="--", label=f"{name}, attacked"))
     return handles
-
-
-def similarity_figure(grid: ReportGrid) -> ReportFigure | None:
-    """SSIM against the change of score; None where nothing was attacked."""
-    if not grid.attacked:
-        return None
-    return ReportFigure(
-        name="ssim",
-        title="SSIM and the change of score",
-        caption="Each point is a face: SSIM of clean and attacked, and attacked less clean score. r: Pearson's "
-        f"correlation over all faces, with its 95 % interval. At most {POINTS} faces of a class are drawn.",
-        figure=_grid_of_panels(grid, _points, _point_handles, xlabel="SSIM", ylabel="change of score"),
-    )
 
 
 def _points(axes: Axes, result: Result) -> None:
     moved = (result.predictions["score_attacked"] - result.predictions["score"]).to_numpy()
     labels, ssim = result.predictions["label"].to_numpy(), result.predictions["ssim"].to_numpy()
     axes.axhline(0, color="0.7", linewidth=0.6, zorder=0)
-    for label, _, colour, marker in POINT_CLASSES:
+    for label, _, colour, marker in reversed(CLASSES):
         chosen = np.flatnonzero(labels == label)
         chosen = chosen[:: max(1, -(-len(chosen) // POINTS))]
         axes.scatter(
@@ -122,4 +117,6 @@ def _points(axes: Axes, result: Result) -> None:
 
 
 def _point_handles() -> list[Artist]:
-    return [Line2D([], [], color=colour, marker=marker, ls="", label=name) for _, name, colour, marker in POINT_CLASSES]
+    return [
+        Line2D([], [], color=colour, marker=marker, ls="", label=name) for _, name, colour, marker in reversed(CLASSES)
+    ]

@@ -2,8 +2,7 @@
 
 import re
 import textwrap
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,6 @@ from matplotlib.figure import Figure
 
 from sr_deepfake.reporting.grid import Entry
 from sr_deepfake.reporting.published import model_name
-from sr_deepfake.system.files import replacing
 
 COLUMN, PAGE = 3.3, 7.0  # inches, a column and the page of a paper
 DOTS = 300  # per inch of the PNG
@@ -56,46 +54,31 @@ def drawn(draw: Callable[[Figure], None], height: float, width: float = COLUMN) 
     return figure
 
 
-def save_figure(figure: Figure, path: Path, caption: str | None = None) -> list[Path]:
-    """Write a figure as PNG and as SVG, each whole or not at all; the same figure gives the same bytes."""
-    files = [path.with_name(f"{path.name}.{ending}") for ending in ("png", "svg")]
-    with matplotlib.rc_context(_STYLE), _captioned(figure, caption):
-        for file in files:
-            _forget_layout(figure)
-            metadata = {"Date": None} if file.suffix == ".svg" else {}
-            with replacing(file) as temporary:
-                figure.savefig(temporary, format=file.suffix[1:], dpi=DOTS, metadata=metadata)
-    return files
+def save_figure(figure: Figure, path: Path) -> tuple[Path, Path]:
+    """Write a figure as PNG and as SVG, whose text stays text; the same figure gives the same bytes."""
+    png, svg = path.with_name(f"{path.name}.png"), path.with_name(f"{path.name}.svg")
+    with matplotlib.rc_context(_STYLE):
+        for file, metadata in ((png, {}), (svg, {"Date": None})):
+            # A layout starts from where the last one ended: axes go back to where they were before any. One for both files
+            # would move what is drawn, since the width of text differs between pixels and points.
+            for axes in figure.axes:
+                if place := axes.get_subplotspec():
+                    axes.set_subplotspec(place)
+            figure.savefig(file, dpi=DOTS, metadata=metadata)
+    return png, svg
 
 
-def _forget_layout(figure: Figure) -> None:
-    """Put axes back where they were before any layout, which starts from where the last one ended."""
-    for axes in figure.axes:
-        place = axes.get_subplotspec()
-        if place is not None:
-            axes.set_subplotspec(place)
-
-
-@contextmanager
-def _captioned(figure: Figure, caption: str | None) -> Iterator[None]:
-    """Lengthen a figure by a caption at its lower edge, for as long as it is written."""
-    engine = figure.get_layout_engine()
-    if not caption or engine is None:
-        yield
-        return
+def add_caption(figure: Figure, caption: str) -> None:
+    """Lengthen a figure by a caption at its lower edge."""
     width, height = figure.get_size_inches()
     words = textwrap.fill(caption, int(width * _CHARACTERS))
     room = (words.count("\n") + 1.6) * SMALLEST * 1.25 / 72  # inches
     share = room / (height + room)
     figure.set_size_inches(width, height + room)
-    engine.set(rect=(0, share, 1, 1 - share))  # type: ignore[call-arg]  # constrained layout's
-    text = figure.text(0.5, 0.25 * SMALLEST / 72 / (height + room), words, ha="center", va="bottom", fontstyle="italic")
-    try:
-        yield
-    finally:
-        text.remove()
-        figure.set_size_inches(width, height)
-        engine.set(rect=(0, 0, 1, 1))  # type: ignore[call-arg]
+    figure.set_layout_engine("constrained", rect=(0, share, 1, 1 - share))
+    with matplotlib.rc_context(_STYLE):
+        low = 0.25 * SMALLEST / 72 / (height + room)
+        figure.text(0.5, low, words, ha="center", va="bottom", fontstyle="italic")
 
 
 @dataclass(frozen=True)
@@ -112,10 +95,9 @@ class ReportFigure:
         """Whether it is drawn for a paper's page, not for a column."""
         return bool(self.figure.get_figwidth() > 1.2 * COLUMN)
 
-    def write(self, folder: Path, illustration: str | None = None) -> tuple[Path, Path]:
-        """Write `<name>.png` and `<name>.svg`, whose text stays text; the same figure gives the same bytes."""
-        png, svg = save_figure(self.figure, folder / self.name, illustration)
-        return png, svg
+    def write(self, folder: Path) -> tuple[Path, Path]:
+        """Write `<name>.png` and `<name>.svg`."""
+        return save_figure(self.figure, folder / self.name)
 
 
 def file_name(text: str) -> str:

@@ -1,4 +1,4 @@
-"""FNR and FPR as an attack gets stronger, where it was run in several strengths."""
+"""Figures of FNR and FPR: from clean to attacked for each detector, and as an attack gets stronger."""
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -7,14 +7,69 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from sr_deepfake.experiment.results import Result
-from sr_deepfake.reporting.figures.style import COLOURS, LINES, MARKERS, PAGE, ReportFigure, drawn
-from sr_deepfake.reporting.grid import ReportGrid, newest_first
+from sr_deepfake.reporting.figures.style import COLOURS, LINES, MARKERS, PAGE, ReportFigure, drawn, label_rows
+from sr_deepfake.reporting.grid import Entry, ReportGrid, newest_first
+from sr_deepfake.reporting.numbers import UNDEFINED, stars
 
 RATES = ("fnr", "fpr")
+CLEAN, ATTACKED = COLOURS[0], COLOURS[1]
 _COLUMNS = 4  # of panels
 Strengths = dict[str, list[Result]]  # label → its results
+
+
+def change_figure(grid: ReportGrid) -> ReportFigure | None:
+    """The figure; None where nothing was attacked."""
+    if not grid.attacked:
+        return None
+    rows = len(grid.shown) + len(grid.models)
+    return ReportFigure(
+        name="changes",
+        title="FNR and FPR, clean and attacked",
+        caption=f"Circle: clean. Diamond: all faces attacked by {grid.attack}. Stars: a significant change, * p < "
+        f"0.05, ** p < 0.01, *** p < 0.001 (randomisation test by cluster, corrected by Holm's method). Bars: 95 % intervals.",
+        figure=drawn(lambda figure: _dumbbells(figure, grid), height=0.75 + 0.155 * rows),
+    )
+
+
+def _dumbbells(figure: Figure, grid: ReportGrid) -> None:
+    panels: list[Axes] = list(figure.subplots(1, len(RATES), sharey=True))
+    rows = label_rows(panels, grid.models, grid.shown)
+    for panel, rate in zip(panels, RATES, strict=True):
+        for row, entry in zip(rows, grid.shown, strict=True):
+            _dumbbell(panel, row, entry, rate)
+        panel.set_xlabel(f"{rate.upper()} (%)")
+        panel.margins(x=0.12)
+        low, high = panel.get_xlim()
+        panel.set_xlim(min(low, -0.04 * high), max(high, 1.0))
+        panel.grid(axis="x", color="0.9", linewidth=0.5)
+        panel.set_axisbelow(True)
+    handles = [
+        Line2D([], [], color=CLEAN, marker="o", markerfacecolor="white", linestyle="", label="clean"),
+        Line2D([], [], color=ATTACKED, marker="D", linestyle="", label="attacked"),
+    ]
+    figure.legend(handles=handles, loc="outside upper center", ncols=2, frameon=False)
+
+
+def _dumbbell(panel: Axes, row: int, entry: Entry, rate: str) -> None:
+    clean, attacked = entry.figure("clean", rate), entry.figure("both", rate)
+    if clean.value is None:
+        panel.annotate(UNDEFINED, (0.02, row), xycoords=("axes fraction", "data"), va="center", color="0.4")
+        return
+    for figure, offset, colour in ((clean, -0.16, CLEAN), (attacked, 0.16, ATTACKED)):
+        if figure.interval is not None:
+            ends = [end * 100 for end in figure.interval]
+            panel.plot(ends, [row + offset] * 2, color=colour, linewidth=0.7, alpha=0.6, zorder=1)
+    if attacked.value is not None:
+        panel.plot([clean.value * 100, attacked.value * 100], [row, row], color="0.6", linewidth=1.4, zorder=1)
+        panel.plot(attacked.value * 100, row, marker="D", markersize=3.2, color=ATTACKED, zorder=3)
+        right = max(clean.value, attacked.value, *(attacked.interval or (0.0,)))
+        panel.annotate(stars(attacked.p), (right * 100, row), xytext=(3, -1.5), textcoords="offset points", va="center")
+    panel.plot(
+        clean.value * 100, row, marker="o", markersize=4.6, markerfacecolor="white", markeredgecolor=CLEAN, zorder=2
+    )
 
 
 def strength_figure(results: Sequence[Result], grid: ReportGrid) -> ReportFigure | None:
@@ -31,7 +86,7 @@ def strength_figure(results: Sequence[Result], grid: ReportGrid) -> ReportFigure
         title="Strength of the attack",
         caption="Rates under attacks of one kind, from the mildest to the strongest by SSIM; means over the detectors "
         f"that met all strengths ({counts}). All faces attacked.",
-        figure=drawn(lambda figure: _draw(figure, found), height=0.55 + 1.75 * rows, width=PAGE),
+        figure=drawn(lambda figure: _strengths(figure, found), height=0.55 + 1.75 * rows, width=PAGE),
     )
 
 
@@ -60,7 +115,7 @@ def _mean_ssim(results: Sequence[Result]) -> float:
     return float(np.mean([result.predictions["ssim"].mean() for result in results]))
 
 
-def _draw(figure: Figure, found: dict[str, Strengths]) -> None:
+def _strengths(figure: Figure, found: dict[str, Strengths]) -> None:
     panels: Any = figure.subplots(-(-len(found) // _COLUMNS), min(len(found), _COLUMNS), sharey=True, squeeze=False)
     for panel in panels.flat[len(found) :]:
         panel.set_visible(False)
