@@ -64,7 +64,7 @@ def without_figures() -> None:
     from sr_deepfake.reporting.figures import style
 
     save = style.save_figure
-    style.save_figure = lambda figure, path, caption=None: save(Figure((1, 1)), path)
+    style.save_figure = lambda figure, path: save(Figure((1, 1)), path)
 
 
 def perform(program: str, arguments: tuple[str, ...], cwd: Path, before: bytes, shown: Path) -> None:
