@@ -18,7 +18,7 @@ from torch import nn
 
 from sr_deepfake.attacks import cache as module
 from sr_deepfake.attacks.base import Attack
-from sr_deepfake.attacks.cache import SETTINGS, CachedAttack
+from sr_deepfake.attacks.cache import CachedAttack
 from sr_deepfake.attacks.super_resolution import SuperResolutionAttack
 from sr_deepfake.super_resolution.edsr import edsr
 from sr_deepfake.system.errors import UserError
@@ -275,9 +275,9 @@ def test_the_settings_beside_the_faces_are_never_trusted(tmp_path):
     faces = random_faces(2)
     ours, other = cached(tmp_path, 7), cached(tmp_path, 8)
     ours(faces), other(faces)
-    settings_file = ours.place(CPU) / SETTINGS
+    settings_file = ours.place(CPU) / "settings.json"
     assert '"name": "shift"' in settings_file.read_text()
-    shutil.copy(other.place(CPU) / SETTINGS, settings_file)
+    shutil.copy(other.place(CPU) / "settings.json", settings_file)
     assert torch.equal(forbidden(cached(tmp_path))(faces), Shift()(faces))
     settings_file.unlink()
     assert torch.equal(forbidden(cached(tmp_path))(faces), Shift()(faces))

@@ -3,7 +3,7 @@ import torch
 from photo_faces import as_faces, photos
 
 from sr_deepfake.attacks import BlurAttack, JpegAttack, ResizeAttack
-from sr_deepfake.attacks.chain import ChainAttack
+from sr_deepfake.attacks.base import ChainAttack
 from sr_deepfake.attacks.super_resolution import SuperResolutionAttack
 from sr_deepfake.super_resolution.edsr import edsr
 from sr_deepfake.system.errors import UserError
