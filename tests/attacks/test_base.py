@@ -94,6 +94,7 @@ def test_faces_on_a_gpu_come_back_to_it_with_the_same_bits():
     ("make", "message"),
     [
         (lambda: JpegAttack(quality=0), r"attack\.quality must be an integer from 1 to 100, not 0"),
+        (lambda: JpegAttack(quality=35.5), r"attack\.quality must be an integer from 1 to 100, not 35\.5"),
         (lambda: JpegAttack(35, chroma="4:1:1"), r"attack\.chroma='4:1:1'.*4:2:0, 4:2:2, 4:4:4"),
         (lambda: BlurAttack(sigma=-1.5), r"attack\.sigma must be > 0 and ≤ 100, not -1\.5"),
         (lambda: NoiseAttack(std=256), r"attack\.std must be > 0 and ≤ 255, not 256"),

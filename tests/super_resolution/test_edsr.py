@@ -5,8 +5,10 @@ import sys
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from torch import nn
 
 from sr_deepfake.super_resolution.edsr import basicsr_edsr, basicsr_state, edsr, edsr_network
+from sr_deepfake.super_resolution.precision import InFloat32
 from sr_deepfake.super_resolution.weights import find_weights
 from sr_deepfake.system.errors import UserError
 
@@ -119,6 +121,14 @@ def test_autocast_leaves_the_last_layer_in_float32(network):
     assert not torch.equal(fast, exact)  # bf16 was used,
     assert (fast != fast.bfloat16().float()).double().mean() > 0.9  # but not for the picture
     assert (fast - exact).abs().max() * 255 < 2  # on noise; photos are closer
+
+
+def test_a_layer_in_float32_is_not_rounded_by_autocast():
+    layer, values = nn.Conv2d(4, 3, 3), torch.rand(1, 4, 8, 8)
+    exact = layer(values)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert torch.equal(InFloat32(layer)(values), exact)
+        assert layer(values).dtype == torch.bfloat16  # the rest of the region is as it was
 
 
 def test_memory_format_and_copies_change_nothing(network):
