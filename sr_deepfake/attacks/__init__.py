@@ -17,8 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sr_deepfake.attacks.adversarial import PGDAttack, StatAttack
-    from sr_deepfake.attacks.base import Attack, Identity
-    from sr_deepfake.attacks.chain import ChainAttack
+    from sr_deepfake.attacks.base import Attack, ChainAttack, Identity
     from sr_deepfake.attacks.compression import JpegAttack, UploadAttack, WebpAttack
     from sr_deepfake.attacks.corruptions import BlurAttack, NoiseAttack, ResizeAttack
     from sr_deepfake.attacks.h264 import H264Attack
@@ -28,8 +27,7 @@ if TYPE_CHECKING:
 
 _NAMES = {
     "adversarial": ("PGDAttack", "StatAttack"),
-    "base": ("Attack", "Identity"),
-    "chain": ("ChainAttack",),
+    "base": ("Attack", "ChainAttack", "Identity"),
     "compression": ("JpegAttack", "UploadAttack", "WebpAttack"),
     "corruptions": ("BlurAttack", "NoiseAttack", "ResizeAttack"),
     "h264": ("H264Attack",),

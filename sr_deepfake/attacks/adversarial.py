@@ -14,7 +14,6 @@ from sr_deepfake.system.errors import UserError
 from sr_deepfake.system.hardware import exact_float32
 
 _DEGREE = 11  # of the exposure's polynomial: 78 coefficients
-_KERNELS = 5  # of the MMD
 
 
 class _GradientAttack(Attack):
@@ -171,7 +170,7 @@ def mmd(first: Tensor, second: Tensor) -> Tensor:
     squared = ((every[:, None] - every[None]) ** 2).sum(2)
     count = len(every)
     spread = (squared.detach().sum() / (count * (count - 1))).clamp(min=1e-12)
-    kernel = torch.stack([torch.exp(-squared / (spread * 2**power / 4)) for power in range(_KERNELS)]).sum(0)
+    kernel = torch.stack([torch.exp(-squared / (spread * 2**power / 4)) for power in range(5)]).sum(0)
     n = len(first)
     return kernel[:n, :n].mean() + kernel[n:, n:].mean() - 2 * kernel[:n, n:].mean()
 

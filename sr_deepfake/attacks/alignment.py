@@ -10,14 +10,13 @@ from numpy.typing import NDArray
 from torch import nn
 
 from sr_deepfake.attacks.base import Picture
+from sr_deepfake.super_resolution.restoration import SIDE
 from sr_deepfake.system.hardware import exact_float32
 
-SIDE = 512  # px
-# Eyes, tip of the nose, corners of the mouth (x, y), of FFHQ's faces; the grey beyond the picture's border.
+# Eyes, tip of the nose, corners of the mouth (x, y), of FFHQ's faces.
 _EYES = (192.98138, 239.94708), (318.90277, 240.1936)
 _MOUTH = (201.26117, 371.41043), (313.08905, 371.15118)
 TEMPLATE = np.array([*_EYES, (256.63416, 314.01935), *_MOUTH])
-GREY = (132, 133, 135)
 _MARGINS = (0.1, 0.0, 0.25)  # about the face's box, as a part of the box, that a crop may have
 _SURE = 0.8  # probability of a face, from which its landmarks are believed
 _INPUT = 48  # px, of the network
@@ -72,7 +71,7 @@ def aligned(face: Picture, warp: Warp) -> Picture:
     moved = warp.copy()
     moved[:, 2] -= _EDGE * warp[:, :2].sum(axis=1)
     large: Picture = cv2.warpAffine(
-        padded, moved, (SIDE, SIDE), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=GREY
+        padded, moved, (SIDE, SIDE), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=(132, 133, 135)
     )
     return large
 

@@ -1,4 +1,4 @@
-"""Base class of attacks, and the checks that they share."""
+"""Base classes of attacks, what they share, and the attacks that hold others or do nothing."""
 
 import hashlib
 import inspect
@@ -15,9 +15,8 @@ from sr_deepfake.system.errors import UserError
 
 # Number formats that a network of an attack can compute in.
 DTYPES = {"float32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-
-
 GROUP = 20  # faces that an attack which couples them changes together, at most
+Picture = npt.NDArray[Any]  # H×W×3, RGB
 
 
 class Attack(nn.Module):
@@ -61,9 +60,6 @@ class Attack(nn.Module):
         return ", ".join(f"{name}={values[name]!r}" for name in options if name in values)
 
 
-Picture = npt.NDArray[Any]
-
-
 def attacked(attack: nn.Module, faces: Tensor, labels: Tensor | None) -> Tensor:
     """Give faces to an attack, with their labels where it reads them."""
     found: Tensor = attack(faces, labels) if getattr(attack, "reads_labels", False) else attack(faces)
@@ -83,12 +79,19 @@ def check_faces(faces: Tensor) -> None:
 
 
 def from_levels(levels: Tensor) -> Tensor:
-    """Grey levels as values in [0, 1], k/255 to the last bit: by a number, a GPU would multiply with 1/255.
-
-    >>> from_levels(torch.tensor([0.0, 51.0, 255.0]))
-    tensor([0.0000, 0.2000, 1.0000])
-    """
+    """Grey levels as values in [0, 1], k/255 to the last bit: by a number, a GPU would multiply with 1/255."""
     return levels / levels.new_tensor(255.0)
+
+
+def as_pictures(levels: Tensor) -> Picture:
+    """B×3×H×W whole numbers in [0, 255], on any device, as B×H×W×3 in memory."""
+    pictures: Picture = levels.detach().to(torch.uint8).cpu().permute(0, 2, 3, 1).contiguous().numpy()
+    return pictures
+
+
+def as_faces(pictures: Picture, device: torch.device) -> Tensor:
+    """B×H×W×3 grey levels as faces on a device."""
+    return from_levels(torch.from_numpy(pictures).permute(0, 3, 1, 2).contiguous().float()).to(device)
 
 
 def in_chunks(faces: Tensor, count: int, attack: Callable[[Tensor], Tensor]) -> Tensor:
@@ -106,30 +109,16 @@ def own_generator(picture: Picture, seed: str = "") -> np.random.Generator:
 
 
 class PictureAttack(Attack):
-    """An attack that changes faces one by one, as the 8-bit pictures that they are on disk, on the CPU.
-
-    Example:
-        >>> class Negative(PictureAttack):
-        ...     kind = "negative"
-        ...     def change(self, picture):
-        ...         return 255 - picture
-        >>> Negative()(torch.full((1, 3, 1, 1), 0.2))
-        tensor([[[[0.8000]], [[0.8000]], [[0.8000]]]])
-    """
+    """An attack that changes faces one by one, as the 8-bit pictures that they are on disk, on the CPU."""
 
     def forward(self, faces: Tensor) -> Tensor:
-        """Attack `faces` (float32, B×3×S×S in [0, 1]); returns the same shape, on the grid k/255.
-
-        Raises:
-            ValueError: `faces` has another shape, type or range.
-        """
+        """Attack `faces` (float32, B×3×S×S in [0, 1]); returns the same shape, on the grid k/255."""
         check_faces(faces)
-        levels = (faces.detach() * 255).round().to(torch.uint8).permute(0, 2, 3, 1)
-        pictures = np.array(levels.cpu().numpy(), order="C")
+        pictures = as_pictures((faces * 255).round())
         changed = np.empty_like(pictures)
         for picture, result in zip(pictures, changed, strict=True):
             result[:] = np.rint(self.change(picture)).clip(0, 255)
-        return from_levels(torch.from_numpy(changed).permute(0, 3, 1, 2).contiguous().float()).to(faces.device)
+        return as_faces(changed, faces.device)
 
     def change(self, picture: Picture) -> Picture:
         """Attack a face: uint8 RGB, H×W×3; returns grey levels of the same shape and any type."""
@@ -137,15 +126,7 @@ class PictureAttack(Attack):
 
 
 def whole_number(value: Any, option: str, low: int, high: int) -> int:
-    """Return `value`, a whole number in [`low`, `high`].
-
-    Raises:
-        UserError: it is not; the message names the option.
-
-    Example:
-        >>> whole_number(35, "attack.quality", 1, 100)
-        35
-    """
+    """Return `value`, a whole number in [`low`, `high`]; the error names the option."""
     if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
         raise UserError(f"{option} must be an integer from {low} to {high}, not {value}")
     return value
@@ -168,4 +149,39 @@ class Identity(Attack):
 
     def forward(self, faces: Tensor) -> Tensor:
         """Return `faces` (B×3×S×S in [0, 1])."""
+        return faces
+
+
+class ChainAttack(Attack):
+    """Gives the faces to each attack in turn; what one returns is what the next one gets.
+
+    Args:
+        attacks: in order, each under a name of its own; None (which is what `attack=none` builds) is left out.
+
+    Raises:
+        UserError: there is no attack.
+
+    Example:
+        >>> from sr_deepfake.attacks import BlurAttack, JpegAttack
+        >>> both = ChainAttack(first=BlurAttack(sigma=1.0), second=JpegAttack(quality=50))
+        >>> both.name
+        'blur-s1+jpeg-q50'
+    """
+
+    def __init__(self, **attacks: Attack | None) -> None:
+        super().__init__()
+        present = [attack for attack in attacks.values() if attack is not None]
+        if not present:
+            raise UserError("attack=chain: it holds no attack; attack=none is the choice for that")
+        self.attacks = nn.ModuleList(present)
+        self.reads_labels = any(attack.reads_labels for attack in present)
+        self.couples_faces = any(attack.couples_faces for attack in present)
+        self.fakes_only = all(attack.fakes_only for attack in present)
+        self.kind = "+".join(attack.name for attack in present)
+
+    def forward(self, faces: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Attack `faces` (float32, B×3×S×S in [0, 1]) with labels (1: fake), for attacks that read them."""
+        check_faces(faces)
+        for attack in self.attacks:
+            faces = attacked(attack, faces, labels)
         return faces

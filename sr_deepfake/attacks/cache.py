@@ -8,19 +8,14 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from sr_deepfake.attacks.base import Attack, attacked, check_faces, from_levels
+from sr_deepfake.attacks.base import Attack, Picture, as_faces, as_pictures, attacked, check_faces
 from sr_deepfake.attacks.fingerprint import describe_attack
 from sr_deepfake.system.errors import UserError
 from sr_deepfake.system.files import digest, replacing, write_json
 
-SETTINGS = "settings.json"  # next to the faces, for people; never read
 _DIGEST_SIZE = hashlib.sha256().digest_size
-_COMPRESSION = 1  # of PNG: higher takes longer and saves next to nothing on photos
-
-Picture = NDArray[np.uint8]  # H×W×3, RGB
 
 
 class CachedAttack(Attack):
@@ -43,7 +38,7 @@ class CachedAttack(Attack):
         check_faces(faces)
         store = self.recall(faces.device)
         levels = (faces * 255).round()
-        pictures = _pictures(levels)
+        pictures = as_pictures(levels)
         known = [""] * len(faces) if labels is None or not self.reads_labels else [f"{int(one)}" for one in labels]
         keys = [_key(picture, label) for picture, label in zip(pictures, known, strict=True)]
         changed: dict[str, Picture] = {}
@@ -55,7 +50,7 @@ class CachedAttack(Attack):
                 changed[key] = store.read(key)
             except FileNotFoundError:
                 missing[key] = index
-            except (OSError, _NotTheFaceError):
+            except (OSError, ValueError):
                 missing[key] = index
                 self.refused += 1
         if missing:
@@ -68,8 +63,7 @@ class CachedAttack(Attack):
         self.found += len(keys) - len(missing)
         if not keys:
             return faces.clone()
-        result = torch.from_numpy(np.stack([changed[key] for key in keys])).permute(0, 3, 1, 2).contiguous()
-        return from_levels(result.float()).to(faces.device)
+        return as_faces(np.stack([changed[key] for key in keys]), faces.device)
 
     def place(self, device: torch.device) -> Path:
         """The folder of this attack's faces, which differs with the device's type and fast number format."""
@@ -90,11 +84,7 @@ class CachedAttack(Attack):
         rounded = levels.round().clamp(0, 255)
         if not ((levels - rounded).abs() < 1e-3).all():  # NaN is not below either
             raise ValueError("the attack's result is not on the 8-bit grid k/255 from 0 to 1")
-        return _pictures(rounded)
-
-
-class _NotTheFaceError(Exception):
-    """A file is not what was stored under its name."""
+        return as_pictures(rounded)
 
 
 class Recall:
@@ -109,7 +99,7 @@ class Recall:
         """The attacked self of a face (uint8, 3×S×S) that the attack met before: without the attack, on any device."""
         try:
             picture = self.read(_key(face.permute(1, 2, 0).contiguous().numpy()))
-        except (OSError, _NotTheFaceError):
+        except (OSError, ValueError):
             raise UserError(
                 f"{self.folder} was changed while its attacked faces were in use: one is gone or damaged; "
                 "the same command, run again, attacks it again and goes on"
@@ -117,11 +107,11 @@ class Recall:
         return torch.from_numpy(np.ascontiguousarray(picture.transpose(2, 0, 1)))
 
     def read(self, key: str) -> Picture:
-        """Return the attacked face of a key."""
+        """Return the attacked face of a key; a ValueError says that the file is not what was stored under its name."""
         content = self._path(key).read_bytes()
         png, digest = content[:-_DIGEST_SIZE], content[-_DIGEST_SIZE:]
         if digest != self._digest(key, png):  # looked at first: no damaged file meets the decoder
-            raise _NotTheFaceError
+            raise ValueError(key)
         bgr: Any = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR)
         picture: Picture = bgr[:, :, ::-1]
         return picture
@@ -129,10 +119,11 @@ class Recall:
     def write(self, key: str, picture: Picture) -> None:
         """Store the attacked face of a key, in the place of what is there."""
         bgr = np.ascontiguousarray(picture[:, :, ::-1])
-        png = cv2.imencode(".png", bgr, [cv2.IMWRITE_PNG_COMPRESSION, _COMPRESSION])[1].tobytes()
+        png = cv2.imencode(".png", bgr, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1].tobytes()  # more saves next to nothing
+        settings = self.folder / "settings.json"  # for people; never read
         try:
-            if not (self.folder / SETTINGS).exists():
-                write_json(self.folder / SETTINGS, self.description)
+            if not settings.exists():
+                write_json(settings, self.description)
             with replacing(self._path(key)) as temporary:
                 # What follows a PNG's end is passed over by whatever shows it.
                 temporary.write_bytes(png + self._digest(key, png))
@@ -147,12 +138,6 @@ class Recall:
 
     def _digest(self, key: str, png: bytes) -> bytes:
         return hashlib.sha256(f"{self.fingerprint}{key}".encode() + png).digest()
-
-
-def _pictures(levels: Tensor) -> Picture:
-    """B×3×H×W whole numbers in [0, 255], on any device, as B×H×W×3 in memory."""
-    pictures: Picture = levels.to(torch.uint8).cpu().permute(0, 2, 3, 1).contiguous().numpy()
-    return pictures
 
 
 def _key(picture: Picture, label: str = "") -> str:

@@ -21,18 +21,19 @@ _PACKAGE = Path(__file__).resolve().parents[1]
 
 
 def describe_attack(attack: nn.Module, device: torch.device) -> dict[str, Any]:
-    """Say all that the result of an attack depends on, besides the face.
-
-    >>> from sr_deepfake.attacks.corruptions import BlurAttack
-    >>> describe_attack(BlurAttack(sigma=2.0), torch.device("cpu"))["settings"]
-    {'': {'sigma': 2.0, 'strength': 's2'}}
-    """
+    """Say all that the result of an attack depends on, besides the face."""
     return {
         "name": getattr(attack, "name", type(attack).__name__),
         "settings": _settings(attack),
         "weights": hash_of_weights(attack),
         "code": _code(attack),
-        "libraries": _versions(),
+        "libraries": {  # another version may round in another way, or compress in another way
+            "torch": str(torch.__version__),
+            "numpy": np.__version__,
+            "opencv": cv2.__version__,
+            "pillow": importlib.metadata.version("pillow"),
+            "av": importlib.metadata.version("av"),
+        },
         "device": device.type,
         "fast_format": str(fast_dtype(device)),
     }
@@ -126,14 +127,3 @@ def _files_of(name: str, importer: Path) -> list[Path]:
     folder = _PACKAGE.parent if parts[0] == _PACKAGE.name else importer.parent
     module = folder.joinpath(*parts)
     return [file.resolve() for file in (module.with_suffix(".py"), module / "__init__.py") if file.is_file()]
-
-
-def _versions() -> dict[str, str]:
-    """Versions of what computes: another one may round in another way, or compress in another way."""
-    return {
-        "torch": str(torch.__version__),
-        "numpy": np.__version__,
-        "opencv": cv2.__version__,
-        "pillow": importlib.metadata.version("pillow"),
-        "av": importlib.metadata.version("av"),
-    }

@@ -14,9 +14,6 @@ _LUMA = np.array([65.481, 128.553, 24.966], np.float32) / 255
 _CHROMA = np.array([[-37.797, -74.203, 112.0], [112.0, -93.786, -18.214]], np.float32) / 255
 _TO_RGB = np.linalg.inv(np.vstack([_LUMA, _CHROMA]).astype(np.float64)).astype(np.float32)
 
-# One thread and no code that depends on the CPU: the same bytes every time (as in the sample's videos).
-_OPTIONS = {"preset": "medium", "threads": "1", "x264-params": "cpu-independent=1"}
-
 
 class H264Attack(PictureAttack):
     """Encodes each face with x264 and decodes it, on the CPU.
@@ -68,7 +65,9 @@ class H264Attack(PictureAttack):
         encoder = av.CodecContext.create("libx264", "w")
         encoder.width, encoder.height, encoder.pix_fmt = width, rows * 2 // 3, "yuv420p"
         encoder.time_base = Fraction(1, 25)
-        encoder.options = {"crf": str(self.crf), **_OPTIONS}
+        # One thread and no code that depends on the CPU: the same bytes every time (as in the sample's videos).
+        options = {"preset": "medium", "threads": "1", "x264-params": "cpu-independent=1"}
+        encoder.options = {"crf": str(self.crf), **options}
         frame = av.VideoFrame.from_ndarray(planes, format="yuv420p")
         frame.pts = 0
         packets = [*encoder.encode(frame), *encoder.encode(None)]

@@ -1,6 +1,7 @@
 """FakePolisher (Huang et al., ACM MM 2020): fakes are projected onto what pristine faces are made of, without a detector."""
 
-from collections.abc import Callable, Iterator
+import itertools
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,8 @@ from sr_deepfake.system.checkpoints import read_tensors
 from sr_deepfake.system.errors import MissingWeightsError, UserError, choose
 from sr_deepfake.system.files import replacing
 
-KINDS = ("pca", "dictionary")
 PATCH = 8  # px
 _BATCH = 256  # faces that the PCA takes in at once
-_LOST = 0.1  # of the pixels, before the dictionary fills them in
-Values = NDArray[np.float32]
 
 
 class FakePolisher(PictureAttack):
@@ -84,9 +82,12 @@ class FakePolisher(PictureAttack):
         from sklearn.linear_model import orthogonal_mp  # here: it takes a second that nobody else has to wait for
 
         atoms = self._arrays["atoms"][: self.count].astype(np.float64)
-        kept = own_generator(picture).random(picture.shape[:2]) >= _LOST
+        kept = own_generator(picture).random(picture.shape[:2]) >= 0.1
         total, times = np.zeros(picture.shape), np.zeros((*picture.shape[:2], 1))
-        for top, left in _places(picture.shape[0], picture.shape[1], self.stride):
+        rows, columns = (  # where patches begin, at the far ends too
+            {*range(0, length - PATCH + 1, self.stride), max(0, length - PATCH)} for length in picture.shape[:2]
+        )
+        for top, left in itertools.product(sorted(rows), sorted(columns)):
             place = np.s_[top : top + PATCH, left : left + PATCH]
             seen = np.repeat(kept[place].reshape(-1), 3)
             patch = picture[place].reshape(-1).astype(np.float64)
@@ -116,7 +117,7 @@ def fit_polisher(
     `read` gives the picture of a face (uint8 RGB) by its number, from 0 to `count`. For the PCA faces are scaled to `side` px.
     There are at most `components` of the PCA, or atoms of the dictionary; `seed` decides patches and dictionary.
     """
-    choose(kind, KINDS, "prepare.polisher_kind")
+    choose(kind, ("pca", "dictionary"), "prepare.polisher_kind")
     if count < 2:
         raise UserError("prepare.polisher needs two pristine faces for training at least")
     number = min(components, count - 1)
@@ -153,7 +154,7 @@ def _dictionary(read: Callable[[int], Picture], count: int, number: int, seed: i
     return {"atoms": model.fit(np.stack(patches)).components_}
 
 
-def scaled(picture: Picture, side: int) -> Values:
+def scaled(picture: Picture, side: int) -> NDArray[np.float32]:
     """A face at another side, as float32 grey levels."""
     found = cv2.resize(picture, (side, side), interpolation=_interpolation(min(picture.shape[:2]), side))
     return found.astype(np.float32)
@@ -161,11 +162,3 @@ def scaled(picture: Picture, side: int) -> Values:
 
 def _interpolation(before: int, after: int) -> int:
     return cv2.INTER_AREA if after < before else cv2.INTER_LINEAR
-
-
-def _places(height: int, width: int, stride: int) -> Iterator[tuple[int, int]]:
-    """Where patches begin: every `stride` px, and at the far ends."""
-    rows, columns = (
-        sorted({*range(0, length - PATCH + 1, stride), max(0, length - PATCH)}) for length in (height, width)
-    )
-    return ((top, left) for top in rows for left in columns)

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from sr_deepfake.attacks.alignment import FaceAligner, aligned, put_back
-from sr_deepfake.attacks.base import DTYPES, Attack, in_chunks
+from sr_deepfake.attacks.base import DTYPES, Attack, as_pictures, in_chunks
 from sr_deepfake.attacks.fingerprint import weights_digits
 from sr_deepfake.super_resolution.interpolation import resized
 from sr_deepfake.super_resolution.restoration import SIDE
@@ -29,9 +29,6 @@ class RestorationAttack(Attack):
         precision: what the network computes in: `"float32"` or `"bf16"`, in which RestoreFormer and CodeFormer choose
             other entries of their dictionaries here and there. None of the three bears fp16.
         align: bring eyes, nose and mouth to their places in the template.
-
-    Attributes:
-        unaligned: faces that were restored without alignment since no landmarks were seen.
 
     Raises:
         UserError: the precision is not a choice.
@@ -57,22 +54,18 @@ class RestorationAttack(Attack):
 
     @torch.no_grad()
     def forward(self, faces: Tensor) -> Tensor:
-        """Attack `faces` (float32, B×3×S×S in [0, 1], on the network's device); the same shape, on the grid k/255.
-
-        Raises:
-            ValueError: `faces` has another shape, type or range.
-        """
+        """Attack `faces` (float32, B×3×S×S in [0, 1], on the network's device); the same shape, on the grid k/255."""
         return in_chunks(faces, 1 if faces.device.type == "cpu" else _AT_ONCE, self._restore)
 
     @property
     def unaligned(self) -> int:
-        """Faces that were restored as they were, since no landmarks were seen."""
+        """Faces that were restored without alignment, since no landmarks were seen."""
         return self._unaligned
 
     def _restore(self, faces: Tensor) -> Tensor:
         height, width = faces.shape[-2:]
         levels = (faces * 255).round()
-        pictures = list(levels.byte().permute(0, 2, 3, 1).cpu().numpy())
+        pictures = as_pictures(levels)
         warps = [self.aligner.warp(picture) if self.aligner else None for picture in pictures]
         self._unaligned += sum(warp is None for warp in warps) if self.aligner else 0
         kind, dtype = faces.device.type, DTYPES[self.precision]

@@ -120,15 +120,12 @@ class SuperResolutionAttack(Attack):
             return resized(levels, rows, columns, "bicubic")[..., :height, :width].clamp(0, 255).round()
 
     def _enlarge(self, small: Tensor) -> Tensor:
-        dtype = self._dtype(small.device)
+        dtype = DTYPES.get(self.precision, torch.float32)
+        if self.precision == "auto" and self.convention == "rgb":
+            dtype = fast_dtype(small.device)
         with torch.autocast(small.device.type, dtype=dtype, enabled=dtype != torch.float32):
             large: Tensor = self._enlarged(small.contiguous(memory_format=torch.channels_last))
         return large.float()
-
-    def _dtype(self, device: torch.device) -> torch.dtype:
-        if self.precision != "auto":
-            return DTYPES[self.precision]
-        return torch.float32 if self.convention == "authors_code" else fast_dtype(device)
 
 
 def shrink(levels: Tensor, scale: int) -> Tensor:

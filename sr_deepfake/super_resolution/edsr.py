@@ -12,7 +12,6 @@ from sr_deepfake.super_resolution.precision import InFloat32
 from sr_deepfake.super_resolution.weights import CACHE, find_weights, load_weights
 from sr_deepfake.system.errors import UserError
 
-SCALES = (2, 3, 4)  # what EDSR's authors trained
 BASELINE = (16, 64)  # blocks and features of EDSR-baseline, the paper's network
 LARGE = (32, 256)
 # The authors' files carry the start of their SHA-256 in the name. Of torchSR's copies, which the paper's code used, no
@@ -28,13 +27,12 @@ PUBLISHED = {
     (*LARGE, 4): [f"{_SITE}/edsr_x4-4f62e9ef.pt"],
 }
 _OLD_NAME = "torchvision.transforms.functional_tensor"
-_NEW_NAME = "torchvision.transforms._functional_tensor"
 
 
 def basicsr_edsr() -> Any:
     """Basicsr's class of EDSR."""
     if _OLD_NAME not in sys.modules and importlib.util.find_spec(_OLD_NAME) is None:
-        sys.modules[_OLD_NAME] = importlib.import_module(_NEW_NAME)
+        sys.modules[_OLD_NAME] = importlib.import_module("torchvision.transforms._functional_tensor")
     if "distutils" not in sys.modules and importlib.util.find_spec("distutils") is None:
         importlib.import_module("setuptools")  # it brings a `distutils` of its own along
     return importlib.import_module("basicsr.archs.edsr_arch").EDSR
@@ -97,7 +95,7 @@ def edsr(
 
 def edsr_network(scale: int = 2, blocks: int = 16, features: int = 64, res_scale: float = 1.0) -> Any:
     """Basicsr's EDSR with random weights, channels-last, with `name` and `scale`; `edsr` is the one with weights."""
-    if scale not in SCALES:
+    if scale not in (2, 3, 4):  # what EDSR's authors trained
         raise UserError(
             f"EDSR enlarges 2, 3 or 4 times, not {scale} times; choose attack.scale from these, or sr_model.scale alone"
         )

@@ -39,20 +39,7 @@ _log = logging.getLogger(__name__)
 def find_weights(
     weights: str | None, bundled: str, network: str, urls: Sequence[str] = (), cache: str | Path = CACHE
 ) -> Path:
-    """The file of a network's weights, named in the log: the user's; else the package's; else a published one.
-
-    Args:
-        weights: a file; None; `"official"` or `"torchsr"` for a published one even where the package brings one.
-        bundled: name of the package's file, if there is one.
-        network: what the network is called in messages.
-        urls: where it is published, the first choice first; the next one is taken where one cannot be downloaded (or has
-            another hash than its name says).
-        cache: folder of downloaded files.
-
-    Raises:
-        UserError: there is no such file.
-        MissingWeightsError: none could be downloaded; the message has the address and the place to put it.
-    """
+    """The file of a network's weights: the user's; else the package's; else a published one, by the first URL that works."""
     if weights is not None and weights not in (OFFICIAL, TORCHSR):
         path, source = Path(weights).expanduser(), OPTION
         if not path.is_file():
@@ -95,11 +82,7 @@ def _download(url: str, path: Path) -> str:
 
 
 def load_weights(network: nn.Module, path: Path, name: str) -> None:
-    """Fill a network of basicsr, which keeps its number format, with a file's tensors: all of them, no other.
-
-    Raises:
-        UserError: the file is damaged, of another network or another scale, or holds NaN.
-    """
+    """Fill a network of basicsr, which keeps its number format, with a file's tensors: all of them, no other."""
     expected, state = network.state_dict(), read_tensors(path, OPTION)
     try:
         spelt = [basicsr_names(names) for names in spellings(state)]

@@ -18,7 +18,7 @@ from torch import nn
 
 from sr_deepfake.attacks import cache as module
 from sr_deepfake.attacks.base import Attack
-from sr_deepfake.attacks.cache import SETTINGS, CachedAttack
+from sr_deepfake.attacks.cache import CachedAttack
 from sr_deepfake.attacks.super_resolution import SuperResolutionAttack
 from sr_deepfake.super_resolution.edsr import edsr
 from sr_deepfake.system.errors import UserError
@@ -73,7 +73,7 @@ def stored(folder):
     amount=st.integers(0, 255),
 )
 def test_what_comes_back_is_the_attacks_result_to_the_bit(count, height, width, seed, amount):
-    faces = random_faces(count, height, seed, width)
+    faces = random_faces(count, height, seed, width).contiguous(memory_format=torch.channels_last)
     expected = Shift(amount)(faces)
     with tempfile.TemporaryDirectory() as folder:
         attack = cached(Path(folder), amount)
@@ -82,6 +82,7 @@ def test_what_comes_back_is_the_attacks_result_to_the_bit(count, height, width, 
         assert torch.equal(result, expected)
         assert result.dtype == torch.float32
         assert not result.requires_grad
+        assert result.is_contiguous()
 
 
 def test_super_resolution_is_remembered_to_the_bit_and_people_can_look_at_it(tmp_path):
@@ -97,24 +98,16 @@ def test_super_resolution_is_remembered_to_the_bit_and_people_can_look_at_it(tmp
     assert attack.name == attack.attack.name
 
 
-def test_only_faces_that_are_missing_are_attacked_in_one_batch(tmp_path):
-    faces = random_faces(6)
+def test_only_faces_that_are_missing_are_attacked_once_each_in_one_batch(tmp_path):
+    faces = random_faces(6)[[0, 1, 2, 3, 4, 5, 0, 0]]
     first, second = cached(tmp_path), cached(tmp_path)
     first(faces[[1, 4]])
     assert torch.equal(second(faces), Shift()(faces))
     assert second.attack._batches == [4]
-    assert (second.found, second.computed, second.refused) == (2, 4, 0)
+    assert (second.found, second.computed, second.refused) == (4, 4, 0)
     assert torch.equal(second(faces.flip(0)), Shift()(faces.flip(0)))
-    assert (second.found, second.computed, second.refused) == (8, 4, 0)
-
-
-def test_a_face_that_is_in_a_batch_twice_is_attacked_once(tmp_path):
-    faces = random_faces(2)[[0, 1, 0, 0]]
-    attack = cached(tmp_path)
-    assert torch.equal(attack(faces), Shift()(faces))
-    assert attack.attack._batches == [2]
-    assert (attack.found, attack.computed) == (2, 2)
-    assert len(stored(tmp_path)) == 2
+    assert (second.found, second.computed, second.refused) == (12, 4, 0)
+    assert len(stored(tmp_path)) == 6
 
 
 def test_faces_of_the_same_bytes_and_another_shape_are_others(tmp_path):
@@ -130,14 +123,6 @@ def test_faces_between_levels_count_as_saved(tmp_path):
     attack = cached(tmp_path)
     assert torch.equal(attack((faces + 0.3 / 255).clamp(0, 1)), Shift()(faces))
     assert torch.equal(forbidden(attack)(faces), Shift()(faces))
-
-
-def test_the_memory_format_is_the_same_whatever_was_found(tmp_path):
-    faces = random_faces(3, 24).contiguous(memory_format=torch.channels_last)
-    assert not Shift()(faces).is_contiguous()
-    attack = cached(tmp_path)
-    for chosen in (faces[:2], faces, faces):
-        assert attack(chosen).is_contiguous()
 
 
 def test_an_empty_batch_comes_back_empty(tmp_path):
@@ -165,29 +150,6 @@ def test_nothing_is_kept_of_an_attack_that_breaks_the_contract(tmp_path, result)
 
 
 # Tampering. Each leaves files that must not be used, and returns how many faces are to be computed again.
-
-
-def saved_again(path, change):
-    """A whole PNG of another program."""
-    with Image.open(path) as image:
-        picture = np.array(image)
-    picture[0, 0, 0] ^= change
-    Image.fromarray(picture).save(path, "png")
-
-
-def pixels_changed(folder, other):
-    """One pixel, and the old digest behind the file."""
-    path = stored(folder)[0]
-    digest = path.read_bytes()[-32:]
-    saved_again(path, 1)
-    path.write_bytes(path.read_bytes() + digest)
-    return 1
-
-
-def plain_png(folder, other):
-    """The right picture."""
-    saved_again(stored(folder)[0], 0)
-    return 1
 
 
 def one_bit(folder, other):
@@ -227,10 +189,7 @@ def link_to_a_folder(folder, other):
     return 1
 
 
-KINDS = [pixels_changed, plain_png, one_bit, truncated, renamed, of_other_weights, link_to_a_folder]
-
-
-@pytest.mark.parametrize("tamper", KINDS, ids=lambda tamper: tamper.__name__)
+@pytest.mark.parametrize("tamper", [one_bit, truncated, renamed, of_other_weights, link_to_a_folder])
 def test_what_was_tampered_with_is_made_anew(tmp_path, tamper):
     faces = random_faces(4)
     folder, other = tmp_path / "ours", tmp_path / "other"
@@ -273,11 +232,11 @@ def test_other_weights_have_another_folder(tmp_path):
 
 def test_the_settings_beside_the_faces_are_never_trusted(tmp_path):
     faces = random_faces(2)
-    ours, other = cached(tmp_path, 7), cached(tmp_path, 8)
-    ours(faces), other(faces)
-    settings_file = ours.place(CPU) / SETTINGS
+    ours = cached(tmp_path)
+    ours(faces)
+    settings_file = ours.place(CPU) / "settings.json"
     assert '"name": "shift"' in settings_file.read_text()
-    shutil.copy(other.place(CPU) / SETTINGS, settings_file)
+    settings_file.write_text("those of another")
     assert torch.equal(forbidden(cached(tmp_path))(faces), Shift()(faces))
     settings_file.unlink()
     assert torch.equal(forbidden(cached(tmp_path))(faces), Shift()(faces))
@@ -294,13 +253,6 @@ def test_a_disk_that_is_full_is_told_with_the_way_out(tmp_path, monkeypatch):
         attack(random_faces(1))
     assert str(attack.place(CPU)) in str(told.value)
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
-
-
-def test_a_folder_that_cannot_be_made_is_told(tmp_path):
-    blocked = tmp_path / "file"
-    blocked.write_text("not a folder")
-    with pytest.raises(UserError, match=r"file.*cache\.attacked=false"):
-        cached(blocked)(random_faces(1))
 
 
 def test_where_all_faces_are_found_nothing_is_written(tmp_path, monkeypatch):

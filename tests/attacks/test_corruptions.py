@@ -18,41 +18,26 @@ from sr_deepfake.app.program import CONF
 from sr_deepfake.attacks.corruptions import BlurAttack, NoiseAttack, ResizeAttack
 
 
-def reference(picture, sigma):
-    """In float64, on each axis; SciPy too ends at four standard deviations."""
-    return ndimage.gaussian_filter(picture.astype(np.float64), (sigma, sigma, 0), mode="mirror", truncate=4)
-
-
-def assert_rounded(picture, values):
-    assert np.abs(picture - values).max() <= 0.5 + 1e-3
-
-
-@pytest.mark.parametrize("sigma", [0.4, 1.17, 1.5, 2.83, 3.5, 8])
-def test_it_is_scipys_gaussian(sigma):
-    pictures = photos(2, 64, 48)
-    for picture, result in zip(pictures, as_pictures(BlurAttack(sigma)(as_faces(pictures))), strict=True):
-        assert_rounded(result, reference(picture, sigma))
-
-
 @settings(max_examples=40)
-@given(st.integers(2, 24), st.integers(2, 24), st.floats(0.05, 12))
+@given(st.integers(2, 64), st.integers(2, 48), st.floats(0.05, 12))
 def test_a_face_of_any_size_even_one_smaller_than_the_kernel(height, width, sigma):
-    picture = photos(1, height, width)
-    result = as_pictures(BlurAttack(sigma)(as_faces(picture)))
-    assert_rounded(result[0], reference(picture[0], sigma))
+    """SciPy's Gaussian in float64, on each axis; it too ends at four standard deviations."""
+    (picture,) = photos(1, height, width)
+    (result,) = as_pictures(BlurAttack(sigma)(as_faces(picture[None])))
+    expected = ndimage.gaussian_filter(picture.astype(np.float64), (sigma, sigma, 0), mode="mirror", truncate=4)
+    assert np.abs(result - expected).max() <= 0.5 + 1e-3
+
+
+GREY = torch.full((1, 3, 128, 128), 128 / 255)
 
 
 def noise(faces, **options):
     return ((NoiseAttack(**options)(faces) - faces) * 255).round()
 
 
-def grey(side=128, level=128):
-    return torch.full((1, 3, side, side), level / 255)
-
-
 @pytest.mark.parametrize("std", [2, 8, 18.5])
 def test_it_is_gaussian_white_and_as_strong_as_asked(std):
-    values = noise(grey(), std=std).double().numpy()
+    values = noise(GREY, std=std).double().numpy()
     count = values.size
     assert values.std() == pytest.approx(np.hypot(std, 1 / np.sqrt(12)), rel=0.02)  # with the rounding's part
     assert abs(values.mean()) < 4 * std / np.sqrt(count)
@@ -65,7 +50,7 @@ def test_it_is_gaussian_white_and_as_strong_as_asked(std):
 
 
 def test_two_faces_and_two_seeds_have_unrelated_noise():
-    face = grey()
+    face = GREY
     one_pixel_away = face.clone()
     one_pixel_away[0, 0, 0, 0] += 1 / 255
     base = noise(face, std=8)
@@ -79,27 +64,20 @@ def test_the_shape_counts_too():
 
 
 def test_a_stronger_attack_is_the_same_noise_amplified():
-    weak, strong = noise(grey(), std=4), noise(grey(), std=16)
+    weak, strong = noise(GREY, std=4), noise(GREY, std=16)
     assert (strong - 4 * weak).abs().max() <= 2.5  # both are rounded
 
 
 def test_it_ignores_and_leaves_the_global_generators():
     torch.manual_seed(1)
     np.random.seed(1)  # noqa: NPY002
-    first = noise(grey(), std=8)
+    first = noise(GREY, std=8)
     after = torch.rand(1), np.random.rand()  # noqa: NPY002
     torch.manual_seed(1)
     np.random.seed(1)  # noqa: NPY002
     assert (torch.rand(1), np.random.rand()) == after  # noqa: NPY002
     torch.manual_seed(2)
-    assert torch.equal(noise(grey(), std=8), first)
-
-
-def test_black_and_white_stay_in_range():
-    attacked = NoiseAttack(std=57)(torch.cat([grey(level=0), grey(level=255)]))
-    assert attacked.min() == 0
-    assert attacked.max() == 1
-    assert (attacked[0] == 0).double().mean() == pytest.approx(0.5, abs=0.02)
+    assert torch.equal(noise(GREY, std=8), first)
 
 
 def area_mean(picture, size):
@@ -179,6 +157,7 @@ def test_the_contract_of_an_attack(attack):
     assert torch.equal(faces.detach(), before)
     assert torch.isin(result, torch.arange(256) / 255).all()
     assert not torch.equal(result, before)
+    assert set(attack.name) <= set("abcdefghijklmnopqrstuvwxyz0123456789.+-_")  # good in file names
     result.add_(1)  # a tensor of its own
     assert torch.equal(faces.detach(), before)
 
@@ -229,11 +208,6 @@ def test_the_strength_itself_wins_over_the_severity(name, option, value, label):
 def test_an_unknown_severity_is_one_clear_line(severity):
     with pytest.raises(InterpolationResolutionError, match=r"attack\.severity must be one of 1 to 5, not"):
         build("attack=jpeg", severity=severity)
-
-
-@pytest.mark.parametrize("name", ATTACKS)
-def test_names_are_good_in_file_names(name):
-    assert set(build(f"attack={name}").name) <= set("abcdefghijklmnopqrstuvwxyz0123456789.+-_")
 
 
 def test_a_chain_is_what_its_parts_are():

@@ -78,7 +78,7 @@ def with_settings(**settings):
     return attack
 
 
-def test_plain_attributes_show_and_their_order_does_not():
+def test_plain_public_attributes_show_and_neither_their_order_nor_the_mode():
     settings = {"scale": 2, "res_scale": 1.0, "parts": ["a", "b"], "mode": None, "fast": True}
     same = dict(reversed(settings.items()))
     assert identity(with_settings(**settings)) == identity(with_settings(**same))
@@ -90,12 +90,9 @@ def test_plain_attributes_show_and_their_order_does_not():
         {},
     ):
         assert identity(with_settings(**settings)) != identity(with_settings(**other))
+    assert identity(with_settings(_max_pixels=3).eval()) == identity(Attack())
     inner = nn.Sequential(with_settings(res_scale=1.0)), nn.Sequential(with_settings(res_scale=0.1))
     assert identity(inner[0]) != identity(inner[1])
-
-
-def test_private_attributes_and_the_mode_do_not_show():
-    assert identity(with_settings(_max_pixels=3).eval()) == identity(Attack())
 
 
 def test_a_network_of_torchscript_has_a_fingerprint():

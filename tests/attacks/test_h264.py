@@ -1,7 +1,7 @@
 import av
 import numpy as np
 import pytest
-from photo_faces import as_faces, as_pictures, photos, psnr
+from photo_faces import as_faces, as_pictures, photos
 
 from sr_deepfake.attacks import h264 as module
 from sr_deepfake.attacks.h264 import H264Attack, from_yuv420, to_yuv420
@@ -32,20 +32,6 @@ def test_ffmpeg_reads_the_planes_as_the_same_colours():
     theirs = av.VideoFrame.from_ndarray(planes, format="yuv420p").to_ndarray(format="rgb24")
     ours = from_yuv420(planes)
     assert np.abs(ours - theirs).mean() < 2  # it cuts off fractions, and places chroma in another way
-
-
-def test_without_quantisation_a_level_of_grey_is_lost_at_most():
-    grey = np.repeat(photos(2, 64)[..., :1], 3, -1)
-    error = as_pictures(H264Attack(crf=0)(as_faces(grey))).astype(int) - grey
-    assert np.abs(error).max() <= 1  # video range has 220 levels of grey
-
-
-def test_a_low_crf_is_near_the_picture_and_a_higher_one_is_further_away():
-    picture = photos(1, 96)
-    losses = [psnr(as_pictures(H264Attack(crf)(as_faces(picture))), picture) for crf in (0, 5, 17, 23, 40, 51)]
-    assert losses == sorted(losses, reverse=True)
-    assert losses[0] > 38
-    assert losses[1] > 37
 
 
 def test_it_is_what_a_video_file_of_one_frame_holds(tmp_path):

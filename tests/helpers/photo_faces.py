@@ -20,7 +20,3 @@ def as_pictures(faces):
     levels = faces.permute(0, 2, 3, 1).double() * 255
     assert (levels - levels.round()).abs().max() < 1e-4
     return levels.round().to(torch.uint8).numpy()
-
-
-def psnr(one, other):
-    return 10 * np.log10(255**2 / np.square(one.astype(np.float64) - other).mean())

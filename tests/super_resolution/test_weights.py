@@ -1,11 +1,9 @@
 import functools
 import hashlib
-import http.server
 import logging
 import pickle
 import re
 import socket
-import threading
 
 import pytest
 import torch
@@ -140,13 +138,6 @@ def test_code_in_a_file_is_refused_and_never_run(tmp_path, state, kind):
         assert "holds code" in message
 
 
-@pytest.mark.parametrize("is_zip", [True, False])
-def test_of_a_whole_network_the_tensors_alone_are_read(tmp_path, is_zip):
-    path, network = tmp_path / "network.pt", make_network()
-    torch.save(make_network(), path, _use_new_zipfile_serialization=is_zip)
-    load_weights(network, path, "the test's network")
-
-
 def test_what_a_download_left_instead_is_named(tmp_path):
     path = tmp_path / "file.pth"
     for content, words in (
@@ -190,44 +181,23 @@ def test_weights_of_another_scale_name_both_scales(tmp_path):
     assert str(path) in str(caught.value)
 
 
-CONTENT = bytes(range(256)) * 1024
+CONTENT = b"weights"
 DIGITS = hashlib.sha256(CONTENT).hexdigest()[:8]
 
 
-class Handler(http.server.BaseHTTPRequestHandler):
-    """Answers by the path: /whole, /cut (less than was promised), /missing, /garbage."""
-
-    def do_GET(self):
-        self.server.asked.append(self.path)
-        kind = self.path.split("/")[1]
-        if kind == "missing":
-            self.send_error(404)
-        elif kind == "garbage":
-            self.wfile.write(b"this is not HTTP\r\n\r\n")
-        else:
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(CONTENT)))
-            self.end_headers()
-            self.wfile.write(CONTENT[: len(CONTENT) // 2] if kind == "cut" else CONTENT)
-
-    def log_message(self, *_):
-        pass
-
-
 @pytest.fixture
-def server():
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as served:
-        served.asked = []
-        thread = threading.Thread(target=served.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        served.address = f"http://127.0.0.1:{served.server_port}"
-        yield served
-        served.shutdown()
-        thread.join()
+def published(tmp_path):
+    """A folder that stands for a site: the file with its hash in the name, a copy, and half a file."""
+    folder = tmp_path / "site"
+    folder.mkdir()
+    for name, content in ((f"net_x2-{DIGITS}.pt", CONTENT), ("copy.pt", CONTENT), (f"cut-{DIGITS}.pt", CONTENT[:3])):
+        (folder / name).write_bytes(content)
+    return folder
 
 
-def test_the_order_in_which_weights_are_looked_for(server, tmp_path, caplog):
-    urls = [f"{server.address}/whole/net_x2-{DIGITS}.pt", f"{server.address}/whole/copy.pt"]
+def test_the_order_in_which_weights_are_looked_for(published, tmp_path, caplog):
+    files = [published / f"net_x2-{DIGITS}.pt", published / "copy.pt"]
+    urls = [file.as_uri() for file in files]
     bundled, own = "edsr_baseline_x2.safetensors", tmp_path / "own.pth"
     own.write_bytes(b"")
     find = functools.partial(find_weights, network="it", urls=urls, cache=tmp_path / "deep" / "cache")
@@ -235,9 +205,9 @@ def test_the_order_in_which_weights_are_looked_for(server, tmp_path, caplog):
         assert find(str(own), bundled) == own
         assert find(None, bundled).parent.name == "weights"
         assert find(None, "none.safetensors").read_bytes() == CONTENT
+        files[0].unlink()  # downloaded once
         assert find("official", bundled).name == f"net_x2-{DIGITS}.pt"
         assert find("torchsr", bundled).name == "copy.pt"
-    assert server.asked == [f"/whole/net_x2-{DIGITS}.pt", "/whole/copy.pt"]
     assert [record.getMessage().rpartition("(")[2] for record in caplog.records] == [
         "sr_model.weights)",
         "in the package)",
@@ -247,21 +217,24 @@ def test_the_order_in_which_weights_are_looked_for(server, tmp_path, caplog):
 
 
 @pytest.mark.parametrize(
-    ("kind", "why"),
-    [("cut", "invalid hash value"), ("missing", "404"), ("garbage", "HTTP"), ("whole/other", "invalid hash value")],
+    ("url", "why"),
+    [
+        (f"{{site}}/cut-{DIGITS}.pt", "invalid hash value"),
+        ("{site}/missing.pt", "No such file"),
+        ("http://127.0.0.1:port/net.pt", "nonnumeric port"),
+    ],
 )
-def test_the_next_offer_is_taken_where_the_first_cannot_be_had(server, tmp_path, caplog, kind, why):
-    digits = "0" * 8 if kind == "whole/other" else DIGITS
-    first = f"{server.address}/{kind}/net_x2-{digits}.pt"
-    find = functools.partial(find_weights, "official", "none", "it", cache=tmp_path)
+def test_the_next_offer_is_taken_where_the_first_cannot_be_had(published, tmp_path, caplog, url, why):
+    first, cache = url.format(site=published.as_uri()), tmp_path / "cache"
+    find = functools.partial(find_weights, "official", "none", "it", cache=cache)
     with pytest.raises(MissingWeightsError) as caught:
         find(urls=[first])
     message = str(caught.value)
     assert why in message
     assert f"{first} could not be downloaded" in message
-    assert f"put the file at {tmp_path / first.rpartition('/')[2]} or name it with sr_model.weights=FILE" in message
-    assert list(tmp_path.iterdir()) == []  # nothing half-done takes the place
-    assert find(urls=[first, f"{server.address}/whole/copy.pt"]) == tmp_path / "copy.pt"
+    assert f"put the file at {cache / url.rpartition('/')[2]} or name it with sr_model.weights=FILE" in message
+    assert list(cache.iterdir()) == []  # nothing half-done takes the place
+    assert find(urls=[first, (published / "copy.pt").as_uri()]) == cache / "copy.pt"
     assert "could not be downloaded" in caplog.text
 
 
@@ -278,10 +251,10 @@ def test_no_network_and_a_server_that_says_nothing(tmp_path, monkeypatch):
             find_weights(None, "none", "it", [url], tmp_path)
 
 
-def test_a_cache_that_cannot_be_written(server, tmp_path):
+def test_a_cache_that_cannot_be_written(published, tmp_path):
     (tmp_path / "cache").write_text("a file where the folder would be")
     with pytest.raises(MissingWeightsError, match=r"exists.*put the file at .*sr_model\.weights=FILE"):
-        find_weights(None, "none", "it", [f"{server.address}/whole/net.pt"], tmp_path / "cache")
+        find_weights(None, "none", "it", [(published / "copy.pt").as_uri()], tmp_path / "cache")
 
 
 def test_the_cache_may_be_below_the_home_folder(tmp_path, monkeypatch):
