@@ -1,6 +1,6 @@
 import pytest
 
-from sr_deepfake.app.configuration import checked_overrides
+from sr_deepfake.app.overrides import checked_overrides
 from sr_deepfake.system.errors import UserError
 
 
