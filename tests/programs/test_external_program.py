@@ -96,20 +96,17 @@ def test_code_that_the_options_of_somebody_elses_results_name_is_not_run(trained
     assert not (trained / "run").exists()
 
 
-def test_a_missing_extra_is_named_with_its_command(trained):
+def test_a_missing_extra_is_named_with_its_command_and_it_is_not_trained(trained):
     def without():
         import sys
 
         sys.modules["onnxruntime"] = None
 
-    shown = run("evaluate", "model=onnx", "model.path=mine.onnx", *DATA, cwd=trained, status=1, before=without)
+    mine = ["model=onnx", "model.path=mine.onnx", *DATA]
+    shown = run("evaluate", *mine, cwd=trained, status=1, before=without)
     assert "pip install onnxruntime" in shown
     assert len(shown.splitlines()) == 1
-
-
-def test_it_is_not_trained(trained):
-    shown = run("train", "model=onnx", "model.path=mine.onnx", *DATA, cwd=trained, status=1)
-    assert "python -m sr_deepfake.evaluate with the same options" in shown
+    assert "python -m sr_deepfake.evaluate with the same options" in run("train", *mine, cwd=trained, status=1)
 
 
 def test_a_trained_detector_meets_another_data_set(trained, tmp_path):

@@ -56,11 +56,6 @@ def test_a_run_of_wandb_holds_the_tables_the_figures_and_the_grid(folder):
     assert logged.name == "report"
 
 
-def test_another_logger_is_refused_before_the_work(folder):
-    assert "logger=wandb, or logger=none" in run("report", "logger=csv", cwd=folder, status=1)
-    assert not (folder / "outputs" / "report").exists()
-
-
 def test_a_folder_that_no_report_wrote_is_not_replaced(folder):
     (folder / "mine").mkdir()
     (folder / "mine" / "index.html").write_text("my own")
@@ -100,6 +95,7 @@ def test_a_comparison_with_the_paper_is_refused_for_the_sample_unless_forced_and
         (["folders=[empty]"], "there are no results in empty"),
         (["experiment=resolution"], "python -m sr_deepfake.train -m experiment=resolution"),
         (["examples=-1"], "examples must be an integer ≥ 0, not -1"),
+        (["logger=csv"], "logger=wandb, or logger=none"),
     ],
 )
 def test_mistakes_are_reported_in_one_line(arguments, words, folder):
@@ -107,6 +103,7 @@ def test_mistakes_are_reported_in_one_line(arguments, words, folder):
     shown = run("report", *arguments, cwd=folder, status=1)
     assert words in shown
     assert "Traceback" not in shown
+    assert not (folder / "outputs" / "report").exists()
 
 
 def test_damaged_results_and_hostile_names_do_not_stop_it(folder):

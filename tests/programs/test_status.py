@@ -3,15 +3,12 @@ import sys
 import pytest
 
 from sr_deepfake import status
+from sr_deepfake.app.overrides import expanded
 from sr_deepfake.app.status import how_long
 from sr_deepfake.experiment.jobs import Job
 
 GRID = ["model=resnet50,swin", "forgery=FaceSwap,Deepfakes", "attack=none"]
-JOBS = [
-    (f"model={model}", f"forgery={method}", "attack=none")
-    for model in ("resnet50", "swin")
-    for method in ("FaceSwap", "Deepfakes")
-]
+JOBS = [tuple(words) for words in expanded([], GRID)]
 
 
 @pytest.fixture
