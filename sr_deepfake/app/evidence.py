@@ -35,18 +35,14 @@ class EvidenceWriter(lightning.Callback):
         self.attack = attack
         self.count = count
         self.explain = explain
-        self._start([])
-
-    def _start(self, chosen: list[str]) -> None:
-        self._chosen = set(chosen)
-        self._pairs: dict[int, list[tuple[Tensor, Tensor]]] = {1: [], 0: []}
-        self._flipped: dict[Kind, list[tuple[float, str, dict[str, Any]]]] = {kind: [] for kind in KINDS}
-        self._method = ""
 
     def on_test_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Choose the faces whose frequencies are looked at, and remove what an earlier test kept."""
         rows = trainer.datamodule.rows("test") if self.explain else None  # type: ignore[attr-defined]
-        self._start([] if rows is None else [face for label in (1, 0) for face in _spread(rows, label)])
+        self._chosen = set() if rows is None else {face for label in (1, 0) for face in _spread(rows, label)}
+        self._pairs: dict[int, list[tuple[Tensor, Tensor]]] = {1: [], 0: []}
+        self._flipped: dict[Kind, list[tuple[float, str, dict[str, Any]]]] = {kind: [] for kind in KINDS}
+        self._method = ""
         shutil.rmtree(self.folder / EVIDENCE, ignore_errors=True)
 
     def on_test_batch_end(

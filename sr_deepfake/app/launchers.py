@@ -1,7 +1,6 @@
 """Checks of a sweep's launcher before the work: missing packages, devices that clash."""
 
-import importlib.util
-import os
+import importlib.metadata
 import warnings
 
 from hydra.conf import HydraConf
@@ -12,49 +11,32 @@ from sr_deepfake.system.errors import UserError
 # Hydra 1.3 checks our launchers against the options of their packages, as is wanted, and warns that 1.4 will not.
 warnings.filterwarnings("ignore", message=r"\s*'hydra/launcher/\w+' is validated against ConfigStore schema")
 
-# Of each launcher: a module that has to be there, and what brings it.
 _PACKAGES = {
-    "joblib": [("hydra_plugins.hydra_joblib_launcher", "hydra-joblib-launcher")],
-    "submitit_local": [("hydra_plugins.hydra_submitit_launcher", "hydra-submitit-launcher")],
-    "submitit_slurm": [("hydra_plugins.hydra_submitit_launcher", "hydra-submitit-launcher")],
-    "ray": [("hydra_plugins.hydra_ray_launcher", "hydra-ray-launcher"), ("ray", "ray")],
+    "joblib": ["hydra-joblib-launcher"],
+    "submitit_local": ["hydra-submitit-launcher"],
+    "submitit_slurm": ["hydra-submitit-launcher"],
+    "ray": ["hydra-ray-launcher", "ray"],
 }
 
 
 def check_launcher(hydra: DictConfig | HydraConf, trainer: DictConfig | None) -> None:
     """See that a sweep can be launched as it is configured."""
     name = str(hydra.runtime.choices["hydra/launcher"])
-    for module, package in _PACKAGES.get(name, []):
-        if not _is_there(module):
-            raise UserError(f"hydra/launcher={name} needs a package that is not installed: pip install {package}")
+    for package in _PACKAGES.get(name, []):
+        try:
+            importlib.metadata.distribution(package)
+        except importlib.metadata.PackageNotFoundError:
+            raise UserError(
+                f"hydra/launcher={name} needs a package that is not installed: pip install {package}"
+            ) from None
     launcher = hydra.launcher
     if launcher.get("tasks_per_node", 1) > 1 or launcher.get("nodes", 1) > 1:
         raise UserError(
             f"hydra.launcher.nodes={launcher.nodes} and tasks_per_node={launcher.tasks_per_node}: each task would do "
             "the whole job. Leave both at 1; for several GPUs a detector: trainer=ddp hydra.launcher.gpus_per_node=N"
         )
-    if name == "ray" and launcher.ray.init.get("address") is None:
-        _check_gpus_of_this_machine(launcher.ray.remote.get("num_gpus") or 0)
-    if trainer is not None and trainer.devices != 1:
-        _check_devices(name, launcher, trainer.devices, trainer.accelerator)
-
-
-def share_cores(hydra: DictConfig) -> None:
-    """See that jobs which run at once do not each take all cores, where the launcher does not (joblib's and Ray's do)."""
-    if hydra.runtime.choices["hydra/launcher"] == "submitit_local":
-        os.environ.setdefault("OMP_NUM_THREADS", "1")  # the jobs inherit it
-
-
-def _is_there(module: str) -> bool:
-    try:
-        return importlib.util.find_spec(module) is not None
-    except ModuleNotFoundError:  # not even the package that it is in
-        return False
-
-
-def _check_gpus_of_this_machine(wanted: float) -> None:
-    """Ray would wait for ever for a GPU that there is not."""
-    if wanted:
+    wanted = launcher.ray.remote.get("num_gpus") or 0 if name == "ray" else 0
+    if wanted and launcher.ray.init.get("address") is None:  # Ray would wait for ever for a GPU that there is not
         import torch
 
         here = torch.cuda.device_count()
@@ -63,6 +45,8 @@ def _check_gpus_of_this_machine(wanted: float) -> None:
                 f"hydra/launcher=ray: a job is to have {wanted:g} GPU(s), and torch finds {here} here: "
                 f"hydra.launcher.ray.remote.num_gpus={here}, or name a cluster: hydra.launcher.ray.init.address=auto"
             )
+    if trainer is not None and trainer.devices != 1:
+        _check_devices(name, launcher, trainer.devices, trainer.accelerator)
 
 
 def _check_devices(name: str, launcher: DictConfig, devices: int | str, accelerator: str) -> None:

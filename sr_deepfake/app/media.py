@@ -11,6 +11,7 @@ from omegaconf import DictConfig
 
 from sr_deepfake.app import build
 from sr_deepfake.app.configuration import plain
+from sr_deepfake.app.detectors import detector_folders
 from sr_deepfake.attacks.base import Identity
 from sr_deepfake.data.extraction.face_detection import FaceDetector
 from sr_deepfake.detectors.registry import load_detector
@@ -70,7 +71,7 @@ def only_detector(cfg: DictConfig) -> Path | None:
     """The folder of the one detector of `detector=` or `model=`; None where neither is given."""
     if cfg.detector is None and not cfg.get("model"):
         return None
-    found = build.detector_folders(cfg)
+    found = detector_folders(cfg)
     if len(found) > 1:
         raise UserError(f"detector={cfg.detector}: {len(found)} detectors have such names; name one")
     return found[0]

@@ -12,11 +12,11 @@ from pathlib import Path
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from sr_deepfake.app.configuration import checked_overrides
 from sr_deepfake.experiment.provenance import read_provenance
 from sr_deepfake.system.errors import UserError
 
 FROM_RUN = "from_run="
+_SPECIAL = re.compile(r"_(target|partial|args|recursive|convert|here|global)_")  # Hydra's own keys
 # Options of `FaceDataModule`; those of the data set, which are in data.source, may be typed as data.root= too.
 _OF_THE_MODULE = (
     "source", "forgery", "tested_on", "frames", "image_size", "resize", "test_side", "batch_size", "augmentation",
@@ -83,6 +83,25 @@ def with_earlier_run(program: str, arguments: list[str]) -> list[str]:
         )
     overrides = checked_overrides(earlier["overrides"], f"from_run={folders[0]}")
     return [*without_replaced(overrides, typed), *typed]
+
+
+def checked_overrides(overrides: Sequence[str], source: str) -> list[str]:
+    """Return an earlier run's overrides if they are safe to repeat: they may come from somebody else."""
+    kept = []
+    for override in overrides:
+        key, _, value = override.partition("=")
+        name = key.lstrip("+~")
+        special = any(_SPECIAL.fullmatch(part) for part in re.split(r"[.@:]", name)) or (
+            "{" in value and _SPECIAL.search(value)
+        )
+        if name.startswith(("hydra", "model.factory", "model.trust", "model.repo")) or "${" in override or special:
+            raise UserError(
+                f"{source} was started with {override!r}, which is not repeated for a folder that may come from "
+                "somebody else; type it yourself, next to the other options"
+            )
+        if not name.startswith(("paths.", "cache.folder")):
+            kept.append(override)
+    return kept
 
 
 def without_replaced(earlier: Sequence[str], typed: Sequence[str]) -> list[str]:

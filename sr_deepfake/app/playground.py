@@ -29,7 +29,7 @@ _KINDS = {".onnx": "onnx", ".pt": "torchscript", ".pth": "checkpoint", ".safeten
 def page(cfg: DictConfig, folder: str) -> Any:
     """Lay out the page; files that it makes go below a folder."""
     own = media.only_detector(cfg)
-    known = sorted(path.parent for path in (build.outputs(cfg) / "detectors").glob("*/finished.json"))
+    known = sorted(path.parent for path in Path(cfg.paths.outputs, "detectors").glob("*/finished.json"))
     names = {path.name: path for path in [*([own] if own else []), *known]} | {"(none)": None}
 
     def attack(file: str | None, detector: str, model: str, name: str, severity: int) -> tuple[Any, ...]:
@@ -47,7 +47,7 @@ def page(cfg: DictConfig, folder: str) -> Any:
                 place = media.only_detector(typed) if model.strip() else names[detector]
                 return attacked(typed, Path(file), place, Path(tempfile.mkdtemp(dir=folder)))
         except Exception as error:
-            raise gradio.Error(str(as_user_error(error, build.outputs(cfg)) or error)) from error
+            raise gradio.Error(str(as_user_error(error, Path(cfg.paths.outputs)) or error)) from error
 
     with gradio.Blocks(title="sr_deepfake", analytics_enabled=False, delete_cache=(600, 600)) as made:
         gradio.Markdown("# Does a deepfake detector survive?\nNothing leaves this machine, and nothing is kept.")

@@ -79,7 +79,7 @@ def fetch_weights(cfg: DictConfig) -> str:
             network = instantiate(cfg.sr_model)
             found.append(f"{network.name}, K = {network.scale}: weights of sr_model.weights={cfg.sr_model.weights}")
     except (InstantiationException, UserError) as error:
-        failed.append(str(as_user_error(error, build.outputs(cfg)) or error))
+        failed.append(str(as_user_error(error, Path(cfg.paths.outputs)) or error))
     if failed:
         raise UserError("; ".join(failed))
     folders = f"timm's in {constants.HF_HUB_CACHE}, SR networks' in {cfg.paths.cache}/weights"

@@ -29,7 +29,6 @@ logger = logging.getLogger(__name__)
 
 Task = Callable[[DictConfig, Outcome], None]
 INTERRUPTED = "Interrupted. The same command, run again, goes on where this one ended."
-MISUSE = 2  # the exit status of a wrong command line
 
 
 def program(config_name: str) -> Callable[[Task], Callable[[], Any]]:
@@ -111,4 +110,4 @@ def escape_what_cannot_be_shown() -> None:
 def misuse(message: str) -> NoReturn:
     """End with one line about the command line."""
     print(f"error: {message}", file=sys.stderr)
-    raise SystemExit(MISUSE)
+    raise SystemExit(2)

@@ -13,11 +13,9 @@ from sr_deepfake.experiment.jobs import Job
 from sr_deepfake.experiment.provenance import command_of
 from sr_deepfake.system.console import on_a_terminal, print_parts
 
-ALL_DONE, SOME_FAILED, UNFINISHED = 0, 1, 3
 STATES = {
     "done": "green", "running": "cyan", "skipped": "dim", "failed": "red", "interrupted": "yellow", "missing": "dim",
 }  # fmt: skip
-MANY = 5  # jobs that are shown with a command each; the sweep's command does all of them
 
 
 def rows_of(jobs: Sequence[Job], asked: Sequence[Sequence[str]], program: str = "train") -> list[Job]:
@@ -31,8 +29,8 @@ def exit_status(jobs: Sequence[Job]) -> int:
     """0: all are done or were skipped; 1: some failed; 3: some are missing, running or interrupted."""
     states = {job.state for job in jobs}
     if "failed" in states:
-        return SOME_FAILED
-    return ALL_DONE if states and states <= {"done", "skipped"} else UNFINISHED
+        return 1
+    return 0 if states and states <= {"done", "skipped"} else 3
 
 
 def show(jobs: Sequence[Job], outputs: Path) -> None:
@@ -86,7 +84,7 @@ def show_remedies(jobs: Sequence[Job], sweep: str | None) -> None:
             return
     if sweep is None:
         heading = "\nOne by one:"
-    elif len(unfinished) > MANY:
+    elif len(unfinished) > 5:  # the sweep's command does all of them
         heading, unfinished = "or one of them, as in", unfinished[:1]
     else:
         heading = "or one by one"

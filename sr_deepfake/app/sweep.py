@@ -18,12 +18,12 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from sr_deepfake.app.launchers import check_launcher, share_cores
+from sr_deepfake.app.launchers import check_launcher
 from sr_deepfake.experiment.jobs import JOB, Job
 from sr_deepfake.system.errors import UserError, last_line
 from sr_deepfake.system.files import check_writable, explain
 
-COMMAND = "SR_DEEPFAKE_COMMAND"  # in the environment: what tells this start of a program from others
+_COMMAND = "SR_DEEPFAKE_COMMAND"  # in the environment: what tells this start of a program from others
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +36,17 @@ _failures: dict[str, str] = {}
 def is_job_of_a_sweep() -> bool:
     """Whether this is one job of `-m`, wherever it runs."""
     return bool(HydraConfig.get().mode == RunMode.MULTIRUN)
+
+
+def wants_objective() -> bool:
+    """Whether the sweep's sweeper, as Optuna's, asks each job for a figure."""
+    return is_job_of_a_sweep() and not HydraConfig.get().sweeper._target_.endswith(".BasicSweeper")
+
+
+def command_id() -> str:
+    """Identify this start of a program, for all jobs of its sweep; a queue that restarts a job keeps it."""
+    hydra = HydraConfig.get()
+    return os.environ.get(_COMMAND) or str(hydra.sweep.dir if is_job_of_a_sweep() else hydra.runtime.output_dir)
 
 
 def as_user_error(error: BaseException, outputs: Path) -> UserError | None:
@@ -109,13 +120,13 @@ class Watch(Callback):
 
     def on_run_start(self, config: DictConfig, **kwargs: object) -> None:
         """End at once, with status 1, where nothing can be written."""
-        os.environ[COMMAND] = uuid.uuid4().hex
+        os.environ[_COMMAND] = uuid.uuid4().hex
         with _ending_at_once(config):
             check_writable(Path(config.paths.outputs))
 
     def on_multirun_start(self, config: DictConfig, **kwargs: object) -> None:
         """End at once, with status 1, where nothing can be written or launched."""
-        os.environ[COMMAND] = uuid.uuid4().hex  # which the jobs' processes inherit
+        os.environ[_COMMAND] = uuid.uuid4().hex  # which the jobs' processes inherit
         _failures.clear()
         with _ending_at_once(config):
             check_writable(Path(config.paths.outputs))
@@ -123,7 +134,9 @@ class Watch(Callback):
             if config.hydra.job.name in ("train", "evaluate"):
                 check_faces(config)
                 check_weights(config)
-        share_cores(config.hydra)
+        if config.hydra.runtime.choices["hydra/launcher"] == "submitit_local":
+            # Jobs that run at once are not to take all cores each; joblib's and Ray's launchers see to that themselves.
+            os.environ.setdefault("OMP_NUM_THREADS", "1")
 
     def on_multirun_end(self, config: DictConfig, **kwargs: object) -> None:
         """List the jobs that failed, in whatever process they ran, and end with status 1 if any did."""

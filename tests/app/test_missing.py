@@ -2,7 +2,7 @@ import shlex
 
 from result_folders import write_results
 
-from sr_deepfake.app.missing import rest_of_grid
+from sr_deepfake.app.report import rest_of_grid
 from sr_deepfake.experiment.results import read_result
 from sr_deepfake.reporting.grid import GridSelection, make_grid
 from sr_deepfake.reporting.published import METHODS

@@ -3,7 +3,7 @@ import os
 
 import pytest
 
-from sr_deepfake.app.overrides import completed, expanded, with_earlier_run, without_replaced
+from sr_deepfake.app.overrides import checked_overrides, completed, expanded, with_earlier_run, without_replaced
 from sr_deepfake.system.errors import UserError
 
 
@@ -92,3 +92,24 @@ def test_a_pattern_of_weights_is_a_sweep_over_files(tmp_path):
     assert expanded([], [found]) == [[f'model.path="{tmp_path}/a.pth"'], [f'model.path="{tmp_path}/b = 1.pth"']]
     with pytest.raises(UserError, match="there is no such file"):
         completed("evaluate", [f"model.path=glob({tmp_path}/*.bin)"])
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "hydra.run.dir=/elsewhere", "+hydra.callbacks.x._target_=os.system", "hydra/launcher=joblib",
+        "model._target_=os.system", "++logger={_target_:os.system}", "seed=${oc.env:SECRET}", "attack={_args_:[1]}",
+        "~hydra.sweeper", "model.factory=/evil.py:x", "model.trust=true",
+    ],
+)  # fmt: skip
+def test_an_earlier_runs_overrides_set_up_no_code(override):
+    with pytest.raises(UserError, match="type it yourself"):
+        checked_overrides(["model=swin", override], "from_run=x")
+
+
+def test_plain_choices_and_values_are_repeated():
+    kept = [
+        "model=timm", "model.backbone=vit_base_patch16_224", "data.root=/mnt/my_face_data_2", "attack@attack.first=jpeg",
+        "+trainer.gradient_clip_val=1", "~x.y",
+    ]  # fmt: skip
+    assert checked_overrides([*kept, "paths.outputs=/elsewhere", "cache.folder=/x"], "from_run=x") == kept

@@ -32,6 +32,9 @@ finally:
         ("train", ["forgery=faceswap"], 1, "forgery='faceswap' is not a choice. Choices: Deepfakes, Face2Face"),
         ("evaluate", ["modl=swin"], 1, "Key 'modl' is not in struct"),
         ("prepare", ["--help"], 0, "python -m sr_deepfake.prepare data=ffpp data.root="),
+        ("attack", ["--help"], 0, """IN="$name" OUT=attacked.png python -m sr_deepfake.attack 'input=${oc.env:IN}'"""),
+        ("status", ["--help"], 0, "Exit status"),
+        ("status", ["seed=0,1"], 3, "2 missing"),
     ],
 )
 def test_help_and_typos_are_answered_without_anything_heavy(program, arguments, status, words, tmp_path):
@@ -40,6 +43,7 @@ def test_help_and_typos_are_answered_without_anything_heavy(program, arguments, 
     assert words in shown.stdout + shown.stderr
     assert shown.stdout.endswith("heavy []\n")
     assert "Traceback" not in shown.stderr
+    assert program == "train" or not any(tmp_path.iterdir())
 
 
 def test_the_programs_are_listed(tmp_path):

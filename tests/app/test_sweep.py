@@ -2,31 +2,14 @@
 
 import json
 import os
-import shutil
 import signal
 
-import pytest
-from face_crops import write_faces
 from forked import TINY, results, run
 
 from sr_deepfake.experiment.jobs import read_jobs
 from sr_deepfake.system.errors import last_line
 
 SWEEP = ["-m", *TINY, "forgery=FaceSwap"]
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory):
-    """Crops, a detector and its results without an attack; no test changes them."""
-    folder = tmp_path_factory.mktemp("trained")
-    write_faces(folder, {"train": 8, "val": 4, "test": 6})
-    run("train", *SWEEP[1:], "attack=none", cwd=folder)
-    return folder
-
-
-@pytest.fixture
-def copied(trained, tmp_path):
-    return shutil.copytree(trained, tmp_path / "copied")
 
 
 def states(folder):
@@ -48,13 +31,8 @@ def test_jobs_that_fail_stop_no_other_and_are_listed(crops):
 
         sweep.check_weights = lambda config: None  # the job is to meet the mistake itself
 
-    arguments = [
-        *SWEEP,
-        "sr_model.weights=nowhere.safetensors",
-        "attack=sr,jpeg,none",
-        "hydra.sweeper.max_batch_size=2",
-    ]
-    shown = run("train", *arguments, cwd=crops, status=1, before=bug)
+    arguments = ["sr_model.weights=nowhere.safetensors", "attack=sr,jpeg,none", "hydra.sweeper.max_batch_size=2"]
+    shown = run("train", *SWEEP, *arguments, cwd=crops, status=1, before=bug)
     listing = shown[shown.index("2 job(s) of the sweep failed") :]
     assert "nowhere.safetensors" in listing
     assert "ValueError: not" in listing
@@ -72,41 +50,41 @@ def test_jobs_that_fail_stop_no_other_and_are_listed(crops):
     }  # fmt: skip
 
 
-def test_the_same_command_does_only_what_is_missing(copied):
-    arguments = [*SWEEP, "attack=none,bicubic"]
-    shown = run("train", *arguments, cwd=copied)
+def test_the_same_command_does_only_what_is_missing(trained):
+    arguments = [*SWEEP, "attack=sr,bicubic"]
+    shown = run("train", *arguments, cwd=trained)
     assert shown.count("Already done") == 1
     assert shown.count("Recall") == 2
-    before = {file: file.stat().st_mtime_ns for file in results(copied)}
+    before = {file: file.stat().st_mtime_ns for file in results(trained)}
     next(iter(before)).unlink()
-    assert run("train", *arguments, cwd=copied).count("Already done") == 1
-    after = {file: file.stat().st_mtime_ns for file in results(copied)}
+    assert run("train", *arguments, cwd=trained).count("Already done") == 1
+    after = {file: file.stat().st_mtime_ns for file in results(trained)}
     assert after.keys() == before.keys()
     assert sum(after[file] != before[file] for file in before) == 1
-    assert "Already done" not in run("train", *arguments, "evaluate.force=true", cwd=copied)
+    assert "Already done" not in run("train", *arguments, "evaluate.force=true", cwd=trained)
 
 
-def test_two_thresholds_are_two_results(copied):
+def test_two_thresholds_are_two_results(trained):
     """They had one folder: the last won, and status showed both done."""
-    run("train", *SWEEP, "attack=none", "threshold.fpr=0.01,0.3", cwd=copied)
-    found = [json.loads(file.read_text()) for file in results(copied)]
+    run("train", *SWEEP, "threshold.fpr=0.01,0.3", cwd=trained)
+    found = [json.loads(file.read_text()) for file in results(trained)]
     assert {result["run"]["threshold_fpr"] for result in found} == {None, 0.01, 0.3}
     assert len({result["metrics"]["threshold"]["value"] for result in found if result["run"]["threshold_fpr"]}) == 2
-    assert all(job.state == "done" and len(job.results) == 1 for job in read_jobs(copied / "outputs"))
+    assert all(job.state == "done" and len(job.results) == 1 for job in read_jobs(trained / "outputs"))
 
 
-def test_finished_work_is_found_from_another_folder_and_after_a_move(copied, tmp_path):
+def test_finished_work_is_found_from_another_folder_and_after_a_move(trained, tmp_path):
     """An absolute path, another working directory, moved outputs: it was scored again."""
-    words = [f"data.crops={copied}" if word.startswith("data.source.crops") else word for word in SWEEP[1:]]
-    (before,) = results(copied)
-    moved = copied / "moved"
-    for outputs in (copied / "outputs", moved):
-        shown = run("train", *words, "attack=none", f"paths.outputs={outputs}", cwd=tmp_path)
+    words = [f"data.crops={trained}" if word.startswith("data.source.crops") else word for word in SWEEP[1:]]
+    (before,) = results(trained)
+    moved = trained / "moved"
+    for outputs in (trained / "outputs", moved):
+        shown = run("train", *words, f"paths.outputs={outputs}", cwd=tmp_path)
         assert "Already done" in shown
         if outputs != moved:
             outputs.rename(moved)
     assert [file.relative_to(moved) for file in moved.glob("results/*/metrics.json")] == [
-        before.relative_to(copied / "outputs")
+        before.relative_to(trained / "outputs")
     ]
 
 

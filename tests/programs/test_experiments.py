@@ -6,22 +6,9 @@ import pandas as pd
 import pytest
 from forked import TINY, run, without_figures
 
-from sr_deepfake.data.manifest import read_videos, write_videos
 from sr_deepfake.experiment.jobs import read_jobs
 
 TINY = [*TINY, "paths.cache=cache", "sr_model.weights=null"]  # the package's weights, as on the sample
-
-
-@pytest.fixture
-def two_methods(make_faces, tmp_path):
-    parts = []
-    for method in ("FaceSwap", "Deepfakes"):
-        make_faces({"train": 8, "val": 4, "test": 6}, method=method)
-        parts.append((pd.read_parquet(tmp_path / "faces.parquet"), read_videos(tmp_path / "videos.csv")))
-    faces, videos = (pd.concat(tables).drop_duplicates("video_id") for tables in zip(*parts, strict=True))
-    faces.to_parquet(tmp_path / "faces.parquet")
-    write_videos(videos, tmp_path / "videos.csv")
-    return tmp_path
 
 
 def table_of(folder, name):

@@ -7,15 +7,13 @@ import cv2
 import pandas as pd
 import pytest
 from exported import normalisation, to_onnx
-from face_crops import write_faces
 from forked import TINY, results, run, without_figures
 from torch import nn
 from video_files import clips, frames_of
 
 from sr_deepfake.detectors.registry import load_detector
 
-DATA = [option for option in TINY if not option.startswith(("model", "data.workers"))]
-DATA += ["data.workers=0", "attack=bicubic"]
+DATA = [option for option in TINY if not option.startswith("model")]
 STATISTICS = [f"model.{name}={values}".replace(" ", "") for name, values in normalisation().items()]
 OWN = """
 def detector():
@@ -28,14 +26,11 @@ def predictions(folder):
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory):
-    """A folder with crops, a detector that was trained on them, and the same detector as ONNX."""
-    folder = tmp_path_factory.mktemp("trained")
-    write_faces(folder, {"train": 8, "val": 4, "test": 6})
-    run("train", *TINY, "forgery=FaceSwap", "attack=bicubic", cwd=folder)
+def trained(trained_once, tmp_path_factory):
+    """A copy of a folder with crops and a detector; and the same detector as ONNX."""
+    folder = shutil.copytree(trained_once[0], tmp_path_factory.mktemp("external") / "trained")
     (detector,) = (folder / "outputs" / "detectors").glob("*/finished.json")
-    loaded = load_detector(detector.parent)
-    to_onnx(folder / "mine.onnx", nn.Sequential(loaded.backbone))
+    to_onnx(folder / "mine.onnx", nn.Sequential(load_detector(detector.parent).backbone))
     return folder
 
 
@@ -101,26 +96,17 @@ def test_code_that_the_options_of_somebody_elses_results_name_is_not_run(trained
     assert not (trained / "run").exists()
 
 
-def test_what_is_missing_is_named_in_one_line(trained):
-    shown = run("evaluate", *DATA, cwd=trained, status=1)
-    assert "detector=FOLDER names a trained one" in shown
-    assert len(shown.splitlines()) == 1
-
-
-def test_a_missing_extra_is_named_with_its_command(trained):
+def test_a_missing_extra_is_named_with_its_command_and_it_is_not_trained(trained):
     def without():
         import sys
 
         sys.modules["onnxruntime"] = None
 
-    shown = run("evaluate", "model=onnx", "model.path=mine.onnx", *DATA, cwd=trained, status=1, before=without)
+    mine = ["model=onnx", "model.path=mine.onnx", *DATA]
+    shown = run("evaluate", *mine, cwd=trained, status=1, before=without)
     assert "pip install onnxruntime" in shown
     assert len(shown.splitlines()) == 1
-
-
-def test_it_is_not_trained(trained):
-    shown = run("train", "model=onnx", "model.path=mine.onnx", *DATA, cwd=trained, status=1)
-    assert "python -m sr_deepfake.evaluate with the same options" in shown
+    assert "python -m sr_deepfake.evaluate with the same options" in run("train", *mine, cwd=trained, status=1)
 
 
 def test_a_trained_detector_meets_another_data_set(trained, tmp_path):
@@ -170,24 +156,17 @@ def test_a_margin_that_a_detector_expects_is_refused_where_that_of_the_faces_is_
     assert "Recall" in run("evaluate", *mine, *DATA, "forgery=FaceSwap", cwd=trained)
 
 
-def test_the_threshold_is_that_of_the_training_methods_validation_faces(trained, tmp_path):
+def test_the_threshold_is_that_of_the_training_methods_validation_faces(two_methods):
     """It was of whichever of `train tested_on=X` and `evaluate forgery=X` ran first."""
-    rows = {}
-    for method in ("FaceSwap", "Deepfakes"):
-        write_faces(tmp_path, {"train": 8, "val": 4, "test": 6}, method)
-        rows[method] = (pd.read_parquet(tmp_path / "faces.parquet"), pd.read_csv(tmp_path / "videos.csv", dtype=str))
-    faces, videos = (pd.concat(parts).drop_duplicates("video_id") for parts in zip(*rows.values(), strict=True))
-    faces.to_parquet(tmp_path / "faces.parquet")
-    videos.to_csv(tmp_path / "videos.csv", index=False)
-    run("train", *TINY, "forgery=FaceSwap", "tested_on=Deepfakes", "attack=none", cwd=tmp_path)
-    (made,) = results(tmp_path)
+    run("train", *TINY, "forgery=FaceSwap", "tested_on=Deepfakes", "attack=none", cwd=two_methods)
+    (made,) = results(two_methods)
     run_info = json.loads(made.read_text())
-    (detector,) = (tmp_path / "outputs" / "detectors").glob("*/finished.json")
+    (detector,) = (two_methods / "outputs" / "detectors").glob("*/finished.json")
     words = [f"detector={detector.parent}", *DATA, "forgery=Deepfakes", "attack=none"]
-    assert "Already done" in run("evaluate", *words, cwd=tmp_path)
-    own = run("evaluate", *words, "forgery=FaceSwap", cwd=tmp_path)
+    assert "Already done" in run("evaluate", *words, cwd=two_methods)
+    own = run("evaluate", *words, "forgery=FaceSwap", cwd=two_methods)
     assert "Already done" not in own
-    (other,) = set(results(tmp_path)) - {made}
+    (other,) = set(results(two_methods)) - {made}
     for part in ("value", "faces"):
         found = json.loads(other.read_text())["metrics"]["threshold"]
         assert found[part] == run_info["metrics"]["threshold"][part]

@@ -38,7 +38,9 @@ def crops_folder(tmp_path_factory):
         ("train", ["data=ffpp"], 1, "faces.parquet is missing"),
         ("prepare", ["data=ffpp", "data.root=nowhere"], 1, "nowhere does not exist"),
         ("prepare", ["data=ffpp"], 1, "data=ffpp needs data.root="),
+        ("prepare", ["data=folder"], 1, "data.root="),
         ("attack", [], 1, "no input is named"),
+        ("train", ["-m", *SWAP, "trainer.devices=2", "hydra/launcher=joblib"], 1, "several detectors would be trained at once"),
     ],
 )  # fmt: skip
 def test_mistakes_are_one_line(crops_folder, program, arguments, status, message):

@@ -54,16 +54,6 @@ def test_a_folder_is_prepared_trained_on_and_evaluated(root, tmp_path):
     assert len(list(tmp_path.glob("outputs/results/*/metrics.json"))) == 2
 
 
-def test_mistakes_are_one_line(root, tmp_path):
-    for program, arguments, message in (
-        ("prepare", ["data=folder"], "data.root="),
-        ("train", [*options(root), "forgery=FaceSwap"], "forgery='FaceSwap' is not a choice. Choices: fake."),
-    ):
-        shown = run(program, *arguments, cwd=tmp_path, status=1)
-        assert message in shown
-        assert "Traceback" not in shown
-
-
 def test_a_list_of_videos_in_a_csv_file(tmp_path):
     """Any other data set, without a line of code: `data=csv data.list=videos.csv`; face crops are taken as they are."""
     fill(tmp_path / "clips", range(12))

@@ -1,18 +1,14 @@
-import subprocess
 import sys
 
 import pytest
 
 from sr_deepfake import status
+from sr_deepfake.app.overrides import expanded
 from sr_deepfake.app.status import how_long
 from sr_deepfake.experiment.jobs import Job
 
 GRID = ["model=resnet50,swin", "forgery=FaceSwap,Deepfakes", "attack=none"]
-JOBS = [
-    (f"model={model}", f"forgery={method}", "attack=none")
-    for model in ("resnet50", "swin")
-    for method in ("FaceSwap", "Deepfakes")
-]
+JOBS = [tuple(words) for words in expanded([], GRID)]
 
 
 @pytest.fixture
@@ -102,20 +98,6 @@ def test_mistakes_end_with_status_2(shown):
     code, text = shown("modl=swin")
     assert (code, text.startswith("error: Could not override 'modl'.")) == (2, True)
     assert shown("seed=[")[0] == 2
-
-
-def test_it_answers_without_torch_and_writes_nothing(tmp_path):
-    code = (
-        "import runpy, sys\n"
-        "try:\n    runpy.run_module('sr_deepfake.status', run_name='__main__', alter_sys=True)\n"
-        "finally:\n"
-        "    print('heavy', sorted({'torch', 'pandas', 'lightning', 'cv2', 'numpy'} & set(sys.modules)))\n"
-    )
-    for arguments in (["seed=0,1"], ["--help"]):
-        ended = subprocess.run([sys.executable, "-c", code, *arguments], cwd=tmp_path, capture_output=True, text=True)
-        assert ended.stdout.endswith("heavy []\n"), ended.stderr
-    assert "Exit status" in ended.stdout
-    assert not any(tmp_path.iterdir())
 
 
 def test_times_are_short():

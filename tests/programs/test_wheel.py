@@ -10,8 +10,6 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-
-
 pytestmark = pytest.mark.nightly
 
 
@@ -47,13 +45,9 @@ def test_configuration_sample_and_weights_travel_in_the_wheel(installed):
 
 def test_it_runs_from_another_folder(installed, tmp_path):
     code = "import sr_deepfake; print(sr_deepfake.__file__); from sr_deepfake.train import main; main()"
-    ended = subprocess.run(
-        [sys.executable, "-c", code, "model=swin", "--cfg", "job"],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(installed)},
-        capture_output=True,
-        text=True,
-    )
+    command = [sys.executable, "-c", code, "model=swin", "--cfg", "job"]
+    environment = os.environ | {"PYTHONPATH": str(installed)}
+    ended = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert ended.returncode == 0, ended.stderr
     assert str(installed) in ended.stdout.splitlines()[0]
     assert "label: swin" in ended.stdout
