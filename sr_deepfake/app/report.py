@@ -108,10 +108,8 @@ def _nothing(folders: Sequence[Path], collected: Collected) -> str:
 
 def rest_of_grid(grid: ReportGrid, results: Sequence[Result]) -> Missing | None:
     """Runs of the paper's grid that a report lacks; None where it is complete."""
-    shown = {
-        (entry.model, entry.method) for entry in grid.attacked if entry.result and not entry.result.run.is_external
-    }
-    external = {entry.model for entry in grid.shown if entry.result and entry.result.run.is_external}
+    shown = {(entry.model, entry.method) for entry in grid.attacked if not entry.result.run.is_external}
+    external = {entry.model for entry in grid.shown if entry.result.run.is_external}
     models = ordered({*grid.models, *(MODELS if grid.data == DATA else ())} - external, MODELS)
     methods = list(METHODS) if set(METHODS) & set(grid.methods) else list(grid.methods)
     absent = [(model, method) for model in models for method in methods if (model, method) not in shown]

@@ -50,7 +50,7 @@ def show(jobs: Sequence[Job], outputs: Path) -> None:
     print_parts(table)
     counts = Counter(job.state for job in jobs)
     states = ", ".join(f"{counts[state]} {state}" for state in STATES if counts[state])  # type: ignore[index]  # of Job's states
-    print(f"\n{len(jobs)} runs in {outputs}: {states}.")
+    print(f"\n{len(jobs)} {'run' if len(jobs) == 1 else 'runs'} in {outputs}: {states}.")
 
 
 def _remark(job: Job, outputs: Path) -> str:
