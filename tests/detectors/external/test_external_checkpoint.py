@@ -103,3 +103,11 @@ def test_an_unknown_backbone_is_named(tmp_path):
     torch.save(state(), tmp_path / "net.pth")
     with pytest.raises(UserError, match=r"knows no model named 'test_resnett' \(model\.backbone\)"):
         detector(tmp_path / "net.pth", "test_resnett")
+
+
+@pytest.mark.filterwarnings("ignore")  # torch deprecates scripts
+def test_a_torchscript_program_is_sent_to_the_kind_that_opens_it(tmp_path):
+    path = tmp_path / "net.pt"
+    torch.jit.save(torch.jit.script(torch.nn.Linear(2, 1)), path)
+    with pytest.raises(UserError, match=rf"is a TorchScript program.*model=torchscript model\.path={path}"):
+        detector(path)
