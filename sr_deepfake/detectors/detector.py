@@ -3,13 +3,14 @@
 import inspect
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from timm.layers import convert_sync_batchnorm
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from sr_deepfake.data.faces import FaceBatch
@@ -21,9 +22,6 @@ from sr_deepfake.system.errors import UserError
 from sr_deepfake.system.hardware import forbid_tf32
 
 log = logging.getLogger(__name__)
-
-# How torch's schedules call the number of steps until their end.
-_LENGTHS = ("T_max", "total_steps", "total_iters")
 
 
 class Detector(TestedDetector):
@@ -160,15 +158,12 @@ class Detector(TestedDetector):
         parameters = [parameter for parameter in self.parameters() if parameter.requires_grad]
         steps = 0 if self.scheduler is None else self.trainer.estimated_stepping_batches
         try:
-            optimizer = (self.optimizer or _paper_optimizer)(parameters)
+            optimizer = (self.optimizer or partial(torch.optim.SGD, lr=0.01, weight_decay=1e-7))(parameters)
             if self.scheduler is None:
                 return optimizer
-            known = inspect.signature(self.scheduler).parameters.keys() - getattr(self.scheduler, "keywords", {}).keys()
-            schedule = self.scheduler(optimizer, **{name: steps for name in _LENGTHS if name in known})
+            free = inspect.signature(self.scheduler).parameters.keys() - getattr(self.scheduler, "keywords", {}).keys()
+            lengths = free & {"T_max", "total_steps", "total_iters"}
+            schedule = self.scheduler(optimizer, **dict.fromkeys(lengths, steps))
         except (TypeError, ValueError) as error:
             raise UserError(f"protocol.optimizer, protocol.scheduler: {error}") from error
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
-
-
-def _paper_optimizer(parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
-    return torch.optim.SGD(parameters, lr=0.01, weight_decay=1e-7)

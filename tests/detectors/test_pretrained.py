@@ -7,8 +7,7 @@ from safetensors.torch import save_file
 from skimage import data
 
 from sr_deepfake.detectors import pretrained
-from sr_deepfake.detectors.backbones import build_backbone
-from sr_deepfake.detectors.pretrained import pretrained_backbone
+from sr_deepfake.detectors.pretrained import build_backbone, pretrained_backbone
 from sr_deepfake.system.errors import UserError
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from sr_deepfake.detectors.backbones import classifier_names, create
-from sr_deepfake.detectors.external.detector import Opened, detector_file
 from sr_deepfake.detectors.external.families import recognised
+from sr_deepfake.detectors.external.opened import Opened, detector_file
+from sr_deepfake.detectors.pretrained import classifier_names, create
 from sr_deepfake.system.checkpoints import read_tensors, spellings
 from sr_deepfake.system.errors import UserError
 from sr_deepfake.system.files import file_digest

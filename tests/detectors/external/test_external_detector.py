@@ -2,8 +2,9 @@ import pytest
 import torch
 from exported import faces
 
-from sr_deepfake.detectors.external.detector import ExternalDetector, Opened
+from sr_deepfake.detectors.external.detector import ExternalDetector
 from sr_deepfake.detectors.external.onnx import open_onnx
+from sr_deepfake.detectors.external.opened import Opened
 from sr_deepfake.detectors.external.torch_files import open_torch_file
 from sr_deepfake.system.errors import UserError
 
