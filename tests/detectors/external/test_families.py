@@ -120,8 +120,7 @@ def dfdc():
 def clip(large):
     transformers = pytest.importorskip("transformers")
     sizes = {"hidden_size": 1024, "num_hidden_layers": 24, "num_attention_heads": 16, "intermediate_size": 4096}
-    small = {"hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12, "intermediate_size": 3072}
-    config = transformers.CLIPVisionConfig(patch_size=14 if large else 16, **(sizes if large else small))
+    config = transformers.CLIPVisionConfig(**(sizes | {"patch_size": 14} if large else {"patch_size": 16}))
     model = transformers.CLIPVisionModel(config)
     theirs, head = randomised(getattr(model, "vision_model", model)), nn.Linear(config.hidden_size, 2)
     state = nn.ModuleDict({"backbone": theirs, "head": head}).state_dict()
