@@ -11,13 +11,12 @@ from torch import Tensor, nn
 
 from sr_deepfake.data.images import resize_faces
 from sr_deepfake.detectors.external.opened import Opened
-from sr_deepfake.detectors.preprocessing import CHANNELS, FaceInput
+from sr_deepfake.detectors.preprocessing import FaceInput
 from sr_deepfake.detectors.tested import TestedDetector
 from sr_deepfake.system.errors import UserError, choose
 
 log = logging.getLogger(__name__)
 
-OUTPUTS = ("auto", "logit", "probability", "logits2")
 SIZE = 224  # px, where neither the file nor the user says
 _NAMED = ("logits", "logit", "cls", "prob", "scores", "output")  # names of a network's answer
 ASSUMED = {
@@ -61,7 +60,7 @@ class ExternalDetector(TestedDetector):
         self.path, self.label, self.kept = path, label, 1.0
         if not path:
             raise UserError("model.path is missing: it names the detector's file (model=python: model.factory)")
-        choose(output, OUTPUTS, "model.output")
+        choose(output, ["auto", "logit", "probability", "logits2"], "model.output")
         given = {
             "size": size, "mean": mean, "std": std, "channels": channels, "range": range, "fake_index": fake_index,
             "output": None if output == "auto" else output, "crop_margin": crop_margin,
@@ -227,7 +226,7 @@ def _check(typed: Mapping[str, Any]) -> None:
     size = typed.get("size", 1)
     if not isinstance(size, int) or isinstance(size, bool) or size < 1:
         raise UserError(f"model.size must be a side in pixels, an integer ≥ 1, not {size}")
-    choose(typed.get("channels", "rgb"), CHANNELS, "model.channels")
+    choose(typed.get("channels", "rgb"), ["rgb", "bgr"], "model.channels")
     for name, allowed in (("range", (1, 255)), ("fake_index", (0, 1))):
         if typed.get(name, 1) not in allowed:
             raise UserError(f"model.{name} must be {allowed[0]} or {allowed[1]}, not {typed[name]}")

@@ -183,7 +183,6 @@ def test_a_package_that_is_called_and_missing_is_named(clone, weights):
     [
         ("clips", "scores clips of 8 frames, not faces"),
         ("lrl", "takes a second input"),
-        ("sta_clip", "is not supported"),
         ("nowhere", r"model\.detector=nowhere: .* has clips, mini"),
     ],
 )
