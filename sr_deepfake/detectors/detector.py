@@ -3,27 +3,25 @@
 import inspect
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from timm.layers import convert_sync_batchnorm
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from sr_deepfake.data.faces import FaceBatch
-from sr_deepfake.detectors.preprocessing import input_of_backbone
+from sr_deepfake.detectors.preprocessing import FaceInput
 from sr_deepfake.detectors.pretrained import pretrained_backbone
 from sr_deepfake.detectors.tested import TestedDetector
 from sr_deepfake.metrics.collection import DetectorMetrics
-from sr_deepfake.system.errors import UserError
+from sr_deepfake.system.errors import UserError, choose
 from sr_deepfake.system.hardware import forbid_tf32
 
 log = logging.getLogger(__name__)
-
-# How torch's schedules call the number of steps until their end.
-_LENGTHS = ("T_max", "total_steps", "total_iters")
 
 
 class Detector(TestedDetector):
@@ -38,7 +36,7 @@ class Detector(TestedDetector):
             "false": from random ones.
         weights: file that it starts from instead, see `pretrained_backbone`; `pretrained` is not "false" then.
         image_size: input side of the backbone, in pixels.
-        input: what the backbone gets, see `input_of_backbone`.
+        input: "normalised": with the backbone's mean and standard deviation; "bgr255": BGR in [0, 255], as published.
         resize: how faces are brought to the backbone's input side, see `resize_faces`.
         pos_weight: weight of the fakes in the loss; None: what the data module says (pristine faces a fake).
         optimizer: parameters → optimiser; None: SGD with a learning rate of 0.01 (the paper's section 4.2).
@@ -79,7 +77,10 @@ class Detector(TestedDetector):
         if channels_last:
             self.backbone.to(memory_format=torch.channels_last)
         config: Any = self.backbone.pretrained_cfg
-        self.face_input = input_of_backbone(image_size, input, config["mean"], config["std"], resize)
+        if choose(input, ["normalised", "bgr255"], "protocol.input") == "bgr255":
+            self.face_input = FaceInput(image_size, channels="bgr", range=255, resize=resize)
+        else:
+            self.face_input = FaceInput(image_size, config["mean"], config["std"], resize=resize)
         self.register_buffer("pos_weight", torch.tensor(1.0 if pos_weight is None else pos_weight))
         self.optimizer = optimizer
         self.scheduler = scheduler
@@ -160,15 +161,12 @@ class Detector(TestedDetector):
         parameters = [parameter for parameter in self.parameters() if parameter.requires_grad]
         steps = 0 if self.scheduler is None else self.trainer.estimated_stepping_batches
         try:
-            optimizer = (self.optimizer or _paper_optimizer)(parameters)
+            optimizer = (self.optimizer or partial(torch.optim.SGD, lr=0.01, weight_decay=1e-7))(parameters)
             if self.scheduler is None:
                 return optimizer
-            known = inspect.signature(self.scheduler).parameters.keys() - getattr(self.scheduler, "keywords", {}).keys()
-            schedule = self.scheduler(optimizer, **{name: steps for name in _LENGTHS if name in known})
+            free = inspect.signature(self.scheduler).parameters.keys() - getattr(self.scheduler, "keywords", {}).keys()
+            lengths = free & {"T_max", "total_steps", "total_iters"}
+            schedule = self.scheduler(optimizer, **dict.fromkeys(lengths, steps))
         except (TypeError, ValueError) as error:
             raise UserError(f"protocol.optimizer, protocol.scheduler: {error}") from error
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
-
-
-def _paper_optimizer(parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
-    return torch.optim.SGD(parameters, lr=0.01, weight_decay=1e-7)

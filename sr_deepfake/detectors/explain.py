@@ -13,8 +13,6 @@ from sr_deepfake.metrics.spectrum import BANDS, in_band
 from sr_deepfake.system.errors import UserError
 from sr_deepfake.system.hardware import exact_float32
 
-LARGEST = 30.0  # of a logit's size
-
 
 class _Split(nn.Module):
     """A backbone of timm whose last feature map passes through a layer of its own, as B×C×h×w."""
@@ -69,5 +67,5 @@ def band_changes(detector: TestedDetector, clean: Tensor, attacked: Tensor) -> T
     shown = torch.cat([clean, *((part * 255).round() / 255 for part in parts)])
     # The published code resizes attacked faces in another way: what that does is in none of the changes.
     logits = detector.logits(shown, attacked=True).view(1 + len(parts), len(clean)).float().cpu()
-    logits = logits.clamp(-LARGEST, LARGEST)  # a probability of 1 has no finite one
+    logits = logits.clamp(-30, 30)  # a probability of 1 has no finite one
     return (logits[1:] - logits[0]).T

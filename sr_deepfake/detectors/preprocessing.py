@@ -8,9 +8,6 @@ from torch import Tensor, nn
 from sr_deepfake.data.images import RESIZES, resize_faces
 from sr_deepfake.system.errors import choose
 
-INPUTS = ("normalised", "bgr255")
-CHANNELS = ("rgb", "bgr")
-
 
 class FaceInput(nn.Module):
     """Resizes faces to a network's input size and puts them into its range.
@@ -55,12 +52,3 @@ class FaceInput(nn.Module):
         if self.range != 1:
             resized = resized * self.range
         return (resized - self.mean) / self.std
-
-
-def input_of_backbone(
-    image_size: int, input: str, mean: Sequence[float], std: Sequence[float], resize: str = "bilinear"
-) -> FaceInput:
-    """The input of a backbone of timm."""
-    if choose(input, INPUTS, "protocol.input") == "bgr255":
-        return FaceInput(image_size, channels="bgr", range=255, resize=resize)
-    return FaceInput(image_size, mean, std, resize=resize)

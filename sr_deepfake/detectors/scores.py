@@ -10,8 +10,6 @@ from torch import Tensor
 
 from sr_deepfake.system.files import replacing
 
-CLEAN = "clean"
-
 
 class KnownScores:
     """The logits of a detector by the faces' content, for clean faces and for those of one attack.
@@ -23,7 +21,7 @@ class KnownScores:
     def __init__(self, folder: Path, attack: str | None, read: bool = True) -> None:
         """Use a folder of one detector's scores; `attack` is the attack's fingerprint, None: its faces are not remembered."""
         self.folder = folder
-        self._names = {False: CLEAN, True: attack}
+        self._names = {False: "clean", True: attack}
         self._logits = {name: _read(self._path(name)) if read else {} for name in self._names.values() if name}
         self._new: dict[str, dict[str, float]] = {name: {} for name in self._logits}
 

@@ -52,6 +52,11 @@ def read_tensors(path: Path, option: str) -> "dict[str, Tensor]":
             raise UserError(
                 f"{option}={path}: the file holds code, which is not run. Save the network's state_dict() alone"
             ) from None
+        if "TorchScript" in str(error):
+            raise UserError(
+                f"{option}={path}: this is a TorchScript program, not weights. A detector in one is opened by "
+                f"model=torchscript model.path={path}"
+            ) from None
         raise UserError(f"{option}={path}: this PyTorch file is damaged, or was not downloaded to its end") from None
     tensors = content if isinstance(content, Mapping) else {}
     tensors = {str(name): value for name, value in tensors.items() if isinstance(value, Tensor)}

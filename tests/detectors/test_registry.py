@@ -68,7 +68,7 @@ def test_a_claim_keeps_others_waiting(tmp_path):
         with claim(folder, RECIPE):
             order.append("second")
 
-    with claim(folder, RECIPE):
+    with claim(folder, RECIPE), claim(tmp_path / changed(forgery="Deepfakes").name, RECIPE):  # another is free
         thread = threading.Thread(target=second)
         thread.start()
         time.sleep(0.3)
@@ -76,12 +76,6 @@ def test_a_claim_keeps_others_waiting(tmp_path):
     thread.join()
     assert order == ["first", "second"]
     assert read_recipe(folder) == RECIPE
-
-
-def test_other_recipes_do_not_wait(tmp_path):
-    other = changed(training={**TRAINING, "seeds": [1, 1]})
-    with claim(tmp_path / RECIPE.name, RECIPE), claim(tmp_path / other.name, other):
-        assert len([path for path in tmp_path.iterdir() if path.is_dir()]) == 2
 
 
 def test_an_unfinished_detector_is_not_loaded(tmp_path):
@@ -140,7 +134,6 @@ def test_code_in_a_checkpoint_is_never_run(tmp_path):
     torch.save(content | {"extra": threading.Thread}, folder / "best.ckpt")
     with pytest.raises(Exception, match=r"[Ww]eights.only"):
         load_detector(folder)
-    assert json.loads((folder / "finished.json").read_text())
 
 
 @pytest.fixture
@@ -169,10 +162,11 @@ def test_code_that_only_a_folder_names_is_not_run(external, tmp_path, monkeypatc
     with pytest.raises(UserError, match=r"names code .*model=python model\.factory=.*own\.py:detector"):
         load_detector(external)
     assert not (tmp_path / "own.py.run").exists()
-    settings = json.loads((external / "external.json").read_text())
-    (external / "external.json").write_text(json.dumps(settings | {"factory": None, "trust": True}))
-    with pytest.raises(UserError, match=r"names code .*model\.trust=true"):
-        load_detector(external)
+    settings = json.loads((external / "external.json").read_text()) | {"factory": None}
+    for option, kind in (("trust", r"torchscript model\.trust=true"), ("repo", r"deepfakebench model\.repo=CLONE")):
+        (external / "external.json").write_text(json.dumps(settings | {option: "true"}))
+        with pytest.raises(UserError, match=f"names code .*model={kind}"):
+            load_detector(external)
 
 
 def test_what_a_folder_opens_is_one_of_ours(external, monkeypatch):

@@ -7,9 +7,9 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from sr_deepfake.detectors.backbones import classifier_names, create
-from sr_deepfake.detectors.external.detector import Opened, detector_file
-from sr_deepfake.detectors.external.families import recognised
+from sr_deepfake.detectors.external.families import FAMILIES
+from sr_deepfake.detectors.external.opened import Opened, detector_file
+from sr_deepfake.detectors.pretrained import classifier_names, create
 from sr_deepfake.system.checkpoints import read_tensors, spellings
 from sr_deepfake.system.errors import UserError
 from sr_deepfake.system.files import file_digest
@@ -53,7 +53,7 @@ def open_checkpoint(path: str, size: int | None, backbone: str | None = None) ->
 
 def _published(file: Path, tensors: Mapping[str, Tensor], size: int | None) -> Opened:
     bare = {name.removeprefix("module."): tensor for name, tensor in tensors.items()}
-    family = recognised(bare)
+    family = next((family for family in FAMILIES if family.fits(bare)), None)
     if family is None:
         raise UserError(
             f"{file} is no file of a published detector that is known (its tensors are called {_some(list(tensors))}). "

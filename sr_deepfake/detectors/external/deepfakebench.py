@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from sr_deepfake.detectors.external.checkpoint import matched
 from sr_deepfake.detectors.external.clone import Stubs, imported, missing
-from sr_deepfake.detectors.external.detector import Opened, detector_file
+from sr_deepfake.detectors.external.opened import Opened, detector_file
 from sr_deepfake.system.checkpoints import read_tensors
 from sr_deepfake.system.errors import UserError, last_line
 from sr_deepfake.system.files import file_digest
@@ -27,7 +27,6 @@ _REFUSED = {
     "timesformer": "it has no configuration",
 }
 _TASKS = ["FF-F2F", "FF-DF", "FF-FS", "FF-NT"]  # that ucf was published for: its head depends on their number
-_ALONE = ("sia",)  # whose scores depend on the other faces of a batch
 _VISION = {  # of CLIP, whose files are not there
     "base-patch16": {"hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12, "intermediate_size": 3072,
                      "patch_size": 16, "projection_dim": 512},
@@ -67,7 +66,7 @@ def open_deepfakebench(
         "fake_index": 1, "range": 1, "channels": "rgb",
     }  # fmt: skip
     note = f"{detector} of DeepfakeBench, trained on faces that it aligned (data=deepfakebench)"
-    batch = 1 if detector in _ALONE else None
+    batch = 1 if detector == "sia" else None  # whose scores depend on the other faces of a batch
     return Opened(_Answers(model.eval()), file_digest(file, config, *files), facts, config.name, batch, note=note)
 
 

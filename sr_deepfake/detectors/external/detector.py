@@ -4,27 +4,22 @@ import contextlib
 import logging
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from sr_deepfake.data.images import resize_faces
-from sr_deepfake.detectors.preprocessing import CHANNELS, FaceInput
+from sr_deepfake.detectors.external.opened import Opened
+from sr_deepfake.detectors.preprocessing import FaceInput
 from sr_deepfake.detectors.tested import TestedDetector
-from sr_deepfake.system.checkpoints import refuse_no_weights
 from sr_deepfake.system.errors import UserError, choose
 
 log = logging.getLogger(__name__)
 
-OUTPUTS = ("auto", "logit", "probability", "logits2")
 SIZE = 224  # px, where neither the file nor the user says
-_SCALES = (1, 30, -30)
-_PROBES = 16  # pictures that a network is shown, to see what its numbers look like
 _NAMED = ("logits", "logit", "cls", "prob", "scores", "output")  # names of a network's answer
-_ASSUMED = {
+ASSUMED = {
     "size": SIZE,
     "mean": (0.0, 0.0, 0.0),
     "std": (1.0, 1.0, 1.0),
@@ -37,20 +32,6 @@ _ASSUMED = {
     "crop_margin": None,
 }
 _ONLY_KNOWN = ("resize", "crop", "crop_margin")  # not reported where they are assumed
-
-
-@dataclass(frozen=True)
-class Opened:
-    """A network, and what its file says of it: what an opener returns."""
-
-    network: Callable[[Tensor], Any]  # B×3×S×S faces as the file wants them → its answer
-    digest: str  # of everything that the answer depends on
-    facts: Mapping[str, Any] = field(default_factory=dict)  # those of `_ASSUMED` that the file says
-    source: str = "the file"  # of the facts
-    batch: int | None = None  # the only number of faces that it takes at once; None: any
-    # Why the file does not say which of two numbers is that of fake; "": it does, or there is one number.
-    unclear: str = ""
-    note: str = ""  # what else a user should know
 
 
 class ExternalDetector(TestedDetector):
@@ -79,7 +60,7 @@ class ExternalDetector(TestedDetector):
         self.path, self.label, self.kept = path, label, 1.0
         if not path:
             raise UserError("model.path is missing: it names the detector's file (model=python: model.factory)")
-        choose(output, OUTPUTS, "model.output")
+        choose(output, ["auto", "logit", "probability", "logits2"], "model.output")
         given = {
             "size": size, "mean": mean, "std": std, "channels": channels, "range": range, "fake_index": fake_index,
             "output": None if output == "auto" else output, "crop_margin": crop_margin,
@@ -92,7 +73,7 @@ class ExternalDetector(TestedDetector):
         self.network, self.batch, self.note = opened.network, opened.batch, opened.note
         if isinstance(self.network, nn.Module):
             self.network.eval()
-        facts: dict[str, Any] = {**_ASSUMED, **opened.facts, **typed}
+        facts: dict[str, Any] = {**ASSUMED, **opened.facts, **typed}
         sources = dict.fromkeys(opened.facts, opened.source) | {name: f"model.{name}" for name in typed}
         names = ("size", "mean", "std", "channels", "range", "resize", "crop")
         self.face_input = FaceInput(*(facts[name] for name in names))
@@ -192,7 +173,7 @@ class ExternalDetector(TestedDetector):
 
     def _shown(self, unknown: bool) -> Tensor:
         """Its answer to noise and plain colours, far out of their range too where its kind is unknown."""
-        probes, scales = (_PROBES, _SCALES) if unknown else (2, _SCALES[:1])
+        probes, scales = (16, [1, 30, -30]) if unknown else (2, [1])
         generator = torch.Generator().manual_seed(0)
         side = self.face_input.image_size or SIZE
         plain = torch.rand(probes, 3, 1, 1, generator=generator).expand(-1, -1, side, side)
@@ -223,15 +204,6 @@ def _kind_of(numbers: Tensor) -> str:
     return "logit" if numbers.shape[1] == 1 else "logits2"
 
 
-def detector_file(path: str) -> Path:
-    """The file that `model.path` names."""
-    found = Path(path).expanduser()
-    if not found.is_file():
-        raise UserError(f"model.path={path} {'is a folder, not a file' if found.is_dir() else 'is missing'}")
-    refuse_no_weights(found, "model.path")
-    return found
-
-
 def _tensor(answer: Any, path: str) -> Tensor:
     """The scores in an answer that may hold other things, too."""
     if isinstance(answer, Tensor):
@@ -254,7 +226,7 @@ def _check(typed: Mapping[str, Any]) -> None:
     size = typed.get("size", 1)
     if not isinstance(size, int) or isinstance(size, bool) or size < 1:
         raise UserError(f"model.size must be a side in pixels, an integer ≥ 1, not {size}")
-    choose(typed.get("channels", "rgb"), CHANNELS, "model.channels")
+    choose(typed.get("channels", "rgb"), ["rgb", "bgr"], "model.channels")
     for name, allowed in (("range", (1, 255)), ("fake_index", (0, 1))):
         if typed.get(name, 1) not in allowed:
             raise UserError(f"model.{name} must be {allowed[0]} or {allowed[1]}, not {typed[name]}")

@@ -77,11 +77,6 @@ class Family:
         return self.finish(found)
 
 
-def recognised(state: Tensors) -> Family | None:
-    """The family of a file; None: it is of none that is known."""
-    return next((family for family in FAMILIES if family.fits(state)), None)
-
-
 def in_stages(state: dict[str, Tensor]) -> dict[str, Tensor]:
     """EfficientNet-B4's blocks, which efficientnet_pytorch counts through, by stage."""
     ends = list(accumulate(_B4))

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from sr_deepfake.detectors.external.detector import Opened
+from sr_deepfake.detectors.external.opened import Opened
 from sr_deepfake.system.errors import UserError
 from sr_deepfake.system.files import file_digest
 

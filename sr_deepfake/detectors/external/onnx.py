@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sr_deepfake.detectors.external.detector import Opened, detector_file
+from sr_deepfake.detectors.external.opened import Opened, detector_file
 from sr_deepfake.system.errors import UserError
 from sr_deepfake.system.files import file_digest
 

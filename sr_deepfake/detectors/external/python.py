@@ -12,7 +12,7 @@ from typing import Any
 from torch import nn
 
 from sr_deepfake.attacks.fingerprint import hash_of_weights
-from sr_deepfake.detectors.external.detector import Opened
+from sr_deepfake.detectors.external.opened import Opened
 from sr_deepfake.system.errors import UserError
 from sr_deepfake.system.files import digest, file_digest
 
@@ -54,11 +54,10 @@ def load_function(name: str) -> Callable[..., Any]:
         raise
     except Exception as error:
         raise UserError(f"model.factory={name}: {path} cannot be imported ({type(error).__name__}: {error})") from error
-    function = getattr(module, attribute, None)
+    function: Callable[..., Any] | None = getattr(module, attribute, None)
     if not callable(function):
         raise UserError(f"model.factory={name}: {path} has no function {attribute}")
-    found: Callable[..., Any] = function
-    return found
+    return function
 
 
 def _of_file(path: Path) -> Any:

@@ -1,7 +1,6 @@
 import pickle
 
 import pytest
-import safetensors.torch
 import timm
 import torch
 from exported import SIDE, ours, scores
@@ -28,20 +27,23 @@ def detector(path, backbone="test_resnet", size=SIDE):
         {"epoch": 1, "model_state_dict": state("module.backbone.")},
         {"net": {"state_dict": state("detector.backbone.")}},
         {"state_dict": state("model.") | {"loss.weight": torch.ones(2)}},
+        {"state_dict": ours().state_dict(), "hyper_parameters": {"backbone": "x"}},
         {"state_dict_ema": state(), "state_dict": {name: tensor * 0 for name, tensor in state().items()}},
     ],
-    ids=["bare", "DataParallel", "compiled", "of a wrapper", "nested", "with other tensors", "averaged first"],
+    ids=[
+        "bare",
+        "DataParallel",
+        "compiled",
+        "of a wrapper",
+        "nested",
+        "with other tensors",
+        "trained here",
+        "averaged first",
+    ],
 )
 def test_wrappers_and_prefixes_are_looked_through(tmp_path, content):
     torch.save(content, tmp_path / "net.pth")
     torch.testing.assert_close(scores(detector(tmp_path / "net.pth")), scores(ours()), atol=1e-5, rtol=0)
-
-
-def test_safetensors_and_a_detector_that_was_trained_here(tmp_path):
-    safetensors.torch.save_file({n: t.contiguous() for n, t in state().items()}, tmp_path / "net.safetensors")
-    torch.save({"state_dict": ours().state_dict(), "hyper_parameters": {"backbone": "x"}}, tmp_path / "best.ckpt")
-    for name in ("net.safetensors", "best.ckpt"):
-        torch.testing.assert_close(scores(detector(tmp_path / name)), scores(ours()), atol=1e-5, rtol=0)
 
 
 def test_a_head_of_two_and_one_of_another_name(tmp_path):
@@ -103,3 +105,11 @@ def test_an_unknown_backbone_is_named(tmp_path):
     torch.save(state(), tmp_path / "net.pth")
     with pytest.raises(UserError, match=r"knows no model named 'test_resnett' \(model\.backbone\)"):
         detector(tmp_path / "net.pth", "test_resnett")
+
+
+@pytest.mark.filterwarnings("ignore")  # torch deprecates scripts
+def test_a_torchscript_program_is_sent_to_the_kind_that_opens_it(tmp_path):
+    path = tmp_path / "net.pt"
+    torch.jit.save(torch.jit.script(torch.nn.Linear(2, 1)), path)
+    with pytest.raises(UserError, match=rf"is a TorchScript program.*model=torchscript model\.path={path}"):
+        detector(path)

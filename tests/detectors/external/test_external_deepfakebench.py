@@ -10,7 +10,6 @@ import torch
 
 from sr_deepfake.detectors.external.deepfakebench import open_deepfakebench
 from sr_deepfake.detectors.external.detector import ExternalDetector
-from sr_deepfake.detectors.registry import load_detector, register
 from sr_deepfake.system.errors import UserError
 
 NETWORK = """
@@ -184,7 +183,6 @@ def test_a_package_that_is_called_and_missing_is_named(clone, weights):
     [
         ("clips", "scores clips of 8 frames, not faces"),
         ("lrl", "takes a second input"),
-        ("sta_clip", "is not supported"),
         ("nowhere", r"model\.detector=nowhere: .* has clips, mini"),
     ],
 )
@@ -202,16 +200,3 @@ def test_what_is_not_typed_or_no_clone_is_named(clone, weights, tmp_path):
     torch.save({"other.weight": torch.ones(2)}, tmp_path / "other.pth")
     with pytest.raises(UserError, match=r"is no file of mini: it lacks backbone\.conv\.weight"):
         detector(str(tmp_path / "other.pth"), clone)
-
-
-def test_its_code_is_run_where_the_clone_was_typed_alone(clone, weights, tmp_path, monkeypatch):
-    settings = {
-        "_target_": "sr_deepfake.detectors.external.detector.ExternalDetector", "path": weights[0], "label": "mini",
-        "open": {"_target_": "sr_deepfake.detectors.external.deepfakebench.open_deepfakebench", "_partial_": True},
-        "repo": str(clone), "detector": "mini",
-    }  # fmt: skip
-    folder = register(tmp_path / "detectors", detector(weights[0], clone), settings)
-    assert load_detector(folder).label == "mini"  # typed in this process
-    monkeypatch.setattr("sr_deepfake.detectors.registry._opened", {})
-    with pytest.raises(UserError, match=r"model=deepfakebench model\.repo=CLONE"):
-        load_detector(folder)

@@ -2,8 +2,9 @@ import pytest
 import torch
 from exported import faces
 
-from sr_deepfake.detectors.external.detector import ExternalDetector, Opened
+from sr_deepfake.detectors.external.detector import ExternalDetector
 from sr_deepfake.detectors.external.onnx import open_onnx
+from sr_deepfake.detectors.external.opened import Opened
 from sr_deepfake.detectors.external.torch_files import open_torch_file
 from sr_deepfake.system.errors import UserError
 
@@ -11,14 +12,15 @@ from sr_deepfake.system.errors import UserError
 class Fixed(ExternalDetector):
     """Answers with what a test says, and remembers what it got."""
 
-    def __init__(self, answer, batch=None, **options):
+    def __init__(self, answer, batch=None, facts=None, **options):
         self.got = []
 
         def network(pictures):
             self.got.append(pictures)
             return answer(pictures)
 
-        super().__init__(lambda path, size: Opened(network, "0", {"size": 48}, batch=batch), "a file", "net", **options)
+        opened = Opened(network, "0", {"size": 48} | (facts or {}), batch=batch)
+        super().__init__(lambda path, size: opened, "a file", "net", **options)
 
 
 def brightness(pictures):
@@ -46,11 +48,27 @@ def test_a_narrower_margin_is_the_middle_of_the_face():
     Fixed(brightness).expect_margin(None)
 
 
+def test_the_margin_that_a_file_expects_is_cut_or_the_command_is_named(caplog):
+    detector = Fixed(brightness, facts={"crop_margin": 0.15})
+    detector.expect_margin(0.3)
+    assert detector.kept == pytest.approx(1.3 / 1.6)
+    with pytest.raises(UserError, match=r"extraction\.margin=0\.15 .*model\.crop_margin=0\.1 scores them as they are"):
+        detector.expect_margin(0.1)
+    detector.expect_margin(None)
+    assert "that of these faces is unknown" in caplog.text
+
+
 def test_a_network_that_takes_four_faces_gets_four():
     detector = Fixed(brightness, batch=4, output="logit")
     expected = Fixed(brightness, output="logit")(faces(6))
     torch.testing.assert_close(detector(faces(6)), expected)
     assert {len(pictures) for pictures in detector.got} == {4}
+
+
+def test_a_network_whose_batch_is_said_to_be_free_and_is_one_gets_one_face_at_a_time():
+    detector = Fixed(lambda pictures: pictures.view(1, -1).mean(1), output="logit")
+    assert "one face at a time" in detector.note
+    torch.testing.assert_close(detector(faces(side=48)), faces(side=48).mean((1, 2, 3)).double())
 
 
 def test_probabilities_of_zero_and_one_are_scores():

@@ -41,8 +41,8 @@ def test_every_kind_of_output_is_reported_by_its_look(tmp_path, outputs, probabi
     torch.testing.assert_close(scores(swapped), 1 - scores(ours()), atol=1e-5, rtol=0)
 
 
-def graph(path, *inputs, kind=FLOAT, rows=-1, **outputs):
-    """A graph that averages its first input, under several names, of several kinds and widths; `rows`: faces at once."""
+def graph(path, *inputs, kind=FLOAT, **outputs):
+    """A graph that averages its first input, under several names, of several kinds and widths."""
     inputs = inputs or (["batch", 3, SIDE, SIDE],)
     outputs = outputs or {"out": (FLOAT, 1)}
     nodes = [
@@ -50,7 +50,7 @@ def graph(path, *inputs, kind=FLOAT, rows=-1, **outputs):
         helper.make_node("ReduceMean", ["cast"], ["mean"], axes=list(range(1, len(inputs[0]))), keepdims=0),
         helper.make_node("Reshape", ["mean", "shape"], ["one"]),
     ]
-    values = [helper.make_tensor("shape", INTEGER, [2], [rows, 1])]
+    values = [helper.make_tensor("shape", INTEGER, [2], [-1, 1])]
     for name, (sort, columns) in outputs.items():
         nodes += [
             helper.make_node("Cast", ["one"], [f"{name}_cast"], to=sort),
@@ -136,10 +136,3 @@ def test_of_several_scores_one_is_asked_for(tmp_path):
     assert onnx_detector(path, output_name="second", output="logits2").output == "logits2"
     with pytest.raises(UserError, match=r"model\.output_name=third: the outputs of .* are called first, second"):
         onnx_detector(path, output_name="third")
-
-
-def test_a_batch_that_is_free_by_name_and_fixed_inside_is_of_one(tmp_path):
-    detector = onnx_detector(graph(tmp_path / "a.onnx", rows=1), output="logit")
-    assert detector.batch == 1
-    assert "one face at a time" in detector.note
-    torch.testing.assert_close(detector(faces()), faces().mean((1, 2, 3)).double(), atol=1e-2, rtol=0)

@@ -62,21 +62,9 @@ def test_a_program_of_two_inputs_is_refused(tmp_path):
         detector_of(str(tmp_path / "two.pt2"), trust=True)
 
 
-class OneByOne(torch.nn.Module):
-    def forward(self, faces):
-        return faces.view(1, -1).mean(1)
-
-
 class Fails(torch.nn.Module):
     def forward(self, faces):
         return (faces + torch.zeros(3, 5)).mean()
-
-
-def test_a_script_of_one_face_gets_one_at_a_time(tmp_path):
-    detector = scripted(tmp_path, OneByOne(), output="logit")
-    assert detector.batch == 1
-    picture = torch.rand(5, 3, SIDE, SIDE)
-    torch.testing.assert_close(detector(picture), picture.mean((1, 2, 3)).double(), atol=1e-3, rtol=0)
 
 
 def test_the_reason_of_a_script_that_fails_is_its_last_line(tmp_path):

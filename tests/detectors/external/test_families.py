@@ -1,7 +1,5 @@
 """Published layouts with random weights: the answers are those of the original classes, where PyPI has them."""
 
-import copy
-import functools
 import pickle
 
 import pytest
@@ -10,8 +8,7 @@ import torch
 from torch import nn
 
 from sr_deepfake.detectors.external.checkpoint import open_checkpoint
-from sr_deepfake.detectors.external.detector import ExternalDetector
-from sr_deepfake.detectors.external.families import FAMILIES, recognised
+from sr_deepfake.detectors.external.families import FAMILIES
 from sr_deepfake.system.errors import UserError
 
 
@@ -46,30 +43,14 @@ def assert_equal(ours, theirs, tolerance):
 OF_SBI = {"size": 380, "mean": (0, 0, 0), "output": "logits2", "fake_index": 1}
 
 
-class Wrapped(nn.Module):
-    """A network within another, under a name."""
-
-    def __init__(self, **parts):
-        super().__init__()
-        for name, part in parts.items():
-            setattr(self, name, part)
-
-
 def efficientnet(name="efficientnet-b4", **options):
     module = pytest.importorskip("efficientnet_pytorch")
     return randomised(module.EfficientNet.from_name(name, **options))
 
 
 def xception(classes=2):
-    network = copy.deepcopy(whole_xception())
-    network.last_linear = nn.Linear(2048, classes)
-    return network
-
-
-@functools.cache
-def whole_xception():
     module = pytest.importorskip("pretrainedmodels")
-    return randomised(module.models.xception(num_classes=1000, pretrained=None))
+    return randomised(module.models.xception(num_classes=classes, pretrained=None))
 
 
 # Each gives the content of a file, the original network, and the side of its faces.
@@ -77,13 +58,13 @@ def whole_xception():
 
 def sbi():
     theirs = efficientnet(num_classes=2)
-    return {"model": Wrapped(net=theirs).state_dict()}, theirs, 380
+    return {"model": nn.ModuleDict({"net": theirs}).state_dict()}, theirs, 380
 
 
 def polimis_efficientnet():
     """It pads by its input."""
     theirs, head = efficientnet(image_size=None), nn.Linear(1792, 1)  # as efficientnet_pytorch 0.6.3 pads
-    state = Wrapped(efficientnet=theirs, classifier=head).state_dict()
+    state = nn.ModuleDict({"efficientnet": theirs, "classifier": head}).state_dict()
     state = {name: tensor for name, tensor in state.items() if "._fc." not in name}
     return {"net": state}, lambda faces: head(theirs.extract_features(faces).mean((2, 3))), 224
 
@@ -93,14 +74,14 @@ def deepfakebenchs_efficientnet():
     theirs, head = efficientnet(), nn.Linear(1792, 2)
     theirs._conv_stem = nn.Conv2d(3, 48, 3, 2, bias=False)
     theirs._fc = nn.Identity()
-    state = Wrapped(backbone=Wrapped(efficientnet=theirs, last_layer=head)).state_dict()
+    state = nn.ModuleDict({"backbone": nn.ModuleDict({"efficientnet": theirs, "last_layer": head})}).state_dict()
     return state, lambda faces: head(theirs.extract_features(faces).mean((2, 3))), 256
 
 
 def parallel(prefix, classes=2):
     """Xception as data-parallel training saves it."""
     theirs = xception(classes)
-    state = Wrapped(**{prefix: theirs}).state_dict()
+    state = nn.ModuleDict({prefix: theirs}).state_dict()
     if prefix == "backbone":  # idle layers of DeepfakeBench's class
         state["backbone.adjust_channel.0.weight"] = torch.ones(512, 2048, 1, 1)
     return {f"module.{name}": tensor for name, tensor in state.items()}, theirs, 96
@@ -110,7 +91,7 @@ def hongguliu():
     """Its head is behind dropout."""
     theirs = xception()
     theirs.last_linear = nn.Sequential(nn.Dropout(0.5), theirs.last_linear)
-    return Wrapped(model=theirs).state_dict(), theirs.eval(), 96
+    return nn.ModuleDict({"model": theirs}).state_dict(), theirs.eval(), 96
 
 
 def cnn_aug():
@@ -139,11 +120,10 @@ def dfdc():
 def clip(large):
     transformers = pytest.importorskip("transformers")
     sizes = {"hidden_size": 1024, "num_hidden_layers": 24, "num_attention_heads": 16, "intermediate_size": 4096}
-    small = {"hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12, "intermediate_size": 3072}
-    config = transformers.CLIPVisionConfig(patch_size=14 if large else 16, **(sizes if large else small))
+    config = transformers.CLIPVisionConfig(**(sizes | {"patch_size": 14} if large else {"patch_size": 16}))
     model = transformers.CLIPVisionModel(config)
     theirs, head = randomised(getattr(model, "vision_model", model)), nn.Linear(config.hidden_size, 2)
-    state = Wrapped(backbone=theirs, head=head).state_dict()
+    state = nn.ModuleDict({"backbone": theirs, "head": head}).state_dict()
     state |= {"backbone.embeddings.position_ids": torch.arange(197)[None]}  # older transformers saved them
     return state, lambda faces: head(theirs(faces).pooler_output), 224
 
@@ -193,7 +173,7 @@ def test_answers_are_those_of_the_original_class(tmp_path, make, name, facts, to
     assert_equal(found.network.eval()(faces(side)), theirs(faces(side)), tolerance)
 
 
-class Net(Wrapped):
+class Net(nn.ModuleDict):
     """Stands for the class whose code is not there when the pickle is read."""
 
 
@@ -201,22 +181,17 @@ class Net(Wrapped):
 @pytest.mark.parametrize("is_zip", [True, False])
 def test_faceforensics_pickles_are_read_as_data(tmp_path, monkeypatch, is_zip):
     theirs = xception()
-    torch.save(Net(model=theirs), tmp_path / "full_c23.p", _use_new_zipfile_serialization=is_zip)
+    torch.save(Net({"model": theirs}), tmp_path / "full_c23.p", _use_new_zipfile_serialization=is_zip)
     monkeypatch.delattr(f"{__name__}.Net")
     monkeypatch.setattr(pickle, "_getattribute", lambda *_: pytest.fail("a class was looked up"), raising=False)
     found = open_checkpoint(str(tmp_path / "full_c23.p"), None)
-    assert "FaceForensics++" in found.note
-    assert found.facts["crop_margin"] == 0.15
+    assert (found.source, found.facts["crop_margin"]) == ("Xception of FaceForensics++", 0.15)
     assert_equal(found.network.eval()(faces(96)), theirs(faces(96)), 1e-5)
 
 
-def timms_xception(prefix):
-    state = timm.create_model("legacy_xception", num_classes=2).state_dict()
-    return {f"{prefix}.{name.replace('fc.', 'last_linear.')}": tensor for name, tensor in state.items()}
-
-
 def test_a_file_that_fits_in_part_is_refused(tmp_path):
-    state = timms_xception("backbone")
+    state = timm.create_model("legacy_xception", num_classes=2).state_dict()
+    state = {f"backbone.{name.replace('fc.', 'last_linear.')}": tensor for name, tensor in state.items()}
     mapped = state | {"backbone.map.last_linear.weight": torch.ones(1, 728, 1, 1)}
     with pytest.raises(
         UserError, match=r"looks like Xception of DeepfakeBench .* has 1 tensors .*map\.last_linear\.weight"
@@ -240,21 +215,6 @@ def test_every_family_names_what_its_faces_are():
         assert {"size", "mean", "std"} <= family.facts.keys()
         assert family.faces or "crop_margin" in family.facts
         assert timm.is_model(family.backbone)
-    assert recognised({}) is None
-
-
-def test_the_margin_of_its_faces_is_cut_or_the_command_is_named(tmp_path, caplog):
-    torch.save(timms_xception("model"), tmp_path / "full.pth")
-    detector = ExternalDetector(open_checkpoint, str(tmp_path / "full.pth"), "full")
-    assert detector.report["crop_margin"] == "0.15 (Xception of FaceForensics++)"
-    detector.expect_margin(0.3)
-    assert detector.kept == pytest.approx(1.3 / 1.6)
-    with pytest.raises(
-        UserError, match=r"prepare extraction\.margin=0\.15 .*model\.crop_margin=0\.1 scores them as they are"
-    ):
-        detector.expect_margin(0.1)
-    detector.expect_margin(None)
-    assert "that of these faces is unknown" in caplog.text
 
 
 @pytest.mark.nightly
