@@ -43,8 +43,9 @@ class FaceFinder:
     multiple: int = 24
 
     def __post_init__(self) -> None:
-        if self.min_side < 0:
-            raise ValueError(f"min_side must be at least 0, not {self.min_side}")
+        for name, least in (("min_side", 0), ("margin", 0), ("multiple", 1)):
+            if not (value := getattr(self, name)) >= least:
+                raise ValueError(f"{name} must be at least {least}, not {value}")
 
     def __call__(self, frames: Sequence[Picture]) -> list[FoundFaces]:
         """Find the faces of pictures (uint8 RGB `H×W×3`, sizes may differ); one entry a picture."""

@@ -114,8 +114,9 @@ def test_of_overlapping_squares_the_smaller_stays_whole():
 
 
 def test_senseless_settings_are_errors():
-    with pytest.raises(ValueError, match="min_side"):
-        FaceFinder(Faces(), min_side=-1)
+    for name, value in {"min_side": -1, "margin": -0.1, "multiple": 0}.items():
+        with pytest.raises(ValueError, match=f"{name} must be at least"):
+            FaceFinder(Faces(), **{name: value})
     with pytest.raises(ValueError, match="square of 24 px"):
         paste(noise(60, 80, 3), Crop(0, 0, 24), noise(25, 25, 3))
     with pytest.raises(ValueError, match="feather"):
