@@ -23,7 +23,10 @@ def line():
 
 
 def test_a_figure_is_as_wide_as_a_column_of_a_paper(tmp_path):
-    png, svg = save_figure(line(), tmp_path / "figure")
+    figure = line()
+    png, svg = save_figure(figure, tmp_path / "figure")
+    bounds = figure.axes[0].get_position().bounds
+    assert bounds == tuple(round(bound, 6) for bound in bounds)  # further digits would differ from run to run
     with Image.open(png) as picture:
         assert picture.size == (COLUMN * DOTS, 2 * DOTS)
         assert picture.info["dpi"] == pytest.approx((DOTS, DOTS), abs=0.1)

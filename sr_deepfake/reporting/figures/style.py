@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from sr_deepfake.reporting.grid import Entry
 from sr_deepfake.reporting.published import model_name
@@ -46,10 +48,20 @@ _STYLE: Any = {
 }
 
 
+class _StableLayout(ConstrainedLayoutEngine):
+    """Matplotlib's, to a millionth of the figure: its solver's last digits differ from run to run."""
+
+    def execute(self, fig: Figure) -> None:
+        super().execute(fig)
+        for axes in fig.axes:
+            axes.set_position(np.round(axes.get_position(original=True).bounds, 6).tolist())
+            axes.set_in_layout(True)  # which `set_position` ends
+
+
 def drawn(draw: Callable[[Figure], None], height: float, width: float = COLUMN) -> Figure:
     """Make a figure."""
     with matplotlib.rc_context(_STYLE):
-        figure = Figure(figsize=(width, height), layout="constrained")
+        figure = Figure(figsize=(width, height), layout=_StableLayout())
         draw(figure)
     return figure
 
@@ -75,7 +87,7 @@ def add_caption(figure: Figure, caption: str) -> None:
     room = (words.count("\n") + 1.6) * SMALLEST * 1.25 / 72  # inches
     share = room / (height + room)
     figure.set_size_inches(width, height + room)
-    figure.set_layout_engine("constrained", rect=(0, share, 1, 1 - share))
+    figure.set_layout_engine(_StableLayout(rect=(0, share, 1, 1 - share)))
     with matplotlib.rc_context(_STYLE):
         low = 0.25 * SMALLEST / 72 / (height + room)
         figure.text(0.5, low, words, ha="center", va="bottom", fontstyle="italic")
