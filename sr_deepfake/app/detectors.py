@@ -6,7 +6,7 @@ from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from sr_deepfake.app.configuration import plain, words
 from sr_deepfake.detectors.external.detector import ExternalDetector
@@ -39,7 +39,9 @@ def detector_folders(cfg: DictConfig) -> list[Path]:
         return find_detectors(words(cfg.detector))
     if not str((cfg.get("model") or {}).get("_target_")).startswith("sr_deepfake.detectors.external."):
         raise UserError(WHICH)
-    detector: ExternalDetector = instantiate(cfg.model)
+    detector = instantiate(cfg.model)
+    if not isinstance(detector, ExternalDetector):
+        raise UserError(WHICH)
     settings = {key: value for key, value in plain(cfg.model).items() if key != "_convert_"}
     if settings.get("path") and Path(settings["path"]).expanduser().exists():
         settings["path"] = str(Path(settings["path"]).expanduser().absolute())
@@ -71,10 +73,13 @@ def paired(cfg: DictConfig, pairing: Pairing, several: bool) -> DictConfig:
     own.forgery, own.tested_on = pairing.chosen_by, pairing.tested_on
     typed = any(word.startswith("protocol") for word in HydraConfig.get().overrides.task)
     if not typed and not pairing.recipe.is_external:
-        for key, value in pairing.recipe.protocol.items():
-            # Plain values alone: nothing of a folder that may come from somebody else is resolved or built.
-            if key in own.protocol and isinstance(value, int | float | str | None) and "${" not in str(value):
-                own.protocol[key] = value
+        # Plain values alone: nothing of a folder that may come from somebody else is resolved or built.
+        kept = {
+            key: value
+            for key, value in pairing.recipe.protocol.items()
+            if key in own.protocol and isinstance(value, int | float | str | None) and "${" not in str(value)
+        }
+        own.protocol = OmegaConf.merge(own.protocol, kept)
     if several:
         own.run_name, own.log_folder = f"{own.run_name}-{pairing.label}", f"{own.log_folder}/{pairing.label}"
     return own

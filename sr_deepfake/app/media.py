@@ -102,7 +102,7 @@ def face_finder(options: Mapping[str, Any], machine: torch.device, videos: bool 
     try:
         detector = FaceDetector(thresholds, smallest, machine, share)
         return FaceFinder(detector, options.get("min_side", 0), options["margin"], options["multiple"])
-    except ValueError as error:
+    except (TypeError, ValueError) as error:
         raise UserError(f"options of the faces: {error}") from None
 
 

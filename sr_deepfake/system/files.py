@@ -143,7 +143,8 @@ def explain(error: OSError, outputs: Path) -> str | None:
         cache = os.path.abspath(os.path.expanduser(os.environ.get("SR_DEEPFAKE_CACHE", CACHE)))
         if os.path.commonpath([refused, cache]) in (refused, cache) and refused != "/":
             return f"{cache} cannot be written to ({error.strerror}); SR_DEEPFAKE_CACHE=FOLDER in the environment names another"
-    if isinstance(error, PermissionError) or error.errno == errno.EROFS:
-        # Of a file that was named, or in a library's own words, such as W&B's about WANDB_DATA_DIR.
-        return f"{error.filename}: {error.strerror}" if error.filename else str(error)
+    if isinstance(error.filename, str) and (isinstance(error, PermissionError) or error.errno == errno.EROFS):
+        return f"{printable(error.filename)}: {error.strerror}"
+    if isinstance(error, PermissionError) and error.errno is None and str(error):
+        return str(error).splitlines()[0]  # a library's own words, such as W&B's about WANDB_DATA_DIR
     return None

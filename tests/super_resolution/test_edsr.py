@@ -1,6 +1,7 @@
 import copy
 import subprocess
 import sys
+import threading
 
 import pytest
 import torch
@@ -149,6 +150,23 @@ def test_a_forward_pass_leaves_the_network_as_it_was(network):
     assert not network.mean.is_inference()
     assert network.to(torch.float64).mean.dtype == torch.float64
     network.to(torch.float32)
+
+
+def test_threads_get_the_same_result(network):
+    images = torch.rand(1, 3, 16, 16)
+    results = []
+
+    def run():
+        with torch.inference_mode():
+            results.append(network(images))
+
+    threads = [threading.Thread(target=run) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(results) == 4
+    assert all(torch.equal(result, results[0]) for result in results)
 
 
 @pytest.mark.nightly  # half a minute of imports

@@ -34,7 +34,11 @@ class DrawnFrames:
 
 
 def is_video(path: Path) -> bool:
-    """Whether a file is taken for a video, by its suffix."""
+    """Whether a file is taken for a video, by its suffix.
+
+    >>> is_video(Path("a/clip.MP4")), is_video(Path("a/face.png"))
+    (True, False)
+    """
     return path.suffix.lower() in VIDEO_SUFFIXES
 
 

@@ -95,7 +95,8 @@ class DeepfakeBench:
         faces = []
         for video, frames in track(wanted, len(wanted), "Reading faces", "videos", progress):
             # Spread over the video; all, where there are fewer.
-            for number in sorted({index * len(frames) // self.frames for index in range(self.frames)}):
+            count = min(self.frames, len(frames))
+            for number in (index * len(frames) // count for index in range(count)):
                 try:
                     faces.append(self._take(_find(root, frames[number]), str(video["video_id"]), number))
                 except SourceError as error:

@@ -74,7 +74,10 @@ def test_what_is_wrong_with_a_list_is_said(tmp_path):
 def test_a_list_cannot_write_outside_its_folder(tmp_path):
     root, out = tmp_path / "root", tmp_path / "deep" / "out"
     frames = {"frames": pictures(root / "a" / "b", 0, 1)}
-    listed(root, {"../../evil": {"test": {"../../../v": frames}}, "x Real": {"test": {"..": frames}}})
+    listed(
+        root,
+        {"../../evil": {"test": {"../../../v": frames}}, "x Real": {"test": {"..": frames, "empty": {"frames": []}}}},
+    )
     assert "pristine: 1 faces" in DeepfakeBench(str(root), crops=str(out), settings=SETTINGS).prepare(progress=False)
     written = [file for file in tmp_path.rglob("*.png") if not file.is_relative_to(root)]
     assert len(written) == 2
