@@ -6,7 +6,6 @@ import time
 from pathlib import Path
 
 import pytest
-from forked import start
 from threadpoolctl import threadpool_info
 
 from sr_deepfake.data.extraction.workers import THREADS, parse_shard, run_in_processes
@@ -86,6 +85,8 @@ def let_sleep(path: Path) -> None:
 
 @pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="needs Linux to wait for a process that is no child")
 def test_processes_end_when_their_parent_is_killed(tmp_path):
+    from forked import start  # here: every process of this file's other tests would import torch
+
     note, deadline = tmp_path / "pid", time.monotonic() + 60
     parent = start(let_sleep, note)
     while not (note.exists() and note.read_text()):
