@@ -182,8 +182,8 @@ def _notes(grid: ReportGrid, results: Sequence[Result], has_cards: bool) -> list
     if outside:
         kinds = sorted({f"data={result.run.data} protocol={result.run.protocol}" for result in outside})
         notes.append(
-            f"The tables and figures are of data={grid.data} protocol={grid.protocol}; {len(outside)} results of "
-            f"{', '.join(kinds)} are left out (grid.data= and grid.protocol= choose others)."
+            f"The tables and figures are of data={grid.data} protocol={grid.protocol}; left out, {len(outside)} in all, "
+            f"are results of {', '.join(kinds)} (grid.data= and grid.protocol= choose others)."
         )
     inside = [result for result in plain if result.run.fits(grid.data, grid.protocol) and result.is_attacked]
     others = sorted({result.run.attack.name for result in inside} - {grid.attack})

@@ -84,7 +84,7 @@ def test_notes_say_what_is_left_out(tmp_path):
     (broken / "metrics.json").unlink()
     report = reported(tmp_path, requested=GridSelection(data="sample"))
     notes = "\n".join(report.notes)
-    assert "1 results of data=ffpp protocol=paper" in notes
+    assert "left out, 1 in all, are results of data=ffpp protocol=paper" in notes
     assert "other attacks too: jpeg-q15" in notes
     assert older.name in notes
     assert [(unread.folder, unread.reason[:10]) for unread in report.unread] == [(broken, "unfinished")]
