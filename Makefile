@@ -9,7 +9,7 @@ PYTEST_OPTIONS = --numprocesses $(TEST_PROCESSES) --dist loadscope --no-loadscop
 STAMP := $(VENV)/.sr_deepfake-installed
 DEMO_STAMP := $(VENV)/.sr_deepfake-demo-installed
 INSTALLER ?= uv
-INSTALL = $(if $(filter uv,$(INSTALLER)),$(BIN)/uv pip install --quiet --python $(BIN)/python,$(BIN)/python -m pip install --quiet)
+INSTALL = $(if $(filter uv,$(INSTALLER)),$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python,$(BIN)/python -m pip install --quiet)
 WITH_INSTALLER = @test -x $(BIN)/$(INSTALLER) || $(BIN)/python -m pip install --quiet $(INSTALLER)
 
 .DEFAULT_GOAL := help
@@ -20,7 +20,8 @@ help:  ## list the targets
 
 install: $(STAMP)  ## make the virtual environment with all that development needs, once
 
-# uv installs in a third of pip's time; INSTALLER=pip does without it. constraints.txt: the versions that were tested.
+# uv installs faster than pip; INSTALLER=pip does without it. Compiled once, as pip does: where PYTHONDONTWRITEBYTECODE is set,
+# as in many containers, each start would compile torch again. constraints.txt: the versions that were tested.
 $(BIN)/python:
 	@test -n "$(PYTHON)" \
 	  || { echo "error: no Python 3.11, 3.12 or 3.13 found; name one: make $(MAKECMDGOALS) PYTHON=/path/to/python3.12"; exit 1; }

@@ -37,8 +37,10 @@ def records(file: Path) -> Iterator[Record]:
             position += left
             continue
         _, length, kind = struct.unpack("<IHB", data[position : position + 7])
-        whole += data[position + 7 : position + 7 + length]
         position += 7 + length
+        if position > len(data):
+            return  # W&B's service is still writing it
+        whole += data[position - length : position]
         if kind in (FULL, LAST):
             record = Record()
             record.ParseFromString(whole)
