@@ -27,6 +27,7 @@ _NO_WEIGHTS = {
     b"<!doctype": "a web page, not weights: download the file itself",
     b"<html": "a web page, not weights: download the file itself",
 }
+_SIGNS_OF_PROGRAMS = ("TorchScript", "locating file data.pkl")  # in torch's message
 _SIGNS_OF_CODE = ("GLOBAL", "Unsupported", "class")  # in torch's message when it meets more than tensors
 
 
@@ -52,9 +53,9 @@ def read_tensors(path: Path, option: str) -> "dict[str, Tensor]":
             raise UserError(
                 f"{option}={path}: the file holds code, which is not run. Save the network's state_dict() alone"
             ) from None
-        if "TorchScript" in str(error):
+        if any(sign in str(error) for sign in _SIGNS_OF_PROGRAMS):
             raise UserError(
-                f"{option}={path}: this is a TorchScript program, not weights. A detector in one is opened by "
+                f"{option}={path}: this is a program (TorchScript, torch.export), not weights. A detector in one is opened by "
                 f"model=torchscript model.path={path}"
             ) from None
         raise UserError(f"{option}={path}: this PyTorch file is damaged, or was not downloaded to its end") from None

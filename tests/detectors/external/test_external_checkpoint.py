@@ -108,8 +108,10 @@ def test_an_unknown_backbone_is_named(tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore")  # torch deprecates scripts
-def test_a_torchscript_program_is_sent_to_the_kind_that_opens_it(tmp_path):
-    path = tmp_path / "net.pt"
-    torch.jit.save(torch.jit.script(torch.nn.Linear(2, 1)), path)
-    with pytest.raises(UserError, match=rf"is a TorchScript program.*model=torchscript model\.path={path}"):
-        detector(path)
+def test_a_program_of_torch_is_sent_to_the_kind_that_opens_it(tmp_path):
+    network, inputs = torch.nn.Linear(2, 1), torch.zeros(1, 2)
+    torch.jit.save(torch.jit.script(network), tmp_path / "net.pt")
+    torch.export.save(torch.export.export(network, (inputs,)), tmp_path / "net.pt2")
+    for name in ("net.pt", "net.pt2"):
+        with pytest.raises(UserError, match=rf"is a program.*model=torchscript model\.path={tmp_path / name}"):
+            detector(tmp_path / name)
