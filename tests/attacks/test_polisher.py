@@ -55,6 +55,13 @@ def test_patches_are_rebuilt_from_few_atoms(tmp_path):
     np.testing.assert_array_equal(found, np.floor(rebuilt.reshape(8, 8, 3).clip(0, 255)))
 
 
+def test_patches_reach_the_far_edges_of_a_face(tmp_path):
+    save_file({"atoms": np.tile(np.eye(3, dtype=np.float32), 64)}, tmp_path / "d.safetensors")  # red, green, blue
+    face = np.full((11, 21, 3), (40, 90, 200), np.uint8)  # strides of 8 end before its edges
+    found = FakePolisher(str(tmp_path / "d.safetensors"), coefficients=3, stride=8).change(face)
+    np.testing.assert_allclose(found, face, atol=1.01)
+
+
 def test_a_fitted_dictionary_keeps_what_it_knows(tmp_path):
     faces = smooth_faces(60)
     fit_polisher(faces.__getitem__, len(faces), "dictionary", tmp_path / "d.safetensors", components=20)

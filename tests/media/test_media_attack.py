@@ -152,6 +152,7 @@ def test_an_interruption_ends_it_with_a_report_of_what_was_done(folder):
 def test_previews_and_scores(folder):
     scorer = FaceScorer(lambda faces, attacked: faces.mean((1, 2, 3)))
     jobs = jobs_of(folder, "a.png", "b.mp4")
+    scorer.add([np.zeros((20, 20, 3), np.uint8)] * 2)  # of a file that failed: no other's
     outcomes = attack_files(jobs, attacker(scorer=scorer, preview=True), folder / "r.csv", show=False)
     assert written(folder) == ["a.png", "a.png.preview.png", "b.mp4"]
     with Image.open(folder / "out" / "a.png.preview.png") as image:

@@ -1,9 +1,11 @@
 import functools
 import hashlib
+import http.server
 import logging
 import pickle
 import re
 import socket
+import threading
 
 import pytest
 import torch
@@ -249,6 +251,18 @@ def test_no_network_and_a_server_that_says_nothing(tmp_path, monkeypatch):
         weights_module._download.cache_clear()
         with pytest.raises(MissingWeightsError, match="timed out"):
             find_weights(None, "none", "it", [url], tmp_path)
+
+
+def test_a_page_of_a_server_that_has_no_such_file_is_no_weights(published, tmp_path):
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=published)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        site = f"http://127.0.0.1:{server.server_port}"
+        with pytest.raises(MissingWeightsError, match=r"missing\.pt could not be downloaded \(HTTP Error 404"):
+            find_weights(None, "none", "it", [f"{site}/missing.pt"], tmp_path)
+        assert find_weights(None, "none", "it", [f"{site}/copy.pt"], tmp_path).read_bytes() == CONTENT
+        server.shutdown()
+    assert [file.name for file in tmp_path.glob("*.pt")] == ["copy.pt"]
 
 
 def test_a_cache_that_cannot_be_written(published, tmp_path):
