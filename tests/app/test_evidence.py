@@ -122,7 +122,7 @@ def test_frequencies_are_of_as_many_videos_as_there_are(tmp_path, detector):
     assert {spectrum.faces for spectrum in found.spectra} == {FACES}
 
 
-def test_a_detector_that_cannot_be_looked_into_is_told_once(tmp_path, faces):
+def test_a_detector_that_cannot_be_explained_is_named_once(tmp_path, faces):
     class Opaque(torch.nn.Module):
         device = torch.device("cpu")
 

@@ -202,7 +202,7 @@ os.replace = watched
 
 @pytest.mark.nightly
 def test_slurm_gets_a_batch_script_and_a_preempted_job_goes_on(crops, tmp_path):
-    """A job that is told that it is preempted after its first epoch ends, is queued again, and resumes."""
+    """A job that is preempted after its first epoch ends, is queued again, and resumes."""
     need("submitit_slurm")
     undisturbed = tmp_path / "undisturbed"
     undisturbed.mkdir()

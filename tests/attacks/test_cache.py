@@ -190,7 +190,7 @@ def link_to_a_folder(folder, other):
 
 
 @pytest.mark.parametrize("tamper", [one_bit, truncated, renamed, of_other_weights, link_to_a_folder])
-def test_what_was_tampered_with_is_made_anew(tmp_path, tamper):
+def test_what_was_tampered_with_is_computed_again(tmp_path, tamper):
     faces = random_faces(4)
     folder, other = tmp_path / "ours", tmp_path / "other"
     cached(folder)(faces)
@@ -230,7 +230,7 @@ def test_other_weights_have_another_folder(tmp_path):
         assert torch.equal(forbidden(attack)(faces), Shift(attack.attack.amount.item())(faces))
 
 
-def test_the_settings_beside_the_faces_are_never_trusted(tmp_path):
+def test_the_settings_stored_with_the_faces_are_never_read(tmp_path):
     faces = random_faces(2)
     ours = cached(tmp_path)
     ours(faces)
@@ -242,16 +242,16 @@ def test_the_settings_beside_the_faces_are_never_trusted(tmp_path):
     assert torch.equal(forbidden(cached(tmp_path))(faces), Shift()(faces))
 
 
-def test_a_disk_that_is_full_is_told_with_the_way_out(tmp_path, monkeypatch):
+def test_a_full_disk_is_named_with_the_way_out(tmp_path, monkeypatch):
     attack = cached(tmp_path)
 
     def full(source, target):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, "replace", full)
-    with pytest.raises(UserError, match=r"No space left on device.*cache\.folder=.*cache\.attacked=false") as told:
+    with pytest.raises(UserError, match=r"No space left on device.*cache\.folder=.*cache\.attacked=false") as caught:
         attack(random_faces(1))
-    assert str(attack.place(CPU)) in str(told.value)
+    assert str(attack.place(CPU)) in str(caught.value)
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 

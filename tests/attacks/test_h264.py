@@ -57,7 +57,7 @@ def test_without_quantisation_only_the_conversion_of_colours_is_lost(height, wid
     np.testing.assert_array_equal(attacked[0], expected)
 
 
-def test_a_pyav_without_x264_is_told(monkeypatch):
+def test_a_pyav_without_x264_is_named(monkeypatch):
     monkeypatch.setattr(module.av, "codecs_available", {"h264", "mpeg4"})
     with pytest.raises(UserError, match="x264"):
         H264Attack(23)

@@ -36,7 +36,7 @@ def test_without_an_attack_there_are_clean_faces_alone(make_faces, tmp_path):
     assert not (out / "attacked").exists()
 
 
-def test_exported_faces_scored_elsewhere_come_back_as_tables(crops):
+def test_exported_faces_scored_by_others_come_back_as_tables(crops):
     from forked import TINY, run, without_figures
 
     options = [option for option in TINY if not option.startswith(("model", "data.workers", "trainer.enable"))]

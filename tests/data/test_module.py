@@ -114,13 +114,13 @@ def test_augmentation_on_the_device_happens_there(folder):
 
 
 @pytest.mark.parametrize(
-    ("devices", "told"),
+    ("devices", "message"),
     [(3, r"does not divide a batch of 8 faces .*; 1, 2, 4, 8 do"), (8, "more than the 6 faces for validation")],
 )
-def test_shares_that_would_not_be_equal_are_errors(folder, devices, told):
+def test_shares_that_would_not_be_equal_are_errors(folder, devices, message):
     data = tiny_data(folder)
     data.check_devices(1)
-    with pytest.raises(UserError, match=told):
+    with pytest.raises(UserError, match=message):
         data.check_devices(devices)
 
 

@@ -100,7 +100,7 @@ def test_resampling_alone_moves_scores_where_attacked_faces_are_resized_in_anoth
 
 def test_channels_last_changes_nothing_but_the_memory_format():
     faces = torch.rand(2, 3, 64, 64)
-    one, other = (tiny_detector(channels_last=wish).eval() for wish in (True, False))
+    one, other = (tiny_detector(channels_last=wanted).eval() for wanted in (True, False))
     assert next(one.backbone.parameters()).is_contiguous(memory_format=torch.channels_last)
     torch.testing.assert_close(one(faces), other(faces), atol=1e-4, rtol=1e-4)
 

@@ -1,4 +1,4 @@
-"""`trainer.deterministic=true` needs a GPU to fail; what would fail there can be told from the operations of a step."""
+"""`trainer.deterministic=true` needs a GPU to fail; what would fail there can be seen from the operations of a step."""
 
 import pytest
 import torch

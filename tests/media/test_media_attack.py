@@ -87,7 +87,7 @@ def test_what_is_there_already_is_left_alone_unless_it_is_to_be_overwritten(fold
         assert image.size == (420, 300)
 
 
-def test_faults_are_told_and_the_others_go_on(folder, capsys):
+def test_faults_are_reported_and_the_others_go_on(folder, capsys):
     (folder / "text.jpg").write_text("hello")
     (folder / "zero.png").touch()
     (folder / "cut.png").write_bytes((folder / "a.png").read_bytes()[:5000])

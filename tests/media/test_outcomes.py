@@ -66,9 +66,9 @@ def test_the_sums_and_the_list_of_faults(capsys):
         "1 face too small, left alone; 2 other files in the folder left out\n"
     )
     faults = [Outcome(JOB, "failed", fault="a: x"), Outcome(JOB, "attacked", 1, 0, 9, fault="b: a gap")]
-    with pytest.raises(UserError) as told:
+    with pytest.raises(UserError) as caught:
         conclude(fine + faults)
-    assert str(told.value) == "2 of 5 files had faults:\n  a: x\n  b: a gap"
+    assert str(caught.value) == "2 of 5 files had faults:\n  a: x\n  b: a gap"
 
 
 def test_faults_name_the_file_once():

@@ -61,7 +61,7 @@ def test_a_transparent_colour_becomes_alpha(tmp_path, mode):
 
 
 @pytest.mark.parametrize("suffix", ["png", "webp", "tiff", "bmp", "jpg"])
-def test_a_photo_that_was_cut_short_is_told_with_its_name(tmp_path, picture, suffix):
+def test_a_truncated_photo_is_named(tmp_path, picture, suffix):
     path = tmp_path / f"cut.{suffix}"
     Image.fromarray(picture).save(path)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])

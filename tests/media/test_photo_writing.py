@@ -76,7 +76,7 @@ ALL = {"exif": (6, "maker", "2020:01:01 00:00:00", "N"), "icc": ICC, "xmp": XMP,
         ("png", "P", "png"),
     ],
 )
-def test_what_stands_beside_the_pixels_is_kept_as_far_as_a_format_can(tmp_path, picture, source, mode, target):
+def test_metadata_is_kept_as_far_as_a_format_can(tmp_path, picture, source, mode, target):
     path = write_photo(tmp_path / f"a.{source}", mode, picture, orientation=6)
     assert metadata_of(path) == ALL | ({"dpi": None} if source == "webp" else {})
     photo = read_photo_file(path)

@@ -45,7 +45,7 @@ def test_tables_that_do_not_fit_are_refused_and_not_written(table, tmp_path, cha
     assert not path.exists()
 
 
-def test_missing_and_damaged_files_say_what_mends_them(tmp_path):
+def test_missing_and_damaged_files_say_what_to_do(tmp_path):
     path = tmp_path / "predictions.parquet"
     with pytest.raises(UserError, match=r"no predictions at .*predictions\.parquet.*sr_deepfake\.evaluate"):
         read_predictions(path)

@@ -69,7 +69,7 @@ def test_swapped_labels_are_reported_with_the_option_that_swaps_them(trained):
     assert "probably swapped" not in run("evaluate", *options, "model.fake_index=0", cwd=trained)
 
 
-def test_a_detector_from_elsewhere_scores_photos_before_and_after_the_attack(trained):
+def test_an_external_detector_scores_photos_before_and_after_the_attack(trained):
     (trained / "own.py").write_text(OWN)
     cv2.imwrite(str(trained / "photo.png"), frames_of(clips()[0])[0][:, :, ::-1])
     options = ["input=photo.png", "attack=bicubic", "trainer=cpu"]

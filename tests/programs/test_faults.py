@@ -1,4 +1,4 @@
-"""Trouble that people reported in the field: what a user meets is one line that names the option and what mends it."""
+"""Trouble that people reported in the field: what a user meets is one line that names the option and what to do."""
 
 import os
 import sys

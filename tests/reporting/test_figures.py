@@ -1,4 +1,4 @@
-"""What the report's figures draw, and that nothing in them is cut off, tiny or told by colour alone."""
+"""What the report's figures draw, and that nothing in them is cut off, tiny or distinguished by colour alone."""
 
 import matplotlib
 import numpy as np
@@ -103,7 +103,7 @@ def test_roc_legend_has_the_auc_and_solid_clean_and_dashed_attacked_lines(figure
     main, inset = figure.axes[0], figure.axes[0].child_axes[0]
     assert [line.get_linestyle() for line in main.get_lines()[:4]] == ["-", "--", "-", "--"]
     assert inset.get_xlim() == (0, 0.1)
-    # Without colour, methods are told by marker, clean from attacked by line and filling.
+    # Without colour, methods differ by marker, clean from attacked by line and filling.
     looks = [
         (line.get_marker(), line.get_linestyle(), line.get_markerfacecolor() == "white")
         for line in main.get_lines()[:4]

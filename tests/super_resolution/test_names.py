@@ -111,7 +111,7 @@ def test_two_tensors_of_one_layer_are_refused():
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4, 8])
-def test_the_scale_is_told_from_the_shapes(scale):
+def test_the_scale_follows_from_the_shapes(scale):
     assert scale_of(basicsr_edsr()(3, 3, num_feat=4, num_block=1, upscale=scale).state_dict()) == scale
 
 

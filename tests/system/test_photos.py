@@ -63,12 +63,12 @@ def cut(path: Path) -> None:
         ("deep.png", lambda path: cv2.imwrite(str(path), np.ones((9, 9, 3), np.uint16)), "not supported"),
     ],
 )
-def test_damage_is_told(tmp_path, name, make, reason):
+def test_damage_is_named(tmp_path, name, make, reason):
     make(tmp_path / name)
-    with pytest.raises(SourceError) as told:
+    with pytest.raises(SourceError) as caught:
         read_photo(tmp_path / name)
-    assert told.value.reason == reason
-    assert "\n" not in told.value.detail
+    assert caught.value.reason == reason
+    assert "\n" not in caught.value.detail
 
 
 def test_a_photo_that_is_too_large_is_not_decoded(tmp_path):

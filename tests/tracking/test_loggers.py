@@ -1,4 +1,4 @@
-"""What loggers of experiments are told of a job."""
+"""What loggers of experiments record of a job."""
 
 import contextlib
 import json

@@ -35,7 +35,7 @@ def test_each_other_setting_is_named(tmp_path, name):
         check_settings(tmp_path, replace(ExtractionSettings(), **{name: OTHER[name]}))
 
 
-def test_faces_that_nothing_is_told_of_are_taken(tmp_path):
+def test_faces_of_unknown_settings_are_taken(tmp_path):
     check_settings(tmp_path, ExtractionSettings())
     (tmp_path / "extraction.json").write_text("{")
     check_settings(tmp_path, ExtractionSettings())

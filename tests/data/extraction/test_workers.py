@@ -43,7 +43,7 @@ def count_threads(path: Path) -> None:
 
 
 @pytest.mark.parametrize(("wished", "threads"), [(None, "1"), ("2", "2")])
-def test_linear_algebra_takes_one_thread_unless_told(tmp_path, monkeypatch, wished, threads):
+def test_linear_algebra_takes_one_thread_unless_asked(tmp_path, monkeypatch, wished, threads):
     if int(threads) > (os.cpu_count() or 1):
         pytest.skip("there is one core alone")
     for name in THREADS:

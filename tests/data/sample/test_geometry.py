@@ -38,7 +38,7 @@ def test_map_equals_linear_interpolation_on_the_same_triangles():
     y, x = np.mgrid[:48, :48]
     expected = LinearNDInterpolator(mesh, source)(np.stack([x, y], axis=-1).astype(float))
     assert inside.all()
-    # A pixel on an edge may be painted as its neighbour triangle, half a pixel away at most.
+    # A pixel on an edge may be filled as its neighbour triangle, half a pixel away at most.
     off = np.abs(map_ - expected).max(axis=2)
     assert np.median(off) < 1e-4
     assert off.max() < 1.5

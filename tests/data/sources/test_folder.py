@@ -108,7 +108,7 @@ def test_what_is_wrong_with_a_folder_is_named(tmp_path, files, message):
 
 
 @pytest.mark.parametrize("name", ["{video}_{frame:04}.png", "{video}-frame_{frame}.jpg", "vid{video}_x_{frame}.png"])
-def test_frames_of_videos_in_one_folder_are_told_by_their_names(tmp_path, caplog, name):
+def test_videos_of_frames_in_one_folder_follow_from_their_names(tmp_path, caplog, name):
     caplog.set_level("INFO")
     frames = [name.format(video=f"{video:03}a", frame=frame) for video in range(8) for frame in range(5)]
     table = videos(put(tmp_path, *both(*frames)))

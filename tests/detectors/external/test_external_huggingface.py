@@ -51,7 +51,7 @@ def test_size_normalisation_and_labels_come_from_the_folder(tmp_path, labels, fa
         torch.testing.assert_close(detector.score(faces()), expected, atol=1e-4, rtol=0)
 
 
-def test_labels_that_do_not_tell_are_listed_and_can_be_told(tmp_path):
+def test_unclear_labels_are_listed_and_can_be_given(tmp_path):
     _, folder = saved(tmp_path, {0: "LABEL_0", 1: "LABEL_1"})
     with pytest.raises(UserError, match=r"0: 'LABEL_0', 1: 'LABEL_1'.*model\.fake_index"):
         detector_of(folder)

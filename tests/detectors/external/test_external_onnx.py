@@ -111,7 +111,7 @@ def test_another_file_or_another_reading_is_another_detector(tmp_path):
     assert onnx_detector(other).identity["digest"] != first["digest"]
 
 
-def test_weights_in_a_file_beside_the_graph_belong_to_it(tmp_path):
+def test_external_data_belong_to_the_graph(tmp_path):
     model = onnx.load(to_onnx(tmp_path / "whole.onnx"))
     # Smaller ones are shapes, which the graph needs itself.
     outside = {"save_as_external_data": True, "location": "weights.bin", "size_threshold": 64}
