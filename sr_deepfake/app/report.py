@@ -4,7 +4,10 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+from hydra import compose
+from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig
 
 from sr_deepfake.app.configuration import CONF, plain, words
@@ -20,7 +23,6 @@ from sr_deepfake.reporting.report import Missing, Report, make_report
 from sr_deepfake.reporting.scores import read_scores
 from sr_deepfake.system.errors import UserError, choose
 
-_OF_ALL = ("data", "model", "protocol")  # overrides that a whole experiment was typed with
 # Of an earlier run's overrides, those that say which detector and attack it was or how it was done.
 _LEFT_OUT = (
     "model", "forgery", "attack", "sr_model", "defence", "tested_on", "detector", "from_run", "evaluate.", "train.",
@@ -57,7 +59,9 @@ def out_folder(cfg: DictConfig) -> Path:
 
 def _collected(cfg: DictConfig, jobs: Sequence[Job]) -> tuple[Collected, GridSelection]:
     """The results that were asked for, and what the grid is to show."""
-    requested = GridSelection(**{str(name): plain(value) for name, value in cfg.grid.items()})
+    chosen = {str(name): plain(value) for name, value in cfg.grid.items()}
+    chosen |= {name: words(chosen[name]) for name in ("models", "methods") if chosen[name] is not None}
+    requested = GridSelection(**chosen)
     folders = [Path(folder).expanduser() for folder in words(cfg.folders)]
     if cfg.scores is not None:
         scored = [result for file in words(cfg.scores) for result in read_scores(Path(file).expanduser())]
@@ -72,6 +76,8 @@ def _collected(cfg: DictConfig, jobs: Sequence[Job]) -> tuple[Collected, GridSel
         return replace(others, results=[*scored, *others.results]), requested
     if cfg.of_experiment is not None:
         outputs = Path(cfg.paths.outputs)
+        if not jobs:
+            choose(cfg.of_experiment, _experiments(), "experiment")
         folders = [outputs / result for job in jobs if job.state == "done" for result in job.results]
         if not folders:
             raise UserError(
@@ -89,16 +95,24 @@ def _rest_of_experiment(name: str | None, jobs: Sequence[Job]) -> Missing | None
         return None
     unfinished = [job for job in jobs if job.state != "done"]
     reasons = "; ".join(dict.fromkeys(job.error for job in unfinished if job.error))
-    shared = set.intersection(*(set(job.overrides) for job in jobs)) if jobs else set()
+    swept: Any = ()  # what its jobs differ in, and so is not theirs to name
+    if name in _experiments():
+        swept = compose(jobs[-1].program, [f"experiment={name}"], return_hydra_config=True).hydra.sweeper.params or ()
+    shared = set.intersection(*(set(job.overrides) for job in jobs)) - {f"experiment={name}"}
+    typed = sorted(word for word in shared if word.partition("=")[0] not in swept)
     states = f" {len(unfinished)} of {len(jobs)} have no results ({reasons or 'unfinished'})." if unfinished else ""
     return Missing(
         f"Shown are the runs of experiment={name} that were done.{states} Those that are missing are listed by:",
-        command_of("status", [f"experiment={name}", *sorted(word for word in shared if word.startswith(_OF_ALL))]),
+        command_of("status", [f"experiment={name}", *typed]),
     )
 
 
+def _experiments() -> list[str]:
+    return list(GlobalHydra.instance().config_loader().get_group_options("experiment"))
+
+
 def _nothing(folders: Sequence[Path], collected: Collected) -> str:
-    searched = ", ".join(map(str, folders))
+    searched = ", ".join(map(str, folders)) or "no folder"
     reasons = "".join(f"; {unread.folder}: {unread.reason}" for unread in collected.unread[:3])
     return (
         f"there are no results in {searched}{reasons}. `python -m sr_deepfake.train experiment=demo` makes some; "

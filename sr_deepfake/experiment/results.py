@@ -17,6 +17,7 @@ from pydantic import Field, ValidationError
 
 from sr_deepfake.detectors.recipe import EXTERNAL
 from sr_deepfake.experiment.provenance import METRICS, PROVENANCE
+from sr_deepfake.metrics.changes import RATES
 from sr_deepfake.metrics.classification import THRESHOLD
 from sr_deepfake.metrics.figures import Metrics
 from sr_deepfake.metrics.predictions import read_predictions
@@ -178,14 +179,22 @@ def read_result(folder: Path) -> Result:
         raise UserError(f"only a part of the test faces was scored (limit_test_batches={limit})")
     result = Result(folder, stored.run, stored.metrics, _provenance(folder / PROVENANCE))
     table = result.predictions
-    fakes = table["label"] == 1
-    fnr = (table["score"] <= THRESHOLD)[fakes].mean() if fakes.any() else math.nan
-    known = stored.metrics.value("clean", "fnr")
-    same = math.isnan(fnr) if known is None else math.isclose(known, fnr, abs_tol=1e-6)
     attacked = bool(table["score_attacked"].notna().all()) == stored.metrics.is_attacked
-    if not same or not attacked or stored.metrics.counts.faces != len(table):
+    if not attacked or stored.metrics.counts.faces != len(table) or not _same_rates(table, stored.metrics):
         raise UserError(f"{METRICS} and {PREDICTIONS} do not belong together; {_AGAIN}")
     return result
+
+
+def _same_rates(table: pd.DataFrame, metrics: Metrics) -> bool:
+    """Whether FNR and FPR, clean and attacked, are those of the faces."""
+    for setup, column in (("clean", "score"), ("both", "score_attacked"))[: 1 + metrics.is_attacked]:
+        wrong = (table[column] > THRESHOLD) != (table["label"] == 1)
+        for rate, label in RATES.items():
+            share = wrong[table["label"] == label].mean()  # NaN without faces
+            known = metrics.value(setup, rate)
+            if not (math.isnan(share) if known is None else math.isclose(known, share, abs_tol=1e-6)):
+                return False
+    return True
 
 
 def _provenance(path: Path) -> dict[str, Any]:

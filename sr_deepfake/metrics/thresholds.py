@@ -13,7 +13,10 @@ def choose_threshold(validation: pd.DataFrame | None, fpr: float | None = None) 
         return Threshold(value=None, rule=rule, faces=0)
     label, score = validation["label"].to_numpy(), validation["score"].to_numpy(dtype=np.float64)
     scores = np.unique(score)
-    candidates = np.concatenate([[scores[0] / 2], (scores[1:] + scores[:-1]) / 2, [(scores[-1] + 1) / 2]])
+    lower, upper = scores, np.append(scores[1:], 1.0)
+    middle = (lower + upper) / 2
+    # Between neighbouring numbers there is none: the lower one has the same decisions.
+    candidates = np.append(scores[0] / 2, np.where(middle < upper, middle, lower))
     fakes, pristine = np.sort(score[label == 1]), np.sort(score[label == 0])
     fnr = np.searchsorted(fakes, candidates, side="right") / len(fakes)
     fp = 1 - np.searchsorted(pristine, candidates, side="right") / len(pristine)

@@ -33,6 +33,7 @@ class Card:
     # The worst case over the attacks that all detectors met which were tested on these methods; by it they are ranked.
     ranked: WorstCase | None = None
     absent: Sequence[str] = ()  # attacks that other detectors of the report met, and those that a suite left out
+    mark: str = ""  # what sets it apart from others of the same labels: its seed, or its folder's name
 
     @property
     def name(self) -> str:
@@ -43,8 +44,9 @@ class Card:
     def labels(self) -> tuple[str, str]:
         """The forgery methods and the model, with its defence, in words."""
         run = self.result.run
-        defence = "" if run.defence == UNDEFENDED else f" (defence {run.defence})"
-        return self.tested_on, f"{model_name(run.model)}{defence}"
+        defence = "" if run.defence == UNDEFENDED else f"defence {run.defence}"
+        marks = ", ".join(filter(None, (defence, self.mark)))
+        return self.tested_on, model_name(run.model) + (f" ({marks})" if marks else "")
 
     @property
     def tested_on(self) -> str:
@@ -117,8 +119,18 @@ def cards_of(
         absent = [*(attack for attack in every if attack not in attacks), *unknown]
         worst = worst_case(whole, RESAMPLES if len(methods) > 1 else 2_000)
         cards.append(Card(scored[0], methods, figures, worst, whole, absent=absent))
-    ranked = [_ranked(card, cards) for card in cards]
+    ranked = [_ranked(_marked(card, cards), cards) for card in cards]
     return sorted(ranked, key=lambda card: (card.tested_on, card.rank_error, card.name))
+
+
+def _marked(card: Card, cards: Sequence[Card]) -> Card:
+    """The card with its seed, or its detector's name, where others have the same labels."""
+    same = [other.result.run for other in cards if other.labels == card.labels]
+    if len(same) == 1:
+        return card
+    run = card.result.run
+    by_seed = len({other.seed for other in same}) == len(same)
+    return replace(card, mark=f"seed {run.seed}" if by_seed else run.detector)
 
 
 def _ranked(card: Card, cards: Sequence[Card]) -> Card:

@@ -30,14 +30,15 @@ def collect(folders: Sequence[Path]) -> Collected:
     for folder in folders:
         for child in _results_folders(folder):
             found.setdefault(child.resolve(), child)
-    results: list[Result] = []
+    results: dict[tuple[str, str], Result] = {}  # a copy of results is the same results
     unread: list[Unread] = []
     for folder in found.values():
         try:
-            results.append(read_result(folder))
+            result = read_result(folder)
+            results.setdefault((result.run.key, result.started), result)
         except UserError as error:
             unread.append(Unread(folder, str(error)))
-    return Collected(sorted(results, key=lambda result: result.name), unread)
+    return Collected(sorted(results.values(), key=lambda result: result.name), unread)
 
 
 def _results_folders(folder: Path) -> list[Path]:

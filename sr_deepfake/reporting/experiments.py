@@ -129,6 +129,7 @@ def _networks(attacked: Sequence[Result], grid: ReportGrid) -> Part | None:
                 axes.annotate(f"×{scale}", (ssim, fnr), (2, 3), textcoords="offset points")
         axes.axhline(frame["fnr clean"].mean() * 100, color="0.7", linewidth=0.8, label="clean", zorder=0)
         axes.set(xlabel="SSIM of attacked fakes", ylabel="FNR (%)", ylim=(0, None))
+        axes.locator_params(axis="x", nbins=4)  # the labels of near values are long
         figure.legend(loc="outside upper center", ncols=4, frameon=False)
 
     remark = "The figure shows means over detectors. bicubic and lanczos are the controls: the same scaling without a network."

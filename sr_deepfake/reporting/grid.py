@@ -15,7 +15,7 @@ from sr_deepfake.metrics.changes import RATES, holm
 from sr_deepfake.metrics.figures import Figure, Metrics
 from sr_deepfake.metrics.setups import run_metrics
 from sr_deepfake.reporting.published import ATTACK, DATA, METHODS, MODELS
-from sr_deepfake.system.errors import UserError
+from sr_deepfake.system.errors import UserError, choose
 
 
 @dataclass(frozen=True)
@@ -97,8 +97,8 @@ def make_grid(results: Sequence[Result], requested: GridSelection) -> ReportGrid
     plain = [result for result in plain if result.run.fits(data, protocol)]
     attack = _attack(requested.attack, [result for result in plain if result.is_attacked])
     plain = sorted((result for result in plain if result.run.is_plain), key=newest_first)
-    models = list(dict.fromkeys(requested.models or ordered({result.run.model for result in plain}, MODELS)))
-    methods = list(dict.fromkeys(requested.methods or ordered({result.run.forgery for result in plain}, METHODS)))
+    models = _names("models", requested.models, {result.run.model for result in plain}, MODELS)
+    methods = _names("methods", requested.methods, {result.run.forgery for result in plain}, METHODS)
     found: dict[tuple[str, str], list[Result]] = {}
     for result in plain:
         found.setdefault((result.run.model, result.run.forgery), []).append(result)
@@ -122,6 +122,13 @@ def newest_first(result: Result) -> tuple[float, str]:
     """Sort key: the time at which results were scored, the newest first, then their name."""
     digits = "".join(sign for sign in result.started if sign.isdigit())[:14]
     return -float(digits or 0), result.name
+
+
+def _names(what: str, requested: Sequence[str] | None, found: set[str], papers: Sequence[str]) -> list[str]:
+    """The rows or columns that were asked for, of those found and the paper's; else those found."""
+    for name in requested or ():
+        choose(name, ordered(found | set(papers), papers), f"grid.{what}")
+    return list(dict.fromkeys(requested or ordered(found, papers)))
 
 
 def ordered(names: set[str], first: Sequence[str]) -> list[str]:

@@ -53,7 +53,9 @@ def _result(path: Path, model: str, data: str, attack: str, method: str, rows: p
         seed=0,
         device="",
     )
-    result = Result(path.parent / printable(f"{model}-{method}-{path.name}"), run, run_metrics(predictions), {})
+    result = Result(
+        path.parent / printable(f"{model}-{method}-{data}-{attack}-{path.name}"), run, run_metrics(predictions), {}
+    )
     result.__dict__["predictions"] = predictions  # there is no file of them
     return result
 
@@ -120,6 +122,8 @@ def _probabilities(path: Path, column: pd.Series) -> pd.Series:
     wrong = ~numbers.between(0, 1)
     if wrong.all() and column.isna().all() and column.name == "score_attacked":
         return numbers
+    if column[wrong].isna().any():
+        raise UserError(f"scores={path}, line {_line(column.isna())}: {column.name} is empty")
     if wrong.any():
         hint = "Logits go through a sigmoid first"
         if column.str.contains("%", na=False).any() or (numbers.min() >= 0 and 1 < numbers.max() <= 100):

@@ -75,6 +75,7 @@ def test_without_provenance_figures_are_the_same(tmp_path, content):
         (lambda c: c["metrics"]["counts"].update(faces="many"), r"metrics\.counts\.faces"),
         (lambda c: c["run"].update(limit_test_batches=0.5), "only a part of the test faces"),
         (lambda c: c["metrics"]["figures"]["clean"]["fnr"].update(value=0.7), "do not belong together"),
+        (lambda c: c["metrics"]["figures"]["both"]["fpr"].update(value=0.7), "do not belong together"),
         (lambda c: c["metrics"]["counts"].update(faces=7), "do not belong together"),
         (lambda c: c["metrics"]["figures"].pop("both"), "do not belong together"),
     ],

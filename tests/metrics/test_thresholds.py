@@ -38,6 +38,11 @@ def test_the_equal_error_has_the_smallest_difference_on_scikit_learns_curve(tabl
     assert abs(fnr - fpr) == pytest.approx(np.abs(1 - tpr - theirs).min())
 
 
+def test_a_threshold_lies_between_neighbouring_numbers_too():
+    table = pd.DataFrame({"score": [0.5, np.nextafter(1.0, 0.0), 1.0, 1.0], "label": [0, 0, 1, 1]})
+    assert rates(table, choose_threshold(table).value) == (0, 0)
+
+
 def test_without_both_classes_there_is_none():
     one = pd.DataFrame({"label": [1, 1], "score": [0.2, 0.4]})
     for table in (None, one, one.iloc[:0]):

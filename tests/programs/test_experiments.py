@@ -1,6 +1,7 @@
 """The experiments that the paper left as future work, as a user types them, on small face crops."""
 
 import json
+import shlex
 
 import pandas as pd
 import pytest
@@ -29,7 +30,10 @@ def test_detectors_of_each_method_on_the_fakes_of_each(two_methods):
     assert sorted(found) == [
         ("Deepfakes", "Deepfakes"), ("Deepfakes", "FaceSwap"), ("FaceSwap", "Deepfakes"), ("FaceSwap", "FaceSwap"),
     ]  # fmt: skip
-    run("report", "experiment=transfer", "examples=0", cwd=two_methods, before=without_figures)
+    shown = run("report", "experiment=transfer", "examples=0", cwd=two_methods, before=without_figures)
+    (command,) = (line for line in shown.splitlines() if "sr_deepfake.status" in line)
+    status = run("status", *shlex.split(command)[3:], cwd=two_methods, status=3)
+    assert "4 done, 21 missing" in status  # of the experiment's five methods
     tables = two_methods / "outputs" / "report-transfer" / "tables"
     (file,) = tables.glob("transfer_*.csv")
     rows = pd.read_csv(file, dtype=str)

@@ -48,6 +48,14 @@ def test_detectors_are_ranked_by_the_attacks_that_all_of_them_met(cards):
     assert any("Swin on FaceSwap: no results of pgd-eps2, attack=restoration" in remark for remark in ranking.remarks)
 
 
+def test_seeds_of_a_training_have_a_card_each_with_their_number(tmp_path):
+    for seed in (0, 1):
+        for attack in ("jpeg-q15", "blur-s2", "noise-11"):
+            write_results(tmp_path, predictions(*MILD), attack=attack, seed=seed, detector=f"swin-{seed}", model="swin")
+    found = cards_of(read_all(tmp_path), grid_of(tmp_path))
+    assert [card.name for card in found] == ["Swin (seed 0) on FaceSwap", "Swin (seed 1) on FaceSwap"]
+
+
 def test_a_card_is_plain_json_and_a_table_with_the_block_of_model_hubs(cards):
     card = cards[0][1]
     content = json.loads(json.dumps(card_json(card)))

@@ -159,6 +159,17 @@ def test_strengths_are_ordered_from_the_mildest_and_of_the_same_detectors(output
     assert [tick.get_text() for tick in figure.axes[0].get_xticklabels()] == ["clean", "q25", "q15", "q7"]
 
 
+def test_each_forgery_method_of_an_external_detector_is_a_result_of_its_own(tmp_path):
+    for day, (method, fnr) in enumerate((("FaceSwap", 0.2), ("Deepfakes", 0.6)), 1):
+        for attack in ("jpeg-q25", "jpeg-q15"):
+            faces = predictions((0.0, fnr), ssim=0.9 if attack == "jpeg-q25" else 0.8)
+            info = {"trained_on": "external", "detector": "mine", "forgery": method, "attack": attack}
+            write_results(tmp_path, faces, started=f"2026-01-0{day}T00:00:00+00:00", **info)
+    (found,) = strengths(read_all(tmp_path)).values()
+    rates = [{each.run.forgery: each.metrics.value("both", "fnr") for each in results} for results in found.values()]
+    assert rates == [{"Deepfakes": pytest.approx(0.6), "FaceSwap": pytest.approx(0.2)}] * 2
+
+
 def test_one_strength_makes_no_curve(tmp_path):
     write_results(tmp_path)
     write_results(tmp_path, model="swin", attack="sr-edsr-x4")  # of another detector

@@ -61,6 +61,8 @@ def test_the_attack_is_the_papers_or_the_most_frequent_or_the_requested_one(tmp_
     assert (grid.attack, len(grid.attacked), len(grid.squares)) == ("jpeg-q15", 1, 2)
     with pytest.raises(UserError, match=r"grid\.attack=jpeg-q25: no results are of it; there are jpeg-q15, sr-edsr-x2"):
         grid_of(tmp_path, attack="jpeg-q25")
+    with pytest.raises(UserError, match=r"grid\.models='Swin' is not a choice\. Choices: resnet50, swin, xception"):
+        grid_of(tmp_path, models=["Swin"])
 
 
 def test_without_any_attacked_results_those_of_the_papers_attack_are_asked_for(tmp_path):

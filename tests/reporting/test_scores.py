@@ -37,7 +37,10 @@ def test_columns_say_what_rows_are_of(tmp_path):
     fakes = rows["label"] == 1
     rows["method"] = np.where(fakes, np.where(rows.index % 2, "Deepfakes", "FaceSwap"), "whatever")
     both = pd.concat([rows.assign(model="one"), rows.assign(model="two")])
-    results = read_scores(written(tmp_path / "x.csv", both))
+    jpeg = rows.assign(model="two", attack="jpeg")
+    results = read_scores(written(tmp_path / "x.csv", pd.concat([both, jpeg])))
+    assert len({result.folder for result in results}) == len(results)  # the page's links go by it
+    results = [result for result in results if result.run.attack.name != "jpeg"]
     assert [(r.run.model, r.run.forgery, r.run.data, r.run.attack.name) for r in results] == [
         (model, method, "celebdf", "sr-edsr-x2") for model in ("one", "two") for method in ("Deepfakes", "FaceSwap")
     ]
@@ -86,7 +89,7 @@ def test_clean_scores_alone_have_no_attack(tmp_path):
         (lambda rows: rows.assign(label=2), "line 2: the label '2' is not 1 or fake"),
         (lambda rows: pd.concat([rows, rows.iloc[:1]]), "line 82: this face is listed twice"),
         (lambda rows: rows.iloc[:0], "has no rows"),
-        (lambda rows: rows.assign(score_attacked=rows["score_attacked"].where(rows.index > 3)), "line 2: score_att"),
+        (lambda rows: rows.assign(score_attacked=rows["score_attacked"].where(rows.index > 3)), "line 2: score_attacked is empty"),
         (lambda rows: rows.assign(face=rows["face"].where(rows.index != 5)), "line 7: the face"),
     ],
 )  # fmt: skip

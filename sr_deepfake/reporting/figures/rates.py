@@ -84,18 +84,19 @@ def strength_figure(results: Sequence[Result], grid: ReportGrid) -> ReportFigure
     return ReportFigure(
         name="strength",
         title="Strength of the attack",
-        caption="Rates under attacks of one kind, from the mildest to the strongest by SSIM; means over the detectors "
-        f"that met all strengths ({counts}). All faces attacked.",
+        caption="Rates under attacks of one kind, from the mildest to the strongest by SSIM; means over the detectors and "
+        f"forgery methods that met all strengths ({counts}). All faces attacked.",
         figure=drawn(lambda figure: _strengths(figure, found), height=0.55 + 1.75 * rows, width=PAGE),
     )
 
 
 def strengths(results: Sequence[Result]) -> dict[str, Strengths]:
-    """Attacks that were run in two strengths or more: kind → label → results of the same detectors."""
-    kinds: dict[str, dict[str, dict[str, Result]]] = defaultdict(lambda: defaultdict(dict))
+    """Attacks that were run in two strengths or more: kind → label → results of the same detectors and forgery methods."""
+    kinds: dict[str, dict[str, dict[tuple[str, str], Result]]] = defaultdict(lambda: defaultdict(dict))
     for result in sorted(results, key=newest_first):
         if result.is_attacked:
-            kinds[result.run.attack.kind][result.run.attack.name].setdefault(result.run.detector, result)
+            detector = (result.run.detector, result.run.forgery)
+            kinds[result.run.attack.kind][result.run.attack.name].setdefault(detector, result)
     found: dict[str, Strengths] = {}
     for kind, by_label in sorted(kinds.items()):
         # The detectors that met most strengths; then the strengths that all of these met.
