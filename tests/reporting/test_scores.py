@@ -89,7 +89,7 @@ def test_clean_scores_alone_have_no_attack(tmp_path):
         (lambda rows: rows.assign(label=2), "line 2: the label '2' is not 1 or fake"),
         (lambda rows: pd.concat([rows, rows.iloc[:1]]), "line 82: this face is listed twice"),
         (lambda rows: rows.iloc[:0], "has no rows"),
-        (lambda rows: rows.assign(score_attacked=rows["score_attacked"].where(rows.index > 3)), "line 2: score_attacked is empty"),
+        (lambda rows: rows.assign(score_attacked=rows["score_attacked"].where(rows.index > 3)), "score_attacked is empty"),
         (lambda rows: rows.assign(face=rows["face"].where(rows.index != 5)), "line 7: the face"),
     ],
 )  # fmt: skip

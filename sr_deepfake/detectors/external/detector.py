@@ -1,6 +1,5 @@
 """A detector that was trained by another program: what its network gets, what its numbers mean, and how that is found out."""
 
-import contextlib
 import logging
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -74,6 +73,7 @@ class ExternalDetector(TestedDetector):
         if isinstance(self.network, nn.Module):
             self.network.eval()
         facts: dict[str, Any] = {**ASSUMED, **opened.facts, **typed}
+        _check(facts)
         sources = dict.fromkeys(opened.facts, opened.source) | {name: f"model.{name}" for name in typed}
         names = ("size", "mean", "std", "channels", "range", "resize", "crop")
         self.face_input = FaceInput(*(facts[name] for name in names))
@@ -160,7 +160,7 @@ class ExternalDetector(TestedDetector):
                 shape, lines = "×".join(map(str, filled.shape)), str(error).strip().split("\n")
                 reason = lines[-1 if "TorchScript" in lines[0] else 0]  # whose first lines are where it happened
                 raise UserError(
-                    f"{self.path} does not take faces of {shape} ({reason}). model.size=… is the side it expects"
+                    f"{self.path} does not take faces of {shape} ({reason}). Where another side is expected: model.size=…"
                 ) from error
             numbers = answer[:, None] if answer.ndim == 1 else answer.flatten(1)
             if len(numbers) != len(filled) or numbers.shape[1] not in (1, 2):
@@ -173,7 +173,7 @@ class ExternalDetector(TestedDetector):
 
     def _shown(self, unknown: bool) -> Tensor:
         """Its answer to noise and plain colours, far out of their range too where its kind is unknown."""
-        probes, scales = (16, [1, 30, -30]) if unknown else (2, [1])
+        probes, scales = (16, (1, 30, -30)) if unknown else (2, (1,))
         generator = torch.Generator().manual_seed(0)
         side = self.face_input.image_size or SIZE
         plain = torch.rand(probes, 3, 1, 1, generator=generator).expand(-1, -1, side, side)
@@ -181,20 +181,22 @@ class ExternalDetector(TestedDetector):
         strength = torch.linspace(0, 1, probes).view(-1, 1, 1, 1)
         pictures = self.face_input(resize_faces(plain * (1 - strength) + noise * strength, side))
 
-        @torch.no_grad()
-        def answers() -> Tensor:
-            return torch.cat([self._answer(pictures * scale) for scale in scales])
-
-        try:
-            return answers()
-        except UserError:
-            if self.batch is None:
-                self.batch = 1  # a batch that is free by its name, and fixed to 1 inside
-                with contextlib.suppress(UserError):
-                    found = answers()
-                    self.note = "; ".join(filter(None, [self.note, "a network that takes one face at a time"]))
-                    return found
-            raise
+        attempts = [(self.batch, scales, "")]
+        if self.batch is None:  # it may be free by its name, and fixed to 1 inside
+            attempts.append((1, scales, "a network that takes one face at a time"))
+        if unknown:
+            within = "a network that refuses numbers outside [0, 1], by which logits are known: model.output says it"
+            attempts.append((self.batch, (1,), within))
+        failures = []
+        for self.batch, scales, note in attempts:
+            try:
+                with torch.no_grad():
+                    found = torch.cat([self._answer(pictures * scale) for scale in scales])
+                self.note = "; ".join(filter(None, [self.note, note]))
+                return found
+            except UserError as error:
+                failures.append(error)
+        raise failures[0]
 
 
 def _kind_of(numbers: Tensor) -> str:
@@ -223,14 +225,14 @@ def _tensor(answer: Any, path: str) -> Tensor:
 
 
 def _check(typed: Mapping[str, Any]) -> None:
-    size = typed.get("size", 1)
-    if not isinstance(size, int) or isinstance(size, bool) or size < 1:
+    size = typed.get("size")
+    if size is not None and (not isinstance(size, int) or isinstance(size, bool) or size < 1):
         raise UserError(f"model.size must be a side in pixels, an integer ≥ 1, not {size}")
     choose(typed.get("channels", "rgb"), ["rgb", "bgr"], "model.channels")
     for name, allowed in (("range", (1, 255)), ("fake_index", (0, 1))):
         if typed.get(name, 1) not in allowed:
             raise UserError(f"model.{name} must be {allowed[0]} or {allowed[1]}, not {typed[name]}")
-    if not 0 <= typed.get("crop_margin", 0) <= 10:
+    if not 0 <= (typed.get("crop_margin") or 0) <= 10:
         raise UserError(f"model.crop_margin must be ≥ 0, a fraction of the face's box, not {typed['crop_margin']}")
     for name in ("mean", "std"):
         numbers = typed.get(name, [1, 1, 1])

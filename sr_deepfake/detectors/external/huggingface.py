@@ -1,13 +1,17 @@
 """Image classifiers of Hugging Face's transformers: a folder, or a name on the hub."""
 
 import json
+import pickle
 import re
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from sr_deepfake.detectors.external.opened import Opened
+from sr_deepfake.system.checkpoints import refuse_no_weights
 from sr_deepfake.system.errors import UserError
 from sr_deepfake.system.files import file_digest
 
@@ -21,7 +25,7 @@ REAL = {
 }  # fmt: skip
 _WEIGHTS = ("*.safetensors", "*.bin")
 _PROCESSORS = ("preprocessor_config.json", "processor_config.json")
-_RESAMPLES = {3: "bicubic", 2: "bilinear"}  # Pillow's numbers
+_RESAMPLES = ("nearest", "lanczos", "bilinear", "bicubic", "box", "hamming")  # by Pillow's numbers
 
 
 def open_huggingface(path: str, size: int | None = None, download: bool = False) -> Opened:
@@ -34,15 +38,28 @@ def open_huggingface(path: str, size: int | None = None, download: bool = False)
     config = _json(folder / "config.json")
     if _names_code(config):
         raise UserError(f"{folder}: its config.json names code of its own, which is not run; model=python can run it")
+    weights = sorted(file for kind in _WEIGHTS for file in folder.glob(kind))
+    for file in weights:
+        refuse_no_weights(file, "model.path")
     try:
-        model = AutoModelForImageClassification.from_pretrained(
-            str(folder), local_files_only=True, trust_remote_code=False, attn_implementation="eager"
-        )
-    except (OSError, ValueError, RuntimeError, KeyError) as error:
+        model, loaded = AutoModelForImageClassification.from_pretrained(
+            str(folder), local_files_only=True, trust_remote_code=False, attn_implementation="eager",
+            output_loading_info=True,
+        )  # fmt: skip
+    except pickle.UnpicklingError:
+        raise UserError(f"{folder}: its weights hold code, which is not run; save them as safetensors") from None
+    except Exception as error:  # whatever a damaged file makes its readers do
         reason = str(error).strip().split("\n")[0]
         raise UserError(f"{folder} holds no image classifier of transformers ({reason})") from error
+    if loaded["missing_keys"]:  # transformers goes on, with random numbers
+        raise UserError(f"{folder}: its weights do not fit its config.json: no {_listed(loaded['missing_keys'])}")
+    model = model.to(torch.float32)  # whatever the file's format
     labels = {int(number): str(name) for number, name in model.config.id2label.items()}
-    facts = _input(folder, config)
+    if sorted(labels) != list(range(len(labels))):
+        raise UserError(f"{folder}: id2label of its config.json numbers the classes {sorted(labels)}, not from 0 on")
+    facts, notes = _input(folder, config)
+    if loaded["unexpected_keys"]:
+        notes.append(f"a model that does not use all of its weights: not {_listed(loaded['unexpected_keys'])}")
     listed = ", ".join(f"{number}: {name!r}" for number, name in sorted(labels.items()))
     fake, real = _fake_and_real(labels)
     found, unclear = fake_label(labels), ""
@@ -58,11 +75,9 @@ def open_huggingface(path: str, size: int | None = None, download: bool = False)
         facts["fake_index"] = found
     else:
         unclear = f"its labels ({listed}) do not say which one is fake"
-    without = "a folder without a processor's file: mean 0 and standard deviation 1 are assumed"
-    note = "" if {"mean", "std"} <= facts.keys() else without
-    files = [folder / "config.json", *sorted(file for kind in _WEIGHTS for file in folder.glob(kind))]
     network = _Logits(model, real[0] if len(labels) > 2 else None)
-    return Opened(network, file_digest(*files), facts, "its processor, id2label", unclear=unclear, note=note)
+    digest = file_digest(folder / "config.json", *weights)
+    return Opened(network, digest, facts, "its processor, id2label", unclear=unclear, note="; ".join(notes))
 
 
 def fake_label(labels: dict[int, str]) -> int | None:
@@ -122,8 +137,8 @@ def _folder(path: str, download: bool) -> Path:
         raise UserError(f"model.path={path} {what}") from error
 
 
-def _input(folder: Path, config: dict[str, Any]) -> dict[str, Any]:
-    """Side, mean and standard deviation of the processor's file, or of timm's part of config.json, for pixels in [0, 1]."""
+def _input(folder: Path, config: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """What the processor's file, or timm's part of config.json, says of the input, for pixels in [0, 1]; and notes."""
     file = next((folder / name for name in _PROCESSORS if (folder / name).is_file()), None)
     found = _json(file) if file else {}
     found = found.get("image_processor", found)  # transformers 5 keeps all processors of a model in one file
@@ -135,16 +150,26 @@ def _input(folder: Path, config: dict[str, Any]) -> dict[str, Any]:
     facts: dict[str, Any] = {}
     # A part that is cut out of a larger picture is what the network gets.
     cut = _side(found.get("crop_size")) if found.get("do_center_crop") else None
-    whole = _side(found.get("size"))
+    whole, kind = _side(found.get("size")), str(found.get("image_processor_type"))
     if side := cut or whole or _side(config.get("image_size")):
         facts["size"] = side
     crop = cut / whole if cut and whole else float(found.get("crop_pct") or 1.0)
-    if crop < 1:
+    if kind.startswith("Levit"):  # which resizes to more than is written
+        crop *= 224 / 256
+    if crop < 1 and not (kind.startswith("ConvNext") and whole and whole >= 384):  # which cuts smaller ones alone
         facts["crop"] = crop
-    if (_RESAMPLES.get(found["resample"]) if "resample" in found else own.get("interpolation")) == "bicubic":
+    notes, number = [], found.get("resample")
+    resize = _RESAMPLES[number] if number in range(len(_RESAMPLES)) else own.get("interpolation")
+    if resize == "bicubic":
         facts["resize"] = "bicubic"
-    if found.get("do_normalize", True) and {"image_mean", "image_std"} <= found.keys():
+    elif resize not in (None, "bilinear"):
+        notes.append(f"a model whose faces were resized by {resize}: bilinear is used")
+    normalised = found.get("do_normalize", True)
+    if normalised and None not in (found.get("image_mean"), found.get("image_std")):
         facts |= {"mean": _three(found["image_mean"]), "std": _three(found["image_std"])}
+    elif normalised:
+        where = "a folder whose processor's file says no mean" if file else "a folder without a processor's file"
+        notes.append(f"{where}: mean 0 and standard deviation 1 are assumed")
     factor = found.get("rescale_factor")
     if found.get("do_rescale") is False:
         facts["range"] = 255
@@ -154,7 +179,7 @@ def _input(folder: Path, config: dict[str, Any]) -> dict[str, Any]:
         facts |= {name: [value / (255 * factor) for value in facts[name]] for name in ("mean", "std")}
     if found.get("do_flip_channel_order"):
         facts["channels"] = "bgr"
-    return facts
+    return facts, notes
 
 
 def _names_code(config: Any) -> bool:
@@ -164,6 +189,10 @@ def _names_code(config: Any) -> bool:
         kernels = any("/" in str(name) for name in attention if name)
         return "auto_map" in config or kernels or any(map(_names_code, config.values()))
     return isinstance(config, list) and any(map(_names_code, config))
+
+
+def _listed(names: Collection[str]) -> str:
+    return ", ".join(sorted(names)[:3]) + (f" and {len(names) - 3} others" if len(names) > 3 else "")
 
 
 def _side(size: Any) -> int | None:

@@ -15,7 +15,7 @@ from sr_deepfake.system.files import file_digest
 _FLOATS = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(double)": np.float64}
 _TYPES = {**_FLOATS, "tensor(uint8)": np.uint8}
 # Where a graph says in which file some weights are: the entry "location" of a map of texts, in protocol buffers' bytes.
-_LOCATION = re.compile(rb"\x0a\x08location\x12([\x01-\x7f])")
+_LOCATION = re.compile(rb"\x0a\x08location\x12([\x80-\xff]?)([\x01-\x7f])")
 
 
 def open_onnx(path: str, size: int | None = None, output_name: str | None = None) -> Opened:
@@ -46,7 +46,10 @@ def open_onnx(path: str, size: int | None = None, output_name: str | None = None
 def _weights_files(file: Path) -> list[Path]:
     """The files that a graph names for its weights."""
     content = file.read_bytes()
-    found = {content[match.end() : match.end() + match[1][0]] for match in _LOCATION.finditer(content)}
+    found = set()
+    for match in _LOCATION.finditer(content):  # a length of 128 on has a second byte, of higher value
+        length = (match[1][0] - 128 + 128 * match[2][0]) if match[1] else match[2][0]
+        found.add(content[match.end() : match.end() + length])
     return [path for name in sorted(found) if (path := file.parent / name.decode("utf-8", "replace")).is_file()]
 
 

@@ -32,8 +32,12 @@ def open_python(path: str, size: int | None = None, factory: str | None = None) 
             f"model.factory={path} returned {type(made).__name__}; it must return a module, or a callable on faces"
         )
     parts = [_hash_of_source(function), _hash_of_source(made if inspect.isfunction(made) else type(made))]
-    parts += [hash_of_weights(made)] if isinstance(made, nn.Module) else []
-    return Opened(made, digest(parts), {"size": None}, "model=python")
+    owner = getattr(made, "__self__", made)  # of a method
+    cells = [cell.cell_contents for cell in getattr(made, "__closure__", None) or ()]
+    held = [owner, *getattr(owner, "__dict__", {}).values(), *cells]
+    weights = [hash_of_weights(module) for module in held if isinstance(module, nn.Module)]
+    note = "" if weights else "a function without weights that are seen: its source alone tells it from others"
+    return Opened(made, digest([*parts, *weights]), {"size": None}, "model=python", note=note)
 
 
 def _hash_of_source(thing: Any) -> str:

@@ -1,11 +1,13 @@
 import json
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from exported import faces
 
 from sr_deepfake.detectors.external.detector import ExternalDetector
-from sr_deepfake.detectors.external.huggingface import fake_label, open_huggingface
+from sr_deepfake.detectors.external.huggingface import _input, fake_label, open_huggingface
 from sr_deepfake.system.errors import UserError
 
 transformers = pytest.importorskip("transformers")
@@ -115,6 +117,57 @@ def test_forms_of_the_preprocessors_file(tmp_path, preprocessor, facts):
         assert detector.report[name].startswith(value)
 
 
+@pytest.mark.parametrize(
+    ("processor", "crop"),
+    [
+        ({"image_processor_type": "ConvNextImageProcessor", "size": {"shortest_edge": 224}, "crop_pct": 0.875}, "0.875"),
+        ({"image_processor_type": "ConvNextImageProcessor", "size": {"shortest_edge": 384}, "crop_pct": 0.875}, None),
+        (
+            {"image_processor_type": "LevitImageProcessor", "size": {"shortest_edge": 64}, "do_center_crop": True,
+             "crop_size": {"height": 64, "width": 64}}, "0.875",
+        ),
+    ],
+    ids=["convnext 224", "convnext 384", "levit"],
+)  # fmt: skip
+def test_the_crop_is_that_of_transformers(processor, crop, tmp_path):
+    _, folder = saved(tmp_path, **processor)
+    facts, _ = _input(Path(folder), {})
+    assert str(facts.get("crop")) == str(crop)
+    whole = getattr(transformers, processor["image_processor_type"])(
+        **{k: v for k, v in processor.items() if k != "image_processor_type"}, do_normalize=False
+    )
+    picture = np.zeros((500, 500, 3), np.uint8)
+    picture[240:260, 240:260] = 255  # its size in the result tells what was cut
+    found = np.asarray(whole(picture, return_tensors="np")["pixel_values"])[0, 0]
+    expected = 20 * found.shape[0] / 500 / float(crop or 1)
+    assert (found[found.shape[0] // 2] > 0.5).sum() == pytest.approx(expected, abs=1.1)
+
+
+def test_weights_that_do_not_fit_are_refused_or_named(tmp_path):
+    model, folder = saved(tmp_path)
+    expected = detector_of(folder)(faces())
+    half = model.half()
+    half.save_pretrained(folder)
+    torch.testing.assert_close(detector_of(folder)(faces()), expected, atol=0.05, rtol=0)
+    state = half.state_dict()
+    half.save_pretrained(folder, state_dict=state | {"more.weight": torch.zeros(2)})
+    assert "does not use all of its weights: not more.weight" in detector_of(folder).note
+    half.save_pretrained(folder, state_dict={name: state[name] for name in state if "classifier" not in name})
+    with pytest.raises(UserError, match=r"its config\.json: no classifier\.bias, classifier\.weight\Z"):
+        detector_of(folder)
+    file = tmp_path / "model.safetensors"
+    file.write_bytes(file.read_bytes()[:-100])
+    with pytest.raises(UserError, match="holds no image classifier"):
+        detector_of(folder)
+    file.write_text("version https://git-lfs.github.com/spec/v1")
+    with pytest.raises(UserError, match="a pointer of Git LFS"):
+        detector_of(folder)
+    file.unlink()
+    torch.save({"classifier.weight": object()}, tmp_path / "pytorch_model.bin")
+    with pytest.raises(UserError, match="hold code, which is not run"):
+        detector_of(folder)
+
+
 def test_folders_that_are_none(tmp_path):
     with pytest.raises(UserError, match=r"no config\.json"):
         detector_of(str(tmp_path))
@@ -148,6 +201,20 @@ def test_of_several_classes_one_of_real_faces_stands_against_the_others(tmp_path
 def test_one_logit_is_of_what_its_label_says(tmp_path, label, fake_index):
     _, folder = saved(tmp_path, {0: label})
     assert detector_of(folder).fake_index == fake_index
+
+
+def test_what_of_a_folder_cannot_be_followed_is_said(tmp_path):
+    _, folder = saved(tmp_path, resample=1)
+    assert detector_of(folder).note == "a model whose faces were resized by lanczos: bilinear is used"
+    _, folder = saved(tmp_path, image_mean=None)
+    assert "processor's file says no mean" in detector_of(folder).note
+    _, folder = saved(tmp_path, image_std=[0, 0, 0])
+    with pytest.raises(UserError, match=r"model\.std must be > 0"):
+        detector_of(folder)
+    config = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps(config | {"id2label": {1: "real", 2: "fake"}}))
+    with pytest.raises(UserError, match=r"numbers the classes \[1, 2\], not from 0 on"):
+        detector_of(folder)
 
 
 def test_where_the_processor_s_facts_are(tmp_path):

@@ -111,14 +111,15 @@ def test_another_file_or_another_reading_is_another_detector(tmp_path):
     assert onnx_detector(other).identity["digest"] != first["digest"]
 
 
-def test_external_data_belong_to_the_graph(tmp_path):
+@pytest.mark.parametrize("name", ["weights.bin", "w" * 200 + ".bin"])
+def test_external_data_belong_to_the_graph(tmp_path, name):
     model = onnx.load(to_onnx(tmp_path / "whole.onnx"))
     # Smaller ones are shapes, which the graph needs itself.
-    outside = {"save_as_external_data": True, "location": "weights.bin", "size_threshold": 64}
+    outside = {"save_as_external_data": True, "location": name, "size_threshold": 64}
     onnx.save(model, str(tmp_path / "net.onnx"), **outside)
     first = onnx_detector(tmp_path / "net.onnx").identity["digest"]
-    content = (tmp_path / "weights.bin").read_bytes()
-    (tmp_path / "weights.bin").write_bytes(bytes(400) + content[400:])
+    content = (tmp_path / name).read_bytes()
+    (tmp_path / name).write_bytes(bytes(400) + content[400:])
     assert onnx_detector(tmp_path / "net.onnx").identity["digest"] != first
 
 

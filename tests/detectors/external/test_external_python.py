@@ -58,6 +58,47 @@ def test_a_changed_file_is_another_detector(tmp_path):
     assert detector_of(name).identity["digest"] != before
 
 
+HOLDING_A_NETWORK = """
+import pathlib
+import torch
+net = torch.nn.Linear(1, 1)
+torch.nn.init.constant_(net.weight, float(pathlib.Path(__file__).with_name("weight").read_text()))
+class Held:
+    def __init__(self): self.net = net
+    def __call__(self, faces): return self.net(faces.mean(dim=(1, 2, 3))[:, None])
+    def score(self, faces): return self(faces)
+def called(): return Held()
+def method(): return Held().score
+def closure():
+    inside = net
+    return lambda faces: inside(faces.mean(dim=(1, 2, 3))[:, None])
+"""
+
+
+@pytest.mark.parametrize("factory", ["called", "method", "closure"])
+def test_other_weights_in_what_is_called_are_another_detector(tmp_path, factory):
+    digests, opener = set(), f"{tmp_path / 'own.py'}:{factory}"
+    (tmp_path / "own.py").write_text(HOLDING_A_NETWORK)
+    for weight in ("1", "2"):
+        (tmp_path / "weight").write_text(weight)
+        opened = open_python(opener, factory=opener)
+        digests.add(opened.digest)
+        assert not opened.note
+    (tmp_path / "own.py").write_text(FIVE_LINES)
+    assert "its source alone tells it" in detector_of(f"{tmp_path / 'own.py'}:detector").note
+    assert len(digests) == 2
+
+
+def test_a_function_may_refuse_what_is_no_face(tmp_path):
+    text = FIVE_LINES.replace(
+        "        return", "        assert 0 <= faces.min() and faces.max() <= 1\n        return", 1
+    )
+    (tmp_path / "own.py").write_text(text)
+    detector = detector_of(f"{tmp_path / 'own.py'}:detector")
+    torch.testing.assert_close(detector.score(faces()), EXPECTED)
+    assert "refuses numbers outside [0, 1]" in detector.note
+
+
 @pytest.mark.parametrize(
     ("text", "name", "message"),
     [
