@@ -9,14 +9,12 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from sr_deepfake.app.configuration import CONF
-from sr_deepfake.app.overrides import completed, expanded, is_sweep
+from sr_deepfake.app.overrides import completed, expanded, is_sweep, program_of
 from sr_deepfake.app.program import escape_what_cannot_be_shown, misuse
 from sr_deepfake.app.status import exit_status, rows_of, show, show_remedies
 from sr_deepfake.experiment.jobs import read_jobs
 from sr_deepfake.experiment.provenance import command_of
 from sr_deepfake.system.errors import UserError
-
-_OF_EVALUATE = ("detector=", "experiment=suite", "experiment=end_to_end")
 
 
 @hydra.main(version_base="1.3", config_path=str(CONF), config_name="status")
@@ -33,8 +31,7 @@ def main() -> None:
         return
     try:
         overrides = completed("train", typed)
-        # What attacks a detector that is there is evaluate's; all else is train's.
-        program = "evaluate" if any(word.startswith(_OF_EVALUATE) for word in typed) else "train"
+        program = program_of(typed)
         fixed = [override for override in overrides if not is_sweep(override)]
         with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
             cfg = hydra.compose(program, fixed, return_hydra_config=True)

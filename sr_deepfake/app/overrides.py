@@ -133,6 +133,12 @@ def expanded(params: Sequence[str], typed: Sequence[str]) -> list[list[str]]:
     ]
 
 
+def program_of(overrides: Sequence[str]) -> str:
+    """Which program takes some overrides: what attacks a detector that is there is evaluate's, all else train's."""
+    of_evaluate = ("detector=", "experiment=suite", "experiment=end_to_end")
+    return "evaluate" if any(word.startswith(of_evaluate) for word in overrides) else "train"
+
+
 def is_sweep(override: str) -> bool:
     """Whether an override has several values."""
     return bool(OverridesParser.create().parse_override(override).is_sweep_override())

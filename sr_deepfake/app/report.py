@@ -11,7 +11,7 @@ from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig
 
 from sr_deepfake.app.configuration import CONF, plain, words
-from sr_deepfake.app.overrides import without_replaced
+from sr_deepfake.app.overrides import program_of, without_replaced
 from sr_deepfake.experiment import provenance
 from sr_deepfake.experiment.jobs import Job, read_jobs, select_jobs
 from sr_deepfake.experiment.provenance import command_of
@@ -80,10 +80,9 @@ def _collected(cfg: DictConfig, jobs: Sequence[Job]) -> tuple[Collected, GridSel
             choose(cfg.of_experiment, _experiments(), "experiment")
         folders = [outputs / result for job in jobs if job.state == "done" for result in job.results]
         if not folders:
-            raise UserError(
-                f"no run of experiment={cfg.of_experiment} has results in {outputs}; `python -m sr_deepfake.train -m "
-                f"experiment={cfg.of_experiment}` does them"
-            )
+            experiment = f"experiment={cfg.of_experiment}"
+            command = command_of(program_of([experiment]), ["-m", experiment])
+            raise UserError(f"no run of {experiment} has results in {outputs}; `{command}` does them")
     collected = collect(folders)
     if not collected.results:
         raise UserError(_nothing(folders, collected))
