@@ -35,6 +35,10 @@ _KNOWN_INFO = {
     "gamma", "srgb", "chromaticity", "aspect", "loop", "background", "timestamp", "duration", "resolution", "bbox",
 }  # fmt: skip
 _EMBEDDED = re.compile(rb"Thumbnails|xmpGImg|hdrgm:|GContainer|MicroVideo|MotionPhoto")  # pictures in an XMP packet
+# The pixels are upright: readers turn them by this where EXIF has no orientation.
+_XMP_ORIENTATION = re.compile(
+    rb"""\s*\btiff:Orientation\s*=\s*("[^"]*"|'[^']*')|<tiff:Orientation\b[^>]*(/>|>[^<]*</tiff:Orientation\s*>)"""
+)
 _CLIP_AT_THE_END = re.compile(rb"\xff\xd9.{0,64}?\x00\x00.{2}ftyp", re.DOTALL)
 
 
@@ -115,7 +119,7 @@ def _take_metadata(photo: Photo, image: Image.Image, data: bytes) -> None:
     if found.get_ifd(ExifTags.IFD.IFD1):
         photo.dropped.append("the thumbnail")
     xmp = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp") or b""
-    photo.xmp = xmp.encode() if isinstance(xmp, str) else xmp
+    photo.xmp = _XMP_ORIENTATION.sub(b"", xmp.encode() if isinstance(xmp, str) else xmp)
     if _EMBEDDED.search(photo.xmp):
         photo.xmp = b""
         photo.dropped.append("the XMP packet, which holds or points to pictures")

@@ -92,6 +92,24 @@ def test_metadata_is_kept_as_far_as_a_format_can(tmp_path, picture, source, mode
         assert found == expected | ({"dpi": found["dpi"]} if source == "webp" else {})
 
 
+ATTRIBUTE = b"<rdf:Description xmlns:tiff='http://ns.adobe.com/tiff/1.0/' tiff:Orientation=%s tiff:Make='m'/>"
+ELEMENT = b"<rdf:Description xmlns:tiff='t'><tiff:Orientation>6</tiff:Orientation></rdf:Description>"
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png", "webp", "tiff"])
+@pytest.mark.parametrize("orientation", [1, 6])
+@pytest.mark.parametrize("said", [ATTRIBUTE % b'"6"', ATTRIBUTE % b"'6'", ELEMENT], ids=range(3))
+def test_the_orientation_in_xmp_turns_nothing_twice(tmp_path, monkeypatch, picture, suffix, orientation, said):
+    monkeypatch.setattr("photo_files.XMP", XMP.replace(b"<about>", said + b"<about>"))
+    path = write_photo(tmp_path / f"a.{suffix}", "RGB", picture, orientation)
+    before, (_, out, content) = read_photo_file(path).rgb(), rewritten(path)
+    after = np.array(ImageOps.exif_transpose(out).convert("RGB"))
+    assert after.shape == before.shape == ((70, 96, 3) if orientation == 1 else (96, 70, 3))
+    assert np.abs(after.astype(int) - before).max() <= 60
+    assert b"<about>" in content
+    assert b"Orientation" not in content
+
+
 def rewritten(path) -> tuple[list[str], Image.Image, bytes]:
     """What is dropped of a photo, and what is written of it: as Pillow opens it, and its bytes."""
     photo, out = read_photo_file(path), path.with_name(f"out{path.suffix}")
