@@ -19,7 +19,7 @@ from sr_deepfake.media import scoring
 from sr_deepfake.media.attack import FileAttacker
 from sr_deepfake.media.face_scores import FaceScorer
 from sr_deepfake.media.faces import FaceFinder, Find, whole_frames
-from sr_deepfake.media.files import Files, find_files
+from sr_deepfake.media.files import Files, Job, find_files
 from sr_deepfake.media.outcomes import check_report
 from sr_deepfake.media.video.attack import AUTO, VideoSettings
 from sr_deepfake.media.video.encoder import Encoding
@@ -77,14 +77,16 @@ def only_detector(cfg: DictConfig) -> Path | None:
     return found[0]
 
 
-def report_file(requested: str | None, output: str, files: Files, detector: Path | None) -> Path | None:
+def report_file(
+    requested: str | None, output: str, files: Files, jobs: Sequence[Job], detector: Path | None
+) -> Path | None:
     """File of an attack's report: `report=`, or else next to the output if there is a detector."""
     if requested is None and detector is None:
         return None
     folder = Path(output).expanduser()
     parent = folder.parent if files.single and not folder.is_dir() and not output.endswith("/") else folder
     report = Path(requested).expanduser() if requested is not None else parent / "report.csv"
-    check_report(report)
+    check_report(report, jobs)
     return report
 
 

@@ -70,8 +70,10 @@ def _count(number: int, noun: str) -> str:
     return f"{number} {noun}{'s' * (number != 1)}"
 
 
-def check_report(path: Path) -> None:
-    """Refuse to replace a file that is no report of this program."""
+def check_report(path: Path, jobs: Sequence[Job] = ()) -> None:
+    """Refuse to replace a file that is no report of this program, or that is an input or a result of some jobs."""
+    if os.path.realpath(path) in {os.path.realpath(file) for job in jobs for file in (job.source, job.target)}:
+        raise UserError(f"the report {printable(str(path))} is an input or a result; name another with report=FILE")
     if not path.exists():
         return
     try:

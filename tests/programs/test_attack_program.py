@@ -86,6 +86,7 @@ def test_faults_end_with_the_list_and_status_1(folder):
         (["input=in", "output=in"], "is the input in/two.png; name another output, or set overwrite=true"),
         (["input=in", "output=out", "detector=nowhere"], "detector=nowhere: there is no trained detector"),
         (["input=in", "output=out", "faces.thresholds=7"], "error: options of the faces: thresholds must be"),
+        (["input=in", "output=out", "report=in/../out/two.png"], "two.png is an input or a result; name another with rep"),
         (["input=in", "output=out", "photo.quality=0"], "error: photo.quality=0: it goes from 1 to 100"),
     ],
 )
