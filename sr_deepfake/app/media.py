@@ -1,5 +1,6 @@
 """From the configuration to what the programs need that take photos and videos."""
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from sr_deepfake.media.outcomes import check_report
 from sr_deepfake.media.video.attack import AUTO, VideoSettings
 from sr_deepfake.media.video.encoder import Encoding
 from sr_deepfake.system.errors import UserError
+from sr_deepfake.system.files import printable
 
 # What min_face=auto stands for: px, and in videos a part of the frame's shorter side, where that is more.
 SMALLEST, SHARE = 20, 1 / 20
@@ -50,6 +52,9 @@ def file_attacker(cfg: DictConfig, detector: Path | None) -> FileAttacker:
 def score_input(cfg: DictConfig, folders: Sequence[Path]) -> None:
     """Score the faces of the photos and videos of `input` with detectors, print and write the scores."""
     files = find_files(plain(cfg.input))
+    report = Path(cfg.evaluate.report or Path(HydraConfig.get().runtime.output_dir, "scores.csv"))
+    if os.path.realpath(report) in {os.path.realpath(file.source) for file in files.found}:
+        raise UserError(f"evaluate.report={printable(str(report))} is an input; name another")
     machine = build.device(cfg)
     own = [getattr(load_detector(folder), "crop_margin", None) for folder in folders]
     # Of photos and videos faces can be cut as one detector wants them.
@@ -60,7 +65,6 @@ def score_input(cfg: DictConfig, folders: Sequence[Path]) -> None:
     scores = scoring.score_files(
         [file.source for file in files.found], finder, scorers, instantiate(cfg.extraction), show
     )
-    report = Path(cfg.evaluate.report or Path(HydraConfig.get().runtime.output_dir, "scores.csv"))
     scoring.print_scores(scores)
     scoring.write_scores(report, scores)
     print(f"Scores: {report}")
