@@ -32,7 +32,7 @@ _OF_PIXELS = {
 _KNOWN_INFO = {
     "icc_profile", "dpi", "exif", "xmp", "XML:com.adobe.xmp", "jfif", "jfif_version", "jfif_unit", "jfif_density", "mp",
     "mpoffset", "adobe", "adobe_transform", "progression", "progressive", "transparency", "compression", "interlace",
-    "gamma", "srgb", "chromaticity", "aspect", "loop", "background", "timestamp", "duration", "resolution", "bbox",
+    "srgb", "aspect", "loop", "background", "timestamp", "duration", "resolution", "bbox",
 }  # fmt: skip
 _EMBEDDED = re.compile(rb"Thumbnails|xmpGImg|hdrgm:|GContainer|MicroVideo|MotionPhoto")  # pictures in an XMP packet
 # The pixels are upright: readers turn them by this where EXIF has no orientation.
@@ -124,7 +124,9 @@ def _take_metadata(photo: Photo, image: Image.Image, data: bytes) -> None:
         photo.xmp = b""
         photo.dropped.append("the XMP packet, which holds or points to pictures")
     texts = {name for name in getattr(image, "text", {}) if name[:4] != "XML:"}
-    photo.dropped += sorted(str(name) for name in ({*image.info} - texts - _KNOWN_INFO))
+    # PNG's gamma and chromaticity count where neither a profile nor sRGB is named.
+    known = _KNOWN_INFO | ({"gamma", "chromaticity"} if image.info.keys() & {"icc_profile", "srgb"} else set())
+    photo.dropped += sorted(str(name) for name in ({*image.info} - texts - known))
     photo.dropped += [f"the text {name!r}" for name in sorted(texts)]
     if getattr(image, "n_frames", 1) > 1:
         photo.dropped.append("further pictures in the file (a gain map or depth map)")
