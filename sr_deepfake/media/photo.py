@@ -97,6 +97,8 @@ def read_photo_file(path: Path, max_pixels: int = MAX_PIXELS) -> Photo:
     photo.format = "JPEG" if image.format == "MPO" else str(image.format)
     photo.lossless = photo.format not in ("JPEG", "WEBP") or (photo.format == "WEBP" and _webp_is_lossless(data))
     photo.options = {name: image.info[name] for name in ("icc_profile", "dpi") if image.info.get(name)}
+    if image.format == "TIFF" and 282 not in image.getexif():
+        photo.options.pop("dpi", None)  # which Pillow makes up
     if isinstance(image, JpegImagePlugin.JpegImageFile):
         sampling = JpegImagePlugin.get_sampling(image)
         photo.options |= {"qtables": image.quantization, "subsampling": max(sampling, 0)}

@@ -147,6 +147,12 @@ def test_metadata_that_is_not_listed_is_dropped_and_said(tmp_path, picture):
     assert b"Photoshop" not in content
 
 
+def test_a_tiff_without_a_resolution_has_none_afterwards(tmp_path, picture):
+    Image.fromarray(picture).save(tmp_path / "a.tiff")
+    _, out, _ = rewritten(tmp_path / "a.tiff")
+    assert out.getexif().keys().isdisjoint({282, 283, 296})
+
+
 def with_thumbnail(picture) -> bytes:
     """An EXIF block whose second directory holds a small picture, as cameras write it."""
     buffer = io.BytesIO()
