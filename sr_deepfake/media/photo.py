@@ -100,8 +100,12 @@ def read_photo_file(path: Path, max_pixels: int = MAX_PIXELS) -> Photo:
     if image.format == "TIFF" and 282 not in image.getexif():
         photo.options.pop("dpi", None)  # which Pillow makes up
     if isinstance(image, JpegImagePlugin.JpegImageFile):
+        rgb = image.layers == 3 and image.info.get("adobe_transform") == 0 and "jfif" not in image.info
         sampling = JpegImagePlugin.get_sampling(image)
-        photo.options |= {"qtables": image.quantization, "subsampling": max(sampling, 0)}
+        kept = 0 if rgb else max(sampling, 0)
+        if sampling != kept and image.layers == 3:
+            photo.dropped.append("the chroma subsampling (a JPEG becomes 4:4:4)")
+        photo.options |= {"qtables": image.quantization, "subsampling": kept, "keep_rgb": rgb}
         photo.options["progressive"] = "progressive" in image.info
     _take_metadata(photo, image, data)
     return photo

@@ -2,6 +2,7 @@ import io
 import itertools
 import struct
 
+import cv2
 import numpy as np
 import pytest
 from photo_files import EXIF_IFD, GPS_IFD, ICC, KINDS, MAKER, TAKEN, XMP, exif, stored, write_photo
@@ -129,6 +130,23 @@ def test_jpeg_keeps_its_chroma_and_quantisation(tmp_path, picture, subsampling, 
             assert out.quantization == source.quantization
         assert JpegImagePlugin.get_sampling(out) == number
         assert ("progressive" in out.info) == progressive
+
+
+def test_jpegs_of_rgb_stay_so_and_another_subsampling_is_said(tmp_path, picture):
+    Image.fromarray(picture).save(tmp_path / "a.jpg", quality=90, keep_rgb=True)
+    dropped, out, _ = rewritten(tmp_path / "a.jpg")
+    assert (dropped, [layer[0] for layer in out.layer]) == ([], [*b"RGB"])
+    assert np.abs(np.array(out).astype(int) - picture).max() <= 20
+    data = bytearray((tmp_path / "a.jpg").read_bytes())
+    data[data.index(b"\x03R\x11") + 2] = 0x12  # a red of twice the rows
+    (tmp_path / "b.jpg").write_bytes(data)
+    cv2.imwrite(
+        str(tmp_path / "c.jpg"), picture, [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_440]
+    )
+    for name, rgb in (("b.jpg", True), ("c.jpg", False)):
+        dropped, out, _ = rewritten(tmp_path / name)
+        assert dropped == ["the chroma subsampling (a JPEG becomes 4:4:4)"]
+        assert (JpegImagePlugin.get_sampling(out), out.layer[0][0] == ord("R")) == (0, rgb)
 
 
 def test_metadata_that_is_not_listed_is_dropped_and_said(tmp_path, picture):
