@@ -17,9 +17,9 @@ def main(cfg: DictConfig, outcome: Outcome) -> None:
 
     output = "" if cfg.output is None else str(cfg.output)
     files = find_files(plain(cfg.input), output)
-    jobs = plan_jobs(files, output, cfg.overwrite)
+    jobs = plan_jobs(files, output, cfg.overwrite, cfg.preview)
     detector = media.only_detector(cfg)
-    report = media.report_file(cfg.report, output, files, detector)
+    report = media.report_file(cfg.report, output, files, jobs, detector)
     outcomes = attack_files(jobs, media.file_attacker(cfg, detector), report, cfg.trainer.enable_progress_bar)
     if report is not None:
         print(f"Report: {report}")

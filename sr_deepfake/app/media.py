@@ -1,5 +1,6 @@
 """From the configuration to what the programs need that take photos and videos."""
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,11 +20,12 @@ from sr_deepfake.media import scoring
 from sr_deepfake.media.attack import FileAttacker
 from sr_deepfake.media.face_scores import FaceScorer
 from sr_deepfake.media.faces import FaceFinder, Find, whole_frames
-from sr_deepfake.media.files import Files, find_files
+from sr_deepfake.media.files import Files, Job, find_files
 from sr_deepfake.media.outcomes import check_report
 from sr_deepfake.media.video.attack import AUTO, VideoSettings
 from sr_deepfake.media.video.encoder import Encoding
 from sr_deepfake.system.errors import UserError
+from sr_deepfake.system.files import printable
 
 # What min_face=auto stands for: px, and in videos a part of the frame's shorter side, where that is more.
 SMALLEST, SHARE = 20, 1 / 20
@@ -50,6 +52,9 @@ def file_attacker(cfg: DictConfig, detector: Path | None) -> FileAttacker:
 def score_input(cfg: DictConfig, folders: Sequence[Path]) -> None:
     """Score the faces of the photos and videos of `input` with detectors, print and write the scores."""
     files = find_files(plain(cfg.input))
+    report = Path(cfg.evaluate.report or Path(HydraConfig.get().runtime.output_dir, "scores.csv"))
+    if os.path.realpath(report) in {os.path.realpath(file.source) for file in files.found}:
+        raise UserError(f"evaluate.report={printable(str(report))} is an input; name another")
     machine = build.device(cfg)
     own = [getattr(load_detector(folder), "crop_margin", None) for folder in folders]
     # Of photos and videos faces can be cut as one detector wants them.
@@ -60,7 +65,6 @@ def score_input(cfg: DictConfig, folders: Sequence[Path]) -> None:
     scores = scoring.score_files(
         [file.source for file in files.found], finder, scorers, instantiate(cfg.extraction), show
     )
-    report = Path(cfg.evaluate.report or Path(HydraConfig.get().runtime.output_dir, "scores.csv"))
     scoring.print_scores(scores)
     scoring.write_scores(report, scores)
     print(f"Scores: {report}")
@@ -77,14 +81,16 @@ def only_detector(cfg: DictConfig) -> Path | None:
     return found[0]
 
 
-def report_file(requested: str | None, output: str, files: Files, detector: Path | None) -> Path | None:
+def report_file(
+    requested: str | None, output: str, files: Files, jobs: Sequence[Job], detector: Path | None
+) -> Path | None:
     """File of an attack's report: `report=`, or else next to the output if there is a detector."""
     if requested is None and detector is None:
         return None
     folder = Path(output).expanduser()
     parent = folder.parent if files.single and not folder.is_dir() and not output.endswith("/") else folder
     report = Path(requested).expanduser() if requested is not None else parent / "report.csv"
-    check_report(report)
+    check_report(report, jobs)
     return report
 
 

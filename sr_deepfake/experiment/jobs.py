@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from sr_deepfake.experiment.provenance import METRICS
 from sr_deepfake.system.errors import MissingWeightsError, UserError, last_line
-from sr_deepfake.system.values import Frozen
+from sr_deepfake.system.values import Frozen, Text
 
 log = logging.getLogger(__name__)
 
@@ -27,16 +27,16 @@ class Job(Frozen):
     """One job of a program, and what became of it."""
 
     program: str  # as in `python -m sr_deepfake.<program>`
-    overrides: tuple[str, ...]  # of the command line
+    overrides: tuple[Text, ...]  # of the command line
     # "missing" was never started, "skipped" lacks weights, the process of "interrupted" is gone
     state: Literal["missing", "running", "done", "failed", "skipped", "interrupted"] = "missing"
     since: float = 0.0  # when it began, in seconds since 1970
     seconds: float = 0.0  # how long it took, once it ended
     pid: int = 0
     host: str = ""
-    error: str = ""  # why it failed, in one line
+    error: Text = ""  # why it failed, in one line
     results: tuple[str, ...] = ()  # folders of its results, relative to the outputs
-    left_out: tuple[str, ...] = ()  # attacks of a suite that could not be done, each with the reason
+    left_out: tuple[Text, ...] = ()  # attacks of a suite that could not be done, each with the reason
 
     @property
     def command(self) -> frozenset[str]:

@@ -14,7 +14,7 @@ from torch import nn
 from sr_deepfake.data.extraction.video import is_video
 from sr_deepfake.media.face_scores import FaceScorer
 from sr_deepfake.media.faces import Find, Picture, attack_crops
-from sr_deepfake.media.files import Job
+from sr_deepfake.media.files import PREVIEW, Job
 from sr_deepfake.media.image import attack_photo
 from sr_deepfake.media.outcomes import Outcome, describe, explain, write_report
 from sr_deepfake.media.photo import QUALITY, check_output, read_photo_file, save_image, write_photo_file
@@ -86,13 +86,15 @@ class FileAttacker:
                 shutil.copyfile(job.source, temporary)
             return outcome
         write_photo_file(photo, job.target, self.photo.quality)
-        if clean is not None and before:
+        sheet = longer_name(job.target, PREVIEW)
+        if clean is not None and before and sheet.exists() and not self.overwrite:
+            photo.dropped.append("the preview, whose file exists (overwrite=true replaces it)")
+        elif clean is not None and before:
             labels = [
                 [f"fake {score:.2f}" for score in self.scorer.scores(faces, attacked)] if self.scorer else []
                 for faces, attacked in ((before, False), (after, True))
             ]
-            sheet = side_by_side(clean, photo.rgb(), found.crops, (labels[0], labels[1]))
-            save_image(sheet, longer_name(job.target, ".preview.png"), "PNG")
+            save_image(side_by_side(clean, photo.rgb(), found.crops, (labels[0], labels[1])), sheet, "PNG")
         return replace(outcome, left_out=photo.dropped)
 
 

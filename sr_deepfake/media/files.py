@@ -9,8 +9,10 @@ from pathlib import Path
 
 from sr_deepfake.data.extraction.video import is_video
 from sr_deepfake.system.errors import UserError
-from sr_deepfake.system.files import printable
+from sr_deepfake.system.files import longer_name, printable
 from sr_deepfake.system.photos import is_photo
+
+PREVIEW = ".preview.png"  # what the name of a result's preview ends with
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class Files:
 
     found: list[Job] = field(default_factory=list)  # sorted within each folder; targets are below the output folder
     single: bool = False  # whether one file was named, rather than a folder, a pattern or a list
-    left_alone: int = 0  # files in the folders that are neither photos nor videos, by their names
+    left_alone: int = 0  # files in the folders that are neither photos nor videos, by their names, or previews
 
 
 def find_files(requested: object, output: str = "") -> Files:
@@ -54,6 +56,8 @@ def _add(files: Files, name: str, output: str) -> None:
         found = [Path(match) for match in sorted(glob.glob(str(path), recursive=True)) if Path(match).is_file()]
     files.single = False
     media = [file for file in found if is_photo(file) or is_video(file)]
+    if not name.endswith(PREVIEW):
+        media = [file for file in media if not file.name.endswith(PREVIEW)]
     files.left_alone += len(found) - len(media) if path.is_dir() else 0
     files.found += [Job(file, file.relative_to(root)) for file in media]
     if not media:
@@ -72,8 +76,8 @@ def _below(folder: Path, output: str) -> Iterator[Path]:
         yield from (Path(parent, name) for name in sorted(names) if not name.startswith("."))
 
 
-def plan_jobs(files: Files, output: str, overwrite: bool = False) -> list[Job]:
-    """Plan where each file's result goes."""
+def plan_jobs(files: Files, output: str, overwrite: bool = False, preview: bool = False) -> list[Job]:
+    """Plan where each file's result goes, and its preview."""
     if not output:
         raise UserError("no output is named; name a file or a folder with output=PATH")
     folder = _path(output)
@@ -98,6 +102,10 @@ def plan_jobs(files: Files, output: str, overwrite: bool = False) -> list[Job]:
             raise UserError(
                 f"the output {target} is the input {printable(str(inputs[written]))}; name another output{option}"
             )
+    for job in jobs if preview else ():
+        if other := sources.get(longer_name(job.target, PREVIEW)):
+            source, names = printable(str(job.source)), printable(str(other))
+            raise UserError(f"the preview of {source} and the result of {names} would be one file; set preview=false")
     return jobs
 
 

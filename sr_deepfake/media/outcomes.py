@@ -1,5 +1,7 @@
 """Outcomes of attacking files: a line each, a CSV table, a summary."""
 
+import csv
+import os
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass, field
 from pathlib import Path
@@ -68,8 +70,10 @@ def _count(number: int, noun: str) -> str:
     return f"{number} {noun}{'s' * (number != 1)}"
 
 
-def check_report(path: Path) -> None:
-    """Refuse to replace a file that is no report of this program."""
+def check_report(path: Path, jobs: Sequence[Job] = ()) -> None:
+    """Refuse to replace a file that is no report of this program, or that is an input or a result of some jobs."""
+    if os.path.realpath(path) in {os.path.realpath(file) for job in jobs for file in (job.source, job.target)}:
+        raise UserError(f"the report {printable(str(path))} is an input or a result; name another with report=FILE")
     if not path.exists():
         return
     try:
@@ -84,12 +88,22 @@ def check_report(path: Path) -> None:
 
 
 def write_report(path: Path, outcomes: Sequence[Outcome]) -> None:
-    """Write one row a file as CSV."""
-    rows = []
+    """Write one row a file as CSV; an earlier report's rows stay for other outputs, and for those that exist already."""
+    rows = _rows(path)
     for each in outcomes:
-        counts = (each.frames, each.faces, each.too_small)
-        rows.append((each.job.source, each.job.target, each.status, *counts, *astuple(each.scores)[1:], each.fault))
-    write_csv(path, COLUMNS, rows)
+        counts, output = (each.frames, each.faces, each.too_small), os.path.abspath(each.job.target)
+        if each.status != "exists" or output not in rows:
+            scores = astuple(each.scores)[1:]
+            rows[output] = (each.job.source, each.job.target, each.status, *counts, *scores, each.fault)
+    write_csv(path, COLUMNS, rows.values())
+
+
+def _rows(path: Path) -> dict[str, Sequence[object]]:
+    """The rows of an earlier report, by their outputs."""
+    if not path.exists():
+        return {}
+    with path.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
+        return {os.path.abspath(row[1]): row for row in list(csv.reader(file))[1:] if len(row) == len(COLUMNS)}
 
 
 def conclude(outcomes: Sequence[Outcome], left_alone: int = 0) -> None:

@@ -32,9 +32,13 @@ _OF_PIXELS = {
 _KNOWN_INFO = {
     "icc_profile", "dpi", "exif", "xmp", "XML:com.adobe.xmp", "jfif", "jfif_version", "jfif_unit", "jfif_density", "mp",
     "mpoffset", "adobe", "adobe_transform", "progression", "progressive", "transparency", "compression", "interlace",
-    "gamma", "srgb", "chromaticity", "aspect", "loop", "background", "timestamp", "duration", "resolution", "bbox",
+    "srgb", "aspect", "loop", "background", "timestamp", "duration", "resolution", "bbox",
 }  # fmt: skip
 _EMBEDDED = re.compile(rb"Thumbnails|xmpGImg|hdrgm:|GContainer|MicroVideo|MotionPhoto")  # pictures in an XMP packet
+# The pixels are upright: readers turn them by this where EXIF has no orientation.
+_XMP_ORIENTATION = re.compile(
+    rb"""\s*\btiff:Orientation\s*=\s*("[^"]*"|'[^']*')|<tiff:Orientation\b[^>]*(/>|>[^<]*</tiff:Orientation\s*>)"""
+)
 _CLIP_AT_THE_END = re.compile(rb"\xff\xd9.{0,64}?\x00\x00.{2}ftyp", re.DOTALL)
 
 
@@ -93,9 +97,15 @@ def read_photo_file(path: Path, max_pixels: int = MAX_PIXELS) -> Photo:
     photo.format = "JPEG" if image.format == "MPO" else str(image.format)
     photo.lossless = photo.format not in ("JPEG", "WEBP") or (photo.format == "WEBP" and _webp_is_lossless(data))
     photo.options = {name: image.info[name] for name in ("icc_profile", "dpi") if image.info.get(name)}
+    if image.format == "TIFF" and 282 not in image.getexif():
+        photo.options.pop("dpi", None)  # which Pillow makes up
     if isinstance(image, JpegImagePlugin.JpegImageFile):
+        rgb = image.layers == 3 and image.info.get("adobe_transform") == 0 and "jfif" not in image.info
         sampling = JpegImagePlugin.get_sampling(image)
-        photo.options |= {"qtables": image.quantization, "subsampling": max(sampling, 0)}
+        kept = 0 if rgb else max(sampling, 0)
+        if sampling != kept and image.layers == 3:
+            photo.dropped.append("the chroma subsampling (a JPEG becomes 4:4:4)")
+        photo.options |= {"qtables": image.quantization, "subsampling": kept, "keep_rgb": rgb}
         photo.options["progressive"] = "progressive" in image.info
     _take_metadata(photo, image, data)
     return photo
@@ -115,12 +125,14 @@ def _take_metadata(photo: Photo, image: Image.Image, data: bytes) -> None:
     if found.get_ifd(ExifTags.IFD.IFD1):
         photo.dropped.append("the thumbnail")
     xmp = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp") or b""
-    photo.xmp = xmp.encode() if isinstance(xmp, str) else xmp
+    photo.xmp = _XMP_ORIENTATION.sub(b"", xmp.encode() if isinstance(xmp, str) else xmp)
     if _EMBEDDED.search(photo.xmp):
         photo.xmp = b""
         photo.dropped.append("the XMP packet, which holds or points to pictures")
     texts = {name for name in getattr(image, "text", {}) if name[:4] != "XML:"}
-    photo.dropped += sorted(str(name) for name in ({*image.info} - texts - _KNOWN_INFO))
+    # PNG's gamma and chromaticity count where neither a profile nor sRGB is named.
+    known = _KNOWN_INFO | ({"gamma", "chromaticity"} if image.info.keys() & {"icc_profile", "srgb"} else set())
+    photo.dropped += sorted(str(name) for name in ({*image.info} - texts - known))
     photo.dropped += [f"the text {name!r}" for name in sorted(texts)]
     if getattr(image, "n_frames", 1) > 1:
         photo.dropped.append("further pictures in the file (a gain map or depth map)")

@@ -1,10 +1,14 @@
 """Values that are written to files and compared as a whole."""
 
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, PlainSerializer
 
 from sr_deepfake.system.files import digest, replacing
+
+# Text with the name of a file, which need not be UTF-8: what is not is written as an escape.
+Text = Annotated[str, PlainSerializer(lambda text: text.encode(errors="backslashreplace").decode(), when_used="json")]
 
 
 class Frozen(BaseModel):

@@ -46,6 +46,11 @@ def test_a_job_is_running_then_done_and_outputs_may_be_moved(outputs, tmp_path):
     assert found.seconds >= 0
 
 
+def test_a_file_name_that_is_not_utf_8_is_written_as_an_escape(outputs):
+    do(outputs, Job(program="attack", overrides=("input=größe\udcff.png",)))
+    assert states(outputs) == [((r"input=größe\udcff.png",), "done", "")]
+
+
 def test_the_newest_job_of_a_command_counts_in_whatever_order_it_was_typed(outputs):
     with pytest.raises(UserError):
         do_failing(outputs, UserError("no faces"))
@@ -73,7 +78,7 @@ def do_failing(outputs, error, **options):
 
 def test_a_failed_job_says_why_and_the_error_goes_on(outputs):
     for error, said in (
-        (UserError("there are no faces"), "there are no faces"),
+        (UserError("a\udcff.png: there are no faces"), r"a\udcff.png: there are no faces"),
         (ZeroDivisionError("x"), "ZeroDivisionError: x"),
     ):
         with pytest.raises(type(error)):

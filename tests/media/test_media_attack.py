@@ -166,3 +166,10 @@ def test_previews_and_scores(folder):
         assert 0.5 < outcome.scores.attacked < 0.75
         assert 0.5 < outcome.scores.ssim < 1
     assert statuses(folder / "r.csv") == [("attacked", 1), ("attacked", 10)]
+
+    (folder / "out" / "a.png").unlink()
+    (folder / "out" / "a.png.preview.png").write_text("mine")
+    for overwrite, left_out in ((False, ["the preview, whose file exists (overwrite=true replaces it)"]), (True, [])):
+        (outcome,) = attack_files(jobs[:1], attacker(preview=True, overwrite=overwrite), show=False)
+        assert (outcome.status, outcome.left_out) == ("attacked", left_out)
+        assert ((folder / "out" / "a.png.preview.png").read_bytes() == b"mine") != overwrite

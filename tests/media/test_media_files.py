@@ -47,6 +47,17 @@ def test_absolute_patterns_and_the_files_that_are_left_alone(folder):
     assert find_files("in").left_alone == 1
 
 
+def test_previews_are_no_inputs_and_take_no_results_place(folder):
+    (folder / "in/a.png.preview.png").touch()
+    assert len(find_files("in").found) == 3
+    assert find_files("in").left_alone == 2
+    assert len(find_files("in/*.png").found) == len(find_files("in/*.preview.png").found) == 1
+    both = find_files(["in/a.png", "in/a.png.preview.png"])
+    assert len(plan_jobs(both, "out")) == 2
+    with pytest.raises(UserError, match=r"preview of in/a.png and the result of in/a.*view.png would .*preview=false"):
+        plan_jobs(both, "out", preview=True)
+
+
 @pytest.mark.parametrize(
     ("requested", "output", "message"),
     [

@@ -1,4 +1,5 @@
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,18 @@ def test_the_report_has_a_row_a_file(tmp_path):
         ['a\udcff,\n".png', "b.png", "failed", "0", "0", "0", "", "", "", "", "", "", "x"],
     ]
     check_report(tmp_path / "deep" / "report.csv")
+
+    # The next run's rows join those of other outputs; what exists already keeps its scores.
+    others = [Job(Path("x"), Path(name)) for name in ("b.png", "c.png", "d.png")]
+    outcomes = [Outcome(replace(JOB, target=JOB.target.absolute()), "exists"), Outcome(others[0], "no face", frames=1)]
+    write_report(tmp_path / "deep" / "report.csv", [*outcomes, Outcome(others[1], "exists")])
+    write_report(tmp_path / "deep" / "report.csv", [Outcome(others[2], "failed")])
+    with open(tmp_path / "deep" / "report.csv", newline="", encoding="utf-8", errors="surrogateescape") as file:
+        again = list(csv.reader(file))[1:]
+    assert again[0] == rows[0]
+    assert [row[:4] for row in again[1:]] == [
+        ["x", "b.png", "no face", "1"], ["x", "c.png", "exists", "0"], ["x", "d.png", "failed", "0"],
+    ]  # fmt: skip
 
 
 def test_a_report_takes_nothing_elses_place(tmp_path):

@@ -1,3 +1,4 @@
+import struct
 import zlib
 
 import numpy as np
@@ -126,3 +127,12 @@ def test_texts_of_a_png_are_dropped_and_said(tmp_path):
     Image.new("RGB", (48, 48)).save(tmp_path / "a.png", pnginfo=info)
     photo = read_photo_file(tmp_path / "a.png")
     assert photo.dropped == ["the text 'Comment'", "the text 'Raw profile type exif'"]
+
+
+def test_colours_of_a_png_that_are_not_kept_are_said(tmp_path):
+    info = PngImagePlugin.PngInfo()
+    info.add(b"gAMA", struct.pack(">I", 100_000))
+    info.add(b"cHRM", struct.pack(">8I", *range(8)))
+    for options, dropped in (({}, ["chromaticity", "gamma"]), ({"icc_profile": ICC}, [])):  # which overrides them
+        Image.new("RGB", (48, 48)).save(tmp_path / "a.png", pnginfo=info, **options)
+        assert read_photo_file(tmp_path / "a.png").dropped == dropped

@@ -2,6 +2,7 @@ import io
 import itertools
 import struct
 
+import cv2
 import numpy as np
 import pytest
 from photo_files import EXIF_IFD, GPS_IFD, ICC, KINDS, MAKER, TAKEN, XMP, exif, stored, write_photo
@@ -92,6 +93,24 @@ def test_metadata_is_kept_as_far_as_a_format_can(tmp_path, picture, source, mode
         assert found == expected | ({"dpi": found["dpi"]} if source == "webp" else {})
 
 
+ATTRIBUTE = b"<rdf:Description xmlns:tiff='http://ns.adobe.com/tiff/1.0/' tiff:Orientation=%s tiff:Make='m'/>"
+ELEMENT = b"<rdf:Description xmlns:tiff='t'><tiff:Orientation>6</tiff:Orientation></rdf:Description>"
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png", "webp", "tiff"])
+@pytest.mark.parametrize("orientation", [1, 6])
+@pytest.mark.parametrize("said", [ATTRIBUTE % b'"6"', ATTRIBUTE % b"'6'", ELEMENT], ids=range(3))
+def test_the_orientation_in_xmp_turns_nothing_twice(tmp_path, monkeypatch, picture, suffix, orientation, said):
+    monkeypatch.setattr("photo_files.XMP", XMP.replace(b"<about>", said + b"<about>"))
+    path = write_photo(tmp_path / f"a.{suffix}", "RGB", picture, orientation)
+    before, (_, out, content) = read_photo_file(path).rgb(), rewritten(path)
+    after = np.array(ImageOps.exif_transpose(out).convert("RGB"))
+    assert after.shape == before.shape == ((70, 96, 3) if orientation == 1 else (96, 70, 3))
+    assert np.abs(after.astype(int) - before).max() <= 60
+    assert b"<about>" in content
+    assert b"Orientation" not in content
+
+
 def rewritten(path) -> tuple[list[str], Image.Image, bytes]:
     """What is dropped of a photo, and what is written of it: as Pillow opens it, and its bytes."""
     photo, out = read_photo_file(path), path.with_name(f"out{path.suffix}")
@@ -113,6 +132,23 @@ def test_jpeg_keeps_its_chroma_and_quantisation(tmp_path, picture, subsampling, 
         assert ("progressive" in out.info) == progressive
 
 
+def test_jpegs_of_rgb_stay_so_and_another_subsampling_is_said(tmp_path, picture):
+    Image.fromarray(picture).save(tmp_path / "a.jpg", quality=90, keep_rgb=True)
+    dropped, out, _ = rewritten(tmp_path / "a.jpg")
+    assert (dropped, [layer[0] for layer in out.layer]) == ([], [*b"RGB"])
+    assert np.abs(np.array(out).astype(int) - picture).max() <= 20
+    data = bytearray((tmp_path / "a.jpg").read_bytes())
+    data[data.index(b"\x03R\x11") + 2] = 0x12  # a red of twice the rows
+    (tmp_path / "b.jpg").write_bytes(data)
+    cv2.imwrite(
+        str(tmp_path / "c.jpg"), picture, [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_440]
+    )
+    for name, rgb in (("b.jpg", True), ("c.jpg", False)):
+        dropped, out, _ = rewritten(tmp_path / name)
+        assert dropped == ["the chroma subsampling (a JPEG becomes 4:4:4)"]
+        assert (JpegImagePlugin.get_sampling(out), out.layer[0][0] == ord("R")) == (0, rgb)
+
+
 def test_metadata_that_is_not_listed_is_dropped_and_said(tmp_path, picture):
     """Such as Photoshop's layers (TIFF tag 37724) and thumbnail (34377), which hold the face as it was."""
     Image.fromarray(picture).save(tmp_path / "a.jpg", "JPEG", comment=b"who is it", exif=exif())
@@ -127,6 +163,12 @@ def test_metadata_that_is_not_listed_is_dropped_and_said(tmp_path, picture):
     assert [out.getexif().get(tag) for tag in (34377, 37724, 305)] == [None, None, "a program"]
     assert b"8BIM" not in content
     assert b"Photoshop" not in content
+
+
+def test_a_tiff_without_a_resolution_has_none_afterwards(tmp_path, picture):
+    Image.fromarray(picture).save(tmp_path / "a.tiff")
+    _, out, _ = rewritten(tmp_path / "a.tiff")
+    assert out.getexif().keys().isdisjoint({282, 283, 296})
 
 
 def with_thumbnail(picture) -> bytes:

@@ -86,6 +86,10 @@ def test_faults_end_with_the_list_and_status_1(folder):
         (["input=in", "output=in"], "is the input in/two.png; name another output, or set overwrite=true"),
         (["input=in", "output=out", "detector=nowhere"], "detector=nowhere: there is no trained detector"),
         (["input=in", "output=out", "faces.thresholds=7"], "error: options of the faces: thresholds must be"),
+        (
+            ["input=in", "output=out", "report=in/../out/two.png"],
+            "two.png is an input or a result; name another with rep",
+        ),
         (["input=in", "output=out", "photo.quality=0"], "error: photo.quality=0: it goes from 1 to 100"),
     ],
 )
@@ -154,6 +158,9 @@ def test_scores_before_and_after(folder):
     assert (folder / "out/two.png.preview.png").is_file()
     assert not (folder / "out/clip.mp4.preview.mp4").exists()
 
+    options = [f"detector={detector}", "evaluate.report=in/sub/../two.png", *CPU]
+    shown = run("evaluate", "input=in", *options, cwd=folder, status=1)
+    assert "evaluate.report=in/sub/../two.png is an input; name another" in shown
     # The clean scores are those that `evaluate` gives.
     options = [f"detector={detector}", "evaluate.report=scores.csv", *CPU]
     shown = run("evaluate", "input=[in/two.png,in/clip.mp4,in/text.jpg]", *options, cwd=folder, status=1)

@@ -20,6 +20,7 @@ from sr_deepfake.media.video.reader import VideoReader
 from sr_deepfake.system.errors import UserError
 from sr_deepfake.system.files import printable
 
+_WRITTEN = VIDEO_SUFFIXES - {".ogv"}  # for Ogg FFmpeg has no encoder that keeps quality and times
 _MUXERS = {".m4v": "mp4", ".qt": "mov"}  # where FFmpeg's own choice by the suffix is another
 # What may describe a picture, by FFmpeg's names.
 _DESCRIPTIONS = {
@@ -41,8 +42,8 @@ class VideoWriter:
         self.name = printable(str(target))
         self._reader = reader
         suffix = target.suffix.lower()
-        if suffix not in VIDEO_SUFFIXES:
-            known = ", ".join(sorted(VIDEO_SUFFIXES))
+        if suffix not in _WRITTEN:
+            known = ", ".join(sorted(_WRITTEN))
             raise UserError(
                 f"{self.name}: videos are not written as {suffix or 'a file without a suffix'}; use one of {known}"
             )

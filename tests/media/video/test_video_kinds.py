@@ -184,6 +184,12 @@ def test_codec_quality_and_more_options_reach_the_encoder(tmp_path):
             {"codec": "libx264"},
             "webm does not hold what libx264 writes; video.codec=libvpx-vp9 would do",
         ),
+        (
+            "a.ogv",
+            {"codec": "libvpx"},
+            {},
+            r"attacked\.ogv: videos are not written as \.ogv; use one of .*\.mkv, \.mov",
+        ),
         ("a.mp4", {}, {"codec": "x264"}, "video.codec=x264: FFmpeg has no such encoder here"),
         ("a.mp4", {}, {"options": {"tnue": "film"}}, "video.options: libx264 has no option tnue"),
     ],
