@@ -75,7 +75,8 @@ def page(cfg: DictConfig, folder: str) -> Any:
 
 def attacked(cfg: DictConfig, file: Path, detector: Path | None, folder: Path) -> tuple[Any, ...]:
     """Attack a file: words, its first picture clean and attacked, the faces in it, and the new file."""
-    target = folder / f"attacked{file.suffix.lower() if is_video(file) else '.png'}"
+    suffix = file.suffix.lower().replace(".ogv", ".mkv") if is_video(file) else ".png"  # .ogv is not written
+    target = folder / f"attacked{suffix}"
     outcome = media.file_attacker(cfg, detector)(Job(file, target), lambda done, number: None)
     both = [frames_at(path, [0])[0] if is_video(path) else read_photo_file(path).rgb() for path in (file, target)]
     (squares,) = media.face_finder(cfg.faces, build.device(cfg))([both[0]])

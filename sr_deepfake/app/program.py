@@ -7,6 +7,7 @@ import functools
 import gc
 import io
 import logging
+import os
 import shlex
 import sys
 from collections.abc import Callable
@@ -85,6 +86,10 @@ def run(task: Task, cfg: DictConfig, name: str, typed: list[str]) -> float | Non
             raise
         logger.error(INTERRUPTED)
         raise SystemExit(130) from None
+    except BrokenPipeError:  # whoever read what is printed has ended, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        logger.error("error: what is printed is read no more")
+        raise SystemExit(1) from None
     except Exception as error:
         known = explain(error)
         if is_job_of_a_sweep():

@@ -60,3 +60,26 @@ def test_a_folder_of_configurations_of_ones_own(tmp_path):
     for words in ([f"hydra.searchpath=[{tmp_path / 'conf'}]"], ["--config-dir", str(tmp_path / "conf")]):
         ended = python("-m", "sr_deepfake.train", *words, "experiment=mine", "--cfg", "job", cwd=tmp_path)
         assert ended.stdout.startswith("seed: 77\n")
+
+
+PRINTS = """
+from sr_deepfake.app.program import program
+@program("status")
+def main(cfg, outcome):
+    print("read me\\n" * 100_000)
+main()
+"""
+
+
+def test_a_reader_that_ends_early_is_no_traceback(tmp_path):
+    """As in `… | head`."""
+    with subprocess.Popen(
+        [sys.executable, "-c", PRINTS], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        process.stdout.readline()
+        process.stdout.close()
+        shown = process.stderr.read()
+    assert process.returncode == 1
+    assert "what is printed is read no more" in shown
+    assert "Traceback" not in shown
+    assert "Exception ignored" not in shown
