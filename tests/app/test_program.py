@@ -64,7 +64,7 @@ def test_a_folder_of_configurations_of_ones_own(tmp_path):
 
 PRINTS = """
 from sr_deepfake.app.program import program
-@program("status")
+@program("report")
 def main(cfg, outcome):
     print("read me\\n" * 100_000)
 main()
