@@ -88,7 +88,6 @@ def run(task: Task, cfg: DictConfig, name: str, typed: list[str]) -> float | Non
         raise SystemExit(130) from None
     except BrokenPipeError:  # whoever read what is printed has ended, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        logger.error("error: what is printed is read no more")
         raise SystemExit(1) from None
     except Exception as error:
         known = explain(error)
