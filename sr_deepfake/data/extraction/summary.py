@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
 from filelock import FileLock
 
 from sr_deepfake.data.extraction.records import RECORD, read_record
@@ -94,6 +95,14 @@ def assemble(out: Path, videos: Sequence[Video], settings: str, extracted: set[s
             if record["fake"] and record["several_faces"] and record["mask_size"] is None
         ),
     )
+
+
+def skipped_videos(out: Path) -> set[str]:
+    """The videos in a folder of faces that gave none."""
+    if not (out / SKIPPED).is_file():
+        return set()
+    table = pd.read_csv(out / SKIPPED, dtype=str, keep_default_na=False)
+    return set(table["video_id"][table["frame"] == ""])
 
 
 def counts_in_words(reasons: dict[str, int]) -> str:

@@ -12,7 +12,7 @@ import pandas as pd
 
 from sr_deepfake.data.extraction.pipeline import extract_faces
 from sr_deepfake.data.extraction.settings import ExtractionSettings, check_settings
-from sr_deepfake.data.extraction.summary import ExtractionSummary
+from sr_deepfake.data.extraction.summary import ExtractionSummary, skipped_videos
 from sr_deepfake.data.manifest import (
     MANIFEST,
     PRISTINE,
@@ -183,9 +183,11 @@ class DataSet:
                 log.info("%s", summary.render())
         self.require_faces()
         table = self.videos()
-        rows = read_manifest(self.crops, table)
-        with_faces = table[table["video_id"].isin(rows["video_id"])]
-        rows = read_manifest(self.crops, draw_splits(with_faces, self.fractions, self.split_seed))
+        # A split must not depend on the methods whose faces exist so far: fakes of several take part whether they gave faces
+        # or not. Pristine videos, and the fakes of an only method, are known before any split is drawn.
+        known = PRISTINE, *(set(table["method"]) - {PRISTINE} if table["method"].nunique() <= 2 else ())
+        skipped = table["video_id"].isin(skipped_videos(self.crops)) & table["method"].isin(known)
+        rows = read_manifest(self.crops, draw_splits(table[~skipped], self.fractions, self.split_seed))
         if self.leaks is not None:
             rows = without_leaks(rows, self.crops, self.leaks)
         return FaceSet(self.name, self.crops, rows, self.margin)

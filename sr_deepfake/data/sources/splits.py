@@ -57,26 +57,32 @@ def draw_splits(videos: pd.DataFrame, fractions: Sequence[float], seed: int = 0)
     shares, rest = fractions, fractions[0] + fractions[1]
     if (videos["split"] == "test").any() and rest:
         shares = [fractions[0] / rest, fractions[1] / rest, 0.0]
-    classes = undrawn.groupby("cluster")["label"].agg(set)
-    split_of = split_groups({str(group): set(labels) for group, labels in classes.items()}, shares, seed)
+    both = pd.concat([undrawn.assign(what=undrawn[name]) for name in ("label", "method")])
+    classes = {str(group): set(found) for group, found in both.groupby("cluster")["what"].agg(set).items()}
+    split_of = split_groups(classes, shares, seed)
     drawn = videos["cluster"].map(split_of)
     return videos.assign(split=videos["split"].where(videos["split"] != "", drawn))
 
 
-def split_groups(classes: Mapping[str, set[int]], fractions: Sequence[float], seed: int = 0) -> dict[str, str]:
-    """Put each group into a split."""
+def split_groups(classes: Mapping[str, set[int | str]], fractions: Sequence[float], seed: int = 0) -> dict[str, str]:
+    """Put each group into a split: both labels into each, and each method where there are enough groups of it."""
     upper = np.cumsum(fractions).round(9)  # so that a last split of 0 is empty
     place = {group: share_of(group, seed) for group in classes}
     found = {group: int(np.searchsorted(upper, place[group], side="right")) for group in classes}
     count = Counter((found[group], label) for group, labels in classes.items() for label in labels)
-    for split, label in itertools.product(range(len(SPLITS)), (0, 1)):
+    methods = sorted({label for labels in classes.values() for label in labels if isinstance(label, str)})
+    wanted = [*itertools.product(range(len(SPLITS)), (0, 1)), *itertools.product(range(len(SPLITS)), methods)]
+    for split, label in wanted:
         if count[split, label] or fractions[split] == 0:
             continue
+        needed = {0, 1} if label in (0, 1) else {0, 1, *methods}  # what a split must not lose
         spare = [
             group
             for group, labels in classes.items()
-            if label in labels and all(count[found[group], own] > 1 for own in labels)
+            if label in labels and all(count[found[group], own] > 1 for own in labels & needed)
         ]
+        if not spare and label in methods:
+            continue
         if not spare:
             real, fake = (sum(label in labels for labels in classes.values()) for label in (0, 1))
             raise UserError(

@@ -13,7 +13,7 @@ from video_files import clips, frames_of
 from sr_deepfake.data.extraction import face_search
 from sr_deepfake.data.extraction.settings import ExtractionSettings
 from sr_deepfake.data.manifest import VIDEOS, read_manifest
-from sr_deepfake.data.sources import folder
+from sr_deepfake.data.sources import folder, listing
 from sr_deepfake.data.sources.data_set import DataSet
 from sr_deepfake.system.errors import UserError
 
@@ -124,6 +124,24 @@ def test_another_seed_of_the_split_finds_no_face_again(tmp_path, monkeypatch):
     assert set(before["face_id"]) == set(after["face_id"])
     assert not before["split"].equals(after.set_index("face_id").loc[before["face_id"], "split"].reset_index(drop=True))
     assert again.equals(before)
+
+
+def test_a_drawn_split_depends_on_the_list_alone_and_each_has_each_method(tmp_path):
+    """Faces of another method, or its unreadable files, must not make test files of validation files."""
+    lines = ["path,label,method,target"]
+    for number in range(16):
+        lines += [f"r{number}.png,0,,{number}", f"f{number}.png,1,{'AB'[number % 2]},{number}"]
+        for kind in "rf":
+            photo(tmp_path / f"{kind}{number}.png", np.full((48, 48, 3), number, np.uint8))
+    for broken in ("r1", "r2", "f9"):
+        (tmp_path / f"{broken}.png").write_text("no photo")
+    (tmp_path / "list.csv").write_text("\n".join(lines))
+    options = {"listing": listing.videos, "root": str(tmp_path / "list.csv"), "methods": None, "workers": 0}
+    csv = DataSet("csv", crops=str(tmp_path / "out"), crop=False, automatic=True, split_seed=3, **options)
+    found = [csv.faces(methods).rows.set_index("face_id")["split"] for methods in (["A"], ["B"], ["A"])]
+    assert found[1].equals(found[2])
+    assert found[1].loc[found[0].index].equals(found[0])
+    assert csv.faces(["A"]).rows.groupby("method")["split"].nunique().to_dict() == {"pristine": 3, "A": 3, "B": 3}
 
 
 def test_what_is_skipped_is_listed_with_its_reason(mine):
