@@ -5,7 +5,7 @@
     clips/a_b.mp4,fake,FaceSwap,train,anna,ben,
 
 Relative paths are below the file's folder, or `data.root`. Where `split` is empty, videos are drawn by their clusters, and
-val from train where the list names train and test alone. Where the identities `target` (whose video it is) and `source` (whose
+val from train where the list names no val. Where the identities `target` (whose video it is) and `source` (whose
 face was put there) are empty, each video is its own cluster.
 """
 
@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 import pandas as pd
 
 from sr_deepfake.data.manifest import PRISTINE, SPLITS, DataNotFoundError, video_table
+from sr_deepfake.data.sources.splits import TRAIN_OR_VAL
 from sr_deepfake.system.errors import UserError
 from sr_deepfake.system.files import read_text, safe_name
 
@@ -64,5 +65,5 @@ def videos(root: Path, list: str | None = None) -> pd.DataFrame:
         raise UserError(f"{file} lists no videos")
     if "val" not in {row["split"] for row in rows.values()}:  # it is drawn from train
         for row in rows.values():
-            row["split"] = str(row["split"]).replace("train", "")
+            row["split"] = str(row["split"]).replace("train", TRAIN_OR_VAL)
     return video_table(rows.values())

@@ -63,8 +63,14 @@ def test_what_is_wrong_with_a_list_is_named_with_its_line(tmp_path, text, messag
         videos(tmp_path, str(tmp_path / "videos.csv"))
 
 
-def test_val_is_drawn_from_train_where_the_list_names_train_and_test_alone(tmp_path):
-    lines = [f"{split}{place}.mp4,{place % 2},{split}" for split in ("train", "test") for place in range(40)]
-    table = draw_splits(videos(written(tmp_path, "\n".join(["path,label,split", *lines]))), (0.7, 0.15, 0.15))
-    assert (table[table["path"].str.contains(r"/test\d+\.mp4")]["split"] == "test").all()
-    assert set(table[table["path"].str.contains(r"/train\d+\.mp4")]["split"]) == {"train", "val"}
+@pytest.mark.parametrize(("other", "drawn"), [("test", {"test"}), ("", {"train", "val", "test"}), (None, set())])
+def test_without_val_it_is_drawn_from_train_which_is_never_tested(tmp_path, caplog, other, drawn):
+    splits = ("train", "train" if other is None else other)
+    lines = [f"{place}{split}.mp4,{place % 2},{split}" for split in splits for place in range(40)]
+    table = draw_splits(
+        videos(written(tmp_path, "\n".join(["path,label,split", *dict.fromkeys(lines)]))), (0.7, 0.15, 0.15)
+    )
+    of_train = table["path"].str.contains(r"train\.mp4")
+    assert set(table[of_train]["split"]) == {"train", "val"}
+    assert set(table[~of_train]["split"]) == drawn
+    assert ("There is no test set" in caplog.text) == (other is None)
