@@ -196,7 +196,8 @@ class FaceSet:
             raise UserError(
                 f"{self.folder / MANIFEST} has {int((rows['label'] == 0).sum())} pristine and "
                 f"{int(rows['label'].sum())} {forgery} faces for {split}; both are needed. "
-                f"`python -m sr_deepfake.prepare data={self.name}` with your data options makes them"
+                f"`python -m sr_deepfake.prepare data={self.name}` with your data options makes them, if the split (the "
+                "list's column split, train/ val/ test/ of a folder, the official lists) has such videos"
             )
         return rows if frames is None else thin(rows, frames)
 
