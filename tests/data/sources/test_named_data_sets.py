@@ -99,9 +99,11 @@ def test_the_preview_of_dfdc_has_its_own_split(tmp_path):
 def test_labels_of_dfdc_in_any_words(tmp_path, fake, real):
     put(tmp_path, "test/x.mp4", "test/y.mp4")
     (tmp_path / "test/labels.csv").write_text(f"filename,label\nx.mp4,{fake}\ny.mp4,{real}\n")
-    (tmp_path / "test/metadata.json").write_text(IS_FAKE)
+    content = {"x.mp4": {"is_fake": 1, "original": "y.mp4"}, "y.mp4": {"is_fake": 0}}
+    (tmp_path / "test/metadata.json").write_text(json.dumps(content))
     table = dfdc.videos(tmp_path)  # each once, though it is in two lists
     assert [(Path(row.path).name, row.label) for row in table.itertuples()] == [("y.mp4", 0), ("x.mp4", 1)]
+    assert table["cluster"].nunique() == 1  # which labels.csv does not know
 
 
 @pytest.mark.parametrize(
