@@ -12,7 +12,7 @@ import pandas as pd
 
 from sr_deepfake.data.extraction.pipeline import extract_faces
 from sr_deepfake.data.extraction.settings import ExtractionSettings, check_settings
-from sr_deepfake.data.extraction.summary import ExtractionSummary, skipped_videos
+from sr_deepfake.data.extraction.summary import ExtractionSummary, skipped_videos, source_hashes
 from sr_deepfake.data.manifest import (
     MANIFEST,
     PRISTINE,
@@ -189,7 +189,7 @@ class DataSet:
         skipped = table["video_id"].isin(skipped_videos(self.crops)) & table["method"].isin(known)
         rows = read_manifest(self.crops, draw_splits(table[~skipped], self.fractions, self.split_seed))
         if self.leaks is not None:
-            rows = without_leaks(rows, self.crops, self.leaks)
+            rows = without_leaks(rows, self.crops, self.leaks, source_hashes(self.crops))
         return FaceSet(self.name, self.crops, rows, self.margin)
 
     def require_faces(self) -> None:

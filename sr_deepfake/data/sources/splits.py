@@ -119,10 +119,12 @@ def share_of(group: str, seed: int = 0) -> float:
     return int.from_bytes(digest[:6], "big") / 2**48
 
 
-def find_leaks(rows: pd.DataFrame) -> pd.DataFrame:
-    """Find videos of two splits that show the same picture or the same person."""
+def find_leaks(rows: pd.DataFrame, files: Mapping[str, str] | None = None) -> pd.DataFrame:
+    """Find videos of two splits that show the same picture or person, or are the same file by the hashes `files`."""
     sources = rows.assign(what=rows["source"].astype(str).str.split("+")).explode("what")
-    pictures, people = rows.assign(kind="picture", what=rows["sha256"]), rows.assign(what=rows["target"])
+    copies = rows.assign(what=rows["video_id"].map(files or {})).dropna(subset="what")
+    pictures = pd.concat([rows.assign(what=rows["sha256"]), copies]).assign(kind="picture")
+    people = rows.assign(what=rows["target"])
     shown = pd.concat([pictures, pd.concat([people, sources[sources["what"] != ""]]).assign(kind="identity")])
     shown["rank"] = shown["split"].map(SPLIT_ORDER)
     shown = shown[["kind", "what", "video_id", "split", "rank"]].drop_duplicates()
@@ -133,9 +135,11 @@ def find_leaks(rows: pd.DataFrame) -> pd.DataFrame:
     return pairs.drop_duplicates(["kind", "video_id", "other_split"])[list(COLUMNS)].reset_index(drop=True)
 
 
-def without_leaks(rows: pd.DataFrame, folder: Path, policy: str) -> pd.DataFrame:
+def without_leaks(
+    rows: pd.DataFrame, folder: Path, policy: str, files: Mapping[str, str] | None = None
+) -> pd.DataFrame:
     """List what leaks in `leaks.csv`, and warn, refuse it, or leave the videos of the earlier split out."""
-    leaks = find_leaks(rows)
+    leaks = find_leaks(rows, files)
     if os.access(folder, os.W_OK):
         write_csv(folder / LEAKS, COLUMNS, leaks.itertuples(index=False))
     if leaks.empty:

@@ -144,6 +144,19 @@ def test_a_drawn_split_depends_on_the_list_alone_and_each_has_each_method(tmp_pa
     assert csv.faces(["A"]).rows.groupby("method")["split"].nunique().to_dict() == {"pristine": 3, "A": 3, "B": 3}
 
 
+def test_a_copy_of_a_video_in_another_split_is_found_though_other_frames_are_drawn(mine):
+    root, out = mine
+    shutil.copy(root / "train" / "fake" / "clip.mp4", root / "test" / "fake" / "copy 2.mp4")
+    prepare(root, out)
+    rows = source(root, out).faces(["fake"]).rows
+    assert not rows["sha256"].duplicated().any()
+    (leak,) = pd.read_csv(out / "leaks.csv").itertuples()
+    assert (leak.kind, leak.video_id[:10], leak.other_video_id[:11]) == ("picture", "fake/clip-", "fake/copy_2")
+    (out / "sources.csv").unlink()  # as an earlier version left it
+    source(root, out).faces(["fake"])
+    assert pd.read_csv(out / "leaks.csv").empty
+
+
 def test_what_is_skipped_is_listed_with_its_reason(mine):
     root, out = mine
     photo(root / "train" / "real" / "grey.png", np.full((90, 90, 3), 128, np.uint8))
