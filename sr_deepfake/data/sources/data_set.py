@@ -12,7 +12,7 @@ import pandas as pd
 
 from sr_deepfake.data.extraction.pipeline import extract_faces
 from sr_deepfake.data.extraction.settings import ExtractionSettings, check_settings
-from sr_deepfake.data.extraction.summary import ExtractionSummary, skipped_videos, source_hashes
+from sr_deepfake.data.extraction.summary import SKIPPED, ExtractionSummary, skipped_videos, source_hashes
 from sr_deepfake.data.manifest import (
     MANIFEST,
     PRISTINE,
@@ -183,11 +183,19 @@ class DataSet:
                 log.info("%s", summary.render())
         self.require_faces()
         table = self.videos()
+        skipped = skipped_videos(self.crops)
         # A split must not depend on the methods whose faces exist so far: fakes of several take part whether they gave faces
         # or not. Pristine videos, and the fakes of an only method, are known before any split is drawn.
-        known = PRISTINE, *(set(table["method"]) - {PRISTINE} if table["method"].nunique() <= 2 else ())
-        skipped = table["video_id"].isin(skipped_videos(self.crops)) & table["method"].isin(known)
-        rows = read_manifest(self.crops, draw_splits(table[~skipped], self.fractions, self.split_seed))
+        known = (table["label"] == 0) | (table["method"].nunique() <= 2)
+        drawn = draw_splits(table[~(table["video_id"].isin(skipped) & known)], self.fractions, self.split_seed)
+        rows = read_manifest(self.crops, drawn)
+        needed = table["video_id"][table["method"].isin([PRISTINE, *methods])]
+        unread = ~needed.isin({*rows["video_id"], *skipped})
+        if unread.any() and (self.crops / SKIPPED).is_file():
+            log.warning(
+                "%d of %d listed videos were not read yet, and do not take part; this reads them: %s.",
+                unread.sum(), len(needed), self._command(),
+            )  # fmt: skip
         if self.leaks is not None:
             rows = without_leaks(rows, self.crops, self.leaks, source_hashes(self.crops))
         return FaceSet(self.name, self.crops, rows, self.margin)
@@ -197,14 +205,18 @@ class DataSet:
         if self._finds_faces:
             return
         if not (self.crops / MANIFEST).is_file():
-            words = [f"data={self.name}", f"data.root={self.root or '/path/to/it'}"]
-            words += [f"data.{name}={value}" for name, value in self.options.items() if name == "compression"]
             raise UserError(
-                f"there are no face crops: {self.crops / MANIFEST} is missing. Find them once with "
-                f"`python -m sr_deepfake.prepare {' '.join(words)}`, or name the folder that has them: data.crops=FOLDER"
+                f"there are no face crops: {self.crops / MANIFEST} is missing. Find them once with {self._command()}, or name "
+                "the folder that has them: data.crops=FOLDER"
             )
         self._check_origin()
         check_settings(self.crops, self.settings)
+
+    def _command(self) -> str:
+        """The command that finds the faces, in words."""
+        words = [f"data={self.name}", f"data.root={self.root or '/path/to/it'}"]
+        words += [f"data.{name}={value}" for name, value in self.options.items() if name == "compression"]
+        return f"`python -m sr_deepfake.prepare {' '.join(words)}`"
 
     def chosen(self, methods: Sequence[str] | None) -> Sequence[str]:
         """The requested methods, or all; each has to be one of the data set's."""

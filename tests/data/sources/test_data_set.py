@@ -157,6 +157,15 @@ def test_a_copy_of_a_video_in_another_split_is_found_though_other_frames_are_dra
     assert pd.read_csv(out / "leaks.csv").empty
 
 
+def test_videos_of_other_shards_are_counted_with_the_command_that_reads_them(root, tmp_path, caplog):
+    for shard, message in (((0, 2), "4 of 8 listed videos were not read yet"), ((1, 2), "")):
+        source(root, tmp_path).prepare(shard=shard, progress=False)
+        caplog.clear()
+        source(root, tmp_path).faces(["fake"])
+        assert message in caplog.text
+        assert (f"`python -m sr_deepfake.prepare data=folder data.root={root}`" in caplog.text) == bool(message)
+
+
 def test_what_is_skipped_is_listed_with_its_reason(mine):
     root, out = mine
     photo(root / "train" / "real" / "grey.png", np.full((90, 90, 3), 128, np.uint8))
