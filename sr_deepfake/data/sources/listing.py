@@ -11,6 +11,7 @@ face was put there) are empty, each video is its own cluster.
 
 import csv
 import io
+import re
 from pathlib import Path, PurePosixPath
 
 import pandas as pd
@@ -51,7 +52,7 @@ def videos(root: Path, list: str | None = None) -> pd.DataFrame:
         method = (found["method"] or FAKE) if label else PRISTINE
         if label and method.lower() == PRISTINE:
             raise UserError(f"{where}: the label says fake and the method {PRISTINE}")
-        method = method if method == PRISTINE or method.replace("-", "").isalnum() else safe_name(method)
+        method = method if re.fullmatch(r"[\w-][\w.-]*", method) else safe_name(method)
         name = safe_name(PurePosixPath(found["path"]).stem, found["path"])
         if found["path"] in rows:
             raise UserError(f"{where}: {found['path']} is listed twice")

@@ -18,10 +18,12 @@ def test_a_list_of_videos(tmp_path, encoding):
         "clips/a.mp4,real,,train,anna,,\n"
         "/data/a_b.mp4,FAKE,FaceSwap,train,anna,ben,masks/a_b.mp4\n"
         "v.mp4,0,,val,,,\n"
+        "w.mp4,1,stable_diffusion-2.1,val,,,\n"
         "clips/größe 1.jpg,1,my method,,carl,,\n",
         encoding,
     )
     table = videos(file)
+    assert set(table["method"][table["split"] == "val"]) == {"pristine", "stable_diffusion-2.1"}
     table = table[table["split"] != "val"]
     assert table["method"].tolist() == ["my_method-" + table["method"].iloc[0][-12:], "pristine", "FaceSwap"]
     rows = table.set_index("method")
