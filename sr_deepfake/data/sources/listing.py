@@ -32,8 +32,15 @@ def videos(root: Path, list: str | None = None) -> pd.DataFrame:
     if not file.is_file():
         raise DataNotFoundError(f"data.list={file}: there is no such file")
     folder = root if root.is_dir() else file.absolute().parent
+    try:
+        return _read(file, folder)
+    except csv.Error as error:
+        raise UserError(f'{file} cannot be read: {error}. Is there a quote (") that is not closed?') from error
+
+
+def _read(file: Path, folder: Path) -> pd.DataFrame:
     rows: dict[str, dict[str, object]] = {}
-    reader = csv.DictReader(io.StringIO(read_text(file)))
+    reader = csv.DictReader(io.StringIO(read_text(file)), strict=True)
     columns = [str(name).strip().lower() for name in reader.fieldnames or ()]
     if missing := [name for name in ("path", "label") if name not in columns]:
         raise UserError(

@@ -55,6 +55,9 @@ def test_two_columns_are_enough_and_paths_may_be_below_another_folder(tmp_path):
         ("path,label,split\na,1,dev\n", "line 2: split must be train, val or test, not 'dev'"),
         ("path,label\na,1\na,1\n", "line 3: a is listed twice"),
         ("path,label,method\na,1,pristine\n", "line 2: the label says fake"),
+        ('path,label\n"a,1\nb,0\n', r"videos\.csv cannot be read: .*quote"),
+        ('path,label\n"a,1\n"b",0\n', r"videos\.csv cannot be read: .*quote"),
+        ('path,label\n"a,1\n' + "b,0\n" * 40_000, r"videos\.csv cannot be read: .*quote"),
         (None, r"data\.list=.*videos\.csv: there is no such file"),
     ],
 )
