@@ -17,6 +17,7 @@ from sr_deepfake.data.manifest import (
     MANIFEST,
     PRISTINE,
     VIDEOS,
+    DataNotFoundError,
     FaceSet,
     read_manifest,
     read_videos,
@@ -106,13 +107,14 @@ class DataSet:
     def _only(self, faces: Path) -> Path:
         """The folder of this data set's faces, where there is one alone."""
         folders = sorted(file.parent for file in faces.glob(f"*/{ORIGIN}"))
-        found = [folder for folder in folders if origin_of(folder).get("kind") == self._kind]
+        origins = [(origin_of(folder), folder) for folder in folders]
+        # By their roots: a root and a link to it are one.
+        found = {str(origin.get("root")): folder for origin, folder in origins if origin.get("kind") == self._kind}
         if len(found) > 1:
-            roots = ", ".join(str(origin_of(folder).get("root")) for folder in found)
             raise UserError(
-                f"data={self.name}: there are faces of {len(found)} folders ({roots}); choose with data.root="
+                f"data={self.name}: there are faces of {len(found)} folders ({', '.join(found)}); choose with data.root="
             )
-        return found[0] if found else faces / self._kind
+        return next(iter(found.values()), faces / self._kind)
 
     @property
     def methods(self) -> Sequence[str]:
@@ -132,9 +134,19 @@ class DataSet:
         Raises:
             UserError: there is neither.
         """
-        if (self.crops / VIDEOS).is_file() and (self.root is None or not self.root.exists()):
+        stored = (self.crops / VIDEOS).is_file()
+        if stored and (self.root is None or not self.root.exists()):
             return read_videos(self.crops / VIDEOS)
-        return self._listed()
+        try:
+            return self._listed()
+        except DataNotFoundError as error:
+            if not stored or origin_of(self.crops).get("root") != self._resolved:
+                raise
+            table = read_videos(self.crops / VIDEOS)
+            if any(Path(path).exists() for path in table["path"]):
+                raise
+            log.info("The table of videos is %s, of when faces were found. Now: %s", self.crops / VIDEOS, error)
+            return table
 
     def _listed(self) -> pd.DataFrame:
         if self.root is None:

@@ -203,6 +203,11 @@ def test_faces_outlive_their_folder(mine):
     made = source(root, out).faces(["fake"])
     assert (made.name, made.folder) == ("folder", out)
     shutil.rmtree(root)
+    root.mkdir()  # as FaceForensics++ without its videos
+    pd.testing.assert_frame_equal(source(root, out).faces(["fake"]).rows, made.rows, check_dtype=False)
+    with pytest.raises(UserError, match="holds neither real/ nor fake/"):
+        prepare(root, out)
+    root.rmdir()
     for gone in (root, None):
         pd.testing.assert_frame_equal(source(gone, out).faces(["fake"]).rows, made.rows, check_dtype=False)
     with pytest.raises(UserError, match=r"data\.root=.*does not exist"):
@@ -222,6 +227,9 @@ def test_without_a_root_the_only_faces_are_found(root, tmp_path):
     options = {"outputs": str(tmp_path / "outputs"), "crop": False}
     prepare(root, None, **options)
     assert source(None, None, **options).crops == source(root, None, **options).crops
+    (tmp_path / "link").symlink_to(root)
+    prepare(tmp_path / "link", None, **options)
+    assert len(source(None, None, **options).faces(["fake"]).rows) == 10  # one root by two names
     prepare(shutil.copytree(root, tmp_path / "other"), None, **options)
     with pytest.raises(UserError, match=r"faces of 2 folders .*choose with data\.root="):
         source(None, None, **options)
