@@ -139,13 +139,13 @@ class DataSet:
             return read_videos(self.crops / VIDEOS)
         try:
             return self._listed()
-        except DataNotFoundError as error:
+        except DataNotFoundError:
             if not stored or origin_of(self.crops).get("root") != self._resolved:
                 raise
             table = read_videos(self.crops / VIDEOS)
             if any(Path(path).exists() for path in table["path"]):
                 raise
-            log.info("The table of videos is %s, of when faces were found. Now: %s", self.crops / VIDEOS, error)
+            log.info("%s holds none of its videos any more; they are listed in %s.", self.root, self.crops / VIDEOS)
             return table
 
     def _listed(self) -> pd.DataFrame:

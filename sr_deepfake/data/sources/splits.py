@@ -1,7 +1,6 @@
 """Splits files by identity: a group of files that belong together never crosses splits; and finds what does."""
 
 import hashlib
-import itertools
 import logging
 import os
 import re
@@ -59,7 +58,7 @@ def draw_splits(videos: pd.DataFrame, fractions: Sequence[float], seed: int = 0)
         log.warning("All files are of one class: they are a test set.")
         return videos.assign(split="test")
     trained = {str(group) for group in undrawn["cluster"][undrawn["split"] == TRAIN_OR_VAL]}
-    tested = (videos["split"] == "test").any()
+    tested = "test" in set(videos["split"])
     if not tested and len(trained) == undrawn["cluster"].nunique():
         log.warning("There is no test set: every listed file has the split train, or shares people with one that has.")
         tested = True
@@ -83,7 +82,7 @@ def split_groups(
     found = {group: int(np.searchsorted(upper, place[group], side="right")) for group in classes}
     count = Counter((found[group], label) for group, labels in classes.items() for label in labels)
     methods = sorted({label for labels in classes.values() for label in labels if isinstance(label, str)})
-    wanted = [*itertools.product(range(len(SPLITS)), (0, 1)), *itertools.product(range(len(SPLITS)), methods)]
+    wanted = [(split, label) for labels in ((0, 1), methods) for split in range(len(SPLITS)) for label in labels]
     for split, label in wanted:
         if count[split, label] or fractions[split] == 0:
             continue
