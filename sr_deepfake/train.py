@@ -29,6 +29,7 @@ def main(cfg: DictConfig, outcome: Outcome) -> None:
     detector = instantiate(cfg.model)  # what is attacked
     recipe = build.recipe(cfg, detector, data)
     attack = build.attack(cfg)  # before the training: its mistakes are reported at once
+    data.rows("test")  # and so are missing test faces
     how = build.evaluation(cfg, force=bool(cfg.train.force or cfg.evaluate.force))
     folder = how.outputs / "detectors" / recipe.name
     with build.logger(cfg) as logger:

@@ -1,5 +1,6 @@
 """Faces, clean and attacked, as a folder of PNG files with a list, for programs that only read folders."""
 
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -31,6 +32,10 @@ def export_faces(
     """Write faces and the list `faces.csv`, whose empty columns `score` and `score_attacked` are for another program."""
     listed: list[Sequence[object]] = []
     out.mkdir(parents=True, exist_ok=True)
+    if (out / FACES).is_file() or (out / EXPORT).is_file():  # what an earlier export wrote goes
+        for folder in ("clean", "attacked"):
+            shutil.rmtree(out / folder, ignore_errors=True)
+        (out / FACES).unlink(missing_ok=True)
     (out / EXPORT).touch()
     stored = StoredFaces(rows, faces.folder)
     for batch in map(stored.__getitem__, SideBatches([int(side) for side in rows["side"]])):

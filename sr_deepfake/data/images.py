@@ -25,7 +25,7 @@ def read_face(path: Path) -> Tensor:
     picture = cv2.imdecode(encoded, cv2.IMREAD_COLOR) if encoded.size else None
     if picture is None:
         raise UserError(
-            f"the face crop {path} is damaged; delete its folder and run `python -m sr_deepfake.prepare` again"
+            f"the face crop {path} is damaged; delete it: `python -m sr_deepfake.prepare` with your data options makes it again"
         )
     return torch.from_numpy(np.ascontiguousarray(picture[:, :, ::-1].transpose(2, 0, 1)))
 

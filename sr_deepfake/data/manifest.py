@@ -5,6 +5,7 @@ splits, identities and clusters come from the table of videos.
 """
 
 import hashlib
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,8 @@ import pyarrow.parquet as pq
 from sr_deepfake.metrics.clusters import components
 from sr_deepfake.system.errors import UserError
 from sr_deepfake.system.files import replacing
+
+log = logging.getLogger(__name__)
 
 PRISTINE = "pristine"
 FORGERY_METHODS = ("Deepfakes", "Face2Face", "FaceSwap", "FaceShifter", "NeuralTextures")
@@ -68,7 +71,7 @@ def video_table(rows: Iterable[dict[str, object]]) -> pd.DataFrame:
     Args:
         rows: for each video at least `video_id` and `path`; also `method` (else what `video_id` begins with), `split`
             (""; drawn later), `target` (else the video itself), `source` (""; several are joined by "+"), `mask`, `cluster`
-            (else the connected component of target and source).
+            (else the connected component of target and source). Of several with one `video_id` the first is taken.
 
     Returns:
         The columns `VIDEO_COLUMNS`, sorted by split, label and id.
@@ -80,6 +83,10 @@ def video_table(rows: Iterable[dict[str, object]]) -> pd.DataFrame:
         [['pristine/a', 0, 'a'], ['FaceSwap/a_b', 1, 'a']]
     """
     table = pd.DataFrame(list(rows), columns=list(VIDEO_COLUMNS), dtype=object)
+    if len(others := table["path"][table["video_id"].duplicated()].astype(str)):
+        some = ", ".join(others[:3]) + (", …" if len(others) > 3 else "")
+        log.warning("%d files are left out, since the one listed before has the same name: %s", len(others), some)
+        table = table.drop_duplicates("video_id", ignore_index=True)
     table["method"] = table["method"].fillna(table["video_id"].str.partition("/")[0])
     table["label"] = (table["method"] != PRISTINE).astype(int)
     table["target"] = table["target"].replace("", None).fillna(table["video_id"])
@@ -196,7 +203,8 @@ class FaceSet:
             raise UserError(
                 f"{self.folder / MANIFEST} has {int((rows['label'] == 0).sum())} pristine and "
                 f"{int(rows['label'].sum())} {forgery} faces for {split}; both are needed. "
-                f"`python -m sr_deepfake.prepare data={self.name}` with your data options makes them"
+                f"`python -m sr_deepfake.prepare data={self.name}` with your data options makes them, if the split (the "
+                "list's column split, train/ val/ test/ of a folder, the official lists) has such videos"
             )
         return rows if frames is None else thin(rows, frames)
 

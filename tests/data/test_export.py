@@ -31,9 +31,13 @@ def test_faces_are_written_as_they_are_and_attacked(make_faces, tmp_path):
 def test_without_an_attack_there_are_clean_faces_alone(make_faces, tmp_path):
     rows = make_faces({"test": 2})
     out = tmp_path / "out"
-    list(export_faces(Crops(tmp_path).faces([]), rows, None, "none", out, CPU))
+    faces = Crops(tmp_path).faces([])
+    list(export_faces(faces, rows, BlurAttack(sigma=2.0), "blur-s2", out, CPU))
+    (out / "notes.txt").touch()
+    list(export_faces(faces, rows[:1], None, "none", out, CPU))  # of an earlier export nothing stays
+    assert {path.name for path in out.iterdir()} == {"clean", "faces.csv", "notes.txt"}
+    assert len(list(out.rglob("*.png"))) == 1
     assert pd.read_csv(out / "faces.csv")["attacked"].isna().all()
-    assert not (out / "attacked").exists()
 
 
 def test_exported_faces_scored_by_others_come_back_as_tables(crops):

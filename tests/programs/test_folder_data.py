@@ -64,6 +64,11 @@ def test_a_list_of_videos_in_a_csv_file(tmp_path):
     shutil.copy(path, tmp_path / "copy.png")  # of the last one, in another split
     (tmp_path / "videos.csv").write_text("\n".join([*lines, "copy.png,1,Swapped,train,copy"]))
     words = [*OPTIONS, "data=csv", "data.list=videos.csv", "data.crop=false"]
+    untested = [line for line in lines if ",test," not in line]
+    (tmp_path / "untested.csv").write_text("\n".join(untested))
+    shown = run("train", *OPTIONS, "data=csv", "data.list=untested.csv", "data.crop=false", cwd=tmp_path, status=1)
+    assert "0 pristine and 0 Swapped faces for test; both are needed" in shown  # before anything is trained
+    assert not (tmp_path / "outputs" / "detectors").exists()
     shown = run("train", *words, "data.leaks=error", cwd=tmp_path, status=1)
     assert "data.leaks=drop" in shown
     assert "Traceback" not in shown

@@ -20,7 +20,7 @@ from sr_deepfake.data.extraction.workers import parse_shard, run_in_processes
 from sr_deepfake.data.manifest import Video
 from sr_deepfake.system.console import track
 from sr_deepfake.system.errors import SourceError, UserError, choose
-from sr_deepfake.system.files import write_json
+from sr_deepfake.system.files import file_digest, write_json
 from sr_deepfake.system.hardware import torch_device
 
 log = logging.getLogger(__name__)
@@ -92,6 +92,8 @@ def _extract_one(video: Video, out: Path, settings: ExtractionSettings, device: 
     crops: dict[str, bytes] = {}
     try:
         n_frames, looked_at = look_for_faces(video, settings, device)
+        if video.path.is_file():
+            record["source_sha256"] = file_digest(video.path)  # equal files are found by it, whatever their names
     except SourceError as error:
         record = skip(record, video, error.reason, error.detail)
     except Exception as error:  # whatever else a damaged file makes a codec do must not end the run

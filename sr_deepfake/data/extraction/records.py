@@ -1,6 +1,7 @@
 """What was found in a video: its folder of crops, with `video.json`, which is written last and so says that it is whole."""
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -50,26 +51,36 @@ def is_current(folder: Path, video: Video, settings: str) -> bool:
     record = read_record(folder)
     if record is None or (record.get("settings"), record.get("video_id")) != (settings, video.video_id):
         return False
-    if source_state(video.mask)[0] not in (None, record["mask_size"]):
+    if source_state(video.mask)[0] is not None and not _has_size(video.mask, record["mask_size"]):
         return False
     size, changed = source_state(video.path)
     if record["skip"] is not None:
         # A process may also have died for want of memory: try again.
-        unchanged = (record["source_size"], record["skip"]["source_changed"]) == (size, changed)
+        unchanged = _has_size(video.path, record["source_size"]) and record["skip"]["source_changed"] == changed
         return unchanged and record["skip"]["reason"] != CRASHED
     # A source that has been deleted since is no reason to lose its faces.
-    return size in (None, record["source_size"]) and all(
+    return (size is None or _has_size(video.path, record["source_size"])) and all(
         (folder / Path(face["path"]).name).is_file() for face in record["faces"]
     )
 
 
-def source_state(path: Path | None) -> tuple[int | None, int | None]:
-    """Size in bytes and time of change in ns of a file; None if it is missing."""
+def source_state(path: Path | None) -> tuple[int | str | None, int | None]:
+    """Size in bytes (of a folder: number and sizes of its files) and time of change in ns; None if it is missing."""
     try:
         stat = path.stat() if path else None
+        files = [file.stat().st_size for file in os.scandir(path)] if path and path.is_dir() else None
     except OSError:
-        stat = None
-    return (stat.st_size, stat.st_mtime_ns) if stat else (None, None)
+        stat = files = None
+    if stat is None:
+        return None, None
+    return stat.st_size if files is None else f"{len(files)} files, {sum(files)} bytes", stat.st_mtime_ns
+
+
+def _has_size(path: Path | None, recorded: object) -> bool:
+    """Whether a source has a recorded size; that of a folder was its own (a number) in earlier records."""
+    if path is not None and path.is_dir() and isinstance(recorded, int):
+        return path.stat().st_size == recorded
+    return source_state(path)[0] == recorded
 
 
 def publish(record: Record, crops: Mapping[str, bytes], folder: Path) -> None:

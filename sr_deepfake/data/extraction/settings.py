@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -78,8 +79,17 @@ def check_settings(folder: Path, settings: ExtractionSettings) -> None:
         for name, value in wanted.items()
         if name not in ("timeout", "dataset") and name in stored and stored[name] != value
     ]
+    levels = [_compression(name) for name in (str(stored.get("dataset")), settings.dataset)]
+    if all(levels) and levels[0] != levels[1]:
+        different.append(f"data.compression={levels[0]}, not {levels[1]}")
     if different:
         raise UserError(
             f"the faces in {folder} were found with {'; '.join(different)}. `python -m sr_deepfake.prepare` with the "
             "same options finds them again; another folder (data.crops=FOLDER) keeps both"
         )
+
+
+def _compression(dataset: str) -> str:
+    """The compression level in a `dataset` setting ("": it has none); raw and c0 are two names of one."""
+    found = re.search("-(raw|c0|c23|c40)$", dataset)
+    return found[1].replace("c0", "raw") if found else ""

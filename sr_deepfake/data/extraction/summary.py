@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
 from filelock import FileLock
 
 from sr_deepfake.data.extraction.records import RECORD, read_record
@@ -13,6 +14,7 @@ from sr_deepfake.system.errors import UserError
 from sr_deepfake.system.files import write_csv
 
 SKIPPED = "skipped.csv"
+SOURCES = "sources.csv"  # hashes of the files; none of those that an earlier version read, and of folders
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,8 @@ def assemble(out: Path, videos: Sequence[Video], settings: str, extracted: set[s
             for part in ([{"frame": "", **record["skip"]}] if record["skip"] else []) + record["frames_skipped"]
         ]
         write_csv(out / SKIPPED, ["video_id", "frame", "reason", "detail"], rows)
+        hashes = ((record["video_id"], record.get("source_sha256", "")) for record in in_order)
+        write_csv(out / SOURCES, ["video_id", "sha256"], hashes)
 
     own = [records[video.video_id] for video in videos]
     given = [record for record in own if record["skip"] is None]
@@ -94,6 +98,22 @@ def assemble(out: Path, videos: Sequence[Video], settings: str, extracted: set[s
             if record["fake"] and record["several_faces"] and record["mask_size"] is None
         ),
     )
+
+
+def skipped_videos(out: Path) -> set[str]:
+    """The videos in a folder of faces that gave none."""
+    if not (out / SKIPPED).is_file():
+        return set()
+    table = pd.read_csv(out / SKIPPED, dtype=str, keep_default_na=False)
+    return set(table["video_id"][table["frame"] == ""])
+
+
+def source_hashes(out: Path) -> dict[str, str]:
+    """Hashes of the files that faces were found in, by video, where they are known."""
+    if not (out / SOURCES).is_file():
+        return {}
+    table = pd.read_csv(out / SOURCES, dtype=str).dropna()
+    return dict(zip(table["video_id"], table["sha256"], strict=True))
 
 
 def counts_in_words(reasons: dict[str, int]) -> str:

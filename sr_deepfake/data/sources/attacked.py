@@ -1,12 +1,14 @@
 """The test videos of a data set, attacked as files, with their faces found again: what a detector meets in the end."""
 
 import logging
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from filelock import FileLock
 
 from sr_deepfake.data.extraction.pipeline import extract_faces
+from sr_deepfake.data.extraction.records import source_state
 from sr_deepfake.data.manifest import PRISTINE, FaceSet, read_manifest, videos_of, write_videos
 from sr_deepfake.data.sources.data_set import DataSet
 from sr_deepfake.system.console import track
@@ -19,7 +21,7 @@ log = logging.getLogger(__name__)
 class AttackedVideos:
     """A source of faces whose test videos `attack(video, new file)` has been through, at most `most` of each class.
 
-    Attacked videos and their faces are kept in `folder`: what is there is not attacked again.
+    Attacked videos and their faces are kept in `folder`: what is there is attacked again only where the video has changed.
     """
 
     def __init__(
@@ -55,10 +57,12 @@ class AttackedVideos:
         self.folder.mkdir(parents=True, exist_ok=True)
         with FileLock(self.folder / ".lock"):  # another job with the same videos waits, and finds them
             pairs = zip(map(Path, test["path"]), map(Path, files), strict=True)
-            missing = [(before, after) for before, after in pairs if not after.exists()]
+            missing = [(before, after) for before, after in pairs if not _is_made_of(before, after)]
             for before, after in track(missing, len(missing), "Attacking videos", "videos", self.progress):
+                after.unlink(missing_ok=True)
                 try:
                     self.attack(before, after)
+                    os.utime(after, ns=(before.stat().st_mtime_ns,) * 2)
                 except (SourceError, UserError) as error:
                     log.warning("%s is left out: %s", before, error)
         there = attacked[[Path(path).exists() for path in attacked["path"]]]
@@ -79,3 +83,8 @@ class AttackedVideos:
         suffix = before.suffix.lower() if before.suffix.lower() in (".mp4", ".mkv", ".mov", ".avi") else ".mp4"
         # Its own name, by which frames are drawn: the same ones as before the attack.
         return self.folder / "videos" / safe_name(video_id) / f"{before.stem}{suffix}"
+
+
+def _is_made_of(before: Path, after: Path) -> bool:
+    """Whether an attacked video is there, with the time of change that it got from its source."""
+    return after.exists() and source_state(before)[1] in (None, source_state(after)[1])

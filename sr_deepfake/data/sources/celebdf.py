@@ -34,7 +34,7 @@ def videos(root: Path) -> pd.DataFrame:
     folders = {
         path.name.lower(): path for path in sorted(root.iterdir()) if path.name.lower() in _FOLDERS and path.is_dir()
     }
-    globs = [folder.glob(pattern) for folder in folders.values() for pattern in ("*", "videos/*")]
+    globs = [folder.glob(pattern) for folder in folders.values() for pattern in ("[!.]*", "videos/[!.]*")]
     paths = {path: path.relative_to(root).parts[0] for found in globs for path in sorted(found) if is_video(path)}
     if not paths:
         raise DataNotFoundError(f"{root} has no video in Celeb-real/, YouTube-real/ or Celeb-synthesis/ (data.root=)")
@@ -53,14 +53,14 @@ def videos(root: Path) -> pd.DataFrame:
             {
                 "video_id": f"{SYNTHESIS if fake else PRISTINE}/{name}", "path": path, "target": people[0],
                 "source": people[1] if fake and len(people) > 1 else "",
-                "split": "test" if f"{folder}/{path.name}".lower() in test else split,
+                "split": "test" if f"{folder}/{path.stem}".lower() in test else split,
             }
         )  # fmt: skip
     return video_table(rows)
 
 
 def _test_list(path: Path) -> set[str]:
-    """Folder and file of the test videos, in small letters."""
+    """Folder and file of the test videos, in small letters, without suffixes."""
     names = set()
     for number, line in enumerate(read_text(path).splitlines(), 1):
         if not line.strip():
@@ -69,5 +69,5 @@ def _test_list(path: Path) -> set[str]:
         parts = name.strip().replace("\\", "/").split("/")
         if label not in ("0", "1") or len(parts) < 2:
             raise UserError(f"{path}, line {number}: expected LABEL FOLDER/NAME.mp4, not {line!r}")
-        names.add(f"{parts[0]}/{parts[-1]}".lower())
+        names.add(f"{parts[0]}/{Path(parts[-1]).stem}".lower())
     return names

@@ -12,11 +12,12 @@ import pandas as pd
 
 from sr_deepfake.data.extraction.pipeline import extract_faces
 from sr_deepfake.data.extraction.settings import ExtractionSettings, check_settings
-from sr_deepfake.data.extraction.summary import ExtractionSummary
+from sr_deepfake.data.extraction.summary import SKIPPED, ExtractionSummary, skipped_videos, source_hashes
 from sr_deepfake.data.manifest import (
     MANIFEST,
     PRISTINE,
     VIDEOS,
+    DataNotFoundError,
     FaceSet,
     read_manifest,
     read_videos,
@@ -106,13 +107,14 @@ class DataSet:
     def _only(self, faces: Path) -> Path:
         """The folder of this data set's faces, where there is one alone."""
         folders = sorted(file.parent for file in faces.glob(f"*/{ORIGIN}"))
-        found = [folder for folder in folders if origin_of(folder).get("kind") == self._kind]
+        origins = [(origin_of(folder), folder) for folder in folders]
+        # By their roots: a root and a link to it are one.
+        found = {str(origin.get("root")): folder for origin, folder in origins if origin.get("kind") == self._kind}
         if len(found) > 1:
-            roots = ", ".join(str(origin_of(folder).get("root")) for folder in found)
             raise UserError(
-                f"data={self.name}: there are faces of {len(found)} folders ({roots}); choose with data.root="
+                f"data={self.name}: there are faces of {len(found)} folders ({', '.join(found)}); choose with data.root="
             )
-        return found[0] if found else faces / self._kind
+        return next(iter(found.values()), faces / self._kind)
 
     @property
     def methods(self) -> Sequence[str]:
@@ -132,9 +134,19 @@ class DataSet:
         Raises:
             UserError: there is neither.
         """
-        if (self.crops / VIDEOS).is_file() and (self.root is None or not self.root.exists()):
+        stored = (self.crops / VIDEOS).is_file()
+        if stored and (self.root is None or not self.root.exists()):
             return read_videos(self.crops / VIDEOS)
-        return self._listed()
+        try:
+            return self._listed()
+        except DataNotFoundError:
+            if not stored or origin_of(self.crops).get("root") != self._resolved:
+                raise
+            table = read_videos(self.crops / VIDEOS)
+            if any(Path(path).exists() for path in table["path"]):
+                raise
+            log.info("%s holds none of its videos any more; they are listed in %s.", self.root, self.crops / VIDEOS)
+            return table
 
     def _listed(self) -> pd.DataFrame:
         if self.root is None:
@@ -183,11 +195,21 @@ class DataSet:
                 log.info("%s", summary.render())
         self.require_faces()
         table = self.videos()
-        rows = read_manifest(self.crops, table)
-        with_faces = table[table["video_id"].isin(rows["video_id"])]
-        rows = read_manifest(self.crops, draw_splits(with_faces, self.fractions, self.split_seed))
+        skipped = skipped_videos(self.crops)
+        # A split must not depend on the methods whose faces exist so far: fakes of several take part whether they gave faces
+        # or not. Pristine videos, and the fakes of an only method, are known before any split is drawn.
+        known = (table["label"] == 0) | (table["method"].nunique() <= 2)
+        drawn = draw_splits(table[~(table["video_id"].isin(skipped) & known)], self.fractions, self.split_seed)
+        rows = read_manifest(self.crops, drawn)
+        needed = table["video_id"][table["method"].isin([PRISTINE, *methods])]
+        unread = ~needed.isin({*rows["video_id"], *skipped})
+        if unread.any() and (self.crops / SKIPPED).is_file():
+            log.warning(
+                "%d of %d listed videos were not read yet, and do not take part; this reads them: %s.",
+                unread.sum(), len(needed), self._command(),
+            )  # fmt: skip
         if self.leaks is not None:
-            rows = without_leaks(rows, self.crops, self.leaks)
+            rows = without_leaks(rows, self.crops, self.leaks, source_hashes(self.crops))
         return FaceSet(self.name, self.crops, rows, self.margin)
 
     def require_faces(self) -> None:
@@ -195,14 +217,18 @@ class DataSet:
         if self._finds_faces:
             return
         if not (self.crops / MANIFEST).is_file():
-            words = [f"data={self.name}", f"data.root={self.root or '/path/to/it'}"]
-            words += [f"data.{name}={value}" for name, value in self.options.items() if name == "compression"]
             raise UserError(
-                f"there are no face crops: {self.crops / MANIFEST} is missing. Find them once with "
-                f"`python -m sr_deepfake.prepare {' '.join(words)}`, or name the folder that has them: data.crops=FOLDER"
+                f"there are no face crops: {self.crops / MANIFEST} is missing. Find them once with {self._command()}, or name "
+                "the folder that has them: data.crops=FOLDER"
             )
         self._check_origin()
         check_settings(self.crops, self.settings)
+
+    def _command(self) -> str:
+        """The command that finds the faces, in words."""
+        words = [f"data={self.name}", f"data.root={self.root or '/path/to/it'}"]
+        words += [f"data.{name}={value}" for name, value in self.options.items() if name == "compression"]
+        return f"`python -m sr_deepfake.prepare {' '.join(words)}`"
 
     def chosen(self, methods: Sequence[str] | None) -> Sequence[str]:
         """The requested methods, or all; each has to be one of the data set's."""

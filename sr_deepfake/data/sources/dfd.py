@@ -22,7 +22,7 @@ def videos(root: Path, compression: str = "c23") -> pd.DataFrame:
     rows: list[dict[str, object]] = []
     for method, sequence in ((PRISTINE, "original_sequences/actors"), (METHOD, f"manipulated_sequences/{METHOD}")):
         folders = [root / sequence / level / "videos" for level in sorted(levels)]
-        paths = sorted(path for folder in folders for path in folder.glob("*") if is_video(path))
+        paths = sorted(path for folder in folders for path in folder.glob("[!.]*") if is_video(path))
         if not paths:
             raise DataNotFoundError(f"{folders[0]} holds no video (data.root=, data.compression={compression})")
         for path in paths:

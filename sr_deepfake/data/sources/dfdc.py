@@ -34,7 +34,10 @@ Entry = tuple[Path, bool, str, str]  # the file, whether it is a fake, its group
 def videos(root: Path) -> pd.DataFrame:
     """List the videos that the lists name."""
     listed = _preview(root) if (root / "dataset.json").is_file() else _challenge(root)
-    entries = list({entry[0]: entry for entry in listed}.values())  # a video may be in two lists
+    found: dict[Path, Entry] = {}
+    for path, fake, group, part in listed:  # a video may be in two lists: the first, metadata.json, knows its original
+        found[path] = (*found.get(path, (path, fake, group))[:3], part)
+    entries = list(found.values())
     if not any(path.is_file() for path, *_ in entries):
         raise DataNotFoundError(
             f"{root}: not one of {len(entries):,} listed videos is there. data.root= names the folder with "

@@ -5,17 +5,19 @@
     clips/a_b.mp4,fake,FaceSwap,train,anna,ben,
 
 Relative paths are below the file's folder, or `data.root`. Where `split` is empty, videos are drawn by their clusters, and
-val from train where the list names train and test alone. Where the identities `target` (whose video it is) and `source` (whose
+val from train where the list names no val. Where the identities `target` (whose video it is) and `source` (whose
 face was put there) are empty, each video is its own cluster.
 """
 
 import csv
 import io
+import re
 from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
 from sr_deepfake.data.manifest import PRISTINE, SPLITS, DataNotFoundError, video_table
+from sr_deepfake.data.sources.splits import TRAIN_OR_VAL
 from sr_deepfake.system.errors import UserError
 from sr_deepfake.system.files import read_text, safe_name
 
@@ -30,8 +32,15 @@ def videos(root: Path, list: str | None = None) -> pd.DataFrame:
     if not file.is_file():
         raise DataNotFoundError(f"data.list={file}: there is no such file")
     folder = root if root.is_dir() else file.absolute().parent
+    try:
+        return _read(file, folder)
+    except csv.Error as error:
+        raise UserError(f'{file} cannot be read: {error}. Is there a quote (") that is not closed?') from error
+
+
+def _read(file: Path, folder: Path) -> pd.DataFrame:
     rows: dict[str, dict[str, object]] = {}
-    reader = csv.DictReader(io.StringIO(read_text(file)))
+    reader = csv.DictReader(io.StringIO(read_text(file)), strict=True)
     columns = [str(name).strip().lower() for name in reader.fieldnames or ()]
     if missing := [name for name in ("path", "label") if name not in columns]:
         raise UserError(
@@ -50,7 +59,7 @@ def videos(root: Path, list: str | None = None) -> pd.DataFrame:
         method = (found["method"] or FAKE) if label else PRISTINE
         if label and method.lower() == PRISTINE:
             raise UserError(f"{where}: the label says fake and the method {PRISTINE}")
-        method = method if method == PRISTINE or method.replace("-", "").isalnum() else safe_name(method)
+        method = method if re.fullmatch(r"[\w-][\w.-]*", method) else safe_name(method)
         name = safe_name(PurePosixPath(found["path"]).stem, found["path"])
         if found["path"] in rows:
             raise UserError(f"{where}: {found['path']} is listed twice")
@@ -64,5 +73,5 @@ def videos(root: Path, list: str | None = None) -> pd.DataFrame:
         raise UserError(f"{file} lists no videos")
     if "val" not in {row["split"] for row in rows.values()}:  # it is drawn from train
         for row in rows.values():
-            row["split"] = str(row["split"]).replace("train", "")
+            row["split"] = str(row["split"]).replace("train", TRAIN_OR_VAL)
     return video_table(rows.values())

@@ -1,12 +1,11 @@
 """Splits files by identity: a group of files that belong together never crosses splits; and finds what does."""
 
 import hashlib
-import itertools
 import logging
 import os
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +17,7 @@ from sr_deepfake.system.files import write_csv
 
 log = logging.getLogger(__name__)
 
+TRAIN_OR_VAL = "train+val"  # the split of a video that is drawn into one of these
 LEAKS = "leaks.csv"  # next to the manifest
 POLICIES = ("warn", "error", "drop")
 COLUMNS = ("kind", "video_id", "split", "other_video_id", "other_split")
@@ -47,36 +47,55 @@ def check_fractions(fractions: Sequence[float]) -> tuple[float, ...]:
 
 
 def draw_splits(videos: pd.DataFrame, fractions: Sequence[float], seed: int = 0) -> pd.DataFrame:
-    """Put the videos that have no split into one, a cluster as a whole."""
-    undrawn = videos[videos["split"] == ""]
+    """Put the videos that have no split (or `TRAIN_OR_VAL`) into one, a cluster as a whole."""
+    rest = fractions[0] + fractions[1]
+    if not rest:
+        videos = videos.assign(split=videos["split"].replace(TRAIN_OR_VAL, "train"))
+    undrawn = videos[~videos["split"].isin(SPLITS)]
     if undrawn.empty:
         return videos
-    if len(undrawn) == len(videos) and len(set(undrawn["label"])) == 1:
+    if set(videos["split"]) == {""} and len(set(undrawn["label"])) == 1:
         log.warning("All files are of one class: they are a test set.")
         return videos.assign(split="test")
-    shares, rest = fractions, fractions[0] + fractions[1]
-    if (videos["split"] == "test").any() and rest:
-        shares = [fractions[0] / rest, fractions[1] / rest, 0.0]
-    classes = undrawn.groupby("cluster")["label"].agg(set)
-    split_of = split_groups({str(group): set(labels) for group, labels in classes.items()}, shares, seed)
+    trained = {str(group) for group in undrawn["cluster"][undrawn["split"] == TRAIN_OR_VAL]}
+    tested = "test" in set(videos["split"])
+    if not tested and len(trained) == undrawn["cluster"].nunique():
+        log.warning("There is no test set: every listed file has the split train, or shares people with one that has.")
+        tested = True
+    shares = [fractions[0] / rest, fractions[1] / rest, 0.0] if tested and rest else fractions
+    both = pd.concat([undrawn.assign(what=undrawn[name]) for name in ("label", "method")])
+    classes = {str(group): set(found) for group, found in both.groupby("cluster")["what"].agg(set).items()}
+    split_of = split_groups(classes, shares, seed, trained)
     drawn = videos["cluster"].map(split_of)
-    return videos.assign(split=videos["split"].where(videos["split"] != "", drawn))
+    return videos.assign(split=videos["split"].where(videos["split"].isin(SPLITS), drawn))
 
 
-def split_groups(classes: Mapping[str, set[int]], fractions: Sequence[float], seed: int = 0) -> dict[str, str]:
-    """Put each group into a split."""
+def split_groups(
+    classes: Mapping[str, set[int | str]], fractions: Sequence[float], seed: int = 0, trained: Collection[str] = ()
+) -> dict[str, str]:
+    """Put each group into a split, `trained` ones never into test.
+
+    Both labels come into each split, and each method where there are enough groups of it.
+    """
     upper = np.cumsum(fractions).round(9)  # so that a last split of 0 is empty
-    place = {group: share_of(group, seed) for group in classes}
+    place = {group: share_of(group, seed) * (float(upper[1]) if group in trained else 1) for group in classes}
     found = {group: int(np.searchsorted(upper, place[group], side="right")) for group in classes}
     count = Counter((found[group], label) for group, labels in classes.items() for label in labels)
-    for split, label in itertools.product(range(len(SPLITS)), (0, 1)):
+    methods = sorted({label for labels in classes.values() for label in labels if isinstance(label, str)})
+    wanted = [(split, label) for labels in ((0, 1), methods) for split in range(len(SPLITS)) for label in labels]
+    for split, label in wanted:
         if count[split, label] or fractions[split] == 0:
             continue
+        needed = {0, 1} if label in (0, 1) else {0, 1, *methods}  # what a split must not lose
         spare = [
             group
             for group, labels in classes.items()
-            if label in labels and all(count[found[group], own] > 1 for own in labels)
+            if label in labels
+            and all(count[found[group], own] > 1 for own in labels & needed)
+            and not (SPLITS[split] == "test" and group in trained)
         ]
+        if not spare and label in methods:
+            continue
         if not spare:
             real, fake = (sum(label in labels for labels in classes.values()) for label in (0, 1))
             raise UserError(
@@ -99,10 +118,12 @@ def share_of(group: str, seed: int = 0) -> float:
     return int.from_bytes(digest[:6], "big") / 2**48
 
 
-def find_leaks(rows: pd.DataFrame) -> pd.DataFrame:
-    """Find videos of two splits that show the same picture or the same person."""
+def find_leaks(rows: pd.DataFrame, files: Mapping[str, str] | None = None) -> pd.DataFrame:
+    """Find videos of two splits that show the same picture or person, or are the same file by the hashes `files`."""
     sources = rows.assign(what=rows["source"].astype(str).str.split("+")).explode("what")
-    pictures, people = rows.assign(kind="picture", what=rows["sha256"]), rows.assign(what=rows["target"])
+    copies = rows.assign(what=rows["video_id"].map(files or {})).dropna(subset="what")
+    pictures = pd.concat([rows.assign(what=rows["sha256"]), copies]).assign(kind="picture")
+    people = rows.assign(what=rows["target"])
     shown = pd.concat([pictures, pd.concat([people, sources[sources["what"] != ""]]).assign(kind="identity")])
     shown["rank"] = shown["split"].map(SPLIT_ORDER)
     shown = shown[["kind", "what", "video_id", "split", "rank"]].drop_duplicates()
@@ -113,9 +134,11 @@ def find_leaks(rows: pd.DataFrame) -> pd.DataFrame:
     return pairs.drop_duplicates(["kind", "video_id", "other_split"])[list(COLUMNS)].reset_index(drop=True)
 
 
-def without_leaks(rows: pd.DataFrame, folder: Path, policy: str) -> pd.DataFrame:
+def without_leaks(
+    rows: pd.DataFrame, folder: Path, policy: str, files: Mapping[str, str] | None = None
+) -> pd.DataFrame:
     """List what leaks in `leaks.csv`, and warn, refuse it, or leave the videos of the earlier split out."""
-    leaks = find_leaks(rows)
+    leaks = find_leaks(rows, files)
     if os.access(folder, os.W_OK):
         write_csv(folder / LEAKS, COLUMNS, leaks.itertuples(index=False))
     if leaks.empty:

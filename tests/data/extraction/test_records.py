@@ -46,3 +46,17 @@ def test_skipped_videos_are_tried_again_when_the_file_changes_and_after_a_crash(
     video.path.write_bytes(b"VIDEO")  # of the same size
     os.utime(video.path, ns=(1, 1))
     assert not is_current(tmp_path, video, "settings")
+
+
+def test_a_folder_of_frames_has_changed_where_its_files_have(tmp_path):
+    frames = Video("pristine/000", tmp_path / "000", mask=tmp_path / "000")
+    frames.path.mkdir()
+    (frames.path / "0.png").write_bytes(b"frame")
+    record = new_record(frames, "settings")
+    size = frames.path.stat().st_size  # what earlier records hold
+    for stored in (record, record | {"source_size": size, "mask_size": size}):
+        publish(stored, {}, tmp_path / "out")
+        assert is_current(tmp_path / "out", frames, "settings")
+    publish(record, {}, tmp_path / "out")
+    (frames.path / "0.png").write_bytes(b"other frame")
+    assert not is_current(tmp_path / "out", frames, "settings")

@@ -35,6 +35,16 @@ def test_each_other_setting_is_named(tmp_path, name):
         check_settings(tmp_path, replace(ExtractionSettings(), **{name: OTHER[name]}))
 
 
+def test_another_compression_is_refused(tmp_path):
+    write_json(tmp_path / SETTINGS, asdict(ExtractionSettings(dataset="ffpp-c0")))
+    for same in ("ffpp-raw", "folder"):
+        check_settings(tmp_path, ExtractionSettings(dataset=same))
+    with pytest.raises(
+        UserError, match=r"found with data\.compression=raw, not c40\. `python -m sr_deepfake\.prepare`"
+    ):
+        check_settings(tmp_path, ExtractionSettings(dataset="ffpp-c40"))
+
+
 def test_faces_of_unknown_settings_are_taken(tmp_path):
     check_settings(tmp_path, ExtractionSettings())
     (tmp_path / "extraction.json").write_text("{")

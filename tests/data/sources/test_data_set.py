@@ -13,7 +13,7 @@ from video_files import clips, frames_of
 from sr_deepfake.data.extraction import face_search
 from sr_deepfake.data.extraction.settings import ExtractionSettings
 from sr_deepfake.data.manifest import VIDEOS, read_manifest
-from sr_deepfake.data.sources import folder
+from sr_deepfake.data.sources import folder, listing
 from sr_deepfake.data.sources.data_set import DataSet
 from sr_deepfake.system.errors import UserError
 
@@ -126,6 +126,46 @@ def test_another_seed_of_the_split_finds_no_face_again(tmp_path, monkeypatch):
     assert again.equals(before)
 
 
+def test_a_drawn_split_depends_on_the_list_alone_and_each_has_each_method(tmp_path):
+    """Faces of another method, or its unreadable files, must not make test files of validation files."""
+    lines = ["path,label,method,target"]
+    for number in range(16):
+        lines += [f"r{number}.png,0,,{number}", f"f{number}.png,1,{'AB'[number % 2]},{number}"]
+        for kind in "rf":
+            photo(tmp_path / f"{kind}{number}.png", np.full((48, 48, 3), number, np.uint8))
+    for broken in ("r1", "r2", "f9"):
+        (tmp_path / f"{broken}.png").write_text("no photo")
+    (tmp_path / "list.csv").write_text("\n".join(lines))
+    options = {"listing": listing.videos, "root": str(tmp_path / "list.csv"), "methods": None, "workers": 0}
+    csv = DataSet("csv", crops=str(tmp_path / "out"), crop=False, automatic=True, split_seed=3, **options)
+    found = [csv.faces(methods).rows.set_index("face_id")["split"] for methods in (["A"], ["B"], ["A"])]
+    assert found[1].equals(found[2])
+    assert found[1].loc[found[0].index].equals(found[0])
+    assert csv.faces(["A"]).rows.groupby("method")["split"].nunique().to_dict() == {"pristine": 3, "A": 3, "B": 3}
+
+
+def test_a_copy_of_a_video_in_another_split_is_found_though_other_frames_are_drawn(mine):
+    root, out = mine
+    shutil.copy(root / "train" / "fake" / "clip.mp4", root / "test" / "fake" / "copy 2.mp4")
+    prepare(root, out)
+    rows = source(root, out).faces(["fake"]).rows
+    assert not rows["sha256"].duplicated().any()
+    (leak,) = pd.read_csv(out / "leaks.csv").itertuples()
+    assert (leak.kind, leak.video_id[:10], leak.other_video_id[:11]) == ("picture", "fake/clip-", "fake/copy_2")
+    (out / "sources.csv").unlink()  # as an earlier version left it
+    source(root, out).faces(["fake"])
+    assert pd.read_csv(out / "leaks.csv").empty
+
+
+def test_videos_of_other_shards_are_counted_with_the_command_that_reads_them(root, tmp_path, caplog):
+    for shard, message in (((0, 2), "4 of 8 listed videos were not read yet"), ((1, 2), "")):
+        source(root, tmp_path).prepare(shard=shard, progress=False)
+        caplog.clear()
+        source(root, tmp_path).faces(["fake"])
+        assert message in caplog.text
+        assert (f"`python -m sr_deepfake.prepare data=folder data.root={root}`" in caplog.text) == bool(message)
+
+
 def test_what_is_skipped_is_listed_with_its_reason(mine):
     root, out = mine
     photo(root / "train" / "real" / "grey.png", np.full((90, 90, 3), 128, np.uint8))
@@ -163,6 +203,11 @@ def test_faces_outlive_their_folder(mine):
     made = source(root, out).faces(["fake"])
     assert (made.name, made.folder) == ("folder", out)
     shutil.rmtree(root)
+    root.mkdir()  # as FaceForensics++ without its videos
+    pd.testing.assert_frame_equal(source(root, out).faces(["fake"]).rows, made.rows, check_dtype=False)
+    with pytest.raises(UserError, match="holds neither real/ nor fake/"):
+        prepare(root, out)
+    root.rmdir()
     for gone in (root, None):
         pd.testing.assert_frame_equal(source(gone, out).faces(["fake"]).rows, made.rows, check_dtype=False)
     with pytest.raises(UserError, match=r"data\.root=.*does not exist"):
@@ -182,6 +227,9 @@ def test_without_a_root_the_only_faces_are_found(root, tmp_path):
     options = {"outputs": str(tmp_path / "outputs"), "crop": False}
     prepare(root, None, **options)
     assert source(None, None, **options).crops == source(root, None, **options).crops
+    (tmp_path / "link").symlink_to(root)
+    prepare(tmp_path / "link", None, **options)
+    assert len(source(None, None, **options).faces(["fake"]).rows) == 10  # one root by two names
     prepare(shutil.copytree(root, tmp_path / "other"), None, **options)
     with pytest.raises(UserError, match=r"faces of 2 folders .*choose with data\.root="):
         source(None, None, **options)

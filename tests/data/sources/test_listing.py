@@ -18,10 +18,12 @@ def test_a_list_of_videos(tmp_path, encoding):
         "clips/a.mp4,real,,train,anna,,\n"
         "/data/a_b.mp4,FAKE,FaceSwap,train,anna,ben,masks/a_b.mp4\n"
         "v.mp4,0,,val,,,\n"
+        "w.mp4,1,stable_diffusion-2.1,val,,,\n"
         "clips/größe 1.jpg,1,my method,,carl,,\n",
         encoding,
     )
     table = videos(file)
+    assert set(table["method"][table["split"] == "val"]) == {"pristine", "stable_diffusion-2.1"}
     table = table[table["split"] != "val"]
     assert table["method"].tolist() == ["my_method-" + table["method"].iloc[0][-12:], "pristine", "FaceSwap"]
     rows = table.set_index("method")
@@ -53,6 +55,9 @@ def test_two_columns_are_enough_and_paths_may_be_below_another_folder(tmp_path):
         ("path,label,split\na,1,dev\n", "line 2: split must be train, val or test, not 'dev'"),
         ("path,label\na,1\na,1\n", "line 3: a is listed twice"),
         ("path,label,method\na,1,pristine\n", "line 2: the label says fake"),
+        ('path,label\n"a,1\nb,0\n', r"videos\.csv cannot be read: .*quote"),
+        ('path,label\n"a,1\n"b",0\n', r"videos\.csv cannot be read: .*quote"),
+        ('path,label\n"a,1\n' + "b,0\n" * 40_000, r"videos\.csv cannot be read: .*quote"),
         (None, r"data\.list=.*videos\.csv: there is no such file"),
     ],
 )
@@ -63,8 +68,14 @@ def test_what_is_wrong_with_a_list_is_named_with_its_line(tmp_path, text, messag
         videos(tmp_path, str(tmp_path / "videos.csv"))
 
 
-def test_val_is_drawn_from_train_where_the_list_names_train_and_test_alone(tmp_path):
-    lines = [f"{split}{place}.mp4,{place % 2},{split}" for split in ("train", "test") for place in range(40)]
-    table = draw_splits(videos(written(tmp_path, "\n".join(["path,label,split", *lines]))), (0.7, 0.15, 0.15))
-    assert (table[table["path"].str.contains(r"/test\d+\.mp4")]["split"] == "test").all()
-    assert set(table[table["path"].str.contains(r"/train\d+\.mp4")]["split"]) == {"train", "val"}
+@pytest.mark.parametrize(("other", "drawn"), [("test", {"test"}), ("", {"train", "val", "test"}), (None, set())])
+def test_without_val_it_is_drawn_from_train_which_is_never_tested(tmp_path, caplog, other, drawn):
+    splits = ("train", "train" if other is None else other)
+    lines = [f"{place}{split}.mp4,{place % 2},{split}" for split in splits for place in range(40)]
+    table = draw_splits(
+        videos(written(tmp_path, "\n".join(["path,label,split", *dict.fromkeys(lines)]))), (0.7, 0.15, 0.15)
+    )
+    of_train = table["path"].str.contains(r"train\.mp4")
+    assert set(table[of_train]["split"]) == {"train", "val"}
+    assert set(table[~of_train]["split"]) == drawn
+    assert ("There is no test set" in caplog.text) == (other is None)

@@ -17,7 +17,7 @@ def splits_of(table):
 
 @pytest.mark.parametrize(("between", "youtube"), [("", "YouTube-real"), ("videos/", "Youtube-real")])
 def test_celeb_df_takes_its_official_test_list(tmp_path, between, youtube):
-    put(tmp_path, *(f"{name}.mp4" for name in (
+    put(tmp_path, f"Celeb-real/{between}._id0_0001.mp4", f"Celeb-real/{between}id0_0001.avi", *(f"{name}.mp4" for name in (
         f"Celeb-real/{between}id0_0001", f"Celeb-real/{between}id1_0001", f"{youtube}/{between}00001",
         f"Celeb-synthesis/{between}id0_id1_0001", f"Celeb-synthesis/{between}id1_id0_0001",
     )))  # fmt: skip
@@ -99,9 +99,11 @@ def test_the_preview_of_dfdc_has_its_own_split(tmp_path):
 def test_labels_of_dfdc_in_any_words(tmp_path, fake, real):
     put(tmp_path, "test/x.mp4", "test/y.mp4")
     (tmp_path / "test/labels.csv").write_text(f"filename,label\nx.mp4,{fake}\ny.mp4,{real}\n")
-    (tmp_path / "test/metadata.json").write_text(IS_FAKE)
+    content = {"x.mp4": {"is_fake": 1, "original": "y.mp4"}, "y.mp4": {"is_fake": 0}}
+    (tmp_path / "test/metadata.json").write_text(json.dumps(content))
     table = dfdc.videos(tmp_path)  # each once, though it is in two lists
     assert [(Path(row.path).name, row.label) for row in table.itertuples()] == [("y.mp4", 0), ("x.mp4", 1)]
+    assert table["cluster"].nunique() == 1  # which labels.csv does not know
 
 
 @pytest.mark.parametrize(
@@ -120,11 +122,15 @@ def test_what_is_wrong_with_a_list_of_dfdc_is_said(tmp_path, rows, message):
         dfdc.videos(tmp_path)
 
 
-def test_deepfakedetection_is_a_test_set_as_a_whole(tmp_path):
-    put(tmp_path, "original_sequences/actors/c23/videos/01__walk.mp4",
+def test_deepfakedetection_is_a_test_set_as_a_whole(tmp_path, caplog):
+    put(tmp_path, "original_sequences/actors/c23/videos/01__walk.avi", "original_sequences/actors/c23/videos/._01__x.mp4",
+        "original_sequences/actors/c23/videos/01__walk.mp4",
         "manipulated_sequences/DeepFakeDetection/c23/videos/01_02__walk__ABC.mp4")  # fmt: skip
     table = dfd.videos(tmp_path)
     assert splits_of(table) == {"pristine/01__walk": "test", "DeepFakeDetection/01_02__walk__ABC": "test"}
+    assert (
+        "1 files are left out, since the one listed before has the same name: " in caplog.text
+    )  # and no file of macOS
     assert table[table["label"] == 1][["target", "source", "cluster"]].to_numpy().tolist() == [["01", "02", "01"]]
     with pytest.raises(DataNotFoundError, match=r"data\.compression=c40"):
         dfd.videos(tmp_path, "c40")
