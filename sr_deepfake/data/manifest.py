@@ -85,7 +85,7 @@ def video_table(rows: Iterable[dict[str, object]]) -> pd.DataFrame:
     table = pd.DataFrame(list(rows), columns=list(VIDEO_COLUMNS), dtype=object)
     if len(others := table["path"][table["video_id"].duplicated()].astype(str)):
         some = ", ".join(others[:3]) + (", …" if len(others) > 3 else "")
-        log.warning("%d files are left out, since the one listed before has the same name: %s", len(others), some)
+        log.warning("Left out, since the one listed before has the same name: %s", some)
         table = table.drop_duplicates("video_id", ignore_index=True)
     table["method"] = table["method"].fillna(table["video_id"].str.partition("/")[0])
     table["label"] = (table["method"] != PRISTINE).astype(int)
