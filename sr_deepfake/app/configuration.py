@@ -57,6 +57,12 @@ def _attack_scale(_root_: Any) -> int:
     return int(scales[0]) if scales else 2
 
 
+def _edsr_weights(scale: int, _root_: Any) -> Any:
+    """The weights that `sr_model` is given, where it is EDSR-baseline of a scale; null (the package's) where it is not."""
+    network = _root_.get("sr_model") or {}
+    return network.get("weights") if (network.get("blocks"), network.get("scale")) == (16, scale) else None
+
+
 def _attack_label(_root_: Any) -> str:
     """Label of an attack before it is built: the beginning of its name, as sr-edsr-x2 or jpeg."""
     choices, attack = HydraConfig.get().runtime.choices, _root_.attack
@@ -101,6 +107,7 @@ _RESOLVERS: dict[str, Callable[..., Any]] = {
     "severity": _severity,
     "forgery": _forgery,
     "attack_scale": _attack_scale,
+    "edsr_weights": _edsr_weights,
     "attack_label": _attack_label,
     "on_sample": _on_sample,
     "on_ffpp": _on_ffpp,

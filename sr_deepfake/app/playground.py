@@ -80,9 +80,11 @@ def attacked(cfg: DictConfig, file: Path, detector: Path | None, folder: Path) -
     outcome = media.file_attacker(cfg, detector)(Job(file, target), lambda done, number: None)
     both = [frames_at(path, [0])[0] if is_video(path) else read_photo_file(path).rgb() for path in (file, target)]
     (squares,) = media.face_finder(cfg.faces, build.device(cfg))([both[0]])
-    if not squares.crops:
-        raise UserError("no face was found in it (of a video: in its first frame)")
+    if not outcome.faces:
+        raise UserError("no face was found in it")
     lines = [f"{outcome.faces} face(s) in {outcome.frames} picture(s)."]
+    if not squares.crops:
+        lines.append("The first picture, which is shown, has none.")
     if detector is not None:
         scores = [f"{value:.3f}" for value in (outcome.scores.clean, outcome.scores.attacked) if value is not None]
         lines.append(f"Probability of fake, mean: **{' → '.join(scores)}** (clean → attacked).")

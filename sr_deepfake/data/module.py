@@ -90,10 +90,13 @@ class FaceDataModule(lightning.LightningDataModule):
             raise UserError(
                 f"data.workers must be a number of processes (0: load in this one) or null, not {workers!r}"
             )
-        limits = (("protocol.batch_size", batch_size, 1), ("seed", seed, 0), ("data.test_side", test_side or 7, 7))
-        for option, value, least in limits:
-            if not isinstance(value, int) or value < least:
-                raise UserError(f"{option} must be an integer ≥ {least}, not {value}")
+        limits = {
+            "protocol.batch_size": (batch_size, 1), "seed": (seed, 0), "data.test_side": (test_side or 7, 7),
+            "protocol.frames": (1 if frames is None else frames, 1), "protocol.image_size": (image_size, 7),
+        }  # fmt: skip
+        for option, (value, least) in limits.items():
+            if not isinstance(value, int) or not least <= value < 2**32:
+                raise UserError(f"{option} must be an integer ≥ {least} (and < 2³²), not {value}")
         self.source = source
         self.forgery = forgery or str(source.methods[0])
         self.tested_on = tested_on or self.forgery

@@ -77,7 +77,7 @@ class Resumption(lightning.Callback):
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """End at once where the patience was at its end; let the loading processes begin with the right epoch."""
         for callback in trainer.early_stopping_callbacks:
-            ended = callback.stopped_epoch or callback.wait_count >= callback.patience
+            ended = callback.stopped_epoch or 0 < callback.wait_count >= callback.patience
             trainer.should_stop = trainer.should_stop or bool(ended)
         sampler: Any = getattr(trainer.train_dataloader, "sampler", None)
         if trainer.current_epoch > 0 and hasattr(sampler, "set_epoch"):

@@ -117,11 +117,17 @@ def finish(folder: Path) -> None:
     """Note that a training ended, and which weights it gave."""
     if not (folder / BEST).is_file():
         raise UserError(
-            f"the training kept no epoch: {folder / BEST} is missing. callbacks.model_checkpoint writes it, where "
-            "validation has a loss that is a number"
+            f"the training kept no epoch: {folder / BEST} is missing. callbacks.model_checkpoint writes it, where an epoch was "
+            "trained and validated, with a loss that is a number (trainer.max_epochs, limit_train_batches, …)"
         )
     best = torch.load(folder / BEST, map_location="cpu", weights_only=True)
-    write_json(folder / FINISHED, {"best_epoch": best["epoch"], "weights": hash_of_weights(_load(folder))})
+    detector = _load(folder)
+    if not all(tensor.isfinite().all() for tensor in detector.state_dict().values()):
+        raise UserError(
+            f"the training diverged: the weights that it kept in {folder} are no numbers. A lower protocol.optimizer.lr, or "
+            "+trainer.gradient_clip_val=1, may help"
+        )
+    write_json(folder / FINISHED, {"best_epoch": best["epoch"], "weights": hash_of_weights(detector)})
 
 
 def weights_of(folder: Path) -> str:

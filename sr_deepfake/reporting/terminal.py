@@ -39,7 +39,9 @@ def print_summary(run: RunInfo, metrics: Metrics, file: TextIO | None = None) ->
     if run.attack.fakes_only:
         lines.append("This attack leaves pristine faces as they are: both attacked is the same as fakes attacked.")
     if few := [count for count in (counts.clusters_pristine, counts.clusters_fake) if 0 < count < FEW]:
-        lines.append(f"Warning: only {min(few)} clusters; below {FEW}, intervals and tests are not to be relied on.")
+        lines.append(
+            f"Warning: only {min(few)} cluster{'s' * (min(few) != 1)}; below {FEW}, intervals and tests are not to be relied on."
+        )
     if not counts.pristine or not counts.fake:
         lines.append("The test faces are of one class: what needs both is undefined.")
     parts: list[RenderableType] = [Text(title, style="bold"), Text(), table, Text(), *map(Text, lines)]

@@ -50,8 +50,12 @@ def usual(folder):
 @pytest.mark.parametrize(
     ("typed", "message"),
     [
-        ("seed=-1", "seed must be an integer ≥ 0, not -1"),
-        ("protocol.batch_size=0", "protocol.batch_size must be an integer ≥ 1, not 0"),
+        ("seed=-1", "seed must be an integer ≥ 0 (and < 2³²), not -1"),
+        ("seed=4294967296", "seed must be an integer ≥ 0 (and < 2³²), not 4294967296"),
+        ("protocol.batch_size=0", "protocol.batch_size must be an integer ≥ 1 (and < 2³²), not 0"),
+        ("protocol.frames=0", "protocol.frames must be an integer ≥ 1"),
+        ("protocol.frames=1.5", "protocol.frames must be an integer ≥ 1"),
+        ("protocol.image_size=0", "protocol.image_size must be an integer ≥ 7"),
         ("model.backbone=resnet51", "knows no model named 'resnet51' (model.backbone)"),
         ("+protocol.optimizer.foo=1", "'foo'"),
         ("model._target_=nowhere.X", "model: "),
@@ -71,7 +75,7 @@ def usual(folder):
         ("trainer=ddp trainer.accelerator=gpu", "trainer=cpu"),
         ("threshold.fpr=2", "threshold.fpr must be a false positive rate between 0 and 1, or null, not 2"),
         ("evaluate.examples=-1", "evaluate.examples must be an integer ≥ 0, not -1"),
-        ("data.test_side=3", "data.test_side must be an integer ≥ 7, not 3"),
+        ("data.test_side=3", "data.test_side must be an integer ≥ 7 (and < 2³²), not 3"),
         ("data.workers=many", "data.workers must be a number of processes"),
     ],
 )

@@ -268,6 +268,19 @@ def test_the_other_experiments_compose(experiment, count):
         assert compose("train", [f"experiment={experiment}"]).sr_model.weights is None
 
 
+@pytest.mark.parametrize(
+    "words",
+    [["experiment=defence"], ["experiment=defence", "data=ffpp"], ["protocol=authors_code"], ["sr_model=spandrel"]],
+)
+def test_a_defence_has_the_attack_of_the_test_by_default(words):
+    cfg = compose("train", [*words, "defence=sr", "attack=sr"])
+    of_training = cfg.defence.attack
+    assert of_training.convention == cfg.attack.convention
+    assert of_training.sr_model.weights == (None if "sr_model=spandrel" in words else cfg.sr_model.weights)
+    other = compose("train", [*words, "defence=sr", "attack=sr", "defence.attack.scale=3", "sr_model.weights=x2.pth"])
+    assert other.defence.attack.sr_model.weights is None  # of another scale
+
+
 def test_the_environment_names_a_default_data_set_which_an_experiment_does_not_take(monkeypatch):
     """Nor does the report, which has no data set."""
     monkeypatch.setenv("SR_DEEPFAKE_DATA", "ffpp")

@@ -113,6 +113,13 @@ def test_which_epoch_is_kept_and_what_had_ended_is_not_trained_further(
         assert kept == [best, epochs - 1]
 
 
+def test_without_patience_the_first_epoch_that_is_no_better_is_the_last(faces, tmp_path, monkeypatch):
+    losing(monkeypatch, [3.0, 2.0, 2.5, 1.0])
+    for _ in range(2):
+        fit(tmp_path, tiny_data(faces), max_epochs=4, patience=0, limit_train_batches=1, **RULES["best"])
+        assert torch.load(tmp_path / "last.ckpt", weights_only=True)["epoch"] == 2
+
+
 def test_the_published_loss_is_the_mean_of_rounded_losses_of_batches(faces):
     """What the published script compares: each batch of 32 (here 4), rounded to two decimals; their mean is not."""
     data, detector = tiny_data(faces), tiny_detector().eval()

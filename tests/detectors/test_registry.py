@@ -89,6 +89,17 @@ def test_an_unfinished_detector_is_not_loaded(tmp_path):
             finish(folder)
 
 
+def test_a_training_that_diverged_is_not_finished(tmp_path):
+    folder = stored_detector(tmp_path)
+    (folder / "finished.json").unlink()
+    content = torch.load(folder / "best.ckpt", weights_only=True)
+    next(iter(content["state_dict"].values())).fill_(float("nan"))
+    torch.save(content, folder / "best.ckpt")
+    with pytest.raises(UserError, match=r"diverged.*protocol\.optimizer\.lr"):
+        finish(folder)
+    assert not is_finished(folder)
+
+
 def test_a_folder_without_a_detector_says_how_to_make_one(tmp_path):
     with pytest.raises(UserError, match=r"sr_deepfake\.train"):
         load_detector(tmp_path)
