@@ -72,9 +72,9 @@ def run(task: Task, cfg: DictConfig, name: str, typed: list[str]) -> float | Non
     provenance.start(name, shlex.join(["python", "-m", f"sr_deepfake.{name}", *typed]))
     hydra_job, outputs = HydraConfig.get(), Path(cfg.paths.outputs)
     explain = functools.partial(as_user_error, outputs=outputs)
-    job = Job(program=name, overrides=tuple(hydra_job.overrides.task))
     skip = bool(cfg.get("evaluate") and cfg.evaluate.get("skip_missing_weights"))
     try:
+        job = Job(program=name, overrides=tuple(hydra_job.overrides.task))  # an interpolation in them may fail
         with running(Path(hydra_job.runtime.output_dir), job, outputs, explain, skip) as outcome:
             if is_job_of_a_sweep():
                 check_launcher(hydra_job, cfg.get("trainer"))  # the trainer may be what is swept over
