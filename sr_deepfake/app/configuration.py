@@ -60,7 +60,8 @@ def _attack_scale(_root_: Any) -> int:
 def _edsr_weights(scale: int, _root_: Any) -> Any:
     """The weights that `sr_model` is given, where it is EDSR-baseline of a scale; null (the package's) where it is not."""
     network = _root_.get("sr_model") or {}
-    return network.get("weights") if (network.get("blocks"), network.get("scale")) == (16, scale) else None
+    same = [network.get(name) for name in ("blocks", "features", "res_scale", "scale")] == [16, 64, 1.0, scale]
+    return network.get("weights") if same else None
 
 
 def _attack_label(_root_: Any) -> str:

@@ -8,6 +8,7 @@ import gc
 import io
 import logging
 import os
+import select
 import shlex
 import sys
 from collections.abc import Callable
@@ -86,10 +87,10 @@ def run(task: Task, cfg: DictConfig, name: str, typed: list[str]) -> float | Non
             raise
         logger.error(INTERRUPTED)
         raise SystemExit(130) from None
-    except BrokenPipeError:  # whoever read what is printed has ended, as `head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise SystemExit(1) from None
     except Exception as error:
+        if isinstance(error, BrokenPipeError) and nobody_reads():
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise SystemExit(1) from None
         known = explain(error)
         if is_job_of_a_sweep():
             report_failure(known or error)
@@ -102,6 +103,13 @@ def run(task: Task, cfg: DictConfig, name: str, typed: list[str]) -> float | Non
         return None
     gc.collect()
     return outcome.objective
+
+
+def nobody_reads() -> bool:
+    """Whether whoever read what is printed has ended, as `head` does."""
+    output = select.poll()
+    output.register(sys.stdout.fileno())
+    return any(event & select.POLLERR for _, event in output.poll(0))
 
 
 def escape_what_cannot_be_shown() -> None:

@@ -90,7 +90,7 @@ def _collected(cfg: DictConfig, jobs: Sequence[Job]) -> tuple[Collected, GridSel
 
 
 def _rest_of_experiment(name: str | None, jobs: Sequence[Job]) -> Missing | None:
-    if name is None:
+    if name is None or not jobs:
         return None
     unfinished = [job for job in jobs if job.state != "done"]
     reasons = "; ".join(dict.fromkeys(job.error for job in unfinished if job.error))

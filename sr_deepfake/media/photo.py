@@ -37,7 +37,7 @@ _KNOWN_INFO = {
 _EMBEDDED = re.compile(rb"Thumbnails|xmpGImg|hdrgm:|GContainer|MicroVideo|MotionPhoto")  # pictures in an XMP packet
 # The pixels are upright: readers turn them by this where EXIF has no orientation.
 _XMP_ORIENTATION = re.compile(
-    rb"""\s*\btiff:Orientation\s*=\s*("[^"]*"|'[^']*')|<tiff:Orientation\b[^>]*(/>|>[^<]*</tiff:Orientation\s*>)"""
+    rb"""\btiff:Orientation\s*=\s*("[^"]*"|'[^']*')|<tiff:Orientation\b[^>]*(/>|>[^<]*</tiff:Orientation\s*>)"""
 )
 _CLIP_AT_THE_END = re.compile(rb"\xff\xd9.{0,64}?\x00\x00.{2}ftyp", re.DOTALL)
 

@@ -106,7 +106,8 @@ class DataSet:
 
     def _only(self, faces: Path) -> Path:
         """The folder of this data set's faces, where there is one alone."""
-        folders = sorted(file.parent for file in faces.glob(f"*/{ORIGIN}"))
+        folders = [file.parent for file in faces.glob(f"*/{ORIGIN}")]
+        folders.sort(key=lambda folder: ((folder / MANIFEST).is_file(), folder))  # of one root, a whole one is taken
         origins = [(origin_of(folder), folder) for folder in folders]
         # By their roots: a root and a link to it are one.
         found = {str(origin.get("root")): folder for origin, folder in origins if origin.get("kind") == self._kind}

@@ -35,7 +35,9 @@ def videos(root: Path, list: str | None = None) -> pd.DataFrame:
     try:
         return _read(file, folder)
     except csv.Error as error:
-        raise UserError(f'{file} cannot be read: {error}. Is there a quote (") that is not closed?') from error
+        raise UserError(
+            f'{file} cannot be read: {error}. Is there a quote (") that is not closed, or text after one?'
+        ) from error
 
 
 def _read(file: Path, folder: Path) -> pd.DataFrame:

@@ -59,8 +59,10 @@ def draw_splits(videos: pd.DataFrame, fractions: Sequence[float], seed: int = 0)
         return videos.assign(split="test")
     trained = {str(group) for group in undrawn["cluster"][undrawn["split"] == TRAIN_OR_VAL]}
     tested = "test" in set(videos["split"])
-    if not tested and len(trained) == undrawn["cluster"].nunique():
-        log.warning("There is no test set: every listed file has the split train, or shares people with one that has.")
+    if not tested and undrawn["label"][~undrawn["cluster"].astype(str).isin(trained)].nunique() < 2:
+        log.warning(
+            "There is no test set: beyond train, and who shares people with it, there are not both real and fakes."
+        )
         tested = True
     shares = [fractions[0] / rest, fractions[1] / rest, 0.0] if tested and rest else fractions
     both = pd.concat([undrawn.assign(what=undrawn[name]) for name in ("label", "method")])

@@ -39,7 +39,7 @@ def open_huggingface(path: str, size: int | None = None, download: bool = False)
     if _names_code(config):
         raise UserError(f"{folder}: its config.json names code of its own, which is not run; model=python can run it")
     weights = sorted(file for kind in _WEIGHTS for file in folder.glob(kind))
-    for file in weights:
+    for file in sorted(folder.glob(_WEIGHTS[0])) or weights:  # what is read
         refuse_no_weights(file, "model.path")
     try:
         model, loaded = AutoModelForImageClassification.from_pretrained(

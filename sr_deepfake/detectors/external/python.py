@@ -5,6 +5,7 @@ import importlib.util
 import inspect
 import re
 import sys
+import types
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,7 @@ def open_python(path: str, size: int | None = None, factory: str | None = None) 
         )
     parts = [_hash_of_source(function), _hash_of_source(made if inspect.isfunction(made) else type(made))]
     owner = getattr(made, "__self__", made)  # of a method
-    cells = [cell.cell_contents for cell in getattr(made, "__closure__", None) or ()]
+    cells = [cell.cell_contents for cell in getattr(made, "__closure__", None) or () if cell != types.CellType()]
     held = [owner, *getattr(owner, "__dict__", {}).values(), *cells]
     weights = [hash_of_weights(module) for module in held if isinstance(module, nn.Module)]
     note = "" if weights else "a function without weights that are seen: its source alone tells it from others"
