@@ -279,6 +279,11 @@ def test_a_defence_has_the_attack_of_the_test_by_default(words):
     assert of_training.sr_model.weights == (None if "sr_model=spandrel" in words else cfg.sr_model.weights)
     other = compose("train", [*words, "defence=sr", "attack=sr", "defence.attack.scale=3", "sr_model.weights=x2.pth"])
     assert other.defence.attack.sr_model.weights is None  # of another scale
+    if words != ["sr_model=spandrel"]:
+        narrow = compose(
+            "train", [*words, "defence=sr", "attack=sr", "sr_model.features=32", "sr_model.weights=narrow.pth"]
+        )
+        assert narrow.defence.attack.sr_model.weights is None
 
 
 def test_the_environment_names_a_default_data_set_which_an_experiment_does_not_take(monkeypatch):

@@ -79,3 +79,10 @@ def test_without_val_it_is_drawn_from_train_which_is_never_tested(tmp_path, capl
     assert set(table[of_train]["split"]) == {"train", "val"}
     assert set(table[~of_train]["split"]) == drawn
     assert ("There is no test set" in caplog.text) == (other is None)
+
+
+def test_a_few_rows_without_a_split_need_not_make_a_test_set(tmp_path, caplog):
+    lines = [f"{place}.mp4,{place % 2},{'train' if place else ''}" for place in range(41)]
+    table = draw_splits(videos(written(tmp_path, "\n".join(["path,label,split", *lines]))), (0.7, 0.15, 0.15))
+    assert set(table["split"]) == {"train", "val"}
+    assert "There is no test set" in caplog.text

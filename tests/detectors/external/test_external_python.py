@@ -71,7 +71,9 @@ def called(): return Held()
 def method(): return Held().score
 def closure():
     inside = net
-    return lambda faces: inside(faces.mean(dim=(1, 2, 3))[:, None])
+    if faces := None:
+        unknown = faces  # a cell that stays empty
+    return lambda faces: unknown if len(faces) == 0 else inside(faces.mean(dim=(1, 2, 3))[:, None])
 """
 
 
